@@ -1,0 +1,93 @@
+/**
+ * The library that all three engines share, and nothing else: `firmware/` compiles against this file
+ * instead of TypeScript's own `lib`. What Espruino lacks (Map, Symbol, Math.imul, slice of a typed array …)
+ * or what allocates where nobody expects it is left out, so that using it is a compile error.
+ */
+interface Array<T> {
+  length: number;
+  [index: number]: T;
+  push(item: T): number;
+  indexOf(item: T): number;
+  fill(value: T): this;
+}
+interface ReadonlyArray<T> {
+  readonly length: number;
+  readonly [index: number]: T;
+}
+interface ArrayConstructor {
+  new <T>(length: number): T[];
+}
+declare const Array: ArrayConstructor;
+
+interface String {
+  readonly length: number;
+  charCodeAt(index: number): number;
+  indexOf(text: string): number;
+  substr(from: number, length: number): string;
+  split(separator: string): string[];
+}
+interface StringConstructor {
+  fromCharCode(code: number): string;
+}
+declare const String: StringConstructor;
+
+// biome-ignore lint/complexity/noBannedTypes: the compiler asks for these interfaces by name
+interface Boolean {}
+interface Number {
+  toString(radix: number): string;
+}
+// biome-ignore lint/complexity/noBannedTypes: see above
+interface Function {}
+interface CallableFunction extends Function {}
+interface NewableFunction extends Function {}
+interface IArguments {}
+interface RegExp {}
+interface Object {}
+
+interface Error {
+  message: string;
+}
+interface ErrorConstructor {
+  new (message: string): Error;
+}
+declare const Error: ErrorConstructor;
+
+interface Uint8Array {
+  readonly length: number;
+  readonly buffer: ArrayBuffer;
+  readonly byteOffset: number;
+  [index: number]: number;
+  set(source: Uint8Array, at: number): void;
+  fill(value: number): this;
+}
+interface Uint8ArrayConstructor {
+  new (length: number): Uint8Array;
+  new (values: number[]): Uint8Array;
+  new (buffer: ArrayBuffer, byteOffset: number, length: number): Uint8Array;
+}
+declare const Uint8Array: Uint8ArrayConstructor;
+
+interface Int32Array {
+  readonly length: number;
+  [index: number]: number;
+  set(source: Int32Array, at: number): void;
+  fill(value: number): this;
+}
+interface Int32ArrayConstructor {
+  new (length: number): Int32Array;
+  new (values: number[]): Int32Array;
+}
+declare const Int32Array: Int32ArrayConstructor;
+
+interface ArrayBuffer {
+  readonly byteLength: number;
+}
+
+interface Math {
+  floor(x: number): number;
+  min(a: number, b: number): number;
+  max(a: number, b: number): number;
+  pow(base: number, exponent: number): number;
+}
+declare const Math: Math;
+declare const Infinity: number;

@@ -1,0 +1,74 @@
+/**
+ * How a call, a connection or a piece of input ended. Peers cannot make the firmware throw: what they can
+ * cause has a number here. The numbers are stable: they may be kept and compared across versions.
+ */
+export enum Status {
+  OK = 0,
+
+  // The app's own calls.
+  BUSY = 1,
+  CLOSED = 2,
+  REVOKED = 3,
+  REJECTED = 4,
+  STALE = 5,
+  TOO_LONG = 6,
+
+  // The way to the cloud.
+  TIMEOUT = 10,
+  UNREACHABLE = 11,
+  CONNECTION_LOST = 12,
+  KEEP_ALIVE_TIMEOUT = 13,
+  CONNECT_TIMEOUT = 14,
+  CONGESTED = 15,
+
+  // CONNACK return codes 1–5 and SUBACK 0x80 (MQTT 3.1.1, 3.2.2.3 and 3.9.3).
+  VERSION_REFUSED = 20,
+  CLIENT_ID_REFUSED = 21,
+  SERVER_UNAVAILABLE = 22,
+  BAD_CREDENTIALS = 23,
+  NOT_AUTHORIZED = 24,
+  SUBSCRIPTION_REFUSED = 25,
+
+  // Errors that the cloud answered (the codes of the v2 RPC protocol).
+  BAD_ARGUMENTS = 30,
+  UNAUTHENTICATED = 31,
+  FORBIDDEN = 32,
+  NOT_FOUND = 33,
+  THROTTLED = 34,
+  UNAVAILABLE = 35,
+  CLOUD_ERROR = 36,
+  BAD_RESULT = 37,
+
+  // Malformed input: JSON (RFC 8259).
+  JSON_SYNTAX = 40,
+  JSON_UTF8 = 41,
+  JSON_SURROGATE = 42,
+  JSON_DEPTH = 43,
+  JSON_NUMBER = 44,
+  JSON_TRUNCATED = 45,
+
+  // Malformed input: the v2 frame.
+  FRAME_DUPLICATE = 50,
+  FRAME_MEMBER = 51,
+  FRAME_VERSION = 52,
+  FRAME_TRAILING = 53,
+  FRAME_ORDER = 54,
+  TOKEN_TOO_LONG = 55,
+  HOST_TOO_LONG = 56,
+  MAC_MISSING = 57,
+  MAC_WRONG = 58,
+  MAC_REPLAYED = 59,
+
+  // Malformed input: MQTT 3.1.1. Each of these closes the connection.
+  MQTT_PACKET_TYPE = 70,
+  MQTT_FLAGS = 71,
+  MQTT_LENGTH = 72,
+  MQTT_RETURN_CODE = 73,
+  MQTT_PACKET_IDENTIFIER = 74,
+  MQTT_TOPIC = 75,
+  MQTT_QOS = 76,
+  MQTT_UNEXPECTED = 77,
+
+  // The policy of proofs.
+  CHALLENGE_REFUSED = 90,
+}
