@@ -1,0 +1,67 @@
+import { asciiBytes } from "./ascii.js";
+
+const ALPHABET = asciiBytes("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+
+/** The value of one character, or −1. */
+function sextet(code: number): number {
+  if (code >= 97) return code <= 122 ? code - 71 : -1;
+  if (code === 95) return 63;
+  if (code >= 65) return code <= 90 ? code - 65 : -1;
+  if (code >= 48) return code <= 57 ? code + 4 : -1;
+  return code === 45 ? 62 : -1;
+}
+
+/** How many characters of unpadded base64url hold this many bytes. */
+export function base64urlLength(bytes: number): number {
+  return Math.floor((bytes * 4 + 2) / 3);
+}
+
+/** Writes `bytes[from..to)` as base64url without padding (RFC 4648, 5) to `out` at `at`; returns where it ends. */
+export function writeBase64url(
+  out: Uint8Array,
+  at: number,
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+): number {
+  let held = 0;
+  let heldBits = 0;
+  for (let i = from; i < to; i++) {
+    held = ((held & 15) << 8) | bytes[i];
+    heldBits += 8;
+    while (heldBits >= 6) {
+      heldBits -= 6;
+      out[at++] = ALPHABET[(held >> heldBits) & 63];
+    }
+  }
+  if (heldBits > 0) out[at++] = ALPHABET[(held << (6 - heldBits)) & 63];
+  return at;
+}
+
+/**
+ * Reads `text[from..to)`, unpadded base64url, into `out` at `at`, which may be the text's own place. Returns where
+ * the bytes end, or −1 when the text is not the one way to write them: a foreign character, a length of
+ * 4n + 1, or unused bits that are not zero (RFC 4648, 3.5). `out` holds part of the bytes then.
+ */
+export function readBase64url(
+  out: Uint8Array,
+  at: number,
+  text: Uint8Array,
+  from: number,
+  to: number,
+): number {
+  if (((to - from) & 3) === 1) return -1;
+  let held = 0;
+  let heldBits = 0;
+  for (let i = from; i < to; i++) {
+    const value = sextet(text[i]);
+    if (value < 0) return -1;
+    held = ((held & 63) << 6) | value;
+    heldBits += 6;
+    if (heldBits >= 8) {
+      heldBits -= 8;
+      out[at++] = (held >> heldBits) & 255;
+    }
+  }
+  return (held & ((1 << heldBits) - 1)) === 0 ? at : -1;
+}

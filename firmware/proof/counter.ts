@@ -1,0 +1,41 @@
+import { asciiBytes, writeDecimal } from "./ascii.js";
+import { writeBase64url } from "./base64.js";
+import { hkdf32 } from "./hkdf.js";
+import { type HmacKey, hmacBegin, hmacEnd } from "./hmac.js";
+import { DIGEST_BYTES, type Sha256 } from "./sha256.js";
+
+const INFO = asciiBytes("motekey counter v1");
+const COLON = 0x3a;
+const DOT = 0x2e;
+
+/** The longest password: a counter of 16 digits, the dot, 43 characters. */
+export const COUNTER_PASSWORD_BYTES_MAX = 60;
+
+/** Derives Kc, the key of the connect proof `counter`, from the pre-shared key `psk[from..to)` into `key`. */
+export function counterKey(hash: Sha256, key: HmacKey, psk: Uint8Array, from: number, to: number): void {
+  hkdf32(hash, key, psk, from, to, INFO, key.digest, 0);
+  key.set(hash, key.digest, 0, DIGEST_BYTES);
+}
+
+/**
+ * Writes the MQTT password `<counter>.<base64url(HMAC-SHA-256(Kc, clientId ":" counter))>` to `out` at `at`;
+ * returns where it ends. The cloud takes each counter once and only upwards (after HOTP, RFC 4226): the caller
+ * has reserved it, 0…2^53−1, before.
+ */
+export function writeCounterPassword(
+  out: Uint8Array,
+  at: number,
+  hash: Sha256,
+  key: HmacKey,
+  clientId: Uint8Array,
+  counter: number,
+): number {
+  const counterEnd = writeDecimal(out, at, counter);
+  hmacBegin(hash, key);
+  hash.update(clientId, 0, clientId.length);
+  hash.push(COLON);
+  hash.update(out, at, counterEnd);
+  hmacEnd(hash, key, key.digest, 0);
+  out[counterEnd] = DOT;
+  return writeBase64url(out, counterEnd + 1, key.digest, 0, DIGEST_BYTES);
+}

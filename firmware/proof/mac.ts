@@ -1,0 +1,190 @@
+import { Status } from "../status.js";
+import { asciiBytes, decimalLength, writeDecimal } from "./ascii.js";
+import { base64urlLength, readBase64url, writeBase64url } from "./base64.js";
+import { sameSecret } from "./compare.js";
+import { hkdf32 } from "./hkdf.js";
+import { HmacKey, hmacBegin, hmacEnd } from "./hmac.js";
+import { DIGEST_BYTES, type Sha256 } from "./sha256.js";
+
+const INFO = asciiBytes("motekey mac v1");
+const MAC_CHARACTERS = base64urlLength(DIGEST_BYTES);
+/** No sequence reaches it: what counts up ends here, and the session with it. */
+const SEQUENCE_END = 0x100000000;
+const LINE_FEED = 0x0a;
+const DOT = 0x2e;
+const DIGIT_0 = 0x30;
+const FROM_DEVICE = 0x64;
+const FROM_CLOUD = 0x63;
+const SESSION = 0x73;
+
+/** Bytes of a session's nonce. */
+export const MAC_NONCE_BYTES = 16;
+
+/** The longest trailer: line feed, a sequence of 10 digits, the dot, 43 characters. */
+export const MAC_TRAILER_BYTES_MAX = 55;
+
+/** Where the trailer is read: before its line feed, in the sequence, in the MAC, or past all hope. */
+enum Part {
+  LINE_FEED,
+  SEQUENCE,
+  MAC,
+  REFUSED,
+}
+
+/**
+ * The frame proof `mac` (the wire's B6), the device's side. A message is the frame, 0x0A, its sequence in
+ * decimal, a dot, and 43 characters: base64url(HMAC-SHA-256(S, direction ‖ all before the dot)). Sequences
+ * rise from 0 in each direction; gaps are allowed, repeats are not.
+ *
+ * Sending and receiving may interleave: each has its own `Sha256`. A session that was not begun, or was
+ * wiped, signs nothing and accepts nothing.
+ */
+export class MacSession {
+  /** The sequence of the next frame to sign; 2^32 when none is left. */
+  sendSequence: number;
+  /** The lowest sequence that is still accepted; 2^32 when none is. */
+  receiveSequence: number;
+  private readonly key: HmacKey;
+  private readonly mac: Uint8Array;
+  private macLength: number;
+  private part: Part;
+  private sequence: number;
+  private sequenceLength: number;
+
+  constructor() {
+    this.key = new HmacKey();
+    this.mac = new Uint8Array(MAC_CHARACTERS);
+    this.macLength = 0;
+    this.part = Part.LINE_FEED;
+    this.sequence = 0;
+    this.sequenceLength = 0;
+    this.sendSequence = SEQUENCE_END;
+    this.receiveSequence = SEQUENCE_END;
+  }
+
+  /**
+   * Starts a session: S = HMAC-SHA-256(Km, `s` ‖ u64be(counter) ‖ nonce), with Km derived from
+   * `psk[0..pskLength)` by HKDF. `counter` (0…2^53−1) has never been used before; `nonce` is 16 fresh bytes. A
+   * frame half received belongs to the session before, and fails.
+   */
+  begin(hash: Sha256, psk: Uint8Array, pskLength: number, counter: number, nonce: Uint8Array): void {
+    const key = this.key;
+    const counterHigh = Math.floor(counter / 0x100000000);
+    hkdf32(hash, key, psk, 0, pskLength, INFO, key.digest, 0);
+    key.set(hash, key.digest, 0, DIGEST_BYTES);
+    hmacBegin(hash, key);
+    hash.push(SESSION);
+    hash.pushU32(counterHigh);
+    hash.pushU32(counter - counterHigh * 0x100000000);
+    hash.update(nonce, 0, MAC_NONCE_BYTES);
+    hmacEnd(hash, key, key.digest, 0);
+    key.set(hash, key.digest, 0, DIGEST_BYTES);
+    this.sendSequence = 0;
+    this.receiveSequence = 0;
+  }
+
+  /** Forgets the session: nothing is signed or accepted until the next {@link begin}. */
+  wipe(): void {
+    this.key.wipe();
+    this.mac.fill(0);
+    this.sendSequence = SEQUENCE_END;
+    this.receiveSequence = SEQUENCE_END;
+  }
+
+  /** Bytes that the next {@link sign} appends. */
+  trailerLength(): number {
+    return 2 + decimalLength(this.sendSequence) + MAC_CHARACTERS;
+  }
+
+  /**
+   * Signs the frame in `out[from..at)`: appends the trailer and returns where it ends, with the sequence used
+   * up; or −1, with nothing written, when no sequence is left: begin a new session.
+   */
+  sign(hash: Sha256, out: Uint8Array, from: number, at: number): number {
+    const key = this.key;
+    if (this.sendSequence >= SEQUENCE_END) return -1;
+    out[at] = LINE_FEED;
+    const dotAt = writeDecimal(out, at + 1, this.sendSequence);
+    hmacBegin(hash, key);
+    hash.push(FROM_DEVICE);
+    hash.update(out, from, dotAt);
+    hmacEnd(hash, key, key.digest, 0);
+    out[dotAt] = DOT;
+    this.sendSequence++;
+    return writeBase64url(out, dotAt + 1, key.digest, 0, DIGEST_BYTES);
+  }
+
+  /** Expects a message: `hash.update` takes the frame's bytes, then {@link receiveTrailer} what follows them. */
+  receiveBegin(hash: Sha256): void {
+    hmacBegin(hash, this.key);
+    hash.push(FROM_CLOUD);
+    this.part = Part.LINE_FEED;
+    this.sequence = 0;
+    this.sequenceLength = 0;
+    this.macLength = 0;
+  }
+
+  /**
+   * Takes the next bytes after the frame, in pieces of any size. OK while this can become a trailer,
+   * MAC_MISSING when it does not begin as one, MAC_WRONG when it breaks its form; then the message is refused.
+   */
+  receiveTrailer(hash: Sha256, bytes: Uint8Array, from: number, to: number): Status {
+    for (let i = from; i < to; i++) {
+      const status = this.receiveByte(hash, bytes[i]);
+      if (status !== Status.OK) {
+        this.part = Part.REFUSED;
+        return status;
+      }
+    }
+    return Status.OK;
+  }
+
+  /**
+   * Ends the message: OK, and only then may anything of the frame be believed; MAC_MISSING without a trailer;
+   * MAC_WRONG when it is not whole or not right; MAC_REPLAYED when it is right, but its sequence is not new.
+   */
+  receiveEnd(hash: Sha256): Status {
+    const key = this.key;
+    if (this.part === Part.LINE_FEED) return Status.MAC_MISSING;
+    if (this.part !== Part.MAC || this.macLength !== MAC_CHARACTERS) return Status.MAC_WRONG;
+    this.part = Part.REFUSED;
+    if (readBase64url(this.mac, 0, this.mac, 0, MAC_CHARACTERS) < 0) return Status.MAC_WRONG;
+    hmacEnd(hash, key, key.digest, 0);
+    if (!sameSecret(key.digest, 0, this.mac, 0, DIGEST_BYTES)) return Status.MAC_WRONG;
+    if (this.sequence < this.receiveSequence) return Status.MAC_REPLAYED;
+    this.receiveSequence = this.sequence + 1;
+    return Status.OK;
+  }
+
+  private receiveByte(hash: Sha256, byte: number): Status {
+    switch (this.part) {
+      case Part.LINE_FEED:
+        if (byte !== LINE_FEED) return Status.MAC_MISSING;
+        hash.push(byte);
+        this.part = Part.SEQUENCE;
+        return Status.OK;
+      case Part.SEQUENCE:
+        return this.receiveSequenceByte(hash, byte);
+      case Part.MAC:
+        if (this.macLength === MAC_CHARACTERS) return Status.MAC_WRONG;
+        this.mac[this.macLength++] = byte;
+        return Status.OK;
+      default:
+        return Status.MAC_WRONG;
+    }
+  }
+
+  private receiveSequenceByte(hash: Sha256, byte: number): Status {
+    if (byte === DOT && this.sequenceLength > 0) {
+      this.part = Part.MAC;
+      return Status.OK;
+    }
+    const digit = byte - DIGIT_0;
+    const leadingZero = this.sequenceLength === 1 && this.sequence === 0;
+    if (digit < 0 || digit > 9 || leadingZero) return Status.MAC_WRONG;
+    hash.push(byte);
+    this.sequence = this.sequence * 10 + digit;
+    this.sequenceLength++;
+    return this.sequence < SEQUENCE_END ? Status.OK : Status.MAC_WRONG;
+  }
+}
