@@ -1,0 +1,183 @@
+/** The house rules, held by a test: each with samples that break it, and then over the repository's own source. */
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import vm from "node:vm";
+import { build } from "esbuild";
+import { ALLOCATION_RULES } from "./tidy/allocation.js";
+import { circle, importGraph, unreached } from "./tidy/graph.js";
+import { IMPORT_RULES } from "./tidy/imports.js";
+import { LANGUAGE_RULES } from "./tidy/language.js";
+import { NAME_RULES } from "./tidy/names.js";
+import { isCode, ROOT, readSource, trackedPaths } from "./tidy/repository.js";
+import { findings, type Rule, type SourceText, sourceText } from "./tidy/rule.js";
+import { FINE, SAMPLES } from "./tidy/samples.js";
+import { TEXT_RULES } from "./tidy/text.js";
+
+const RULES: readonly Rule[] = [
+  ...TEXT_RULES,
+  ...IMPORT_RULES,
+  ...NAME_RULES,
+  ...LANGUAGE_RULES,
+  ...ALLOCATION_RULES,
+];
+
+/** The samples break the rules on purpose. */
+const SAMPLES_PATH = "test/tidy/samples.ts";
+
+/** Where programs and libraries begin; further ones are named by a package.json. */
+const ENTRIES = ["firmware/index.ts", "firmware/promises.ts", "host-sim/index.ts"];
+
+/** What Espruino 2v29 cannot parse, in esbuild's words: lowered where esbuild can, refused where it cannot. */
+const ESPRUINO_LACKS = [
+  "array-spread",
+  "async-await",
+  "async-generator",
+  "bigint",
+  "class-field",
+  "class-private-field",
+  "class-private-method",
+  "class-static-blocks",
+  "class-static-field",
+  "default-argument",
+  "destructuring",
+  "dynamic-import",
+  "exponent-operator",
+  "for-await",
+  "for-of",
+  "generator",
+  "import-meta",
+  "logical-assignment",
+  "nested-rest-binding",
+  "new-target",
+  "nullish-coalescing",
+  "object-rest-spread",
+  "optional-catch-binding",
+  "optional-chain",
+  "rest-argument",
+  "top-level-await",
+];
+
+describe("the house rules", () => {
+  const paths = trackedPaths().filter((path) => path !== SAMPLES_PATH);
+  const files = new Map<string, SourceText>(paths.map((path) => [path, readSource(path)]));
+  const code = [...files.values()].filter((file) => isCode(file.path));
+
+  describe("find what breaks them", () => {
+    for (const { rule: name, line, code, path } of SAMPLES) {
+      it(`${name}: ${JSON.stringify(code.slice(0, 60))}`, () => {
+        const rule = RULES.find((known) => known.name === name);
+        assert.ok(rule, `no rule is called ${name}`);
+        assert.ok(rule.holdsIn(path), `${name} does not hold in ${path}`);
+        const found = findings(rule, sourceText(path, code));
+        assert.deepEqual(
+          found.map((finding) => finding.split(" ")[0]),
+          [`${path}:${line}`],
+        );
+      });
+    }
+
+    it("every rule has a sample", () => {
+      const sampled = new Set(SAMPLES.map(({ rule }) => rule));
+      assert.deepEqual(
+        RULES.filter((rule) => !sampled.has(rule.name)).map((rule) => rule.name),
+        [],
+      );
+    });
+
+    it("nothing is found in fine code", () => {
+      const fine = sourceText("firmware/session.ts", FINE);
+      assert.deepEqual(
+        RULES.flatMap((rule) => findings(rule, fine)),
+        [],
+      );
+    });
+
+    it("a circle of imports is told", () => {
+      const graph = new Map([
+        ["a", ["b"]],
+        ["b", ["c", "d"]],
+        ["c", ["b"]],
+        ["d", []],
+      ]);
+      assert.equal(circle(graph), "b → c → b");
+      assert.equal(circle(new Map([["a", ["b"]]])), undefined);
+    });
+
+    it("a file that no entry point leads to is told, also one that only imports", () => {
+      const graph = importGraph([
+        sourceText("host-sim/index.ts", 'import "./used.js";\nnew Worker(new URL("./worker.ts", here));'),
+        sourceText("host-sim/used.ts", ""),
+        sourceText("host-sim/worker.ts", ""),
+        sourceText("host-sim/dead.ts", 'import "./used.js";'),
+      ]);
+      assert.deepEqual(unreached(graph, ["host-sim/index.ts"]), ["host-sim/dead.ts"]);
+    });
+  });
+
+  describe("hold in the repository", () => {
+    it("the repository's own files are seen", () => {
+      assert.ok(files.has("package.json"));
+      assert.ok(code.length > 0);
+    });
+
+    for (const rule of RULES) {
+      it(`${rule.name}: ${rule.why}`, () => {
+        const held = [...files.values()].filter((file) => rule.holdsIn(file.path));
+        const found = held.flatMap((file) => findings(rule, file));
+        assert.equal(found.length, 0, `\n${found.join("\n")}`);
+      });
+    }
+
+    it("imports make no circle", () => {
+      assert.equal(circle(importGraph(code)), undefined);
+    });
+
+    it("every file of firmware, host-sim and tools is reached from an entry point", () => {
+      const manifests = paths.filter((path) => /(^|\/)package\.json$/.test(path));
+      const named = manifests.flatMap((path) => {
+        const folder = path.slice(0, -"package.json".length);
+        return (readFileSync(ROOT + path, "utf8").match(/[\w./-]+\.(?:ts|mjs)\b/g) ?? []).map(
+          (name) => folder + name.replace(/^\.\//, ""),
+        );
+      });
+      const shipped = importGraph(code.filter((file) => !file.path.startsWith("test/")));
+      const adapters = [...shipped.keys()].filter((path) =>
+        /^firmware\/adapters\/\w+\/index\.ts$/.test(path),
+      );
+      assert.deepEqual(unreached(shipped, [...ENTRIES, ...adapters, ...named]), []);
+    });
+  });
+});
+
+/** Bundles as for Espruino; rejects when something can't be lowered. */
+async function bundle(contents: string): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: ROOT },
+    bundle: true,
+    write: false,
+    format: "iife",
+    target: "es2015",
+    supported: Object.fromEntries(ESPRUINO_LACKS.map((feature) => [feature, false])),
+    logLevel: "silent",
+  });
+  return outputFiles[0]?.text ?? "";
+}
+
+describe("the firmware's bundle", function () {
+  this.timeout(20_000);
+
+  it("is refused when it holds syntax that Espruino lacks", async () => {
+    await assert.rejects(bundle("for (const a of b) a();"), /for-of/);
+  });
+
+  it("is made, and loads in an engine that has no host", async () => {
+    assert.ok(existsSync(`${ROOT}firmware/index.ts`), "firmware/index.ts is missing");
+    let names: string[] = [];
+    const loaded = (motekey: object): void => {
+      names = Object.keys(motekey);
+    };
+    const script = await bundle('import * as motekey from "./firmware/index.js";\nloaded(motekey);');
+    vm.runInNewContext(script, { loaded });
+    assert.ok(names.includes("createAuth"), `exports: ${names.join(", ")}`);
+  });
+});

@@ -1,0 +1,58 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type SourceText, sourceText } from "./rule.js";
+
+/** The repository's root, with a slash at its end. */
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** The paths of all files that git knows and that are there, sorted. */
+export function trackedPaths(): string[] {
+  const listed = execFileSync("git", ["ls-files", "-z"], { cwd: ROOT, encoding: "utf8" });
+  return listed
+    .split("\0")
+    .filter((path) => path !== "" && existsSync(ROOT + path))
+    .sort();
+}
+
+/** Reads a file of the repository. */
+export function readSource(path: string): SourceText {
+  return sourceText(path, readFileSync(ROOT + path, "utf8"));
+}
+
+/** True for code that we write: TypeScript and plain modules, not declarations of the library. */
+export function isCode(path: string): boolean {
+  return /^(firmware|host-sim|tools|test)\/.*\.(ts|mjs|cjs)$/.test(path) && !path.endsWith(".d.ts");
+}
+
+/** True for all of the firmware's code. */
+export function isFirmware(path: string): boolean {
+  return path.startsWith("firmware/") && isCode(path);
+}
+
+/**
+ * True for the firmware that all three engines run. Not so the adapters, each of which belongs to one engine,
+ * nor the promise wrapper, which Espruino does not load.
+ */
+export function isCore(path: string): boolean {
+  return isFirmware(path) && !path.startsWith("firmware/adapters/") && path !== "firmware/promises.ts";
+}
+
+interface PackageJson {
+  name?: string;
+  scripts?: Record<string, string>;
+  dependencies?: Record<string, string>;
+  peerDependencies?: Record<string, string>;
+  optionalDependencies?: Record<string, string>;
+}
+
+/** The package.json of a folder (`""` for the root's). */
+export function packageJson(folder: string): PackageJson {
+  return JSON.parse(readFileSync(`${ROOT}${folder === "" ? "" : `${folder}/`}package.json`, "utf8"));
+}
+
+/** The packages that whoever installs this workspace gets. */
+export function installedWith(folder: string): string[] {
+  const { dependencies, peerDependencies, optionalDependencies } = packageJson(folder);
+  return Object.keys({ ...dependencies, ...peerDependencies, ...optionalDependencies });
+}

@@ -1,0 +1,38 @@
+/** Rules over plain lines, of code and of prose. The patterns are spelt so that they don't match themselves. */
+import { isCode } from "./repository.js";
+import { lineRule, type Rule } from "./rule.js";
+
+/** The most lines of a file of code. */
+export const LINES_MAX = 400;
+
+const isOurText = (path: string): boolean => !/(^|\/)package-lock\.json$|^LICENSE$/.test(path);
+
+const length: Rule = {
+  name: "file-length",
+  why: `a file has one job and at most ${LINES_MAX} lines: split it`,
+  holdsIn: isCode,
+  check: (file, report) => {
+    const lines = file.text.split("\n").length - 1;
+    if (lines > LINES_MAX) report(LINES_MAX + 1, `${lines} lines`);
+  },
+};
+
+export const TEXT_RULES: readonly Rule[] = [
+  length,
+  lineRule(
+    "no-machine-path",
+    "a path of one machine: use os.tmpdir(), or a path from the repository's root",
+    isOurText,
+    /(?<![\w.$}])\/(?:work|tmp|home|Users|root)\/[\w.-]|\/work\//,
+  ),
+  lineRule(
+    "no-registry-host",
+    "which registry serves the packages is the machine's matter",
+    () => true,
+    /\/\/[\w.-]*registry[\w-]*\.|\bregistry\.(?:npm|yarn)/,
+  ),
+  lineRule("no-later", "do it, or file an issue", isOurText, /\b(?:TO[D]O|FIX[M]E)\b/),
+  lineRule("no-only", "one test alone hides the others", isCode, /\.only\(/),
+  lineRule("no-ts-ignore", "mend the type instead", isCode, /@ts-(?:ignore|nocheck)\b/),
+  lineRule("no-banner", "the licence is in LICENSE", isCode, /SPDX-License-Identifie[r]|Copyright \([cC]\)/),
+];
