@@ -1,4 +1,8 @@
-/** The bytes of an ASCII text. Allocates: for constants and constructors. */
+/**
+ * The bytes of an ASCII text.
+ *
+ * @construction
+ */
 export function asciiBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
@@ -27,8 +31,8 @@ export function writeDecimal(out: Uint8Array, at: number, value: number): number
 }
 
 /**
- * Writes `bytes[from..to)` as lower-case hex to `out` at `at`; returns where it ends. The bytes may be the second
- * half of their own place in `out`: each is read before its place is written.
+ * Writes `bytes[from..to)` as lower-case hex to `out` at `at`; returns where it ends. The bytes may be the
+ * second half of their own place in `out`: each is read before its place is written.
  */
 export function writeHex(out: Uint8Array, at: number, bytes: Uint8Array, from: number, to: number): number {
   for (let i = from; i < to; i++) {

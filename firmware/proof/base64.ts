@@ -16,7 +16,7 @@ export function base64urlLength(bytes: number): number {
   return Math.floor((bytes * 4 + 2) / 3);
 }
 
-/** Writes `bytes[from..to)` as base64url without padding (RFC 4648, 5) to `out` at `at`; returns where it ends. */
+/** Writes `bytes[from..to)` as unpadded base64url (RFC 4648, 5) to `out` at `at`; returns where it ends. */
 export function writeBase64url(
   out: Uint8Array,
   at: number,
@@ -39,9 +39,9 @@ export function writeBase64url(
 }
 
 /**
- * Reads `text[from..to)`, unpadded base64url, into `out` at `at`, which may be the text's own place. Returns where
- * the bytes end, or −1 when the text is not the one way to write them: a foreign character, a length of
- * 4n + 1, or unused bits that are not zero (RFC 4648, 3.5). `out` holds part of the bytes then.
+ * Reads `text[from..to)`, unpadded base64url, into `out` at `at`, which may be the text's own place. Returns
+ * where the bytes end, or −1 when the text is not the one way to write them: a foreign character, a length
+ * of 4n + 1, or unused bits that are not zero (RFC 4648, 3.5). `out` holds part of the bytes then.
  */
 export function readBase64url(
   out: Uint8Array,

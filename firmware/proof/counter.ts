@@ -19,8 +19,8 @@ export function counterKey(hash: Sha256, key: HmacKey, psk: Uint8Array, from: nu
 
 /**
  * Writes the MQTT password `<counter>.<base64url(HMAC-SHA-256(Kc, clientId ":" counter))>` to `out` at `at`;
- * returns where it ends. The cloud takes each counter once and only upwards (after HOTP, RFC 4226): the caller
- * has reserved it, 0…2^53−1, before.
+ * returns where it ends. The cloud takes each counter once and only upwards (after HOTP, RFC 4226): the
+ * caller has reserved it, 0…2^53−1, before.
  */
 export function writeCounterPassword(
   out: Uint8Array,

@@ -3,7 +3,7 @@ import { DIGEST_BYTES, type Sha256 } from "./sha256.js";
 
 const COLON = 0x3a;
 
-/** `:auth:` and HA2, the hex SHA-256 of `dummy_method:dummy_uri`: mg-rpc binds neither method nor arguments. */
+/** `:auth:` and HA2, hex SHA-256 of `dummy_method:dummy_uri`: mg-rpc binds neither method nor arguments. */
 const QOP_AND_HA2 = asciiBytes(":auth:6370ec69915103833b5222b368555393393f098bfbfbb59f47e0590af135f062");
 
 /** Hex characters of a response. */

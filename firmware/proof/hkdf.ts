@@ -17,7 +17,7 @@ export function hkdf32(
   at: number,
 ): void {
   const prk = scratch.digest;
-  // Extract. An empty salt is a key of 32 zeros, and HMAC pads every short key with zeros: no bytes are needed.
+  // Extract. An empty salt is a key of 32 zeros, and HMAC pads short keys with zeros: no bytes are needed.
   scratch.set(hash, ikm, 0, 0);
   hmacBegin(hash, scratch);
   hash.update(ikm, ikmFrom, ikmTo);

@@ -24,7 +24,7 @@ function absorbKey(
 export class HmacKey {
   readonly inner: Int32Array;
   readonly outer: Int32Array;
-  /** Scratch, 32 bytes: what the next call of {@link hmacEnd} or {@link HmacKey.set} with this key overwrites. */
+  /** Scratch, 32 bytes: the next {@link hmacEnd} or {@link HmacKey.set} with this key overwrites it. */
   readonly digest: Uint8Array;
 
   constructor() {

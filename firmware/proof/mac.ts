@@ -64,8 +64,8 @@ export class MacSession {
 
   /**
    * Starts a session: S = HMAC-SHA-256(Km, `s` ‖ u64be(counter) ‖ nonce), with Km derived from
-   * `psk[0..pskLength)` by HKDF. `counter` (0…2^53−1) has never been used before; `nonce` is 16 fresh bytes. A
-   * frame half received belongs to the session before, and fails.
+   * `psk[0..pskLength)` by HKDF. `counter` (0…2^53−1) has never been used before; `nonce` is 16 fresh bytes.
+   * A frame half received belongs to the session before, and fails.
    */
   begin(hash: Sha256, psk: Uint8Array, pskLength: number, counter: number, nonce: Uint8Array): void {
     const key = this.key;
@@ -114,7 +114,7 @@ export class MacSession {
     return writeBase64url(out, dotAt + 1, key.digest, 0, DIGEST_BYTES);
   }
 
-  /** Expects a message: `hash.update` takes the frame's bytes, then {@link receiveTrailer} what follows them. */
+  /** Expects a message: `hash.update` takes the frame's bytes, {@link receiveTrailer} what follows them. */
   receiveBegin(hash: Sha256): void {
     hmacBegin(hash, this.key);
     hash.push(FROM_CLOUD);
@@ -125,8 +125,8 @@ export class MacSession {
   }
 
   /**
-   * Takes the next bytes after the frame, in pieces of any size. OK while this can become a trailer,
-   * MAC_MISSING when it does not begin as one, MAC_WRONG when it breaks its form; then the message is refused.
+   * Takes the next bytes after the frame, in pieces of any size. OK while this can become a trailer; the
+   * message is refused with MAC_MISSING when it does not begin as one, MAC_WRONG when it breaks its form.
    */
   receiveTrailer(hash: Sha256, bytes: Uint8Array, from: number, to: number): Status {
     for (let i = from; i < to; i++) {
