@@ -14,9 +14,11 @@ const LAYERS: readonly (readonly string[])[] = [
   ["driver"],
   ["auth"],
   ["session"],
+  ["calls", "outbox"],
   ["wire", "proof", "keep"],
   ["ports"],
   ["limits"],
+  ["counters"],
   ["status"],
 ];
 
@@ -80,8 +82,8 @@ function firmwareRefusal(from: string, to: string): string | undefined {
   }
   const above = placeOf(from);
   const below = placeOf(to);
-  if (above === undefined) return `${from} has no place in LAYERS`;
-  if (below === undefined) return `${to} has no place in LAYERS`;
+  if (above === undefined) return `give ${from} a place in LAYERS, test/tidy/imports.ts`;
+  if (below === undefined) return `give ${to} a place in LAYERS, test/tidy/imports.ts`;
   if (above.height > below.height || above.name === below.name) return undefined;
   return `${above.name} stands ${above.height === below.height ? "beside" : "below"} ${below.name}`;
 }
