@@ -275,7 +275,7 @@ export class MqttReader {
     }
     this.remainingLength = length;
     if (this.type === PacketType.PUBLISH) {
-      if (length < (this.qos > 0 ? 4 : 2)) return this.refuse(Status.MQTT_LENGTH);
+      if (length < 2) return this.refuse(Status.MQTT_LENGTH);
       this.step = Step.TOPIC_LENGTH_HIGH;
       return MqttEvent.MORE;
     }

@@ -44,9 +44,9 @@ function parsed(bytes: Buffer): Packet {
 const qos = fc.constantFrom(0 as const, 1 as const, 2 as const);
 const packetIdentifier = fc.integer({ min: 1, max: 65535 });
 const name = fc
-  .string({ unit: "binary", minLength: 1, maxLength: 200 })
+  .string({ unit: "binary", minLength: 1, maxLength: 200, size: "max" })
   .filter((text) => !/[\0+#]/.test(text));
-const bytes = fc.uint8Array({ maxLength: 200 });
+const bytes = fc.uint8Array({ maxLength: 200, size: "max" });
 const ackType = fc.constantFrom(PacketType.PUBACK, PacketType.PUBREC, PacketType.PUBREL, PacketType.PUBCOMP);
 
 describe("MQTT writers", () => {
