@@ -1,0 +1,88 @@
+import { randomBytes } from "node:crypto";
+import { Socket } from "node:net";
+import { connectAsync, type MqttClient } from "mqtt";
+import { type Channel, REQUEST_FILTER, type Receiver, replyTopic, requestSender } from "./channel.js";
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const DEFAULT_PORT = 1883;
+
+/**
+ * The cloud as a client of another broker. Its user there must be allowed to read `cloud/from/+/rpc` and to
+ * write `+/rpc`, and it should be the only one who may write there.
+ */
+export class Attachment implements Channel {
+  readonly url: string;
+  readonly port: number;
+
+  private constructor(
+    private client: MqttClient,
+    broker: URL,
+    private receiver: Receiver,
+    private topicsBound: boolean,
+  ) {
+    this.port = broker.port === "" ? DEFAULT_PORT : Number(broker.port);
+    this.url = `${broker.protocol}//${broker.hostname}:${this.port}`;
+    client.on("message", (topic, payload) => this.take(topic, payload));
+  }
+
+  /**
+   * Connects and subscribes; rejects when the broker refuses either.
+   * @param broker `mqtt://user:password@host:port`
+   * @param topicsBound the broker binds `cloud/from/<id>/#` to the user `<id>`
+   */
+  static async start(broker: string, topicsBound: boolean, receiver: Receiver): Promise<Attachment> {
+    const url = new URL(broker);
+    const shown = `${url.protocol}//${url.host}`;
+    // Brokers that tie the client id to the user name refuse, or rewrite, any other.
+    const clientId = decodeURIComponent(url.username) || `motekey-cloud-${randomBytes(4).toString("hex")}`;
+    let client: MqttClient;
+    try {
+      client = await connectAsync(broker, { clientId, connectTimeout: CONNECT_TIMEOUT_MS }, false);
+    } catch (failure) {
+      throw new Error(`Cannot connect to the broker ${shown}; check its address, user and password`, {
+        cause: failure,
+      });
+    }
+    disableNagle(client);
+    client.on("connect", () => disableNagle(client));
+    // Without a listener a lost broker would end the process; MQTT.js reconnects by itself.
+    client.on("error", () => {});
+    const attachment = new Attachment(client, url, receiver, topicsBound);
+    try {
+      const [grant] = await client.subscribeAsync(REQUEST_FILTER, { qos: 1 });
+      if (grant === undefined || grant.qos > 2) throw new Error("SUBACK 0x80");
+    } catch (failure) {
+      await client.endAsync(true);
+      throw new Error(`The broker ${shown} refuses the cloud ${REQUEST_FILTER}; let its user read that`, {
+        cause: failure,
+      });
+    }
+    return attachment;
+  }
+
+  send(id: string, message: Uint8Array): void {
+    const payload = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+    this.client.publish(replyTopic(id), payload, { qos: 1, retain: false }, () => {});
+  }
+
+  /** Another broker's clients are not ours to close. */
+  kick(): boolean {
+    return false;
+  }
+
+  kickAll(): void {}
+
+  async close(): Promise<void> {
+    await this.client.endAsync(true);
+  }
+
+  private take(topic: string, payload: Buffer): void {
+    const id = requestSender(topic);
+    if (id !== null) this.receiver.receive(this, id, this.topicsBound, payload);
+  }
+}
+
+/** Without this QoS 1 messages back to back take 40 ms each: Nagle's algorithm waits for a delayed ACK. */
+function disableNagle(client: MqttClient): void {
+  if (client.stream instanceof Socket) client.stream.setNoDelay(true);
+}

@@ -1,0 +1,184 @@
+import { X509Certificate } from "node:crypto";
+import type { Events } from "./events.js";
+import type { Faults } from "./faults.js";
+import { type Frame, isObject, RpcError } from "./frame.js";
+import type { Registry } from "./registry.js";
+import { sameSecret } from "./secret.js";
+import type { CloudClock, IssuedToken, Tokens } from "./tokens.js";
+import type { CommandPolicy, Entity, Role } from "./types.js";
+
+const HOST_CHARACTERS_MAX = 253;
+const METHOD_NAME_SHOWN_MAX = 64;
+const TOKEN_HOLDERS: readonly Role[] = ["device", "user"];
+const BACKENDS: readonly Role[] = ["backend"];
+const EVERYBODY: readonly Role[] = ["device", "user", "backend"];
+
+/** A method: who may call it, and what it does with its arguments. */
+interface Method {
+  roles: readonly Role[];
+  call: (caller: Entity, args: Frame) => unknown;
+}
+
+/** What the service works with. */
+export interface AuthServiceParts {
+  registry: Registry;
+  tokens: Tokens;
+  events: Events;
+  faults: Faults;
+  clock: CloudClock;
+  policy: CommandPolicy;
+}
+
+/** The six methods of `/v1/Auth` and `/v1/Hello`. */
+export class AuthService {
+  private methods = new Map<string, Method>([
+    ["/v1/Hello", { roles: EVERYBODY, call: () => this.hello() }],
+    [
+      "/v1/Auth.GenerateToken",
+      { roles: TOKEN_HOLDERS, call: (caller, args) => this.generateToken(caller, args) },
+    ],
+    ["/v1/Auth.GetToken", { roles: TOKEN_HOLDERS, call: (caller, args) => this.getToken(caller, args) }],
+    ["/v1/Auth.ListToken", { roles: TOKEN_HOLDERS, call: (caller) => this.listToken(caller) }],
+    [
+      "/v1/Auth.RevokeToken",
+      { roles: TOKEN_HOLDERS, call: (caller, args) => this.revokeToken(caller, args) },
+    ],
+    ["/v1/Auth.Authenticate", { roles: BACKENDS, call: (_caller, args) => this.authenticate(args) }],
+    ["/v1/Auth.AuthorizeCommand", { roles: BACKENDS, call: (_caller, args) => this.authorizeCommand(args) }],
+  ]);
+
+  constructor(private parts: AuthServiceParts) {}
+
+  /** Is there a method of this name? */
+  serves(method: string): boolean {
+    return this.methods.has(method);
+  }
+
+  /** Carries out a call. Rejects with an `RpcError` for what the caller did wrong. */
+  async call(caller: Entity, name: string, args: Frame): Promise<unknown> {
+    const method = this.methods.get(name);
+    if (method === undefined) {
+      const shown = JSON.stringify(name.slice(0, METHOD_NAME_SHOWN_MAX));
+      throw new RpcError(404, `No method ${shown}; there are /v1/Hello and the six of /v1/Auth`);
+    }
+    if (!method.roles.includes(caller.role)) {
+      throw new RpcError(403, `${name} is for the role ${method.roles.join(" or ")}, not ${caller.role}`);
+    }
+    return method.call(caller, args);
+  }
+
+  private hello(): unknown {
+    const { retryAfter, expiresIn, mac } = this.parts.faults.extensions;
+    const time = Math.floor(this.parts.clock.told() / 1000);
+    const ext: Record<string, number> = {};
+    if (retryAfter) ext.retry_after = 1;
+    if (expiresIn) ext.expires_in = 1;
+    if (mac) ext.mac = 1;
+    return retryAfter || expiresIn || mac ? { time, ext } : { time };
+  }
+
+  private async generateToken(caller: Entity, args: Frame): Promise<unknown> {
+    const host = needHost(args);
+    const token = await this.parts.tokens.generate(caller.id, host);
+    const expiresInSeconds = this.remainingSeconds(token);
+    this.parts.events.emit({ event: "token", id: caller.id, host, expiresInSeconds });
+    return this.tokenResult(token);
+  }
+
+  private getToken(caller: Entity, args: Frame): unknown {
+    const token = this.parts.tokens.find(caller.id, needHost(args));
+    return token === undefined ? { exist: false } : { exist: true, ...this.tokenResult(token) };
+  }
+
+  private listToken(caller: Entity): unknown {
+    const hosts = this.parts.tokens.hosts(caller.id);
+    for (let i = 0; i < this.parts.faults.listTokenHosts; i++) hosts.push(`app-${i}.example.com`);
+    return hosts.map((host) => ({ host }));
+  }
+
+  private revokeToken(caller: Entity, args: Frame): undefined {
+    const host = needHost(args);
+    this.parts.tokens.revoke(caller.id, host);
+    this.parts.events.emit({ event: "revoked", id: caller.id, host });
+  }
+
+  private authenticate(args: Frame): unknown {
+    const id = needText(args, "id");
+    const { psk, cert } = needCredentials(args);
+    const entity = this.parts.registry.get(id);
+    // A stranger's PSK is compared as well, so that the answer's time does not tell who is registered.
+    const pskGood = psk === undefined || sameSecret(psk, entity === undefined ? "" : entity.psk);
+    const certGood = cert === undefined || entity?.certFingerprint === fingerprintOf(cert);
+    return { success: entity !== undefined && !entity.disabled && pskGood && certGood };
+  }
+
+  private authorizeCommand(args: Frame): boolean {
+    return this.parts.policy(needText(args, "src"), needText(args, "dst"), needText(args, "cmd"));
+  }
+
+  private tokenResult(token: IssuedToken): object {
+    const shift = this.parts.clock.told() - this.parts.clock.now();
+    if (!this.parts.faults.extensions.expiresIn) return { token: token.text };
+    return {
+      token: token.text,
+      expires_in: this.remainingSeconds(token),
+      issued_at: Math.floor((token.issuedAtMs + shift) / 1000),
+    };
+  }
+
+  /** Rounded down: a device may think its token ends earlier than it does, never later. */
+  private remainingSeconds(token: IssuedToken): number {
+    return Math.max(0, Math.floor((token.expiresAtMs - this.parts.clock.now()) / 1000));
+  }
+}
+
+/**
+ * The policy when none is given: a backend may command everybody, everyone itself, an owner what it owns, and
+ * things of one owner each other.
+ */
+export function ownersPolicy(registry: Registry): CommandPolicy {
+  return (src, dst) => {
+    const from = registry.get(src);
+    const to = registry.get(dst);
+    if (from === undefined || to === undefined || from.disabled || to.disabled) return false;
+    if (from.role === "backend" || from === to || to.owner === from.id) return true;
+    return from.owner !== undefined && from.owner === to.owner;
+  };
+}
+
+function needText(args: Frame, name: string, parent = ""): string {
+  const value = args[name];
+  const shown = `"${parent}${name}"`;
+  if (value === undefined) throw new RpcError(400, `The argument ${shown} is missing; give it as a string`);
+  if (typeof value === "string" && value !== "") return value;
+  throw new RpcError(400, `The argument ${shown} must be a string that is not empty`);
+}
+
+function needHost(args: Frame): string {
+  const host = needText(args, "host");
+  if (host.length <= HOST_CHARACTERS_MAX) return host;
+  throw new RpcError(
+    400,
+    `The argument "host" is longer than ${HOST_CHARACTERS_MAX} characters; give a hostname`,
+  );
+}
+
+function needCredentials(args: Frame): { psk?: string; cert?: string } {
+  const credentials = args.credentials;
+  if (credentials === undefined)
+    throw new RpcError(400, 'The argument "credentials" is missing; give psk or cert');
+  if (!isObject(credentials)) throw new RpcError(400, 'The argument "credentials" must be an object');
+  const given: { psk?: string; cert?: string } = {};
+  if (credentials.psk !== undefined) given.psk = needText(credentials, "psk", "credentials.");
+  if (credentials.cert !== undefined) given.cert = needText(credentials, "cert", "credentials.");
+  if (given.psk !== undefined || given.cert !== undefined) return given;
+  throw new RpcError(400, 'The argument "credentials" has neither psk nor cert; give one of them');
+}
+
+function fingerprintOf(pem: string): string | null {
+  try {
+    return new X509Certificate(pem).fingerprint256;
+  } catch {
+    return null;
+  }
+}

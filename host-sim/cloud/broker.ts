@@ -1,0 +1,190 @@
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { Aedes, type Client, type PublishPacket } from "aedes";
+import { type Channel, ownTopics, type Receiver, replyTopic, requestSender } from "./channel.js";
+import type { Events } from "./events.js";
+import type { Faults } from "./faults.js";
+import type { Peers } from "./peers.js";
+import type { Proofs } from "./proofs.js";
+import type { Registry } from "./registry.js";
+import type { ConnectProof } from "./types.js";
+
+/** CONNACK return codes (MQTT 3.1.1, 3.2.2.3). */
+const BAD_USER_NAME_OR_PASSWORD = 4;
+const NOT_AUTHORIZED = 5;
+/** A fleet connects faster than connections are accepted one by one. */
+const BACKLOG = 4096;
+const CLIENT_ID_CHARACTERS_MAX = 128;
+
+/** What the broker works with. */
+export interface BrokerParts {
+  registry: Registry;
+  peers: Peers;
+  proofs: Proofs;
+  events: Events;
+  faults: Faults;
+  receiver: Receiver;
+  anonymous: boolean;
+}
+
+type Judgement = { proof: ConnectProof } | { returnCode: number; reason: string };
+
+/** The embedded MQTT 3.1.1 broker: whoever connects is a client of the registry and sees its own topics only. */
+export class Broker implements Channel {
+  readonly url: string;
+  readonly port: number;
+  private connections = new Map<string, { client: Client; proof: ConnectProof }>();
+  private judged = new WeakMap<Client, ConnectProof>();
+
+  private constructor(
+    private parts: BrokerParts,
+    private aedes: Aedes,
+    private server: Server,
+    private sockets: Set<Socket>,
+  ) {
+    const { address, port } = server.address() as AddressInfo;
+    this.port = port;
+    this.url = `mqtt://${address.includes(":") ? `[${address}]` : address}:${port}`;
+    this.guard();
+    this.watch();
+  }
+
+  /** Listens; rejects when the port is taken. */
+  static async start(host: string, port: number, parts: BrokerParts): Promise<Broker> {
+    const aedes = await Aedes.createBroker({ maxClientsIdLength: CLIENT_ID_CHARACTERS_MAX });
+    const sockets = new Set<Socket>();
+    const server = createServer({ noDelay: true }, (socket) => {
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
+      aedes.handle(socket);
+    });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", reject);
+        server.listen({ host, port, backlog: BACKLOG }, resolve);
+      });
+    } catch (failure) {
+      aedes.close();
+      throw new Error(`Cannot listen for MQTT on ${host}:${port}; is the port taken?`, { cause: failure });
+    }
+    return new Broker(parts, aedes, server, sockets);
+  }
+
+  send(id: string, message: Uint8Array): void {
+    const payload = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+    const packet: PublishPacket = {
+      cmd: "publish",
+      topic: replyTopic(id),
+      payload,
+      qos: 1,
+      retain: false,
+      dup: false,
+    };
+    this.aedes.publish(packet, () => {});
+  }
+
+  kick(id: string): boolean {
+    const connection = this.connections.get(id);
+    if (connection === undefined) return false;
+    this.parts.events.emit({ event: "kicked", id });
+    connection.client.close();
+    return true;
+  }
+
+  kickAll(): void {
+    for (const id of [...this.connections.keys()]) this.kick(id);
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    await new Promise<void>((resolve) => this.aedes.close(resolve));
+    for (const socket of this.sockets) socket.destroy();
+    await closed;
+  }
+
+  /** The hooks that decide what a client may do. */
+  private guard(): void {
+    this.aedes.authenticate = (client, username, password, done) => {
+      const judgement = this.judge(client.id, username, password);
+      if ("proof" in judgement) {
+        this.judged.set(client, judgement.proof);
+        return done(null, true);
+      }
+      const { returnCode, reason } = judgement;
+      this.parts.events.emit({ event: "connect-refused", id: client.id, returnCode, reason });
+      done(Object.assign(new Error(reason), { returnCode }), false);
+    };
+    this.aedes.authorizePublish = (client, packet, done) => {
+      const id = client === null ? "" : client.id;
+      // Nothing is retained: a device could fill the broker's memory topic by topic.
+      packet.retain = false;
+      if (packet.topic.startsWith(ownTopics(id))) return done(null);
+      this.parts.events.emit({ event: "topic-refused", id, topic: packet.topic, action: "publish" });
+      done(new Error("Not a topic of this client"));
+    };
+    this.aedes.authorizeSubscribe = (client, subscription, done) => {
+      if (mayRead(client.id, subscription.topic)) return done(null, subscription);
+      const { topic } = subscription;
+      this.parts.events.emit({ event: "topic-refused", id: client.id, topic, action: "subscribe" });
+      done(null, null);
+    };
+    this.aedes.authorizeForward = (client, packet) => (mayRead(client.id, packet.topic) ? packet : null);
+    this.aedes.published = (packet, client, done) => {
+      if (client !== null && requestSender(packet.topic) === client.id) {
+        const proved = (this.judged.get(client) ?? "none") !== "none";
+        this.parts.receiver.receive(this, client.id, proved, packet.payload as Buffer);
+      }
+      done();
+    };
+  }
+
+  /** Follows who is connected. */
+  private watch(): void {
+    const { events, peers, faults } = this.parts;
+    this.aedes.on("client", (client) => {
+      const proof = this.judged.get(client) ?? "none";
+      this.connections.set(client.id, { client, proof });
+      peers.endMacSession(client.id);
+      events.emit({ event: "connected", id: client.id, proof });
+    });
+    this.aedes.on("clientDisconnect", (client) => {
+      this.connections.delete(client.id);
+      peers.endMacSession(client.id);
+      events.emit({ event: "disconnected", id: client.id });
+    });
+    this.aedes.on("subscribe", (subscriptions, client) => {
+      const topics = subscriptions.map(({ topic }) => topic).filter((topic) => mayRead(client.id, topic));
+      events.emit({ event: "subscribed", id: client.id, topics });
+    });
+    this.aedes.on("connackSent", (packet, client) => {
+      if (packet.returnCode !== 0 || faults.kickAfterConnack < 1) return;
+      faults.kickAfterConnack--;
+      this.kick(client.id);
+    });
+  }
+
+  private judge(id: string, username: string | undefined, password: Uint8Array | undefined): Judgement {
+    const entity = this.parts.registry.get(id);
+    if (username !== undefined && username !== id) return refusal(BAD_USER_NAME_OR_PASSWORD, "user-name");
+    if (entity === undefined) return refusal(BAD_USER_NAME_OR_PASSWORD, "unknown");
+    if (password !== undefined) {
+      const proof = this.parts.proofs.connect(entity, password);
+      if (proof === null) return refusal(BAD_USER_NAME_OR_PASSWORD, "password");
+      return entity.disabled ? refusal(NOT_AUTHORIZED, "disabled") : { proof };
+    }
+    if (entity.disabled) return refusal(NOT_AUTHORIZED, "disabled");
+    if (!this.parts.anonymous) return refusal(BAD_USER_NAME_OR_PASSWORD, "password-missing");
+    const held = this.connections.get(id);
+    if (held !== undefined && held.proof !== "none") return refusal(NOT_AUTHORIZED, "takeover");
+    return { proof: "none" };
+  }
+}
+
+function refusal(returnCode: number, reason: string): Judgement {
+  return { returnCode, reason };
+}
+
+/** Is this topic, or filter, within what the client may read: `<id>/rpc` and below? */
+function mayRead(id: string, topic: string): boolean {
+  const own = replyTopic(id);
+  return topic === own || topic.startsWith(`${own}/`);
+}

@@ -1,0 +1,200 @@
+import { Attachment } from "./attach.js";
+import { AuthService, ownersPolicy } from "./auth-service.js";
+import { Broker } from "./broker.js";
+import type { Channel } from "./channel.js";
+import { Events } from "./events.js";
+import { type Faults, makeFaults } from "./faults.js";
+import { Http } from "./http.js";
+import { Peers } from "./peers.js";
+import { Proofs } from "./proofs.js";
+import { Registry } from "./registry.js";
+import { Rpc } from "./rpc.js";
+import { type CloudClock, Tokens } from "./tokens.js";
+import type {
+  CloudEvent,
+  CloudEventName,
+  CloudEventOf,
+  CloudOptions,
+  CloudStats,
+  NewEntity,
+  TokenCheck,
+} from "./types.js";
+
+const DEFAULT_ADDRESS = "//api.mongoose-iot.com";
+const DEFAULT_HOST = "127.0.0.1";
+const DEFAULT_NONCE_LIFETIME_SECONDS = 60;
+
+interface CloudParts {
+  registry: Registry;
+  tokens: Tokens;
+  peers: Peers;
+  events: Events;
+  rpc: Rpc;
+  channel: Channel;
+  http: Http;
+  apiHost: string;
+}
+
+/** A running mock cloud. */
+export class Cloud {
+  /** Where devices connect. */
+  readonly mqttUrl: string;
+  /** Where JWKS and POST of frames are served. */
+  readonly httpUrl: string;
+  /** The MQTT port. */
+  readonly port: number;
+  private closing: Promise<void> | null = null;
+
+  /** Use `startCloud`. */
+  constructor(
+    private parts: CloudParts,
+    /** The knobs; set them at any time. */
+    readonly faults: Faults,
+  ) {
+    this.mqttUrl = parts.channel.url;
+    this.port = parts.channel.port;
+    this.httpUrl = parts.http.url;
+  }
+
+  /** Counts since the start, live. */
+  get stats(): CloudStats {
+    return this.parts.events.stats;
+  }
+
+  /** Hears every event until the returned function is called. */
+  on(listener: (event: CloudEvent) => void): () => void {
+    return this.parts.events.on(listener);
+  }
+
+  /**
+   * The next event of this name that the predicate accepts. Ask before causing it.
+   * @param limitMs rejects after this time (8 s), and when the cloud closes
+   */
+  next<Name extends CloudEventName>(
+    name: Name,
+    predicate?: (event: CloudEventOf<Name>) => boolean,
+    limitMs?: number,
+  ): Promise<CloudEventOf<Name>> {
+    return this.parts.events.next(name, predicate, limitMs);
+  }
+
+  /** Adds a device, user or backend, or replaces the one of this id. Resolves when the registry file has it. */
+  async addDevice(device: NewEntity): Promise<{ id: string; psk: string }> {
+    const { id, psk } = this.parts.registry.add(device);
+    this.parts.peers.endMacSession(id);
+    await this.parts.registry.flush();
+    return { id, psk };
+  }
+
+  /** A token of this entity for the cloud's own API: the bearer token of POST /rpc. */
+  async issueToken(id: string): Promise<string> {
+    const entity = this.parts.registry.need(id);
+    return (await this.parts.tokens.generate(entity.id, this.parts.apiHost)).text;
+  }
+
+  /** Ends all tokens of a device for a host behind its back. Was there any? */
+  revokeToken(id: string, host: string): boolean {
+    return this.parts.tokens.revoke(id, host);
+  }
+
+  /** Is this a good token for this host, and whose? What an app's server would ask. */
+  checkToken(token: string, host: string): TokenCheck {
+    return this.parts.tokens.check(token, host);
+  }
+
+  /** Replaces a device's PSK; its MAC session ends, its connection stays. */
+  async setPsk(id: string, psk: string): Promise<void> {
+    this.parts.registry.setPsk(id, psk);
+    this.parts.peers.endMacSession(id);
+    await this.parts.registry.flush();
+  }
+
+  /** Bars a device: its connection is closed, and from now on it is refused. */
+  async disable(id: string): Promise<void> {
+    this.parts.registry.disable(id);
+    this.parts.peers.endMacSession(id);
+    this.parts.channel.kick(id);
+    await this.parts.registry.flush();
+  }
+
+  /** Closes a device's connection; false when it has none here (also for every one on another broker). */
+  kick(id: string): boolean {
+    return this.parts.channel.kick(id);
+  }
+
+  /** Publishes any bytes on `<id>/rpc`, for what the knobs cannot say. */
+  publishRaw(id: string, message: string | Uint8Array): void {
+    this.parts.channel.send(id, Buffer.from(message));
+  }
+
+  /** As if the process had restarted: connections, MAC sessions, nonces and stored replies are gone. */
+  restart(): void {
+    this.parts.peers.clear();
+    this.parts.channel.kickAll();
+  }
+
+  /** Ends everything and writes the registry file. May be called more than once. */
+  close(): Promise<void> {
+    if (this.closing === null) this.closing = this.end();
+    return this.closing;
+  }
+
+  private async end(): Promise<void> {
+    this.parts.rpc.close();
+    await Promise.all([this.parts.channel.close(), this.parts.http.close()]);
+    this.parts.events.close();
+    await this.parts.registry.flush();
+  }
+}
+
+/** Starts a mock cloud: its own MQTT broker (or attached to another one), the Auth service, HTTP. */
+export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
+  const address = options.address ?? DEFAULT_ADDRESS;
+  const apiHost = address.replace(/^\/\//, "").split("/", 1)[0] ?? "";
+  const faults = makeFaults(options.faults ?? {}, options.extensions);
+  const now = options.now ?? Date.now;
+  const clock: CloudClock = { now, told: () => now() + faults.clockOffsetSeconds * 1000 };
+  const events = new Events();
+  if (options.log !== undefined) events.on(options.log);
+  const registry = new Registry(options.registryFile);
+  const peers = new Peers();
+  const tokens = await Tokens.start(options.tokens ?? {}, address, clock);
+  const proofs = new Proofs(registry, {
+    realm: apiHost,
+    nonceLifetimeMs: (options.nonceLifetimeSeconds ?? DEFAULT_NONCE_LIFETIME_SECONDS) * 1000,
+    requireFrameProof: options.requireFrameProof ?? false,
+    now,
+    isApiToken(token, id) {
+      const check = tokens.check(token, apiHost);
+      return check.active && check.sub === id;
+    },
+    opened: (id, counter) => events.emit({ event: "mac-session", id, counter }),
+  });
+  const policy = options.policy ?? ownersPolicy(registry);
+  const service = new AuthService({ registry, tokens, events, faults, clock, policy });
+  const rpc = new Rpc({ registry, peers, proofs, service, events, faults, address, now });
+  const http = await Http.start(options.host ?? DEFAULT_HOST, options.httpPort ?? 0, {
+    registry,
+    tokens,
+    rpc,
+    apiHost,
+  });
+  try {
+    const channel = await startChannel(options, { registry, peers, proofs, events, faults, receiver: rpc });
+    return new Cloud({ registry, tokens, peers, events, rpc, channel, http, apiHost }, faults);
+  } catch (failure) {
+    await http.close();
+    throw failure;
+  }
+}
+
+function startChannel(
+  options: CloudOptions,
+  parts: Omit<Parameters<typeof Broker.start>[2], "anonymous">,
+): Promise<Channel> {
+  if (options.broker !== undefined) {
+    return Attachment.start(options.broker, options.topicsBound ?? false, parts.receiver);
+  }
+  const anonymous = options.anonymous ?? true;
+  return Broker.start(options.host ?? DEFAULT_HOST, options.port ?? 0, { ...parts, anonymous });
+}

@@ -1,0 +1,90 @@
+import type { Sender } from "./channel.js";
+import type { Events } from "./events.js";
+import { type Faults, type StruckRequest, strikes, strikesOnce } from "./faults.js";
+import { type Frame, outcomeText, replyText } from "./frame.js";
+import type { MacSession } from "./mac-session.js";
+import type { Peer, StoredReply } from "./peers.js";
+import type { Entity } from "./types.js";
+
+/** A request whose sender is proved. */
+export interface Request {
+  caller: Entity;
+  peer: Peer;
+  id: number;
+  method: string;
+  frame: Frame;
+  /** Unix ms; Infinity: none; NaN: given, but not as a number. */
+  deadlineMs: number;
+  /** Set when the request was MAC'd: so is its reply. */
+  session: MacSession | null;
+  channel: Sender;
+}
+
+/** A request whose sender was not believed. */
+export interface Refusal {
+  frame: Frame;
+  code: number;
+  reason: string;
+  message: string;
+}
+
+/** Sends replies on their way, through the faults that strike them. */
+export class Delivery {
+  constructor(
+    private events: Events,
+    private faults: Faults,
+    private address: string,
+  ) {}
+
+  /** Sends the reply to a request, MAC'd where the request was. */
+  deliver(request: Request, reply: StoredReply): void {
+    const { caller, method, channel } = request;
+    const struck = { src: caller.id, method };
+    const message = this.message(request, reply, struck);
+    if (typeof message === "string") {
+      this.drop(caller.id, message);
+      return;
+    }
+    channel.send(caller.id, message);
+    if (strikes(this.faults, "doubleReplies", struck)) channel.send(caller.id, message);
+  }
+
+  /** Answers whom we did not believe: to the topic's id and without a MAC, as nobody is proved. */
+  refuse(channel: Sender, id: string, refusal: Refusal): void {
+    const { frame, code, reason, message } = refusal;
+    const requestId = frame.id as number;
+    this.events.emit({ event: "refused", id, requestId, code, reason });
+    if (frame.nr === true) return;
+    const outcome = outcomeText({ error: { code, message } });
+    const parts = { address: this.address, dst: id, id: requestId, tag: frame.tag, outcome };
+    channel.send(id, Buffer.from(replyText(parts, this.faults)));
+  }
+
+  /** Says that something was let fall. */
+  drop(id: string, reason: string): void {
+    this.events.emit({ event: "dropped", id, reason });
+  }
+
+  /** The bytes to send, or why there are none. */
+  private message(request: Request, reply: StoredReply, struck: StruckRequest): Uint8Array | string {
+    const { session } = request;
+    if (strikes(this.faults, "dropReplies", struck)) return "fault-reply";
+    // A device that opened another session since has forgotten the key of this one.
+    if (session !== null && session !== request.peer.macSession) return "mac-session-ended";
+    const malformed = strikesOnce(this.faults, "malformedReply", struck);
+    const frame = malformed === null ? this.frame(request, reply, struck) : Buffer.from(malformed.bytes);
+    if (frame === null) return "fault-reply";
+    const bare = session === null || malformed?.mac === false;
+    return bare ? frame : session.seal(frame, strikes(this.faults, "wrongMac", struck));
+  }
+
+  private frame(request: Request, reply: StoredReply, struck: StruckRequest): Buffer | null {
+    const { faults, address } = this;
+    const { method, frame } = request;
+    const dst = request.caller.id;
+    const id = strikes(faults, "wrongId", struck) ? request.id + 1 : request.id;
+    const text = replyText({ address, dst, id, tag: frame.tag, outcome: reply.outcome }, faults);
+    const changed = faults.rawReply?.({ dst, id, method, text });
+    return changed === null ? null : Buffer.from(changed ?? text);
+  }
+}

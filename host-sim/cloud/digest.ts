@@ -1,0 +1,44 @@
+import { randomInt } from "node:crypto";
+import { isObject } from "./frame.js";
+import type { Peer } from "./peers.js";
+import { sameSecret, sha256 } from "./secret.js";
+
+const NONCE_MAX = 2 ** 47;
+const METHOD_AND_URI = "dummy_method:dummy_uri";
+
+/** The digest proof of mg-rpc (SHA-256 only): challenges and the answers to them. */
+export class Digest {
+  constructor(
+    private realm: string,
+    private nonceLifetimeMs: number,
+    private now: () => number,
+  ) {}
+
+  /** A fresh challenge, the JSON text that an error 401 carries as its message. */
+  challenge(peer: Peer | null): string {
+    const nonce = randomInt(1, NONCE_MAX);
+    peer?.addNonce(String(nonce), this.now() + this.nonceLifetimeMs);
+    return JSON.stringify({ auth_type: "digest", nonce, nc: 1, realm: this.realm, algorithm: "SHA-256" });
+  }
+
+  /** What is wrong with the `auth` member of a frame, as a reason; null when it proves the PSK. */
+  fault(auth: unknown, id: string, psk: string, peer: Peer): string | null {
+    if (!isObject(auth) || typeof auth.response !== "string") return "digest-malformed";
+    if (auth.algorithm !== "SHA-256" || auth.realm !== this.realm || auth.username !== id)
+      return "digest-malformed";
+    const count = auth.nc === undefined ? 1 : Number(auth.nc);
+    const issued = peer.nonce(String(auth.nonce));
+    if (issued === undefined || issued.expiresAtMs <= this.now()) return "digest-stale";
+    if (!Number.isSafeInteger(count) || count <= issued.count) return "digest-stale";
+    const first = hexSha256(`${id}:${this.realm}:${psk}`);
+    const second = hexSha256(METHOD_AND_URI);
+    const expected = hexSha256(`${first}:${auth.nonce}:${count}:${auth.cnonce}:auth:${second}`);
+    if (!sameSecret(auth.response, expected)) return "digest-wrong";
+    issued.count = count;
+    return null;
+  }
+}
+
+function hexSha256(text: string): string {
+  return sha256(text).toString("hex");
+}

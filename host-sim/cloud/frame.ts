@@ -1,0 +1,74 @@
+import type { Faults } from "./faults.js";
+
+/** A v2 frame as it came: an object of JSON, nothing else is known yet. */
+export type Frame = Record<string, unknown>;
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The object in these bytes, or null when they are not one JSON object in valid UTF-8. */
+export function parseFrame(bytes: Uint8Array): Frame | null {
+  try {
+    const value: unknown = JSON.parse(utf8.decode(bytes));
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Is this an object of JSON (no array, no null)? */
+export function isObject(value: unknown): value is Frame {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Is this a valid request id, an integer of 1 to 2^53 - 1? */
+export function isRequestId(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 1;
+}
+
+/** What a method came to: a result (undefined: success without a value) or an error of the protocol. */
+export type Outcome =
+  | { result: unknown }
+  | { error: { code: number; message: string; retry_after?: number } };
+
+/** An expected failure of a method; its code and message go to the caller. */
+export class RpcError extends Error {
+  constructor(
+    readonly code: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The member that says how a call ended: `"result":…`, `"error":…`, or nothing for a result without a value. */
+export function outcomeText(outcome: Outcome): string {
+  if ("error" in outcome) return `,"error":${JSON.stringify(outcome.error)}`;
+  return outcome.result === undefined ? "" : `,"result":${JSON.stringify(outcome.result)}`;
+}
+
+/** What a reply's frame is made of. */
+export interface ReplyParts {
+  address: string;
+  dst: string;
+  id: number;
+  tag: unknown;
+  /** From `outcomeText`. */
+  outcome: string;
+}
+
+/** The reply's frame with the members in the documented order, unless a fault wants another one. */
+export function replyText(parts: ReplyParts, faults: Faults): string {
+  const route = `,"src":${JSON.stringify(parts.address)},"dst":${JSON.stringify(parts.dst)}`;
+  const tag = parts.tag === undefined ? "" : `,"tag":${JSON.stringify(parts.tag)}`;
+  const id = `${paddingText(faults.padReply)},"id":${parts.id}${tag}`;
+  return faults.resultBeforeId
+    ? `{"v":2${parts.outcome}${route}${id}}`
+    : `{"v":2${route}${id}${parts.outcome}}`;
+}
+
+/** An unknown member, nested and with an escape, of about this many bytes. */
+function paddingText(bytes: number): string {
+  if (bytes <= 0) return "";
+  const frame = `,"pad":{"deep":[{"text":"\\u00e9","rest":""}]}`;
+  return `,"pad":{"deep":[{"text":"\\u00e9","rest":"${"x".repeat(Math.max(0, bytes - frame.length))}"}]}`;
+}

@@ -1,0 +1,112 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { RpcError } from "./frame.js";
+import type { Registry } from "./registry.js";
+import { MESSAGE_BYTES_MAX, type Rpc } from "./rpc.js";
+import type { Tokens } from "./tokens.js";
+import type { Entity } from "./types.js";
+
+const JWKS_PATH = "/.well-known/jwks.json";
+const RPC_PATH = "/rpc";
+const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
+
+/** What the HTTP side works with. */
+export interface HttpParts {
+  registry: Registry;
+  tokens: Tokens;
+  rpc: Rpc;
+  /** The host that tokens for the cloud's own API are issued for. */
+  apiHost: string;
+}
+
+/** The HTTP side: the public keys of the tokens, and frames by POST for tools and backends. */
+export class Http {
+  readonly url: string;
+
+  private constructor(private server: Server) {
+    const { address, port } = server.address() as AddressInfo;
+    this.url = `http://${address.includes(":") ? `[${address}]` : address}:${port}`;
+  }
+
+  /** Listens; rejects when the port is taken. */
+  static async start(host: string, port: number, parts: HttpParts): Promise<Http> {
+    const server = createServer((request, response) => {
+      serve(parts, request, response).catch(() => response.destroy());
+    });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", reject);
+        server.listen({ host, port }, resolve);
+      });
+    } catch (failure) {
+      throw new Error(`Cannot listen for HTTP on ${host}:${port}; is the port taken?`, { cause: failure });
+    }
+    return new Http(server);
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    this.server.closeAllConnections();
+    await closed;
+  }
+}
+
+async function serve(parts: HttpParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const path = (request.url ?? "").split("?", 1)[0];
+  if (path === JWKS_PATH) {
+    if (request.method !== "GET") return answer(response, 405, { error: "Use GET" }, { allow: "GET" });
+    return answer(response, 200, parts.tokens.jwks);
+  }
+  if (path !== RPC_PATH) return answer(response, 404, { error: `There are ${JWKS_PATH} and ${RPC_PATH}` });
+  if (request.method !== "POST") return answer(response, 405, { error: "Use POST" }, { allow: "POST" });
+  const caller = bearer(parts, request);
+  if (caller === null) {
+    const hint = { error: `Give a good token of the cloud for ${parts.apiHost}: Authorization: Bearer …` };
+    return answer(response, 401, hint, { "www-authenticate": "Bearer" });
+  }
+  const body = await readBody(request);
+  if (body === null) {
+    const hint = { error: `A frame has at most ${MESSAGE_BYTES_MAX} bytes` };
+    return answer(response, 413, hint, { connection: "close" });
+  }
+  await post(parts.rpc, caller, body, response);
+}
+
+async function post(rpc: Rpc, caller: Entity, body: Buffer, response: ServerResponse): Promise<void> {
+  try {
+    const reply = await rpc.post(caller, body);
+    if (reply === null) response.writeHead(204).end();
+    else response.writeHead(200, { "content-type": "application/json" }).end(reply);
+  } catch (failure) {
+    if (!(failure instanceof RpcError)) throw failure;
+    answer(response, failure.code, { error: failure.message });
+  }
+}
+
+function bearer(parts: HttpParts, request: IncomingMessage): Entity | null {
+  const token = BEARER.exec(request.headers.authorization ?? "")?.[1];
+  if (token === undefined) return null;
+  const check = parts.tokens.check(token, parts.apiHost);
+  const caller = check.active ? parts.registry.get(check.sub) : undefined;
+  return caller === undefined || caller.disabled ? null : caller;
+}
+
+/** The body, or null when it is longer than a frame may be. */
+async function readBody(request: IncomingMessage): Promise<Buffer | null> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length <= MESSAGE_BYTES_MAX) chunks.push(chunk);
+  }
+  return length <= MESSAGE_BYTES_MAX ? Buffer.concat(chunks) : null;
+}
+
+function answer(
+  response: ServerResponse,
+  status: number,
+  content: object,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(content));
+}

@@ -1,0 +1,25 @@
+export { Cloud, startCloud } from "./cloud.js";
+export type {
+  ErrorFault,
+  FaultOptions,
+  Faults,
+  MalformedFault,
+  OutgoingReply,
+  StruckRequest,
+  Trigger,
+} from "./faults.js";
+export type {
+  CloudEvent,
+  CloudEventName,
+  CloudEventOf,
+  CloudOptions,
+  CloudStats,
+  CommandPolicy,
+  ConnectProof,
+  Extensions,
+  FrameProof,
+  NewEntity,
+  Role,
+  TokenCheck,
+  TokenOptions,
+} from "./types.js";

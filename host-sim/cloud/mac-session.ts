@@ -1,0 +1,96 @@
+import { deriveKey, hmac, sameSecret } from "./secret.js";
+
+const MAC_CHARACTERS = 43;
+const NONCE_BYTES = 16;
+const SEQUENCE_MAX = 2 ** 32 - 1;
+const LINE_FEED = 0x0a;
+const TAIL_PATTERN = /^(0|[1-9]\d{0,9})\.([A-Za-z0-9_-]{43})$/;
+/** Line feed, ten digits, dot, MAC. */
+const TAIL_BYTES_MAX = 1 + 10 + 1 + MAC_CHARACTERS;
+
+/** Which way a message goes; the letter is a part of what is MAC'd. */
+export type Direction = "d" | "c";
+
+/** A message taken apart; without a tail (`mac` null) all of it is the frame. */
+export interface Envelope {
+  frame: Uint8Array;
+  /** Everything before the dot. */
+  covered: Uint8Array;
+  sequence: number;
+  mac: string | null;
+}
+
+/** What a frame that opens a session carries: `"sec":{"c":counter,"n":nonce}`. */
+export interface SessionOpening {
+  counter: number;
+  nonce: Buffer;
+}
+
+/** Splits `<frame> 0x0A <sequence> "." <43 characters>`. */
+export function openEnvelope(message: Uint8Array): Envelope {
+  const bare: Envelope = { frame: message, covered: message, sequence: -1, mac: null };
+  const from = Math.max(0, message.length - TAIL_BYTES_MAX);
+  const feedAt = message.lastIndexOf(LINE_FEED);
+  if (feedAt < from) return bare;
+  const tail = TAIL_PATTERN.exec(Buffer.from(message.subarray(feedAt + 1)).toString("latin1"));
+  if (tail === null) return bare;
+  const sequence = Number(tail[1]);
+  if (sequence > SEQUENCE_MAX) return bare;
+  const covered = message.subarray(0, message.length - MAC_CHARACTERS - 1);
+  return { frame: message.subarray(0, feedAt), covered, sequence, mac: tail[2] ?? null };
+}
+
+/** The `sec` member, or null when it is malformed. */
+export function parseOpening(sec: unknown): SessionOpening | null {
+  if (typeof sec !== "object" || sec === null) return null;
+  const { c, n } = sec as { c?: unknown; n?: unknown };
+  if (typeof c !== "number" || !Number.isSafeInteger(c) || c < 0 || typeof n !== "string") return null;
+  const nonce = Buffer.from(n, "base64url");
+  return nonce.length === NONCE_BYTES && nonce.toString("base64url") === n ? { counter: c, nonce } : null;
+}
+
+/** One session of MAC'd frames between a device and the cloud. */
+export class MacSession {
+  private key: Buffer;
+  private received = -1;
+  private sent = -1;
+
+  constructor(
+    psk: string,
+    readonly opening: SessionOpening,
+  ) {
+    const counter = Buffer.alloc(8);
+    counter.writeBigUInt64BE(BigInt(opening.counter));
+    this.key = hmac(deriveKey(psk, "motekey mac v1"), "s", counter, opening.nonce);
+  }
+
+  /** Is this the opening of this very session (its first frame again)? */
+  isOpenedBy(opening: SessionOpening): boolean {
+    return opening.counter === this.opening.counter && opening.nonce.equals(this.opening.nonce);
+  }
+
+  /** Is the MAC of this message from the device right? */
+  verifies(envelope: Envelope): boolean {
+    return envelope.mac !== null && sameSecret(envelope.mac, this.sign("d", envelope.covered));
+  }
+
+  /** Takes a verified message's sequence; false when it was seen, or is older than one that was. */
+  accepts(sequence: number): boolean {
+    if (sequence <= this.received) return false;
+    this.received = sequence;
+    return true;
+  }
+
+  /** The message to the device: the frame under the next sequence. */
+  seal(frame: Uint8Array, corrupt: boolean): Buffer {
+    this.sent++;
+    const covered = Buffer.concat([frame, Buffer.from(`\n${this.sent}`, "latin1")]);
+    const mac = this.sign("c", covered);
+    const shown = corrupt ? (mac.startsWith("A") ? "B" : "A") + mac.slice(1) : mac;
+    return Buffer.concat([covered, Buffer.from(`.${shown}`, "latin1")]);
+  }
+
+  private sign(direction: Direction, covered: Uint8Array): string {
+    return hmac(this.key, direction, covered).toString("base64url");
+  }
+}

@@ -1,0 +1,123 @@
+import { Digest } from "./digest.js";
+import type { Frame } from "./frame.js";
+import { type Envelope, MacSession, parseOpening } from "./mac-session.js";
+import type { Peer } from "./peers.js";
+import type { Registry } from "./registry.js";
+import { deriveKey, hmac, sameSecret } from "./secret.js";
+import type { ConnectProof, Entity, FrameProof } from "./types.js";
+
+const COUNTER_PASSWORD = /^(0|[1-9]\d{0,15})\.([A-Za-z0-9_-]{43})$/;
+
+/** A frame's proof judged. `session` is set for a MAC'd frame: its reply goes out under it. */
+export type Verdict =
+  | { verdict: "proved"; proof: FrameProof; session: MacSession | null }
+  | { verdict: "refused"; reason: string; message: string }
+  | { verdict: "dropped"; reason: string };
+
+/** What `Proofs` needs to know. */
+export interface ProofOptions {
+  realm: string;
+  nonceLifetimeMs: number;
+  requireFrameProof: boolean;
+  now: () => number;
+  /** Is this text a token of the caller for the cloud's own API? */
+  isApiToken: (token: string, id: string) => boolean;
+  /** Told when a device opens a MAC session. */
+  opened: (id: string, counter: number) => void;
+}
+
+/** Checks how connections and frames prove who they are. */
+export class Proofs {
+  private digest: Digest;
+
+  constructor(
+    private registry: Registry,
+    private options: ProofOptions,
+  ) {
+    this.digest = new Digest(options.realm, options.nonceLifetimeMs, options.now);
+  }
+
+  /** How a password proves the entity: as the PSK, as a counter password, or (null) not at all. */
+  connect(entity: Entity, password: Uint8Array): ConnectProof | null {
+    if (sameSecret(password, entity.psk)) return "password";
+    const match = COUNTER_PASSWORD.exec(Buffer.from(password).toString("latin1"));
+    if (match === null) return null;
+    const counter = Number(match[1]);
+    const key = deriveKey(entity.psk, "motekey counter v1");
+    const expected = hmac(key, `${entity.id}:${match[1]}`).toString("base64url");
+    if (!sameSecret(match[2] ?? "", expected) || !Number.isSafeInteger(counter)) return null;
+    return this.registry.raiseCounter(entity, "connect", counter) ? "counter" : null;
+  }
+
+  /**
+   * Judges a frame.
+   * @param linkProved its connection is proved and its topic bound to it
+   */
+  frame(entity: Entity, peer: Peer, linkProved: boolean, frame: Frame, envelope: Envelope): Verdict {
+    if (envelope.mac !== null) return this.macFrame(entity, peer, frame, envelope);
+    if (peer.macSession !== null) {
+      return refused(
+        "mac-missing",
+        "This session's frames are MAC'd and this one is not; send it with its MAC",
+      );
+    }
+    if (frame.key !== undefined) return this.keyFrame(entity, frame.key);
+    if (frame.auth !== undefined) return this.digestFrame(entity, peer, frame.auth);
+    if (linkProved && !this.options.requireFrameProof)
+      return { verdict: "proved", proof: "link", session: null };
+    return refused("proof-missing", this.digest.challenge(peer));
+  }
+
+  /** The message of an error 401 for somebody the registry does not know: as for one whom it knows. */
+  strangersChallenge(): string {
+    return this.digest.challenge(null);
+  }
+
+  private macFrame(entity: Entity, peer: Peer, frame: Frame, envelope: Envelope): Verdict {
+    let session = peer.macSession;
+    if (frame.sec !== undefined) {
+      const opening = parseOpening(frame.sec);
+      if (opening === null)
+        return refused("sec-malformed", 'sec is {"c":counter,"n":22 characters of base64url}');
+      if (session === null || !session.isOpenedBy(opening)) {
+        if (opening.counter <= entity.counters.mac) {
+          return refused(
+            "mac-counter",
+            "The counter in sec was used before; open the session with a higher one",
+          );
+        }
+        session = new MacSession(entity.psk, opening);
+      }
+    }
+    if (session === null) return refused("mac-session-unknown", "No MAC session is open; open one with sec");
+    if (!session.verifies(envelope))
+      return refused("mac-wrong", "The MAC is wrong; check the PSK and the session");
+    if (session !== peer.macSession) this.openSession(entity, peer, session);
+    if (!session.accepts(envelope.sequence)) return { verdict: "dropped", reason: "mac-replayed" };
+    return { verdict: "proved", proof: "mac", session };
+  }
+
+  private openSession(entity: Entity, peer: Peer, session: MacSession): void {
+    this.registry.raiseCounter(entity, "mac", session.opening.counter);
+    peer.macSession = session;
+    this.options.opened(entity.id, session.opening.counter);
+  }
+
+  private keyFrame(entity: Entity, key: unknown): Verdict {
+    const good =
+      typeof key === "string" && (sameSecret(key, entity.psk) || this.options.isApiToken(key, entity.id));
+    return good
+      ? { verdict: "proved", proof: "key", session: null }
+      : refused("key-wrong", "The key is wrong");
+  }
+
+  private digestFrame(entity: Entity, peer: Peer, auth: unknown): Verdict {
+    const fault = this.digest.fault(auth, entity.id, entity.psk, peer);
+    if (fault !== null) return refused(fault, this.digest.challenge(peer));
+    return { verdict: "proved", proof: "digest", session: null };
+  }
+}
+
+function refused(reason: string, message: string): Verdict {
+  return { verdict: "refused", reason, message };
+}

@@ -1,0 +1,216 @@
+import type { AuthService } from "./auth-service.js";
+import type { Receiver, Sender } from "./channel.js";
+import { Delivery, type Refusal, type Request } from "./delivery.js";
+import type { Events } from "./events.js";
+import { type Faults, strikes, strikesOnce } from "./faults.js";
+import {
+  type Frame,
+  isObject,
+  isRequestId,
+  type Outcome,
+  outcomeText,
+  parseFrame,
+  RpcError,
+} from "./frame.js";
+import { type Envelope, type MacSession, openEnvelope } from "./mac-session.js";
+import type { Peer, Peers, StoredReply } from "./peers.js";
+import type { Proofs } from "./proofs.js";
+import type { Registry } from "./registry.js";
+import type { Entity, FrameProof } from "./types.js";
+
+/** Longest message that is looked at. */
+export const MESSAGE_BYTES_MAX = 65_536;
+const FRAME_VERSION = 2;
+/** Errors that a retry may not meet again. */
+const PASSING_CODES: readonly number[] = [401, 429, 503];
+
+/** What `Rpc` works with. */
+export interface RpcParts {
+  registry: Registry;
+  peers: Peers;
+  proofs: Proofs;
+  service: AuthService;
+  events: Events;
+  faults: Faults;
+  address: string;
+  now: () => number;
+}
+
+type Admission = { request: Request; proof: FrameProof } | { dropped: string } | Refusal;
+
+/** Takes messages apart, has the requests in them carried out, and replies. */
+export class Rpc implements Receiver {
+  private closed = false;
+  private delivery: Delivery;
+
+  constructor(private parts: RpcParts) {
+    this.delivery = new Delivery(parts.events, parts.faults, parts.address);
+  }
+
+  receive(channel: Sender, id: string, linkProved: boolean, message: Uint8Array): void {
+    if (this.closed) return;
+    const admission = this.admit(channel, id, linkProved, message);
+    if ("request" in admission) this.accept(admission.request, admission.proof);
+    else if ("dropped" in admission) this.delivery.drop(id, admission.dropped);
+    else this.delivery.refuse(channel, id, admission);
+  }
+
+  /**
+   * Carries out a frame that was posted over HTTP by a proved caller.
+   * @returns the reply's bytes; null when there is none
+   */
+  async post(caller: Entity, body: Uint8Array): Promise<Uint8Array | null> {
+    const frame = parseFrame(body);
+    if (frame === null || typeof frame.method !== "string" || !isRequestId(frame.id)) {
+      throw new RpcError(400, "The body is no request of v2 RPC; give id and method in one JSON object");
+    }
+    if (frame.src !== undefined && frame.src !== caller.id) {
+      throw new RpcError(403, "src is not the bearer token's owner; leave it out or send as yourself");
+    }
+    let reply: Uint8Array | null = null;
+    const capture: Sender = {
+      send: (_id, message) => {
+        reply = message;
+      },
+    };
+    await this.accept(this.request(capture, caller, this.parts.peers.of(caller.id), frame, null), "link");
+    return reply;
+  }
+
+  /** Nothing is carried out or sent any more. */
+  close(): void {
+    this.closed = true;
+  }
+
+  /** What becomes of a message: a request of a proved sender, a refusal that is answered, or nothing. */
+  private admit(channel: Sender, id: string, linkProved: boolean, message: Uint8Array): Admission {
+    const { registry, proofs, peers, faults } = this.parts;
+    if (message.length > MESSAGE_BYTES_MAX) return { dropped: "too-long" };
+    const envelope = this.open(message);
+    const frame = parseFrame(envelope.frame);
+    if (frame === null) return { dropped: "malformed" };
+    if (typeof frame.method !== "string") return { dropped: "no-request" };
+    if (!isRequestId(frame.id)) return { dropped: "invalid-id" };
+    const struck = { src: id, method: frame.method };
+    if (strikes(faults, "dropRequests", struck)) return { dropped: "fault-request" };
+    if (frame.src !== id) return refusal(frame, 403, "src", "src is not the topic's id; send as yourself");
+    const caller = registry.get(id);
+    if (caller === undefined) return refusal(frame, 401, "unknown", proofs.strangersChallenge());
+    if (caller.disabled) return refusal(frame, 403, "disabled", "This id is disabled; ask its owner");
+    const peer = peers.of(id);
+    const verdict = proofs.frame(caller, peer, linkProved, frame, envelope);
+    if (verdict.verdict === "dropped") return { dropped: verdict.reason };
+    if (verdict.verdict === "refused") return refusal(frame, 401, verdict.reason, verdict.message);
+    return { request: this.request(channel, caller, peer, frame, verdict.session), proof: verdict.proof };
+  }
+
+  private open(message: Uint8Array): Envelope {
+    if (this.parts.faults.extensions.mac) return openEnvelope(message);
+    return { frame: message, covered: message, sequence: -1, mac: null };
+  }
+
+  private request(
+    channel: Sender,
+    caller: Entity,
+    peer: Peer,
+    frame: Frame,
+    session: MacSession | null,
+  ): Request {
+    const [id, method] = [frame.id as number, frame.method as string];
+    return { caller, peer, id, method, frame, deadlineMs: this.deadline(frame), session, channel };
+  }
+
+  /** The cloud turns the relative `timeout` into a deadline; where both are given the earlier one counts. */
+  private deadline(frame: Frame): number {
+    let deadlineMs = Number.POSITIVE_INFINITY;
+    if (frame.deadline !== undefined) {
+      deadlineMs = typeof frame.deadline === "number" ? frame.deadline * 1000 : Number.NaN;
+    }
+    if (frame.timeout !== undefined) {
+      const timeoutMs = typeof frame.timeout === "number" ? frame.timeout * 1000 : Number.NaN;
+      deadlineMs = Math.min(deadlineMs, this.parts.now() + timeoutMs);
+    }
+    return deadlineMs;
+  }
+
+  private accept(request: Request, proof: FrameProof): Promise<void> {
+    const { caller, peer, id } = request;
+    // Peers must not make our counts grow by inventing methods.
+    const method = this.parts.service.serves(request.method) ? request.method : "(unknown)";
+    this.parts.events.emit({ event: "request", id: caller.id, requestId: id, method, proof });
+    const { latencyMs } = this.parts.faults;
+    const late =
+      latencyMs > 0 ? new Promise<void>((resolve) => setTimeout(resolve, latencyMs).unref()) : null;
+    const work = Promise.all([peer.work, late]).then(() => this.perform(request));
+    peer.work = work;
+    return work.finally(() => {
+      if (peer.work === work) peer.work = null;
+    });
+  }
+
+  private async perform(request: Request): Promise<void> {
+    if (this.closed) return;
+    const { caller, id, method } = request;
+    if (request.deadlineMs < this.parts.now()) {
+      this.delivery.drop(caller.id, "deadline");
+      return;
+    }
+    const { v, dst, args, params } = request.frame;
+    const asked = `${method}\n${JSON.stringify([v, dst, args, params])}`;
+    const stored = request.peer.storedReply(id, asked);
+    const fault = strikesOnce(this.parts.faults, "error", { src: caller.id, method });
+    const reply =
+      fault !== null ? this.faultReply(asked, fault) : (stored ?? (await this.carryOut(request, asked)));
+    if (this.closed) return;
+    if (!PASSING_CODES.includes(reply.code)) request.peer.storeReply(id, reply);
+    const [repeated, code] = [reply === stored, reply.code];
+    this.parts.events.emit({ event: "replied", id: caller.id, requestId: id, method, code, repeated });
+    if (request.frame.nr !== true) this.delivery.deliver(request, reply);
+  }
+
+  private async carryOut(request: Request, asked: string): Promise<StoredReply> {
+    let outcome: Outcome;
+    try {
+      const args = this.validate(request);
+      outcome = { result: await this.parts.service.call(request.caller, request.method, args) };
+    } catch (failure) {
+      const { code, message } =
+        failure instanceof RpcError ? failure : new RpcError(500, "The cloud failed; try again");
+      outcome = { error: { code, message } };
+    }
+    return {
+      request: asked,
+      outcome: outcomeText(outcome),
+      code: "error" in outcome ? outcome.error.code : 0,
+    };
+  }
+
+  private faultReply(asked: string, fault: NonNullable<Faults["error"]>): StoredReply {
+    const { code, message, retryAfter } = fault;
+    const error: { code: number; message: string; retry_after?: number } = {
+      code,
+      message: message ?? "An error that was asked for; turn the knob back",
+    };
+    if (retryAfter !== undefined && this.parts.faults.extensions.retryAfter) error.retry_after = retryAfter;
+    return { request: asked, outcome: outcomeText({ error }), code };
+  }
+
+  /** The arguments of a well-formed request; throws 400 or 404 for another one. */
+  private validate(request: Request): Frame {
+    const { v, dst } = request.frame;
+    if (v !== undefined && v !== FRAME_VERSION) throw new RpcError(400, "v must be 2, the frame's version");
+    if (Number.isNaN(request.deadlineMs)) throw new RpcError(400, "timeout and deadline must be numbers");
+    if (dst !== undefined && dst !== "" && dst !== this.parts.address) {
+      throw new RpcError(404, `No route to that dst; leave it out or say ${this.parts.address}`);
+    }
+    const name = request.frame.args !== undefined ? "args" : "params";
+    const args = request.frame[name];
+    if (args === undefined) return {};
+    if (!isObject(args)) throw new RpcError(400, `${name} must be an object`);
+    return args;
+  }
+}
+
+function refusal(frame: Frame, code: number, reason: string, message: string): Admission {
+  return { frame, code, reason, message };
+}

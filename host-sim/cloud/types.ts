@@ -1,0 +1,127 @@
+import type { FaultOptions } from "./faults.js";
+
+/** Who an entity of the registry is: a device or user asks for its own tokens, a backend asks about others. */
+export type Role = "device" | "user" | "backend";
+
+/** What a counter was used for; the cloud keeps the highest accepted one of each. */
+export type CounterPurpose = "connect" | "mac";
+
+/** One device, user or backend as the registry keeps it. Counters are -1 until one was accepted. */
+export interface Entity {
+  id: string;
+  role: Role;
+  psk: string;
+  owner?: string;
+  /** SHA-256 of the certificate's DER as Node prints it (`AB:CD:…`). */
+  certFingerprint?: string;
+  counters: Record<CounterPurpose, number>;
+  disabled: boolean;
+}
+
+/** What `addDevice` takes. Without `psk` one is made: 32 random bytes as 43 characters of base64url. */
+export interface NewEntity {
+  id: string;
+  psk?: string;
+  role?: Role;
+  owner?: string;
+  certFingerprint?: string;
+  /** Highest counter taken as used already, for both purposes. */
+  counter?: number;
+}
+
+/** How a connection was proved; `none` is a connection without a password. */
+export type ConnectProof = "password" | "counter" | "none";
+
+/** How a frame was proved; `link` leans on its connection or bearer token, `none` is only in refusals. */
+export type FrameProof = "mac" | "key" | "digest" | "link" | "none";
+
+/** What the cloud tells tests and logs. No event carries a secret: no PSK, token, nonce or MAC. */
+export type CloudEvent =
+  | { event: "connected"; id: string; proof: ConnectProof }
+  | { event: "connect-refused"; id: string; returnCode: number; reason: string }
+  | { event: "disconnected"; id: string }
+  | { event: "subscribed"; id: string; topics: string[] }
+  | { event: "topic-refused"; id: string; topic: string; action: "publish" | "subscribe" }
+  | { event: "kicked"; id: string }
+  | { event: "mac-session"; id: string; counter: number }
+  | { event: "request"; id: string; requestId: number; method: string; proof: FrameProof }
+  | { event: "replied"; id: string; requestId: number; method: string; code: number; repeated: boolean }
+  | { event: "refused"; id: string; requestId: number; code: number; reason: string }
+  | { event: "dropped"; id: string; reason: string }
+  | { event: "token"; id: string; host: string; expiresInSeconds: number }
+  | { event: "revoked"; id: string; host: string };
+
+/** The names of the events. */
+export type CloudEventName = CloudEvent["event"];
+
+/** The event of one name. */
+export type CloudEventOf<Name extends CloudEventName> = Extract<CloudEvent, { event: Name }>;
+
+/** Counts since the start, by method or by reason; `connections` is the present number. */
+export interface CloudStats {
+  connections: number;
+  connects: number;
+  connectsRefused: Record<string, number>;
+  topicsRefused: number;
+  requests: Record<string, number>;
+  replies: number;
+  repliesRepeated: number;
+  refused: Record<string, number>;
+  dropped: Record<string, number>;
+  macSessions: number;
+  tokens: number;
+}
+
+/** Which extensions (part B of the protocol) the cloud has; what is off is neither announced nor sent. */
+export interface Extensions {
+  retryAfter: boolean;
+  expiresIn: boolean;
+  mac: boolean;
+}
+
+/** How tokens are made. */
+export interface TokenOptions {
+  format?: "jwt" | "opaque";
+  lifetimeSeconds?: number;
+  /** How long the token before a newly generated one stays good. */
+  graceSeconds?: number;
+}
+
+/** What an app's server learns of a token that it was given (after RFC 7662). Times in unix seconds. */
+export type TokenCheck =
+  | { active: false }
+  | { active: true; sub: string; host: string; iat: number; exp: number };
+
+/** May `src` send the command `cmd` to `dst`? */
+export type CommandPolicy = (src: string, dst: string, cmd: string) => boolean;
+
+/** Options of `startCloud`. All have defaults. */
+export interface CloudOptions {
+  /** MQTT port of the embedded broker, 0: any free one. */
+  port?: number;
+  /** Address to listen on. Default 127.0.0.1: this is no production server. */
+  host?: string;
+  /** HTTP port (JWKS, POST of frames), 0: any free one. */
+  httpPort?: number;
+  /** `mqtt://user:password@host:port`: attach to this broker as a client instead of embedding one. */
+  broker?: string;
+  /** Attached only: the broker binds `cloud/from/<id>/#` to the user `<id>` (ACLs). Default false. */
+  topicsBound?: boolean;
+  /** `src` of replies. */
+  address?: string;
+  tokens?: TokenOptions;
+  /** Devices, users, backends and their counters are kept in this JSON file (mode 0600, written atomically). */
+  registryFile?: string;
+  /** Clients without a password may connect, as unproven. Default true. */
+  anonymous?: boolean;
+  /** Every frame needs `mac`, `digest` or `key`, also over a proven connection. Default false. */
+  requireFrameProof?: boolean;
+  /** Life of a digest nonce. Default 60 s. */
+  nonceLifetimeSeconds?: number;
+  policy?: CommandPolicy;
+  extensions?: boolean | Partial<Extensions>;
+  faults?: FaultOptions;
+  /** Wall clock in ms, for tests. */
+  now?: () => number;
+  log?: (event: CloudEvent) => void;
+}
