@@ -105,7 +105,7 @@ export function writeDecimal(out: Uint8Array, at: number, value: number): number
   let i = end - 1;
   while (i >= at) {
     const tenth = rest <= 0x7fffffff ? (rest / 10) | 0 : Math.floor(rest / 10);
-    out[i] = 0x30 + rest - tenth * 10;
+    out[i] = 0x30 + (rest - tenth * 10);
     rest = tenth;
     i--;
   }

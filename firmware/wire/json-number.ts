@@ -38,7 +38,7 @@ function partBehind(part: Part, byte: number): Part {
 export class JsonNumber {
   /** Index of the first byte that was not consumed. */
   at: number;
-  /** With up to 15 digits and exponents within ±22 the nearest double, else within 2^−50 of the number. */
+  /** With up to 15 digits and exponents within ±22 the nearest double, else within 2^−48 of the number. */
   value: number;
   /** Written without fraction and exponent, and within ±(2^53 − 1). */
   isInteger: boolean;
@@ -102,10 +102,10 @@ export class JsonNumber {
         part = next;
         if (byte === 0x2d) this.isExponentNegative = true;
       }
-      if (part === Part.INTEGER && mantissa <= MANTISSA_MAX) mantissa = mantissa * 10 + byte - 0x30;
+      if (part === Part.INTEGER && mantissa <= MANTISSA_MAX) mantissa = mantissa * 10 + (byte - 0x30);
       else if (part === Part.INTEGER) this.scale++;
       else if (part === Part.FRACTION && mantissa <= MANTISSA_MAX) {
-        mantissa = mantissa * 10 + byte - 0x30;
+        mantissa = mantissa * 10 + (byte - 0x30);
         this.scale--;
       } else if (part === Part.EXPONENT && this.exponent <= EXPONENT_MAX) {
         this.exponent = this.exponent * 10 + byte - 0x30;

@@ -197,7 +197,7 @@ export class JsonReader {
   /** The input is over: END, or the NUMBER that was the whole text (END the next time), or REFUSED. */
   finish(): JsonEvent {
     if (this.state === State.NUMBER && this.depth === 0 && this.digits.finish() === Status.OK) {
-      return this.numberEnded(this.at);
+      return this.numberEnded(this.digits.value, this.digits.isInteger, this.at);
     }
     if (this.state === State.DONE) return JsonEvent.END;
     if (this.state === State.REFUSED) return JsonEvent.REFUSED;
@@ -265,9 +265,7 @@ export class JsonReader {
       }
       const byte = bytes[i];
       if (i > from && (byte === 0x2c || byte === 0x7d || byte === 0x5d)) {
-        this.number = value;
-        this.isInteger = true;
-        return this.ended(JsonEvent.NUMBER, i);
+        return this.numberEnded(value, true, i);
       }
     }
     const isNegative = bytes[from] === 0x2d;
@@ -310,7 +308,7 @@ export class JsonReader {
   }
 
   private textEnded(at: number): JsonEvent {
-    this.textLength = this.isCapturing ? this.text.length : 0;
+    if (this.skipDepth < 0) this.textLength = this.isCapturing ? this.text.length : 0;
     this.isCapturing = false;
     return this.ended(JsonEvent.STRING, at);
   }
@@ -319,13 +317,15 @@ export class JsonReader {
     const digits = this.digits;
     const status = digits.read(bytes, from, to);
     return status === Status.OK
-      ? this.numberEnded(digits.at)
+      ? this.numberEnded(digits.value, digits.isInteger, digits.at)
       : this.unfinished(status, State.NUMBER, digits.at);
   }
 
-  private numberEnded(at: number): JsonEvent {
-    this.number = this.digits.value;
-    this.isInteger = this.digits.isInteger;
+  private numberEnded(value: number, isInteger: boolean, at: number): JsonEvent {
+    if (this.skipDepth < 0) {
+      this.number = value;
+      this.isInteger = isInteger;
+    }
     return this.ended(JsonEvent.NUMBER, at);
   }
 
