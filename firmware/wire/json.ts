@@ -234,9 +234,9 @@ export class JsonReader {
     const end = isTold
       ? copyPlain(bytes, from, to - from < room ? to : from + room, this.key, 0)
       : skipPlain(bytes, from, to);
+    if (end < to && bytes[end] === 0x22) return this.keyEnded(end - from, end + 1);
     this.text.start(end - from);
-    if (end >= to || bytes[end] !== 0x22) return this.keyText(bytes, end, to);
-    return this.keyEnded(end + 1);
+    return this.keyText(bytes, end, to);
   }
 
   /** A string value from behind its quote on. */
@@ -246,9 +246,9 @@ export class JsonReader {
     const end = this.isCapturing
       ? copyPlain(bytes, from, to - from < room ? to : from + room, this.into, at)
       : skipPlain(bytes, from, to);
+    if (end < to && bytes[end] === 0x22) return this.textEnded(end - from, end + 1);
     this.text.start(end - from);
-    if (end >= to || bytes[end] !== 0x22) return this.valueText(bytes, end, to);
-    return this.textEnded(end + 1);
+    return this.valueText(bytes, end, to);
   }
 
   /** A number from its first character on. Most are integers that lie whole in the piece. */
@@ -287,14 +287,16 @@ export class JsonReader {
   private keyText(bytes: Uint8Array, from: number, to: number): JsonEvent {
     const text = this.text;
     const status = text.read(bytes, from, to, this.key, 0, this.skipDepth < 0 ? this.key.length : 0);
-    return status === Status.OK ? this.keyEnded(text.at) : this.unfinished(status, State.KEY_TEXT, text.at);
+    return status === Status.OK
+      ? this.keyEnded(text.length, text.at)
+      : this.unfinished(status, State.KEY_TEXT, text.at);
   }
 
-  private keyEnded(at: number): JsonEvent {
+  private keyEnded(length: number, at: number): JsonEvent {
     this.at = at;
     this.state = State.COLON;
     if (this.skipDepth >= 0) return JsonEvent.MORE;
-    this.keyLength = this.text.length;
+    this.keyLength = length;
     return JsonEvent.KEY;
   }
 
@@ -303,12 +305,12 @@ export class JsonReader {
     const textTo = this.isCapturing ? this.intoTo : this.intoFrom;
     const status = text.read(bytes, from, to, this.into, this.intoFrom, textTo);
     return status === Status.OK
-      ? this.textEnded(text.at)
+      ? this.textEnded(text.length, text.at)
       : this.unfinished(status, State.VALUE_TEXT, text.at);
   }
 
-  private textEnded(at: number): JsonEvent {
-    if (this.skipDepth < 0) this.textLength = this.isCapturing ? this.text.length : 0;
+  private textEnded(length: number, at: number): JsonEvent {
+    if (this.skipDepth < 0) this.textLength = this.isCapturing ? length : 0;
     this.isCapturing = false;
     return this.ended(JsonEvent.STRING, at);
   }
