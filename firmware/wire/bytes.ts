@@ -80,7 +80,11 @@ export function writeUtf8(out: Uint8Array, at: number, text: string): number {
   return o;
 }
 
-/** A string's UTF-8 in a new array: for construction time. */
+/**
+ * A string's UTF-8 in a new array.
+ *
+ * @construction
+ */
 export function bytesOf(text: string): Uint8Array {
   const bytes = new Uint8Array(utf8Length(text));
   writeUtf8(bytes, 0, text);

@@ -21,6 +21,11 @@ const MANTISSA_MAX = 900719925474099;
 /** Beyond it the value is 0 or infinite, whatever the other 60 characters say. */
 const EXPONENT_MAX = 999;
 
+function powerOfTen(exponent: number): number {
+  // biome-ignore lint/style/useExponentiationOperator: Espruino has no such operator
+  return Math.pow(10, exponent);
+}
+
 /** What `byte` is part of when it follows `part`. */
 function partBehind(part: Part, byte: number): Part {
   const isDigit = byte >= 0x30 && byte <= 0x39;
@@ -127,9 +132,9 @@ export class JsonNumber {
     this.isInteger =
       (part === Part.ZERO || part === Part.INTEGER) && this.scale === 0 && value <= INTEGER_MAX;
     const scale = this.scale + (this.isExponentNegative ? -this.exponent : this.exponent);
-    if (value !== 0 && scale > 0) value *= 10 ** scale;
-    if (scale < -300) value = value / 1e300 / 10 ** (-scale - 300);
-    else if (scale < 0) value /= 10 ** -scale;
+    if (value !== 0 && scale > 0) value *= powerOfTen(scale);
+    if (scale < -300) value = value / 1e300 / powerOfTen(-scale - 300);
+    else if (scale < 0) value /= powerOfTen(-scale);
     this.value = this.isNegative ? -value : value;
     return Status.OK;
   }
