@@ -14,10 +14,9 @@ export class Digest {
     private now: () => number,
   ) {}
 
-  /** A fresh challenge, the JSON text that an error 401 carries as its message. */
+  /** A challenge, the JSON text that an error 401 carries as its message. */
   challenge(peer: Peer | null): string {
-    const nonce = randomInt(1, NONCE_MAX);
-    peer?.addNonce(String(nonce), this.now() + this.nonceLifetimeMs);
+    const nonce = this.nonce(peer);
     return JSON.stringify({ auth_type: "digest", nonce, nc: 1, realm: this.realm, algorithm: "SHA-256" });
   }
 
@@ -36,6 +35,18 @@ export class Digest {
     if (!sameSecret(auth.response, expected)) return "digest-wrong";
     issued.count = count;
     return null;
+  }
+
+  /**
+   * A nonce that nobody has answered yet and that has half its life left is handed out again: whoever speaks
+   * in a device's name without a proof could else push the device's own nonces out.
+   */
+  private nonce(peer: Peer | null): number {
+    const unused = peer?.unusedNonce(this.now() + this.nonceLifetimeMs / 2);
+    if (unused !== undefined) return Number(unused);
+    const nonce = randomInt(1, NONCE_MAX);
+    peer?.addNonce(String(nonce), this.now() + this.nonceLifetimeMs);
+    return nonce;
   }
 }
 

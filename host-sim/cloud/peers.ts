@@ -46,6 +46,14 @@ export class Peer {
     keepNewest(this.nonces, nonce, { expiresAtMs, count: 0 }, NONCES_MAX);
   }
 
+  /** A nonce that was not answered yet and lives longer than until then. */
+  unusedNonce(untilMs: number): string | undefined {
+    for (const [nonce, { count, expiresAtMs }] of this.nonces ?? []) {
+      if (count === 0 && expiresAtMs > untilMs) return nonce;
+    }
+    return undefined;
+  }
+
   /** The nonce if it was handed out to this peer and is still kept. */
   nonce(nonce: string): IssuedNonce | undefined {
     return this.nonces?.get(nonce);

@@ -120,7 +120,8 @@ export class Client {
 
   /** Resolves when the other side has closed. */
   async ended(): Promise<void> {
-    if (!this.closed) await once(this.socket, "close");
+    // A reset is an end too, where `once` would reject on its error event.
+    if (!this.closed) await new Promise((resolve) => this.socket.once("close", resolve));
   }
 
   close(): void {
