@@ -30,7 +30,7 @@ export const MISSING_SYNTAX: Record<string, boolean> = {
  * Bundles a module with all it imports into one script, as the device gets it.
  *
  * @param entry path of the TypeScript file
- * @param globalName variable that will hold the module's exports
+ * @param globalName global variable that will hold the module's exports
  * @throws when the sources use syntax that one of the engines lacks
  */
 export async function bundle(entry: string, globalName: string): Promise<string> {
@@ -40,6 +40,7 @@ export async function bundle(entry: string, globalName: string): Promise<string>
     write: false,
     format: "iife",
     globalName,
+    footer: { js: `globalThis.${globalName} = ${globalName};` }, // strict code evaluated has its own variables
     target: "es2015",
     supported: MISSING_SYNTAX,
     logLevel: "silent",

@@ -1,0 +1,285 @@
+/**
+ * What every engine must do alike, bit for bit. This file runs inside the engines, so it keeps to their shared
+ * language and knows no Node; `engines.test.ts` runs it in each and compares.
+ */
+import { readBase64url, writeBase64url } from "../../firmware/proof/base64.js";
+import { sameSecret } from "../../firmware/proof/compare.js";
+import { counterKey, writeCounterPassword } from "../../firmware/proof/counter.js";
+import { writeDigestResponse } from "../../firmware/proof/digest.js";
+import { hkdf32 } from "../../firmware/proof/hkdf.js";
+import { HmacKey, hmacBegin, hmacEnd } from "../../firmware/proof/hmac.js";
+import { MacSession } from "../../firmware/proof/mac.js";
+import { Sha256 } from "../../firmware/proof/sha256.js";
+import { unitInterval } from "../../firmware/proof/spread.js";
+import { bytesOf, writeDecimal, writeJsonText } from "../../firmware/wire/bytes.js";
+import { JsonEvent, JsonReader } from "../../firmware/wire/json.js";
+import {
+  PacketType,
+  writeAck,
+  writeConnect,
+  writeDisconnect,
+  writePingreq,
+  writePublishHeader,
+  writeSubscribe,
+  writeUnsubscribe,
+} from "../../firmware/wire/mqtt.js";
+import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt-reader.js";
+
+/** One thing to do; its result is text: hexadecimal bytes, or what was seen. */
+export interface EngineCase {
+  name: string;
+  /** The result from elsewhere: a standard's, or that of Node's crypto. */
+  expected?: string;
+  run(): string;
+}
+
+const out = new Uint8Array(1024);
+const psk = bytesOf("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8");
+const device = bytesOf("device_123");
+const hash = new Sha256();
+
+function hex(bytes: Uint8Array, from: number, to: number): string {
+  let text = "";
+  for (let i = from; i < to; i++) text += (bytes[i] + 256).toString(16).substr(1);
+  return text;
+}
+
+function bytesOfHex(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(text.substr(2 * i, 2), 16);
+  return bytes;
+}
+
+/** Bytes that look random and are the same everywhere: the low bytes of a generator modulo the prime 65,537. */
+function noise(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let x = length;
+  for (let i = 0; i < length; i++) {
+    x = (x * 75 + 74) % 65537;
+    bytes[i] = x & 255;
+  }
+  return bytes;
+}
+
+function sha256(bytes: Uint8Array): string {
+  hash.update(bytes, 0, bytes.length);
+  hash.digest(out, 0);
+  return hex(out, 0, 32);
+}
+
+function sha256AtEveryLength(): string {
+  const bytes = noise(200);
+  for (let length = 0; length <= 200; length++) {
+    hash.update(bytes, 0, length);
+    hash.digest(out, 512);
+    for (let i = 0; i < 32; i++) out[i] = (length === 0 ? 0 : out[i]) ^ out[512 + i];
+  }
+  return hex(out, 0, 32);
+}
+
+function hmac(keyLength: number): string {
+  const key = new HmacKey();
+  const bytes = noise(330);
+  key.set(hash, bytes, 0, keyLength);
+  hmacBegin(hash, key);
+  hash.update(bytes, 0, bytes.length);
+  hmacEnd(hash, key, out, 0);
+  return hex(out, 0, 32);
+}
+
+function hkdf(): string {
+  hkdf32(hash, new HmacKey(), psk, 0, psk.length, bytesOf("motekey mac v1"), out, 0);
+  return hex(out, 0, 32);
+}
+
+function base64url(): string {
+  const bytes = noise(100);
+  let text = "";
+  for (let length = 0; length < 4; length++) {
+    const end = writeBase64url(out, 0, bytes, 0, 97 + length);
+    const back = readBase64url(out, 512, out, 0, end);
+    text += `${hex(out, 0, end)} ${back - 512} ${sameSecret(out, 512, bytes, 0, 97 + length)}\n`;
+  }
+  return text;
+}
+
+function counterPassword(): string {
+  const key = new HmacKey();
+  counterKey(hash, key, psk, 0, psk.length);
+  let text = "";
+  for (let power = 0; power <= 52; power += 13) {
+    const end = writeCounterPassword(out, 0, hash, key, device, 2 ** power);
+    text += `${hex(out, 0, end)} `;
+  }
+  return text;
+}
+
+function macSession(): string {
+  const session = new MacSession();
+  const receiving = new Sha256();
+  session.begin(hash, psk, psk.length, 4294967301, noise(16));
+  out.set(noise(300), 0);
+  const end = session.sign(hash, out, 0, 300);
+  const second = session.sign(hash, out, 0, 300);
+  session.receiveBegin(receiving);
+  receiving.update(out, 0, 300);
+  session.receiveTrailer(receiving, out, 300, second);
+  // Signed as the device's, so it is no frame of the cloud: MAC_WRONG.
+  return `${end} ${hex(out, 300, second)} ${session.receiveEnd(receiving)}`;
+}
+
+function digestResponse(): string {
+  const realm = bytesOf("example.org");
+  const nonce = bytesOf("1753000000");
+  const end = writeDigestResponse(
+    out,
+    0,
+    hash,
+    device,
+    realm,
+    realm.length,
+    psk,
+    psk.length,
+    nonce,
+    nonce.length,
+    1,
+    1234567890123,
+  );
+  return hex(out, 0, end);
+}
+
+function spread(): string {
+  const key = new HmacKey();
+  key.set(hash, psk, 0, psk.length);
+  let text = "";
+  for (let generation = 0; generation < 5; generation++) {
+    text += `${unitInterval(hash, key, device, generation) * 2 ** 48} `;
+  }
+  return text;
+}
+
+function decimals(): string {
+  let text = "";
+  for (let power = 0; power <= 53; power++) {
+    const end = writeDecimal(out, 0, 2 ** power - 1);
+    text += `${hex(out, 0, end)} `;
+  }
+  return text;
+}
+
+function jsonText(): string {
+  const text = 'plain "quoted" back\\slash \u0000\b\t\n\f\r\u001f \u007f é 中 😀';
+  const end = writeJsonText(out, 0, text);
+  return hex(out, 0, end);
+}
+
+/** Far from 1 the engines may differ in the last digit: V8's `Math.pow(10, n)` is not the nearest double from 26 on. */
+function shown(value: number): string {
+  const magnitude = value < 0 ? -value : value;
+  return magnitude === 0 || (magnitude >= 1e-7 && magnitude < 1e22) ? value.toString(10) : "far";
+}
+
+/** Reads JSON given in hexadecimal, in windows of `size` bytes, and tells the events; strings and keys too. */
+export function readJson(text: string, size: number): string {
+  const bytes = bytesOfHex(text);
+  const kept = new Uint8Array(4096);
+  const reader = new JsonReader(16, 32);
+  let events = "";
+  let at = 0;
+  while (reader.status === 0) {
+    const end = Math.min(at + size, bytes.length);
+    reader.capture(kept, 0, kept.length);
+    const event = at < bytes.length ? reader.read(bytes, at, end) : reader.finish();
+    at = at < bytes.length ? reader.at : at;
+    if (event === JsonEvent.MORE) continue;
+    events += `${event}/${reader.depth} `;
+    if (event === JsonEvent.KEY) events += `${hex(reader.key, 0, Math.min(reader.keyLength, 32))} `;
+    if (event === JsonEvent.STRING) events += `${hex(kept, 0, reader.textLength)} `;
+    if (event === JsonEvent.NUMBER) events += `${shown(reader.number)} ${reader.isInteger} `;
+    if (event === JsonEvent.END || event === JsonEvent.REFUSED) break;
+  }
+  return `${events}at ${at} status ${reader.status}`;
+}
+
+/** Every writer, one packet behind the other. */
+function mqttPackets(): string {
+  const fields = {
+    clientId: device,
+    userName: device,
+    password: psk,
+    passwordLength: psk.length,
+    keepAliveSeconds: 60,
+    cleanSession: true,
+  };
+  const topic = bytesOf("device_123/rpc");
+  let at = writeConnect(out, 0, fields);
+  at = writeSubscribe(out, at, 1, topic, 1);
+  at = writePublishHeader(out, at, topic, topic.length, 2, 1, true, false, 300);
+  at = writeAck(out, at, PacketType.PUBACK, 65535);
+  at = writeAck(out, at, PacketType.PUBREL, 258);
+  at = writeUnsubscribe(out, at, 3, topic);
+  at = writePingreq(out, at);
+  at = writeDisconnect(out, at);
+  return hex(out, 0, at);
+}
+
+/** CONNACK, SUBACK, a PUBLISH of 5 bytes, PUBACK, PINGRESP, and a type that no server sends. */
+const FROM_BROKER = bytesOfHex(
+  "20020100900300010132100003612f6200076869206d6f7465400200 02d000c000".split(" ").join(""),
+);
+
+function mqttEvents(size: number): string {
+  const reader = new MqttReader(32);
+  let events = "";
+  let at = 0;
+  while (at < FROM_BROKER.length) {
+    const event = reader.read(FROM_BROKER, at, Math.min(at + size, FROM_BROKER.length));
+    at = reader.at;
+    if (event === MqttEvent.MORE) continue;
+    if (event === MqttEvent.PAYLOAD) events += hex(FROM_BROKER, reader.payloadFrom, reader.payloadTo);
+    else events += ` ${event}:${reader.packetIdentifier}:${reader.returnCode}`;
+    if (event === MqttEvent.PUBLISH) events += `:${hex(reader.topic, 0, reader.topicLength)} `;
+    if (event === MqttEvent.REFUSED) break;
+  }
+  return `${events} status ${reader.status}`;
+}
+
+/** All cases, in the order they run. */
+export const cases: EngineCase[] = [
+  {
+    name: "SHA-256 of abc (FIPS 180-4)",
+    expected: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    run: () => sha256(bytesOf("abc")),
+  },
+  { name: "SHA-256 of 0 to 200 bytes", run: sha256AtEveryLength },
+  {
+    name: "HMAC with a key of 20 bytes",
+    expected: "95cf805843d9b924c41f0ba0e70b2fb5044d3c078460fcb3a23f155b6a2a3e21",
+    run: () => hmac(20),
+  },
+  {
+    name: "HMAC with a key of 64 bytes",
+    expected: "15c0f2e0f0c0845153524fbbd4f82cb24b1bdf25f1c0011883c9c359e6d9a3fa",
+    run: () => hmac(64),
+  },
+  {
+    name: "HMAC with a key of 131 bytes",
+    expected: "d517bdde84011d9280e42f0cfc848f87954f7df8f564777e4a1a108fee5f8cb3",
+    run: () => hmac(131),
+  },
+  {
+    name: "HKDF of the MAC's key",
+    expected: "a6a3af24d8207260c51c5de1ab54007d2569d8b11fe16746e99d885371aaa299",
+    run: hkdf,
+  },
+  { name: "base64url there and back", run: base64url },
+  { name: "the counter password, counters up to 2^52", run: counterPassword },
+  { name: "a MAC session signs two frames and refuses its own", run: macSession },
+  { name: "the digest response", run: digestResponse },
+  { name: "the spread of refreshes", run: spread },
+  { name: "decimals up to 2^53 - 1", run: decimals },
+  { name: "JSON text with every kind of escape", run: jsonText },
+  { name: "every MQTT packet a client writes", run: mqttPackets },
+  { name: "MQTT packets read at once", run: () => mqttEvents(1000) },
+  { name: "MQTT packets read byte by byte", run: () => mqttEvents(1) },
+];
