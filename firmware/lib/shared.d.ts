@@ -32,17 +32,17 @@ interface StringConstructor {
 declare const String: StringConstructor;
 
 // biome-ignore lint/complexity/noBannedTypes: the compiler asks for these interfaces by name
-interface Boolean {}
+type Boolean = {};
 interface Number {
   toString(radix: number): string;
 }
 // biome-ignore lint/complexity/noBannedTypes: see above
-interface Function {}
+type Function = {};
 interface CallableFunction extends Function {}
 interface NewableFunction extends Function {}
-interface IArguments {}
-interface RegExp {}
-interface Object {}
+type IArguments = {};
+type RegExp = {};
+type Object = {};
 
 interface Error {
   message: string;
@@ -91,3 +91,5 @@ interface Math {
 }
 declare const Math: Math;
 declare const Infinity: number;
+
+type Partial<T> = { [P in keyof T]?: T[P] };

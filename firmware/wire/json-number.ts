@@ -22,7 +22,6 @@ const MANTISSA_MAX = 900719925474099;
 const EXPONENT_MAX = 999;
 
 function powerOfTen(exponent: number): number {
-  // biome-ignore lint/style/useExponentiationOperator: Espruino has no such operator
   return Math.pow(10, exponent);
 }
 

@@ -122,12 +122,14 @@ export function publishHeaderLength(topicLength: number, qos: number, payloadLen
 
 /**
  * PUBLISH up to its payload (3.3): `payloadLength` bytes must follow, and all of it may be at most
- * {@link REMAINING_LENGTH_MAX}. `packetIdentifier` (1–65,535) is not sent at QoS 0, where `dup` must be false.
+ * {@link REMAINING_LENGTH_MAX}. The topic is the first `topicLength` bytes of `topic`. `packetIdentifier`
+ * (1–65,535) is not sent at QoS 0, where `dup` must be false.
  */
 export function writePublishHeader(
   out: Uint8Array,
   at: number,
   topic: Uint8Array,
+  topicLength: number,
   packetIdentifier: number,
   qos: number,
   dup: boolean,
@@ -135,8 +137,12 @@ export function writePublishHeader(
   payloadLength: number,
 ): number {
   const first = (PacketType.PUBLISH << 4) | (dup ? 8 : 0) | (qos << 1) | (retain ? 1 : 0);
-  at = writeFixedHeader(out, at, first, 2 + topic.length + (qos > 0 ? 2 : 0) + payloadLength);
-  at = writeText(out, at, topic);
+  at = writeFixedHeader(out, at, first, 2 + topicLength + (qos > 0 ? 2 : 0) + payloadLength);
+  at = writeU16(out, at, topicLength);
+  if (topicLength === topic.length) {
+    out.set(topic, at);
+    at += topicLength;
+  } else at = copyBytes(out, at, topic, 0, topicLength);
   return qos > 0 ? writeU16(out, at, packetIdentifier) : at;
 }
 

@@ -110,7 +110,7 @@ describe("MQTT writers", () => {
           const topic = Buffer.from(text);
           const dup = again && qos > 0;
           const head = written(publishHeaderLength(topic.length, qos, payload.length), (out) =>
-            writePublishHeader(out, 0, topic, messageId, qos, dup, retain, payload.length),
+            writePublishHeader(out, 0, topic, topic.length, messageId, qos, dup, retain, payload.length),
           );
           const packet = parsed(Buffer.concat([head, payload]));
           assert.ok(packet.cmd === "publish");
@@ -136,7 +136,7 @@ describe("MQTT writers", () => {
     it(`write the remaining length ${length} as ${hex}`, () => {
       const payloadLength = length - 3;
       const head = written(publishHeaderLength(1, 0, payloadLength), (out) =>
-        writePublishHeader(out, 0, Buffer.from("t"), 0, 0, false, false, payloadLength),
+        writePublishHeader(out, 0, Buffer.from("t"), 1, 0, 0, false, false, payloadLength),
       );
       assert.equal(head.toString("hex"), `30${hex}000174`);
     });
@@ -203,7 +203,7 @@ const said: Record<string, (out: Uint8Array) => number> = {
       cleanSession: true,
     });
     at = writeSubscribe(out, at, 1, Buffer.from("device_1/rpc/#"), 1);
-    at = writePublishHeader(out, at, Buffer.from("cloud/from/device_1/rpc"), 2, 1, false, false, 14);
+    at = writePublishHeader(out, at, Buffer.from("cloud/from/device_1/rpc"), 23, 2, 1, false, false, 14);
     out.set(Buffer.from('{"v":2,"id":1}'), at);
     return writeAck(out, at + 14, PacketType.PUBACK, 7);
   },

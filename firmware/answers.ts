@@ -1,0 +1,186 @@
+import { type Call, CallPhase, type CallTable } from "./calls.js";
+import type { Challenge } from "./challenge.js";
+import { type Config, FrameProof, isPortableId } from "./config.js";
+import type { Counters } from "./counters.js";
+import type { Requests } from "./requests.js";
+import { Status } from "./status.js";
+import { type FrameReader, Party, Result } from "./wire/frame.js";
+import { Method } from "./wire/methods.js";
+
+/** Who makes calls through a session. */
+export interface CallOwner {
+  /** A call is over: `call.status` says how; while OK, the frame still holds the answer. The owner releases it. */
+  ended(call: Call): void;
+}
+
+/** Strangers are answered at most this often. */
+const STRANGER_MS = 1_000;
+/** A 401 is met with a new proof this often: once because there was none, once because it was stale. */
+const CHALLENGES_MAX = 2;
+
+const statusOf = (code: number): Status => {
+  switch (code) {
+    case 400:
+      return Status.BAD_ARGUMENTS;
+    case 401:
+      return Status.UNAUTHENTICATED;
+    case 403:
+      return Status.FORBIDDEN;
+    case 404:
+      return Status.NOT_FOUND;
+    case 429:
+      return Status.THROTTLED;
+    case 418:
+    case 503:
+      return Status.UNAVAILABLE;
+    default:
+      return Status.CLOUD_ERROR;
+  }
+};
+
+/** Finds the call that a complete frame belongs to, and ends it; drops and counts every other frame. */
+export class Answers {
+  /** Unix seconds by the cloud's Hello, a hint for people; −1 before it. */
+  cloudTimeS: number;
+  private readonly config: Config;
+  private readonly calls: CallTable;
+  private readonly frame: FrameReader;
+  private readonly requests: Requests;
+  private readonly challenge: Challenge | null;
+  private readonly counters: Counters;
+  private readonly owner: CallOwner;
+  private strangerAtMs: number;
+
+  constructor(
+    config: Config,
+    calls: CallTable,
+    frame: FrameReader,
+    requests: Requests,
+    challenge: Challenge | null,
+    counters: Counters,
+    owner: CallOwner,
+  ) {
+    this.config = config;
+    this.calls = calls;
+    this.frame = frame;
+    this.requests = requests;
+    this.challenge = challenge;
+    this.counters = counters;
+    this.owner = owner;
+    this.cloudTimeS = -1;
+    this.strangerAtMs = -STRANGER_MS;
+  }
+
+  /**
+   * A whole frame came, its MAC right where there is one.
+   * @returns the call that it ended or set going again, or null
+   */
+  take(isRequestTopic: boolean, nowMs: number): Call | null {
+    const frame = this.frame;
+    if (isRequestTopic || frame.hasMethod) {
+      this.takeRequest(nowMs);
+      return null;
+    }
+    const isOurs = frame.dst === Party.ABSENT || frame.dst === Party.US;
+    const isTheirs = frame.src === Party.ABSENT || frame.src === Party.CLOUD;
+    if (!isOurs || !isTheirs) {
+      this.counters.foreign++;
+      return null;
+    }
+    const call = frame.id > 0 ? this.calls.sentWithId(frame.id) : null;
+    if (call === null) {
+      this.counters.unknownIds++;
+      return null;
+    }
+    this.answer(call);
+    return call;
+  }
+
+  /** Ends a call without an answer of its own. */
+  end(call: Call, status: Status): void {
+    call.status = status;
+    call.phase = CallPhase.DONE;
+    this.owner.ended(call);
+  }
+
+  private answer(call: Call): void {
+    const frame = this.frame;
+    if (!frame.hasError) {
+      this.succeed(call);
+      return;
+    }
+    let status = statusOf(frame.code);
+    if (status === Status.UNAUTHENTICATED && this.challenge !== null) {
+      status = this.challenge.read(frame);
+      if (status === Status.OK && call.challenges < CHALLENGES_MAX) {
+        call.challenges++;
+        this.calls.renew(call);
+        call.phase = CallPhase.QUEUED;
+        return;
+      }
+      if (status === Status.OK) status = Status.UNAUTHENTICATED;
+    }
+    call.code = frame.code;
+    this.end(call, status);
+  }
+
+  private succeed(call: Call): void {
+    const frame = this.frame;
+    let status = frame.overflow;
+    switch (call.method) {
+      case Method.HELLO:
+        this.cloudTimeS = frame.timeS;
+        break;
+      case Method.LIST_TOKEN:
+        if (frame.result !== Result.LIST) status = Status.BAD_RESULT;
+        break;
+      case Method.AUTHENTICATE:
+        if (frame.result !== Result.OBJECT) status = this.verdict();
+        call.value = frame.success;
+        break;
+      case Method.AUTHORIZE_COMMAND:
+        status = this.verdict();
+        call.value = frame.success;
+        break;
+      case Method.GENERATE_TOKEN:
+        if (status === Status.OK && frame.tokenLength === 0) status = Status.BAD_RESULT;
+        break;
+      case Method.GET_TOKEN:
+        if (status === Status.OK && frame.exist && frame.tokenLength === 0) status = Status.BAD_RESULT;
+        break;
+      default:
+    }
+    this.end(call, status);
+  }
+
+  private verdict(): Status {
+    const result = this.frame.result;
+    return result === Result.TRUE || result === Result.FALSE ? Status.OK : Status.BAD_RESULT;
+  }
+
+  /** Somebody asks us. We serve no method: a valid sender learns it, at a limited rate; nobody else does. */
+  private takeRequest(nowMs: number): void {
+    const frame = this.frame;
+    if (frame.src === Party.US) {
+      this.counters.echoes++;
+      return;
+    }
+    const isAnswerable =
+      frame.src === Party.OTHER &&
+      frame.srcLength <= this.config.limits.idBytes &&
+      isPortableId(frame.parties, 0, frame.srcLength) &&
+      frame.id > 0 &&
+      !frame.noReply &&
+      this.config.frameProof !== FrameProof.MAC &&
+      nowMs - this.strangerAtMs >= STRANGER_MS;
+    if (
+      isAnswerable &&
+      this.requests.refuseStranger(frame.parties, frame.srcLength, frame.id) === Status.OK
+    ) {
+      this.strangerAtMs = nowMs;
+      this.counters.requestsRefused++;
+    } else {
+      this.counters.requestsDropped++;
+    }
+  }
+}

@@ -1,0 +1,215 @@
+import type { CallOwner } from "./answers.js";
+import { type Call, CallPhase, type OnDone, type OnHost } from "./calls.js";
+import type { Config } from "./config.js";
+import { Counters } from "./counters.js";
+import type { Host } from "./host.js";
+import { Phase, type Want } from "./phases.js";
+import type { Entropy, Turns } from "./ports.js";
+import { HmacKey } from "./proof/hmac.js";
+import { Sha256 } from "./proof/sha256.js";
+import { Session } from "./session.js";
+import { Status } from "./status.js";
+import { Tokens } from "./tokens.js";
+import type { Text } from "./wire/bytes.js";
+import { Method } from "./wire/methods.js";
+
+/** What `authenticate` presents; at least one of the two. */
+export interface Credentials {
+  readonly psk?: Text;
+  readonly cert?: Text;
+}
+
+/** Where the client stands, as the app sees it. */
+export enum State {
+  CLOSED,
+  /** `suspend()` was called: no connection is wanted. */
+  SUSPENDED,
+  /** The last connection ended or could not be made; the next attempt has its time. */
+  WAITING,
+  CONNECTING,
+  READY,
+}
+
+/** Told after the turn in which the state changed. */
+export type OnState = (state: State) => void;
+
+/**
+ * The Auth service's client without its I/O: the session, the tokens, and the three calls that are about
+ * others. What apps are told waits until `deliver`, after the turn.
+ */
+export class Auth implements CallOwner {
+  readonly counters: Counters;
+  readonly session: Session;
+  readonly tokens: Tokens;
+  onState: OnState | null;
+  /** The code of the latest error that the cloud answered; 0 before the first. */
+  lastCode: number;
+  private readonly config: Config;
+  private readonly turns: Turns;
+  private nowMs: number;
+  private isClosed: boolean;
+  private toldState: State;
+  /** A call ended in this poll: what follows from that is to be done now. */
+  private isRestless: boolean;
+
+  constructor(config: Config, entropy: Entropy, turns: Turns) {
+    const hash = new Sha256();
+    const key = new HmacKey();
+    this.config = config;
+    this.turns = turns;
+    this.counters = new Counters();
+    this.session = new Session(config, entropy, this, this.counters, hash, key);
+    this.tokens = new Tokens(config, this.session, this.counters, hash, key, turns);
+    this.onState = null;
+    this.lastCode = 0;
+    this.nowMs = 0;
+    this.isClosed = false;
+    this.toldState = State.SUSPENDED;
+    this.isRestless = false;
+  }
+
+  get state(): State {
+    if (this.isClosed) return State.CLOSED;
+    switch (this.session.phase) {
+      case Phase.RESTING:
+      case Phase.LEAVING:
+        return State.SUSPENDED;
+      case Phase.READY:
+        return State.READY;
+      case Phase.OPENING:
+      case Phase.CONNECTING:
+        return State.CONNECTING;
+      default:
+        return State.WAITING;
+    }
+  }
+
+  /** The apps that the cloud keeps tokens of ours for. Hosts are told as they come; they are final with OK only. */
+  listTokens(onHost: OnHost, onDone: OnDone): Status {
+    const call = this.take(Method.LIST_TOKEN, onDone);
+    if (call === null) return this.refusal();
+    call.onHost = onHost;
+    return Status.OK;
+  }
+
+  /** Whether `id` has these credentials. For backends. */
+  authenticate(id: Text, credentials: Credentials, onDone: OnDone): Status {
+    const call = this.take(Method.AUTHENTICATE, onDone);
+    if (call === null) return this.refusal();
+    if (credentials.psk !== undefined) call.first = credentials.psk;
+    if (credentials.cert !== undefined) call.second = credentials.cert;
+    call.third = id;
+    return Status.OK;
+  }
+
+  /** Whether `src` may send the command to `dst`. For backends. */
+  authorizeCommand(src: Text, dst: Text, command: Text, onDone: OnDone): Status {
+    const call = this.take(Method.AUTHORIZE_COMMAND, onDone);
+    if (call === null) return this.refusal();
+    call.first = command;
+    call.second = dst;
+    call.third = src;
+    return Status.OK;
+  }
+
+  /** What is to be done now; afterwards {@link wakeAtMs} tells when to ask again. */
+  poll(nowMs: number): Want {
+    this.nowMs = nowMs;
+    let want: Want;
+    do {
+      this.isRestless = false;
+      this.tokens.tend(nowMs);
+      want = this.session.poll(nowMs);
+    } while (this.isRestless);
+    return want;
+  }
+
+  wakeAtMs(): number {
+    return Math.min(this.session.wakeAtMs, this.tokens.wakeAtMs());
+  }
+
+  /** Calls one callback of the app, if one is due. Returns whether there was one. */
+  deliver(nowMs: number): boolean {
+    return this.deliverHost() || this.tokens.deliver(nowMs) || this.deliverDone() || this.deliverState();
+  }
+
+  ended(call: Call): void {
+    this.isRestless = true;
+    if (call.code !== 0) this.lastCode = call.code;
+    const subject = call.subject;
+    if (subject !== null) this.tokens.ended(call, subject as Host);
+    else if (call.onDone === null) call.release();
+  }
+
+  /** Ends every call with CLOSED; `deliver` tells them. */
+  close(nowMs: number): void {
+    this.isClosed = true;
+    this.tokens.close();
+    const calls = this.session.calls.calls;
+    for (let i = 0; i < calls.length; i++) {
+      const call = calls[i];
+      if (call.onDone === null) call.release();
+      else {
+        call.phase = CallPhase.DONE;
+        call.status = Status.CLOSED;
+      }
+    }
+    this.session.stop(nowMs);
+  }
+
+  /** Wipes every secret, the key first. Nothing works afterwards. */
+  wipe(): void {
+    this.config.psk.fill(0);
+    this.session.wipe();
+  }
+
+  private take(method: Method, onDone: OnDone): Call | null {
+    if (this.isClosed) return null;
+    const call = this.session.calls.take(method, this.turns.nowMs() + this.config.limits.callDeadlineMs);
+    if (call === null) return null;
+    call.onDone = onDone;
+    this.turns.soon();
+    return call;
+  }
+
+  private refusal(): Status {
+    return this.isClosed ? Status.CLOSED : Status.BUSY;
+  }
+
+  private deliverHost(): boolean {
+    const session = this.session;
+    const call = session.hostsCall;
+    if (call === null) return false;
+    const frame = session.frame;
+    const from = session.hostsFrom + 1;
+    const to = from + frame.staging[from - 1];
+    session.hostsFrom = to;
+    if (to >= frame.hostsTo) session.toldHosts();
+    call.hostsTold++;
+    if (call.onHost !== null) call.onHost(frame.staging, from, to);
+    return true;
+  }
+
+  private deliverDone(): boolean {
+    const calls = this.session.calls.calls;
+    for (let i = 0; i < calls.length; i++) {
+      const call = calls[i];
+      if (call.phase !== CallPhase.DONE) continue;
+      const onDone = call.onDone;
+      const status = call.status;
+      const value = call.value;
+      call.release();
+      if (onDone !== null) onDone(status, value);
+      return true;
+    }
+    return false;
+  }
+
+  private deliverState(): boolean {
+    const state = this.state;
+    if (state === this.toldState) return false;
+    this.toldState = state;
+    if (this.onState !== null) this.onState(state);
+    return true;
+  }
+}

@@ -1,0 +1,168 @@
+import type { Entropy } from "./ports.js";
+import { DIGEST_RESPONSE_BYTES, writeDigestResponse } from "./proof/digest.js";
+import type { Sha256 } from "./proof/sha256.js";
+import { Status } from "./status.js";
+import { bytesOf, sameBytes, writeDecimal } from "./wire/bytes.js";
+import type { FrameReader } from "./wire/frame.js";
+import { JsonEvent } from "./wire/json.js";
+import { IN_CHALLENGE, Member, memberOf } from "./wire/members.js";
+import type { Pen } from "./wire/pen.js";
+
+const TEXT_BYTES_MAX = 64;
+const DIGEST = bytesOf("digest");
+const SHA_256 = bytesOf("SHA-256");
+
+const OPEN_REALM = bytesOf(',"auth":{"realm":"');
+const OPEN_USERNAME = bytesOf('","username":"');
+const OPEN_NONCE = bytesOf('","nonce":');
+const QUOTE = bytesOf('"');
+const OPEN_NC = bytesOf(',"nc":');
+const OPEN_CNONCE = bytesOf(',"cnonce":');
+const OPEN_RESPONSE = bytesOf(',"response":"');
+const CLOSE = bytesOf('","algorithm":"SHA-256"}');
+
+/** Whether a text goes back into JSON as it is. */
+const isPlain = (bytes: Uint8Array, length: number): boolean => {
+  for (let i = 0; i < length; i++)
+    if (bytes[i] < 0x20 || bytes[i] === 0x22 || bytes[i] === 0x5c) return false;
+  return true;
+};
+
+/** The digest challenge in force (mg-rpc): read from a 401's message, answered in each frame while it lives. */
+export class Challenge {
+  /** Whether there is a nonce to answer. */
+  isHeld: boolean;
+  private readonly realm: Uint8Array;
+  private realmLength: number;
+  private readonly nonce: Uint8Array;
+  private nonceLength: number;
+  /** Real devices send integers, others strings: it goes back as it came. */
+  private isNonceText: boolean;
+  private nc: number;
+  private cnonce: number;
+  private readonly response: Uint8Array;
+
+  constructor() {
+    this.isHeld = false;
+    this.realm = new Uint8Array(TEXT_BYTES_MAX);
+    this.realmLength = 0;
+    this.nonce = new Uint8Array(TEXT_BYTES_MAX);
+    this.nonceLength = 0;
+    this.isNonceText = false;
+    this.nc = 0;
+    this.cnonce = 0;
+    this.response = new Uint8Array(DIGEST_RESPONSE_BYTES);
+  }
+
+  /** A challenge that is not for us any more. */
+  drop(): void {
+    this.isHeld = false;
+    this.response.fill(0);
+  }
+
+  /**
+   * Takes the challenge out of a 401's message, JSON inside the frame's staging area.
+   * @returns OK; CHALLENGE_REFUSED for any algorithm but SHA-256; UNAUTHENTICATED where there is no challenge
+   */
+  read(frame: FrameReader): Status {
+    const json = frame.spareJson();
+    const text = frame.staging;
+    const to = frame.messageLength;
+    const realm = this.realm;
+    let member = Member.NONE;
+    let isDigest = false;
+    let isSha256 = false;
+    let at = 0;
+    this.isHeld = false;
+    this.nonceLength = 0;
+    this.realmLength = 0;
+    for (;;) {
+      const event = json.read(text, at, to);
+      at = json.at;
+      if (event === JsonEvent.END) break;
+      if (event === JsonEvent.MORE || event === JsonEvent.REFUSED) return Status.UNAUTHENTICATED;
+      if (event === JsonEvent.KEY) {
+        member = json.depth === 1 ? memberOf(IN_CHALLENGE, json.key, json.keyLength) : Member.NONE;
+        if (member === Member.NONE) json.skip();
+        else if (member === Member.REALM) json.capture(realm, 0, TEXT_BYTES_MAX);
+        else if (member === Member.NONCE) json.capture(this.nonce, 0, TEXT_BYTES_MAX);
+        else json.capture(this.response, 0, DIGEST_RESPONSE_BYTES);
+      } else if (event === JsonEvent.STRING) {
+        const length = json.textLength;
+        if (length > TEXT_BYTES_MAX) return Status.UNAUTHENTICATED;
+        if (member === Member.REALM) this.realmLength = length;
+        if (member === Member.NONCE) this.takeNonce(length, true);
+        if (member === Member.AUTH_TYPE) isDigest = this.said(DIGEST, length);
+        if (member === Member.ALGORITHM) isSha256 = this.said(SHA_256, length);
+      } else if (
+        event === JsonEvent.NUMBER &&
+        member === Member.NONCE &&
+        json.isInteger &&
+        json.number >= 0
+      ) {
+        this.takeNonce(writeDecimal(this.nonce, 0, json.number), false);
+      }
+    }
+    if (!isDigest || this.nonceLength === 0 || this.realmLength === 0) return Status.UNAUTHENTICATED;
+    if (!isPlain(realm, this.realmLength) || !isPlain(this.nonce, this.nonceLength))
+      return Status.UNAUTHENTICATED;
+    if (!isSha256) return Status.CHALLENGE_REFUSED;
+    this.isHeld = true;
+    this.nc = 0;
+    return Status.OK;
+  }
+
+  /** Computes the answer for one more frame. */
+  answer(hash: Sha256, entropy: Entropy, username: Uint8Array, psk: Uint8Array): void {
+    const response = this.response;
+    entropy.fill(response, 0, 6);
+    let cnonce = 0;
+    for (let i = 0; i < 6; i++) cnonce = cnonce * 256 + response[i];
+    this.nc++;
+    this.cnonce = cnonce;
+    writeDigestResponse(
+      response,
+      0,
+      hash,
+      username,
+      this.realm,
+      this.realmLength,
+      psk,
+      psk.length,
+      this.nonce,
+      this.nonceLength,
+      this.nc,
+      cnonce,
+    );
+  }
+
+  /** The frame's `auth` member; `nc` is left out at 1, which is what real devices assume. */
+  write(pen: Pen, username: Uint8Array): void {
+    pen.bytes(OPEN_REALM);
+    pen.part(this.realm, this.realmLength);
+    pen.bytes(OPEN_USERNAME);
+    pen.bytes(username);
+    pen.bytes(OPEN_NONCE);
+    if (this.isNonceText) pen.bytes(QUOTE);
+    pen.part(this.nonce, this.nonceLength);
+    if (this.isNonceText) pen.bytes(QUOTE);
+    if (this.nc > 1) {
+      pen.bytes(OPEN_NC);
+      pen.decimal(this.nc);
+    }
+    pen.bytes(OPEN_CNONCE);
+    pen.decimal(this.cnonce);
+    pen.bytes(OPEN_RESPONSE);
+    pen.bytes(this.response);
+    pen.bytes(CLOSE);
+  }
+
+  private takeNonce(length: number, isText: boolean): void {
+    this.nonceLength = length;
+    this.isNonceText = isText;
+  }
+
+  private said(word: Uint8Array, length: number): boolean {
+    return length === word.length && sameBytes(word, 0, this.response, 0, length);
+  }
+}

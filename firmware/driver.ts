@@ -1,0 +1,154 @@
+import { Auth } from "./auth.js";
+import type { Config } from "./config.js";
+import { Monotonic } from "./keep/monotonic.js";
+import { Phase, Want } from "./phases.js";
+import type { LinkEvents, Ports, Turns, Waker } from "./ports.js";
+import { Status } from "./status.js";
+import { ACK_BYTES } from "./wire/mqtt.js";
+
+/** Timers of engines end at 2^31 ms; longer waits are made of several. */
+const SLEEP_MS_MAX = 86_400_000;
+
+/**
+ * The turn loop, and the only code that calls both the core and the ports: does what the core wants until it
+ * wants nothing, then tells the app what happened, then sleeps until the core's next moment. The app's callbacks
+ * run with the core at rest: they may make any call, `close()` too.
+ */
+export class Driver implements LinkEvents, Waker, Turns {
+  readonly auth: Auth;
+  private readonly ports: Ports;
+  private readonly config: Config;
+  private readonly time: Monotonic;
+  private isTurning: boolean;
+  private isRung: boolean;
+  /** The link took less than it was offered and has not said that it takes more. */
+  private isBlocked: boolean;
+  /** When the timer fires; Infinity when none is armed. */
+  private armedAtMs: number;
+
+  constructor(config: Config, ports: Ports) {
+    this.config = config;
+    this.ports = ports;
+    this.time = new Monotonic(ports.clock.now());
+    this.auth = new Auth(config, ports.entropy, this);
+    this.isTurning = false;
+    this.isRung = false;
+    this.isBlocked = false;
+    this.armedAtMs = Infinity;
+  }
+
+  nowMs(): number {
+    return this.time.advance(this.ports.clock.now());
+  }
+
+  soon(): void {
+    if (this.isTurning) this.isRung = true;
+    else this.arm(this.time.nowMs);
+  }
+
+  /** Does all there is to do now. An error that the app's callback throws leaves the client in good order. */
+  turn(): void {
+    if (this.isTurning) {
+      this.isRung = true;
+      return;
+    }
+    this.isTurning = true;
+    this.armedAtMs = Infinity;
+    try {
+      do {
+        this.isRung = false;
+        this.act();
+      } while (this.auth.deliver(this.time.nowMs) || this.isRung);
+    } finally {
+      this.isTurning = false;
+      this.sleep();
+    }
+  }
+
+  start(): void {
+    this.auth.session.start(this.nowMs());
+    this.soon();
+  }
+
+  suspend(): void {
+    this.auth.session.stop(this.nowMs());
+    this.soon();
+  }
+
+  /** Ends everything before it returns: calls are told CLOSED, DISCONNECT leaves, secrets are wiped. */
+  close(): void {
+    const auth = this.auth;
+    const wasTurning = this.isTurning;
+    this.isTurning = true;
+    auth.close(this.nowMs());
+    this.act();
+    auth.wipe();
+    try {
+      while (auth.deliver(this.time.nowMs));
+    } finally {
+      this.isTurning = wasTurning;
+      this.ports.clock.cancel();
+    }
+  }
+
+  opened(): void {
+    this.isBlocked = false;
+    this.auth.session.opened(this.nowMs());
+    this.turn();
+  }
+
+  received(bytes: Uint8Array, from: number, to: number): void {
+    const session = this.auth.session;
+    let at = from;
+    do {
+      at = session.received(bytes, at, to, this.nowMs());
+      this.turn();
+      if (this.isBlocked && session.isPaused && session.outbox.room() < ACK_BYTES) {
+        session.congested(this.nowMs());
+        this.turn();
+      }
+    } while (session.isPaused);
+  }
+
+  writable(): void {
+    this.isBlocked = false;
+    this.turn();
+  }
+
+  closed(status: Status): void {
+    this.auth.session.closed(status, this.nowMs());
+    this.turn();
+  }
+
+  private act(): void {
+    const auth = this.auth;
+    const session = auth.session;
+    const link = this.ports.link;
+    for (;;) {
+      const nowMs = this.nowMs();
+      const want = auth.poll(nowMs);
+      if (want === Want.OPEN) link.open(this.config.address, this);
+      else if (want === Want.CLOSE) {
+        link.close();
+        session.closed(Status.OK, nowMs);
+      } else if (want === Want.WRITE && !(this.isBlocked && session.phase !== Phase.LEAVING)) {
+        const outbox = session.outbox;
+        const offered = outbox.to - outbox.from;
+        const taken = this.isBlocked ? 0 : link.write(outbox.bytes, outbox.from, outbox.to);
+        this.isBlocked = taken < offered;
+        session.wrote(taken, nowMs);
+      } else return;
+    }
+  }
+
+  private sleep(): void {
+    this.arm(this.auth.wakeAtMs());
+  }
+
+  /** A timer that is armed for an earlier moment stays: waking early costs less than arming anew each turn. */
+  private arm(atMs: number): void {
+    if (atMs >= this.armedAtMs) return;
+    this.armedAtMs = atMs;
+    this.ports.clock.wakeAfter(Math.min(Math.max(0, atMs - this.time.nowMs), SLEEP_MS_MAX), this);
+  }
+}

@@ -1,0 +1,40 @@
+import type { Auth } from "./auth.js";
+import type { Config } from "./config.js";
+import { sentenceOf } from "./sentences.js";
+import { Status } from "./status.js";
+
+/** What happened last, for people: names and numbers, never a secret. */
+export interface Explanation {
+  /** Name and number of the status that keeps the client from its work; OK when nothing does. */
+  readonly status: Status;
+  readonly name: string;
+  /** What happened and what to do next. */
+  readonly sentence: string;
+  /** The code of the cloud's latest error; 0 when there was none. */
+  readonly code: number;
+  /** Why the latest frame that was no answer was dropped; OK when none was. */
+  readonly lastRefusal: Status;
+  /** The cloud's clock by its Hello, unix seconds: a hint; −1 before it. */
+  readonly cloudTimeS: number;
+  /** What everybody who reads the link learns: "key", "token" or nothing. */
+  readonly exposed: readonly string[];
+}
+
+/**
+ * @allocates texts, because a person asked
+ */
+export const explain = (auth: Auth, config: Config): Explanation => {
+  const session = auth.session;
+  const hosts = auth.tokens.hosts;
+  let status = session.status;
+  for (let i = 0; i < hosts.length && status === Status.OK; i++) status = hosts[i].status;
+  return {
+    status,
+    name: Status[status],
+    sentence: sentenceOf(status),
+    code: auth.lastCode,
+    lastRefusal: session.inbox.lastRefusal,
+    cloudTimeS: session.answers.cloudTimeS,
+    exposed: config.isExposed ? ["key", "token"] : ["token"],
+  };
+};

@@ -1,0 +1,63 @@
+import { type Config, ConnectProof } from "./config.js";
+import type { Outbox } from "./outbox.js";
+import { COUNTER_PASSWORD_BYTES_MAX, counterKey, writeCounterPassword } from "./proof/counter.js";
+import type { HmacKey } from "./proof/hmac.js";
+import type { Sha256 } from "./proof/sha256.js";
+import { type ConnectFields, writeConnect, writeSubscribe } from "./wire/mqtt.js";
+
+/** What a connection begins with: CONNECT with the connection's proof, and the one SUBSCRIBE. */
+export class Handshake {
+  private readonly config: Config;
+  private readonly hash: Sha256;
+  private readonly key: HmacKey;
+  private readonly fields: ConnectFields;
+
+  /** @param key scratch */
+  constructor(config: Config, hash: Sha256, key: HmacKey) {
+    const proof = config.connectProof;
+    this.config = config;
+    this.hash = hash;
+    this.key = key;
+    this.fields = {
+      clientId: config.deviceId,
+      userName: proof === ConnectProof.NONE ? null : config.deviceId,
+      password: null,
+      passwordLength: 0,
+      keepAliveSeconds: config.limits.keepAliveS,
+      cleanSession: config.cleanSession,
+    };
+    if (proof === ConnectProof.PASSWORD) {
+      this.fields.password = config.psk;
+      this.fields.passwordLength = config.psk.length;
+    } else if (proof === ConnectProof.COUNTER) {
+      this.fields.password = new Uint8Array(COUNTER_PASSWORD_BYTES_MAX);
+    }
+  }
+
+  /** Takes a counter where the proof needs one. The outbox is empty: there is room. */
+  connect(outbox: Outbox): void {
+    const config = this.config;
+    const fields = this.fields;
+    if (config.connectProof === ConnectProof.COUNTER && fields.password !== null) {
+      counterKey(this.hash, this.key, config.psk, 0, config.psk.length);
+      fields.passwordLength = writeCounterPassword(
+        fields.password,
+        0,
+        this.hash,
+        this.key,
+        config.deviceId,
+        config.nextCounter(),
+      );
+      this.key.wipe();
+    }
+    outbox.to = writeConnect(outbox.bytes, outbox.to, fields);
+  }
+
+  subscribe(outbox: Outbox, packetIdentifier: number): void {
+    outbox.to = writeSubscribe(outbox.bytes, outbox.to, packetIdentifier, this.config.filter, 1);
+  }
+
+  wipe(): void {
+    if (this.fields.password !== null) this.fields.password.fill(0);
+  }
+}

@@ -1,0 +1,112 @@
+import type { Call } from "./calls.js";
+import { Backoff } from "./keep/backoff.js";
+import type { Slot } from "./keep/slot.js";
+import type { Limits } from "./limits.js";
+import { Status } from "./status.js";
+import type { OnToken } from "./waiters.js";
+import { bytesOf, jsonTextLength, writeJsonText } from "./wire/bytes.js";
+
+/** What a handle asks of the core. */
+export interface HostCalls {
+  getToken(host: Host, onToken: OnToken): Status;
+  generateToken(host: Host, onToken: OnToken): Status;
+  revokeToken(host: Host, onToken: OnToken | null): Status;
+  rejected(host: Host, generation: number): Status;
+}
+
+/** How far a token that its app refused got. */
+export enum Rejection {
+  NONE,
+  /** One new token is fetched; if the app refuses that too, it is told so. */
+  RETRIED,
+  /** Reported: nothing is fetched until the app asks for a new token, or the hold is over. */
+  REPORTED,
+}
+
+/**
+ * One app's tokens: the handle that the firmware's user keeps. Every call returns a status at once: OK means
+ * that the callback is told once, later, after the turn; BUSY that all places are taken, and CLOSED that the
+ * client was closed: then it is not told.
+ */
+export class Host {
+  /** The name, UTF-8. */
+  readonly bytes: Uint8Array;
+  /** The name as it stands in a frame. */
+  readonly json: Uint8Array;
+  /** The token's place; null when it has none. */
+  slot: Slot | null;
+  /** Counts the tokens that this host had here. */
+  generation: number;
+  /** The one call under way. */
+  flight: Call | null;
+  /** The cloud has, or had, a token of ours for it: an empty slot asks GetToken first. */
+  isKnown: boolean;
+  /** The next token must be a new one. */
+  mustGenerate: boolean;
+  /** A RevokeToken has yet to reach the cloud. */
+  owesRevoke: boolean;
+  rejection: Rejection;
+  rejectedUntilMs: number;
+  /** When an app last asked for the token. */
+  askedAtMs: number;
+  /** No call before this: the backoff, or what the cloud asked for. */
+  notBeforeMs: number;
+  readonly backoff: Backoff;
+  /** When the host is to be looked at if nothing happens before. */
+  wakeAtMs: number;
+  /** Why the last call failed; OK after a success. */
+  status: Status;
+  private readonly calls: HostCalls;
+
+  /** Made by `auth.host(name)`. */
+  constructor(name: string, limits: Limits, calls: HostCalls) {
+    const bytes = bytesOf(name);
+    if (bytes.length === 0 || bytes.length > limits.hostBytes) {
+      throw new Error(`motekey: host must be 1 to ${limits.hostBytes} bytes long (limits.hostBytes)`);
+    }
+    this.bytes = bytes;
+    this.json = new Uint8Array(jsonTextLength(bytes));
+    writeJsonText(this.json, 0, bytes);
+    this.slot = null;
+    this.generation = 0;
+    this.flight = null;
+    this.isKnown = false;
+    this.mustGenerate = false;
+    this.owesRevoke = false;
+    this.rejection = Rejection.NONE;
+    this.rejectedUntilMs = 0;
+    this.askedAtMs = -Infinity;
+    this.notBeforeMs = 0;
+    this.backoff = new Backoff(limits.backoffBaseMs, limits.backoffCapMs);
+    this.wakeAtMs = Infinity;
+    this.status = Status.OK;
+    this.calls = calls;
+  }
+
+  /** The token, from memory while it is good, else from the cloud. Callers of one host share one request. */
+  getToken(onToken: OnToken): Status {
+    return this.calls.getToken(this, onToken);
+  }
+
+  /** A new token; the one before serves until it is there. */
+  generateToken(onToken: OnToken): Status {
+    return this.calls.generateToken(this, onToken);
+  }
+
+  /**
+   * Ends all tokens of this host: here at once, offline too, in the cloud as soon as it can be told. Callers
+   * that wait for a token end with REVOKED.
+   * @param onToken told when the cloud knows, or why it does not know yet; null for those who don't ask
+   */
+  revokeToken(onToken: OnToken | null): Status {
+    return this.calls.revokeToken(this, onToken);
+  }
+
+  /**
+   * The app's server refused the token with this generation. OK: a new one is on its way, ask for it; STALE:
+   * there is another one already; REJECTED: the new one was refused too, which fetching more will not mend.
+   */
+  rejected(generation: number): Status {
+    return this.calls.rejected(this, generation);
+  }
+}

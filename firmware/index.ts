@@ -1,0 +1,110 @@
+import type { Credentials, OnState, State } from "./auth.js";
+import type { OnDone, OnHost } from "./calls.js";
+import { type AuthOptions, Config } from "./config.js";
+import type { Counters } from "./counters.js";
+import { Driver } from "./driver.js";
+import { type Explanation, explain } from "./explain.js";
+import type { Host } from "./host.js";
+import type { Ports } from "./ports.js";
+import type { Status } from "./status.js";
+import type { Text } from "./wire/bytes.js";
+
+export { type Credentials, type OnState, State } from "./auth.js";
+export type { OnDone, OnHost } from "./calls.js";
+export type { AuthOptions, CloudOptions, Credential, Proof } from "./config.js";
+export type { Counters } from "./counters.js";
+export type { Explanation } from "./explain.js";
+export type { Host } from "./host.js";
+export { DEFAULT_LIMITS, type LimitOptions, type Limits } from "./limits.js";
+export type { Address, Clock, Entropy, Link, LinkEvents, Ports, Waker } from "./ports.js";
+export { sentenceOf } from "./sentences.js";
+export { Status } from "./status.js";
+export type { OnToken, Token } from "./waiters.js";
+export type { Text } from "./wire/bytes.js";
+
+/** A device's client of the Auth service. Every callback comes after the turn, once, and at the latest with `close()`. */
+export class AuthClient {
+  private readonly config: Config;
+  private readonly driver: Driver;
+
+  /** Made by {@link createAuth}. */
+  constructor(options: AuthOptions, ports: Ports) {
+    this.config = new Config(options);
+    this.driver = new Driver(this.config, ports);
+    this.driver.start();
+  }
+
+  get state(): State {
+    return this.driver.auth.state;
+  }
+
+  /** What was dropped, repeated or refused so far. */
+  get counters(): Counters {
+    return this.driver.auth.counters;
+  }
+
+  /** Told of each change of {@link state}; null: nobody is. */
+  set onState(onState: OnState | null) {
+    this.driver.auth.onState = onState;
+  }
+
+  /**
+   * The handle of an app's host; the same for the same name. Make it once and keep it.
+   * @construction
+   * @throws Error when the name is empty or too long, or `limits.hosts` are in use
+   */
+  host(name: string): Host {
+    return this.driver.auth.tokens.host(name);
+  }
+
+  /**
+   * The hosts that the cloud keeps tokens of ours for, one by one, however many; final only with OK.
+   * @returns OK: `onDone` is told once; BUSY or CLOSED: nobody is told
+   */
+  listTokens(onHost: OnHost, onDone: OnDone): Status {
+    return this.driver.auth.listTokens(onHost, onDone);
+  }
+
+  /**
+   * Whether `id` is who the credentials say. For backends; others end with FORBIDDEN.
+   * @returns OK: `onDone` is told once; BUSY or CLOSED: nobody is told
+   */
+  authenticate(id: Text, credentials: Credentials, onDone: OnDone): Status {
+    return this.driver.auth.authenticate(id, credentials, onDone);
+  }
+
+  /**
+   * Whether `src` may send `command` to `dst`. For backends; others end with FORBIDDEN.
+   * @returns OK: `onDone` is told once; BUSY or CLOSED: nobody is told
+   */
+  authorizeCommand(src: Text, dst: Text, command: Text, onDone: OnDone): Status {
+    return this.driver.auth.authorizeCommand(src, dst, command, onDone);
+  }
+
+  /** Ends the connection and makes none until {@link resume}. Tokens in memory still serve. */
+  suspend(): void {
+    this.driver.suspend();
+  }
+
+  /** Wants a connection again. */
+  resume(): void {
+    this.driver.start();
+  }
+
+  /** What keeps the client from its work, for people. @allocates texts */
+  explain(): Explanation {
+    return explain(this.driver.auth, this.config);
+  }
+
+  /** Ends every call with CLOSED before it returns, leaves the broker, and wipes every secret. */
+  close(): void {
+    this.driver.close();
+  }
+}
+
+/**
+ * Makes a device's client, which connects at the next turn and stays connected.
+ * @construction
+ * @throws Error that names the first option which cannot be right, and what to do
+ */
+export const createAuth = (options: AuthOptions, ports: Ports): AuthClient => new AuthClient(options, ports);

@@ -1,0 +1,52 @@
+import { readBase64url } from "./proof/base64.js";
+import { JsonEvent, type JsonReader } from "./wire/json.js";
+import { IN_JWT, Member, memberOf } from "./wire/members.js";
+
+const DOT = 0x2e;
+/** Characters decoded at a time: 4 of them are 3 bytes. */
+const PIECE_CHARACTERS = 40;
+/** Room that {@link readJwtLifetime} needs. */
+export const JWT_SCRATCH_BYTES = 30;
+
+const dotAfter = (token: Uint8Array, from: number, to: number): number => {
+  let i = from;
+  while (i < to && token[i] !== DOT) i++;
+  return i;
+};
+
+/**
+ * `exp − iat` of a JWT's claims (RFC 7519, 4.1.4 and 4.1.6), seconds; −1 when the token is not a JWT or does
+ * not name both. It serves for scheduling only: the signature is its app's matter, not ours.
+ * @param json a reader that nobody uses meanwhile
+ * @param scratch {@link JWT_SCRATCH_BYTES} or more
+ */
+export const readJwtLifetime = (
+  json: JsonReader,
+  token: Uint8Array,
+  length: number,
+  scratch: Uint8Array,
+): number => {
+  const from = dotAfter(token, 0, length) + 1;
+  const to = dotAfter(token, from, length);
+  if (to >= length) return -1;
+  let issuedAtS = -1;
+  let expiresAtS = -1;
+  let member = Member.NONE;
+  for (let piece = from; piece < to; piece += PIECE_CHARACTERS) {
+    const decodedTo = readBase64url(scratch, 0, token, piece, Math.min(piece + PIECE_CHARACTERS, to));
+    if (decodedTo < 0) return -1;
+    let event = json.read(scratch, 0, decodedTo);
+    while (event !== JsonEvent.MORE && event !== JsonEvent.END) {
+      if (event === JsonEvent.REFUSED) return -1;
+      if (event === JsonEvent.KEY) {
+        member = json.depth === 1 ? memberOf(IN_JWT, json.key, json.keyLength) : Member.NONE;
+        if (member === Member.NONE) json.skip();
+      } else if (event === JsonEvent.NUMBER) {
+        if (member === Member.ISSUED_AT) issuedAtS = json.number;
+        if (member === Member.EXPIRES_AT) expiresAtS = json.number;
+      }
+      event = json.read(scratch, json.at, decodedTo);
+    }
+  }
+  return issuedAtS >= 0 && expiresAtS > issuedAtS ? expiresAtS - issuedAtS : -1;
+};

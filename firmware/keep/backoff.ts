@@ -1,0 +1,32 @@
+/** Waits between attempts: full jitter under a bound that doubles from the base to the cap. */
+export class Backoff {
+  private attempts: number;
+  private readonly baseMs: number;
+  private readonly capMs: number;
+
+  constructor(baseMs: number, capMs: number) {
+    this.baseMs = baseMs;
+    this.capMs = capMs;
+    this.attempts = 0;
+  }
+
+  /**
+   * The wait before the next attempt, ms.
+   * @param random evenly spread in [0, 1)
+   * @param floorMs what the peer asked for (`retry_after`): the jitter goes on top of it
+   */
+  nextMs(random: number, floorMs: number): number {
+    const boundMs = Math.min(this.capMs, this.baseMs * 2 ** this.attempts);
+    if (boundMs < this.capMs) this.attempts++;
+    return floorMs + random * boundMs;
+  }
+
+  /** The longest wait at once, half of it fixed: for refusals that only a person is likely to mend. */
+  cappedMs(random: number): number {
+    return this.capMs * (0.5 + 0.5 * random);
+  }
+
+  reset(): void {
+    this.attempts = 0;
+  }
+}

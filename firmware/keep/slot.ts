@@ -1,0 +1,34 @@
+import { Lease } from "./lease.js";
+
+/** A place for one token. Its bytes are wiped when it leaves. */
+export class Slot {
+  /** Swapped with the staging area when a token is committed. */
+  bytes: Uint8Array;
+  /** Bytes of the token; 0: there is none. */
+  length: number;
+  readonly lease: Lease;
+  /** When it was last handed to the app: the least recently used leaves first. */
+  usedAtMs: number;
+  /** Whose token it is; null while the slot is free. */
+  owner: unknown;
+
+  constructor(size: number) {
+    this.bytes = new Uint8Array(size);
+    this.length = 0;
+    this.lease = new Lease();
+    this.usedAtMs = 0;
+    this.owner = null;
+  }
+
+  /** Whether it holds a token that is still good. */
+  isLive(nowMs: number): boolean {
+    return this.length > 0 && nowMs < this.lease.expiresAtMs();
+  }
+
+  /** Wipes the token; the place stays its owner's. */
+  wipe(): void {
+    this.bytes.fill(0);
+    this.length = 0;
+    this.lease.clear();
+  }
+}

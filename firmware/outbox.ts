@@ -1,0 +1,38 @@
+/** The one send buffer: packets are composed behind each other and leave in as few writes as the link allows. */
+export class Outbox {
+  readonly bytes: Uint8Array;
+  /** What waits to be written: bytes[from..to). */
+  from: number;
+  to: number;
+
+  constructor(size: number) {
+    this.bytes = new Uint8Array(size);
+    this.from = 0;
+    this.to = 0;
+  }
+
+  isEmpty(): boolean {
+    return this.from === this.to;
+  }
+
+  /** Bytes that can be composed now. */
+  room(): number {
+    return this.bytes.length - this.to;
+  }
+
+  /** The link took `count` bytes. */
+  wrote(count: number): void {
+    this.from += count;
+    if (this.from === this.to) {
+      this.from = 0;
+      this.to = 0;
+    }
+  }
+
+  /** Drops what waits and wipes what was sent: passwords and keys lay here. */
+  clear(): void {
+    this.bytes.fill(0);
+    this.from = 0;
+    this.to = 0;
+  }
+}

@@ -1,0 +1,69 @@
+/** What the session wants from whoever drives it. */
+export enum Want {
+  /** Nothing before `wakeAtMs`. */
+  IDLE,
+  /** Open the link. */
+  OPEN,
+  /** Write `outbox.bytes[outbox.from..outbox.to)`. */
+  WRITE,
+  /** Bytes from the peer; there is nothing to write. */
+  READ,
+  /** Close the link. */
+  CLOSE,
+}
+
+/** Where a connection's life stands. */
+export enum Phase {
+  /** No connection is wanted. */
+  RESTING,
+  /** The backoff runs. */
+  WAITING,
+  OPENING,
+  /** CONNECT was sent; CONNACK and SUBACK are awaited. */
+  CONNECTING,
+  READY,
+  /** We end the connection: DISCONNECT leaves, then the link is closed. */
+  LEAVING,
+  /** The connection failed: the link is to be closed. */
+  FAILING,
+}
+
+/** What moves a connection from phase to phase. */
+export enum Change {
+  /** A connection is wanted. */
+  START,
+  /** The backoff is over. */
+  WOKEN,
+  OPENED,
+  /** CONNACK and SUBACK came. */
+  ACCEPTED,
+  /** We give this connection up. */
+  FAILED,
+  /** The link is gone. */
+  GONE,
+  /** No connection is wanted any more. */
+  STOP,
+}
+
+const CHANGES = 7;
+const NEVER = 255;
+
+// biome-ignore format: a table
+/** Every transition there is: a row per phase, a column per change. */
+const TRANSITIONS = new Uint8Array([
+  //            START            WOKEN          OPENED            ACCEPTED     FAILED         GONE           STOP
+  /* RESTING */ Phase.WAITING,   NEVER,         NEVER,            NEVER,       NEVER,         NEVER,         Phase.RESTING,
+  /* WAITING */ Phase.WAITING,   Phase.OPENING, NEVER,            NEVER,       NEVER,         NEVER,         Phase.RESTING,
+  /* OPENING */ Phase.OPENING,   NEVER,         Phase.CONNECTING, NEVER,       Phase.FAILING, Phase.WAITING, Phase.LEAVING,
+  /* CONNECT */ Phase.CONNECTING, NEVER,        NEVER,            Phase.READY, Phase.FAILING, Phase.WAITING, Phase.LEAVING,
+  /* READY   */ Phase.READY,     NEVER,         NEVER,            NEVER,       Phase.FAILING, Phase.WAITING, Phase.LEAVING,
+  /* LEAVING */ Phase.FAILING,   NEVER,         NEVER,            NEVER,       NEVER,         Phase.RESTING, Phase.LEAVING,
+  /* FAILING */ Phase.FAILING,   NEVER,         NEVER,            NEVER,       NEVER,         Phase.WAITING, Phase.LEAVING,
+]);
+
+/** Where a change leads. A change that the phase does not know is our own mistake, and throws. */
+export const nextPhase = (phase: Phase, change: Change): Phase => {
+  const next = TRANSITIONS[phase * CHANGES + change];
+  if (next === NEVER) throw new Error(`motekey: change ${change} in phase ${phase}`);
+  return next;
+};

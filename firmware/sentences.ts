@@ -1,0 +1,77 @@
+import { Status } from "./status.js";
+
+/** What happened, and what to do next. @construction a switch, so that no table lies in RAM */
+export const sentenceOf = (status: Status): string => {
+  switch (status) {
+    case Status.OK:
+      return "Nothing keeps the client from its work.";
+    case Status.BUSY:
+      return "All places for callers or calls are taken; try again when one has ended, or raise limits.waiters or limits.calls.";
+    case Status.CLOSED:
+      return "The client was closed; make a new one.";
+    case Status.REVOKED:
+      return "The token was revoked while it was waited for; ask again if a new one is wanted.";
+    case Status.REJECTED:
+      return "The app refused a fresh token too; compare its clock, its audience and the key it verifies with.";
+    case Status.STALE:
+      return "That token was replaced already; ask for the present one.";
+    case Status.TOO_LONG:
+      return "The request does not fit the send buffer; shorten its arguments or raise limits.sendBytes.";
+    case Status.TIMEOUT:
+      return "The cloud did not answer in time; see that it runs and reads the request topic.";
+    case Status.UNREACHABLE:
+      return "No connection could be opened; check the network, and the cloud's host and port.";
+    case Status.CONNECTION_LOST:
+      return "The connection ended; the next one is made by itself. If it happens at once each time, another client may use our client id.";
+    case Status.KEEP_ALIVE_TIMEOUT:
+      return "The broker did not answer a PINGREQ; the link is dead or stalled, and a new one is made by itself.";
+    case Status.CONNECT_TIMEOUT:
+      return "The broker did not accept the connection in time; see that the port speaks MQTT without TLS.";
+    case Status.CONGESTED:
+      return "The broker sends but takes nothing from us; the connection was ended, and a new one is made by itself.";
+    case Status.VERSION_REFUSED:
+      return "The broker does not speak MQTT 3.1.1; use one that does.";
+    case Status.CLIENT_ID_REFUSED:
+      return "The broker refuses the device id as client id; see that it is registered, and tied to the user name.";
+    case Status.SERVER_UNAVAILABLE:
+      return "The broker says that it is unavailable; the next attempt is made by itself.";
+    case Status.BAD_CREDENTIALS:
+      return "The broker refuses user name or password; compare the key in the device with the cloud's, and see that the counter rises over reboots.";
+    case Status.NOT_AUTHORIZED:
+      return "The broker does not let this device in; see that it is registered and not disabled.";
+    case Status.SUBSCRIPTION_REFUSED:
+      return "The broker refuses the subscription to the device's own topic; allow it <id>/rpc/#.";
+    case Status.BAD_ARGUMENTS:
+      return "The cloud did not understand the arguments; compare the host name with what the cloud expects.";
+    case Status.UNAUTHENTICATED:
+      return "The cloud asks for a proof that we could not give; compare the key, and set the proof that this cloud wants.";
+    case Status.FORBIDDEN:
+      return "The cloud does not allow this call to this device; check its role.";
+    case Status.NOT_FOUND:
+      return "The cloud does not know the method; see that the Auth service runs there.";
+    case Status.THROTTLED:
+      return "The cloud asks for fewer requests; the call is made again after the time that it named.";
+    case Status.UNAVAILABLE:
+      return "The cloud is unavailable for now; the call is made again by itself.";
+    case Status.CLOUD_ERROR:
+      return "The cloud answered with an error of its own; its code is beside this sentence.";
+    case Status.BAD_RESULT:
+      return "The cloud's answer holds nothing that this call can use; compare the versions of cloud and client.";
+    case Status.TOKEN_TOO_LONG:
+      return "The token is longer than limits.tokenBytes; raise it, or have shorter tokens made.";
+    case Status.HOST_TOO_LONG:
+      return "A host in the list is longer than limits.hostBytes; raise it to see all of them.";
+    case Status.FRAME_ORDER:
+      return "The cloud put a long result before the id that tells whose it is; have the id sent first, or raise limits.tokenBytes.";
+    case Status.MAC_MISSING:
+    case Status.MAC_WRONG:
+    case Status.MAC_REPLAYED:
+      return "A frame did not prove that it comes from the cloud, and was dropped; somebody else may write to the device's topic.";
+    case Status.CHALLENGE_REFUSED:
+      return "The cloud offers a digest other than SHA-256, which would be weaker than the key deserves; have SHA-256 switched on.";
+    default:
+      return status >= Status.MQTT_PACKET_TYPE
+        ? "The broker broke the MQTT protocol, and the connection was ended; see that it is an MQTT 3.1.1 broker."
+        : "A frame was malformed, and was dropped; the call is made again by itself.";
+  }
+};

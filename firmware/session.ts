@@ -1,0 +1,443 @@
+import { Answers, type CallOwner } from "./answers.js";
+import { type Call, CallPhase, CallTable } from "./calls.js";
+import { Challenge } from "./challenge.js";
+import { type Config, ConnectProof, FrameProof } from "./config.js";
+import type { Counters } from "./counters.js";
+import { Handshake } from "./handshake.js";
+import { Inbox, InboxEvent } from "./inbox.js";
+import { KeepAlive } from "./keep/alive.js";
+import { Backoff } from "./keep/backoff.js";
+import { Outbox } from "./outbox.js";
+import { Change, nextPhase, Phase, Want } from "./phases.js";
+import type { Entropy } from "./ports.js";
+import type { HmacKey } from "./proof/hmac.js";
+import { MacSession } from "./proof/mac.js";
+import { Sha256 } from "./proof/sha256.js";
+import { Requests } from "./requests.js";
+import { Status } from "./status.js";
+import type { FrameReader } from "./wire/frame.js";
+import { Method } from "./wire/methods.js";
+import {
+  ACK_BYTES,
+  PacketType,
+  PINGREQ_BYTES,
+  writeAck,
+  writeDisconnect,
+  writePingreq,
+} from "./wire/mqtt.js";
+
+/** CONNACK's return codes 1 to 5 are consecutive statuses from here on. */
+const CONNACK_STATUS = Status.VERSION_REFUSED - 1;
+const SUBACK_FAILURE = 0x80;
+const TWO_TO_48 = 281_474_976_710_656;
+
+/**
+ * One device's connection to the cloud: connects, keeps it alive, publishes calls, matches their answers, and
+ * connects again. It does no I/O: `poll` says what is wanted, and `opened`, `wrote`, `received` and `closed`
+ * tell what happened. The time of each is the latest that any of them was given.
+ */
+export class Session {
+  phase: Phase;
+  /** Why the last connection ended or could not be made; OK once one is ready. */
+  status: Status;
+  /** When `poll` has something to do if nothing happens before. */
+  wakeAtMs: number;
+  /** `received` stopped early, to tell the app of a host or to write: call it again, even with no bytes left. */
+  isPaused: boolean;
+  /** The list whose hosts lie in the staging area from `hostsFrom` on; null when there is none. */
+  hostsCall: Call | null;
+  hostsFrom: number;
+  readonly calls: CallTable;
+  readonly outbox: Outbox;
+  readonly inbox: Inbox;
+  readonly frame: FrameReader;
+  readonly answers: Answers;
+
+  private readonly config: Config;
+  private readonly counters: Counters;
+  private readonly entropy: Entropy;
+  private readonly key: HmacKey;
+  private readonly mac: MacSession | null;
+  private readonly challenge: Challenge | null;
+  private readonly requests: Requests;
+  private readonly handshake: Handshake;
+  private readonly backoff: Backoff;
+  private readonly keepAlive: KeepAlive;
+  private nowMs: number;
+  /** The end of WAITING, or of OPENING and CONNECTING together. */
+  private phaseEndsAtMs: number;
+  private readyAtMs: number;
+  private receivedAtMs: number;
+  private subscribeIdentifier: number;
+  /** CONNACK accepted us. */
+  private isAccepted: boolean;
+
+  /**
+   * @param hash for what is computed within one turn; incoming MACs have one of their own
+   * @param key scratch, for keys that are needed within one turn
+   */
+  constructor(
+    config: Config,
+    entropy: Entropy,
+    owner: CallOwner,
+    counters: Counters,
+    hash: Sha256,
+    key: HmacKey,
+  ) {
+    const limits = config.limits;
+    const isMac = config.frameProof === FrameProof.MAC;
+    this.config = config;
+    this.counters = counters;
+    this.entropy = entropy;
+    this.key = key;
+    this.mac = isMac ? new MacSession() : null;
+    this.challenge = config.frameProof === FrameProof.DIGEST ? new Challenge() : null;
+    this.outbox = new Outbox(limits.sendBytes);
+    this.inbox = new Inbox(config, this.mac, isMac ? new Sha256() : null, counters);
+    this.frame = this.inbox.frame;
+    this.requests = new Requests(config, this.outbox, entropy, hash, this.mac, this.challenge);
+    this.handshake = new Handshake(config, hash, key);
+    this.calls = new CallTable(limits.calls, 1 + Math.floor(this.random() * (TWO_TO_48 - 1)));
+    this.answers = new Answers(
+      config,
+      this.calls,
+      this.frame,
+      this.requests,
+      this.challenge,
+      counters,
+      owner,
+    );
+    this.backoff = new Backoff(limits.backoffBaseMs, limits.backoffCapMs);
+    this.keepAlive = new KeepAlive(limits.keepAliveS, limits.pingTimeoutMs);
+    this.phase = Phase.RESTING;
+    this.status = Status.OK;
+    this.wakeAtMs = Infinity;
+    this.isPaused = false;
+    this.hostsCall = null;
+    this.hostsFrom = 0;
+    this.nowMs = 0;
+    this.phaseEndsAtMs = 0;
+    this.readyAtMs = 0;
+    this.receivedAtMs = 0;
+    this.subscribeIdentifier = 0;
+    this.isAccepted = false;
+  }
+
+  /** Wants a connection, now and whenever it is lost. */
+  start(nowMs: number): void {
+    this.nowMs = nowMs;
+    if (this.phase === Phase.RESTING) this.phaseEndsAtMs = nowMs;
+    this.change(Change.START);
+  }
+
+  /** Ends the connection and wants none; calls stay where they are. */
+  stop(nowMs: number): void {
+    this.nowMs = nowMs;
+    const isConnected = this.phase === Phase.CONNECTING || this.phase === Phase.READY;
+    this.change(Change.STOP);
+    this.forget();
+    if (isConnected) this.outbox.to = writeDisconnect(this.outbox.bytes, 0);
+  }
+
+  /** What is to be done now. */
+  poll(nowMs: number): Want {
+    this.nowMs = nowMs;
+    this.tendCalls();
+    if (this.phase === Phase.CONNECTING || this.phase === Phase.READY) this.tendConnection();
+    this.plan();
+    switch (this.phase) {
+      case Phase.RESTING:
+        return Want.IDLE;
+      case Phase.WAITING:
+        if (nowMs < this.phaseEndsAtMs) return Want.IDLE;
+        this.change(Change.WOKEN);
+        this.phaseEndsAtMs = nowMs + this.config.limits.connectTimeoutMs;
+        this.plan();
+        return Want.OPEN;
+      case Phase.OPENING:
+        if (nowMs < this.phaseEndsAtMs) return Want.IDLE;
+        this.fail(Status.CONNECT_TIMEOUT);
+        return Want.CLOSE;
+      case Phase.FAILING:
+        return Want.CLOSE;
+      case Phase.LEAVING:
+        return this.outbox.isEmpty() ? Want.CLOSE : Want.WRITE;
+      default:
+        return this.outbox.isEmpty() ? Want.READ : Want.WRITE;
+    }
+  }
+
+  /** The link is open: CONNECT and what may follow it at once are composed. */
+  opened(nowMs: number): void {
+    this.nowMs = nowMs;
+    this.change(Change.OPENED);
+    this.inbox.reset();
+    this.keepAlive.reset(nowMs);
+    this.isAccepted = false;
+    this.handshake.connect(this.outbox);
+    this.requests.renewMacSession(this.config.connectProof === ConnectProof.COUNTER);
+    this.calls.take(Method.HELLO, nowMs + this.config.limits.callDeadlineMs);
+    if (this.config.pipeline) this.subscribe();
+  }
+
+  /** The link took `count` bytes of the outbox. While leaving, what it did not take is given up. */
+  wrote(count: number, nowMs: number): void {
+    this.nowMs = nowMs;
+    if (count > 0) this.keepAlive.sent(nowMs);
+    if (this.phase === Phase.LEAVING) this.outbox.clear();
+    else this.outbox.wrote(count);
+  }
+
+  /** Bytes from the peer. Returns where it stopped: at `to`, or before it when `isPaused`. */
+  received(bytes: Uint8Array, from: number, to: number, nowMs: number): number {
+    this.nowMs = nowMs;
+    this.receivedAtMs = nowMs;
+    this.isPaused = false;
+    let at = from;
+    while (this.phase === Phase.CONNECTING || this.phase === Phase.READY) {
+      if (this.hostsCall !== null || this.outbox.room() < ACK_BYTES) {
+        this.isPaused = true;
+        return at;
+      }
+      const event = this.inbox.read(bytes, at, to);
+      at = this.inbox.at;
+      if (event === InboxEvent.MORE) return to;
+      this.handle(event);
+    }
+    return to;
+  }
+
+  /** The link is gone, by us or by the peer. */
+  closed(status: Status, nowMs: number): void {
+    this.nowMs = nowMs;
+    if (this.phase !== Phase.FAILING && this.phase !== Phase.LEAVING) this.lose(status);
+    this.change(Change.GONE);
+  }
+
+  /** The hosts that lay in the staging area were told, all of them. */
+  toldHosts(): void {
+    this.hostsCall = null;
+    this.frame.forgetHosts();
+  }
+
+  /** Whether nothing can be sent any more before this deadline: it is over, or the next connection comes later. */
+  isHopeless(deadlineMs: number): boolean {
+    return this.nowMs >= deadlineMs || (this.phase === Phase.WAITING && this.phaseEndsAtMs >= deadlineMs);
+  }
+
+  /** Why a call ends that got no answer: what keeps the connection away, or TIMEOUT. */
+  excuse(): Status {
+    return this.phase === Phase.READY || this.status === Status.OK ? Status.TIMEOUT : this.status;
+  }
+
+  /** The link takes nothing while the peer sends on: the connection is given up. */
+  congested(nowMs: number): void {
+    this.nowMs = nowMs;
+    this.fail(Status.CONGESTED);
+  }
+
+  /** Evenly spread in [0, 1), 48 bits. */
+  random(): number {
+    const scratch = this.key.digest;
+    let value = 0;
+    this.entropy.fill(scratch, 0, 6);
+    for (let i = 0; i < 6; i++) value = value * 256 + scratch[i];
+    return value / TWO_TO_48;
+  }
+
+  /** Wipes what the connection's proofs left. The session is of no use afterwards. */
+  wipe(): void {
+    if (this.mac !== null) this.mac.wipe();
+    if (this.challenge !== null) this.challenge.drop();
+    this.requests.wipe();
+    this.handshake.wipe();
+    this.outbox.clear();
+    this.frame.staging.fill(0);
+    this.key.wipe();
+  }
+
+  private change(change: Change): void {
+    this.phase = nextPhase(this.phase, change);
+  }
+
+  private handle(event: InboxEvent): void {
+    const mqtt = this.inbox.mqtt;
+    if (event === InboxEvent.BROKEN) this.fail(this.inbox.status);
+    else if (event === InboxEvent.CONNACK) this.handleConnack();
+    else if (!this.isAccepted) this.fail(Status.MQTT_UNEXPECTED);
+    else if (event === InboxEvent.SUBACK) this.handleSuback();
+    else if (event === InboxEvent.PINGRESP) this.keepAlive.answered();
+    else if (event === InboxEvent.HOST) this.handleHost();
+    else if (event === InboxEvent.PUBACK) {
+      const call = this.calls.sentWithPacket(mqtt.packetIdentifier);
+      if (call !== null) call.isAcknowledged = true;
+    } else this.handleMessage();
+  }
+
+  private handleConnack(): void {
+    const mqtt = this.inbox.mqtt;
+    const isStrange = this.isAccepted || (mqtt.sessionPresent && this.config.cleanSession);
+    if (isStrange) this.fail(Status.MQTT_UNEXPECTED);
+    else if (mqtt.returnCode !== 0) this.fail(CONNACK_STATUS + mqtt.returnCode);
+    else {
+      this.isAccepted = true;
+      if (!mqtt.sessionPresent) this.calls.forgetPackets();
+      if (!this.config.pipeline) this.subscribe();
+    }
+  }
+
+  private handleSuback(): void {
+    const mqtt = this.inbox.mqtt;
+    if (this.phase === Phase.READY || mqtt.packetIdentifier !== this.subscribeIdentifier) {
+      this.fail(Status.MQTT_UNEXPECTED);
+    } else if (mqtt.returnCode === SUBACK_FAILURE) this.fail(Status.SUBSCRIPTION_REFUSED);
+    else {
+      this.change(Change.ACCEPTED);
+      this.status = Status.OK;
+      this.readyAtMs = this.nowMs;
+      this.counters.connects++;
+    }
+  }
+
+  /** A host of a list is told at once when its call is known already; else it stays staged until the frame ends. */
+  private handleHost(): void {
+    const frame = this.frame;
+    if (frame.id === 0) return;
+    const call = this.calls.sentWithId(frame.id);
+    if (call !== null && call.method === Method.LIST_TOKEN) this.tellHosts(call);
+    else frame.forgetHosts();
+  }
+
+  private handleMessage(): void {
+    const mqtt = this.inbox.mqtt;
+    if (mqtt.qos === 1) {
+      this.outbox.to = writeAck(this.outbox.bytes, this.outbox.to, PacketType.PUBACK, mqtt.packetIdentifier);
+    }
+    if (!this.inbox.isFrame) return;
+    const call = this.answers.take(this.inbox.isRequestTopic, this.nowMs);
+    if (call !== null && call.method === Method.LIST_TOKEN && this.frame.hostsTo > 0) this.tellHosts(call);
+  }
+
+  private tellHosts(call: Call): void {
+    this.hostsCall = call;
+    this.hostsFrom = 0;
+  }
+
+  private subscribe(): void {
+    this.subscribeIdentifier = this.calls.nextPacketIdentifier();
+    this.handshake.subscribe(this.outbox, this.subscribeIdentifier);
+  }
+
+  /** Calls that ran out of time end; unanswered ones are published again. */
+  private tendCalls(): void {
+    const calls = this.calls.calls;
+    for (let i = 0; i < calls.length; i++) {
+      const call = calls[i];
+      const isPending = call.phase === CallPhase.QUEUED || call.phase === CallPhase.SENT;
+      if (isPending && this.isHopeless(call.deadlineMs)) this.answers.end(call, this.excuse());
+      else if (call.phase === CallPhase.SENT && this.nowMs >= call.attemptAtMs && !call.isAbandoned) {
+        call.phase = CallPhase.QUEUED;
+        this.requests.renewMacSession(false);
+        if (this.receivedAtMs < call.attemptAtMs - this.config.limits.callAttemptMs) this.keepAlive.doubt();
+      }
+    }
+  }
+
+  private tendConnection(): void {
+    const outbox = this.outbox;
+    if (this.phase === Phase.CONNECTING && this.nowMs >= this.phaseEndsAtMs) {
+      this.fail(Status.CONNECT_TIMEOUT);
+      return;
+    }
+    if (this.keepAlive.isDead(this.nowMs)) {
+      this.fail(Status.KEEP_ALIVE_TIMEOUT);
+      return;
+    }
+    if (this.isAccepted && this.keepAlive.isDue(this.nowMs) && outbox.room() >= PINGREQ_BYTES) {
+      outbox.to = writePingreq(outbox.bytes, outbox.to);
+      this.keepAlive.pinged(this.nowMs);
+    }
+    // A kept session may hold what we published before: CONNACK says so, and nothing goes out before it.
+    const mayPublish = this.phase === Phase.READY || (this.config.pipeline && this.config.cleanSession);
+    if (mayPublish) this.publishCalls();
+  }
+
+  /** Hello has the first place of the table and goes last: it never delays a request. */
+  private publishCalls(): void {
+    const calls = this.calls.calls;
+    for (let i = calls.length - 1; i >= 0; i--) {
+      if (calls[i].phase === CallPhase.QUEUED && !this.publish(calls[i])) return;
+    }
+  }
+
+  /** Returns whether there may be room for another. */
+  private publish(call: Call): boolean {
+    if (!call.isRedelivery) call.packetIdentifier = this.calls.nextPacketIdentifier();
+    const status = this.requests.publish(call);
+    if (status === Status.TOO_LONG) this.answers.end(call, status);
+    if (status !== Status.OK) return status !== Status.BUSY;
+    if (call.attempts === 0) call.sentAtMs = this.nowMs;
+    else this.counters.retries++;
+    this.counters.requests++;
+    call.phase = CallPhase.SENT;
+    call.attempts++;
+    call.isAcknowledged = false;
+    call.isRedelivery = false;
+    call.attemptAtMs = this.nowMs + this.config.limits.callAttemptMs;
+    return true;
+  }
+
+  /** Gives the connection up; `poll` asks for CLOSE next. */
+  private fail(status: Status): void {
+    this.lose(status);
+    this.change(Change.FAILED);
+  }
+
+  /** The connection is worth nothing any more: what was under way is prepared for the next one. */
+  private lose(status: Status): void {
+    if (this.phase === Phase.READY) {
+      this.counters.losses++;
+      if (this.nowMs - this.readyAtMs >= this.config.limits.stableMs) this.backoff.reset();
+    }
+    this.status = status;
+    const isRefusal = status >= Status.VERSION_REFUSED && status <= Status.SUBSCRIPTION_REFUSED;
+    const needsPerson = isRefusal && status !== Status.SERVER_UNAVAILABLE;
+    const random = this.random();
+    this.phaseEndsAtMs =
+      this.nowMs + (needsPerson ? this.backoff.cappedMs(random) : this.backoff.nextMs(random, 0));
+    this.forget();
+  }
+
+  private forget(): void {
+    const calls = this.calls.calls;
+    this.outbox.clear();
+    this.hostsCall = null;
+    this.isPaused = false;
+    for (let i = 0; i < calls.length; i++) {
+      const call = calls[i];
+      if (call.phase === CallPhase.QUEUED && call.method === Method.HELLO) call.release();
+      if (call.phase !== CallPhase.SENT) continue;
+      if (call.method === Method.HELLO) call.release();
+      else if (call.hostsTold > 0 || call.isAbandoned) this.answers.end(call, Status.CONNECTION_LOST);
+      else {
+        call.phase = CallPhase.QUEUED;
+        call.isRedelivery = !this.config.cleanSession && !call.isAcknowledged;
+      }
+    }
+  }
+
+  private plan(): void {
+    let atMs = Infinity;
+    const calls = this.calls.calls;
+    for (let i = 0; i < calls.length; i++) {
+      const call = calls[i];
+      if (call.phase === CallPhase.SENT && !call.isAbandoned) atMs = Math.min(atMs, call.attemptAtMs);
+      if (call.phase === CallPhase.SENT || call.phase === CallPhase.QUEUED)
+        atMs = Math.min(atMs, call.deadlineMs);
+    }
+    if (this.phase === Phase.READY) atMs = Math.min(atMs, this.keepAlive.wakeAtMs());
+    else if (this.phase >= Phase.WAITING && this.phase <= Phase.CONNECTING)
+      atMs = Math.min(atMs, this.phaseEndsAtMs);
+    this.wakeAtMs = atMs;
+  }
+}

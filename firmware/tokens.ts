@@ -1,0 +1,422 @@
+import { type Call, CallPhase } from "./calls.js";
+import type { Config } from "./config.js";
+import type { Counters } from "./counters.js";
+import { Host, type HostCalls, Rejection } from "./host.js";
+import { readJwtLifetime } from "./jwt.js";
+import { Slot } from "./keep/slot.js";
+import { Phase } from "./phases.js";
+import type { Turns } from "./ports.js";
+import type { HmacKey } from "./proof/hmac.js";
+import type { Sha256 } from "./proof/sha256.js";
+import { unitInterval } from "./proof/spread.js";
+import type { Session } from "./session.js";
+import { Status } from "./status.js";
+import { type OnToken, type Token, Waiters, Wish } from "./waiters.js";
+import { sameBytes } from "./wire/bytes.js";
+import { Method } from "./wire/methods.js";
+
+/** Errors that may be gone at the next try. */
+const isPassing = (status: Status, code: number): boolean =>
+  (status >= Status.TIMEOUT && status <= Status.SUBSCRIPTION_REFUSED) ||
+  status === Status.THROTTLED ||
+  status === Status.UNAVAILABLE ||
+  (status === Status.CLOUD_ERROR && (code === 500 || code === 504));
+
+/** The one view of a token that callbacks are told; it is filled anew for each. */
+class TokenView implements Token {
+  bytes: Uint8Array;
+  length: number;
+  generation: number;
+  remainingMs: number;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.length = 0;
+    this.generation = 0;
+    this.remainingMs = 0;
+  }
+}
+
+/**
+ * The tokens of all hosts: who waits for one, which are kept, when they are fetched and refreshed. At most one
+ * call per host is under way; what is wanted is read off the state at every turn, not remembered as a plan.
+ */
+export class Tokens implements HostCalls {
+  readonly hosts: Host[];
+  readonly waiters: Waiters;
+  private readonly config: Config;
+  private readonly session: Session;
+  private readonly counters: Counters;
+  private readonly hash: Sha256;
+  private readonly key: HmacKey;
+  private readonly turns: Turns;
+  private readonly slots: Slot[];
+  private readonly view: TokenView;
+  private nowMs: number;
+  private isClosed: boolean;
+
+  /** @param key scratch */
+  constructor(
+    config: Config,
+    session: Session,
+    counters: Counters,
+    hash: Sha256,
+    key: HmacKey,
+    turns: Turns,
+  ) {
+    const limits = config.limits;
+    this.config = config;
+    this.session = session;
+    this.counters = counters;
+    this.hash = hash;
+    this.key = key;
+    this.turns = turns;
+    this.hosts = [];
+    this.waiters = new Waiters(limits.waiters);
+    this.slots = [];
+    for (let i = 0; i < limits.slots; i++) this.slots.push(new Slot(limits.tokenBytes));
+    this.view = new TokenView(this.slots[0].bytes);
+    this.nowMs = 0;
+    this.isClosed = false;
+  }
+
+  /**
+   * The handle of a host: the same for the same name.
+   * @construction
+   * @throws Error when the name is empty or too long, or `limits.hosts` are in use
+   */
+  host(name: string): Host {
+    const host = new Host(name, this.config.limits, this);
+    for (let i = 0; i < this.hosts.length; i++) {
+      const other = this.hosts[i];
+      if (
+        other.bytes.length === host.bytes.length &&
+        sameBytes(other.bytes, 0, host.bytes, 0, host.bytes.length)
+      ) {
+        return other;
+      }
+    }
+    if (this.hosts.length >= this.config.limits.hosts) {
+      throw new Error(`motekey: more than ${this.config.limits.hosts} hosts; raise limits.hosts`);
+    }
+    this.hosts.push(host);
+    return host;
+  }
+
+  getToken(host: Host, onToken: OnToken): Status {
+    host.askedAtMs = this.turns.nowMs();
+    return this.wait(host, Wish.TOKEN, onToken);
+  }
+
+  generateToken(host: Host, onToken: OnToken): Status {
+    const status = this.wait(host, Wish.NEW_TOKEN, onToken);
+    if (status === Status.OK) host.rejection = Rejection.NONE;
+    return status;
+  }
+
+  revokeToken(host: Host, onToken: OnToken | null): Status {
+    const status = onToken === null ? this.ready() : this.wait(host, Wish.REVOCATION, onToken);
+    if (status !== Status.OK) return status;
+    const flight = host.flight;
+    if (flight !== null && flight.method !== Method.REVOKE_TOKEN) {
+      host.flight = null;
+      this.abandon(flight);
+    }
+    if (host.slot !== null) host.slot.wipe();
+    host.isKnown = false;
+    host.mustGenerate = false;
+    host.rejection = Rejection.NONE;
+    host.owesRevoke = true;
+    this.waiters.finish(host, Wish.TOKEN, Status.REVOKED);
+    this.waiters.finish(host, Wish.NEW_TOKEN, Status.REVOKED);
+    return status;
+  }
+
+  rejected(host: Host, generation: number): Status {
+    const status = this.ready();
+    if (status !== Status.OK) return status;
+    const slot = host.slot;
+    if (slot === null || slot.length === 0 || generation !== host.generation) return Status.STALE;
+    slot.wipe();
+    if (host.rejection !== Rejection.NONE) {
+      host.rejection = Rejection.REPORTED;
+      host.rejectedUntilMs = this.turns.nowMs() + this.config.limits.backoffCapMs;
+      return Status.REJECTED;
+    }
+    host.rejection = Rejection.RETRIED;
+    host.mustGenerate = true;
+    return Status.OK;
+  }
+
+  /** Ends what has waited too long, and starts the calls that are wanted now. */
+  tend(nowMs: number): void {
+    this.nowMs = nowMs;
+    for (let i = 0; i < this.hosts.length; i++) this.tendHost(this.hosts[i]);
+    const waiters = this.waiters;
+    for (let i = 0; i < waiters.count; i++) {
+      const waiter = waiters.at(i);
+      const host = waiter.host;
+      if (waiter.isDone || host === null) continue;
+      const isHeld = host.flight === null && host.notBeforeMs >= waiter.deadlineMs;
+      if (!isHeld && !this.session.isHopeless(waiter.deadlineMs)) continue;
+      const excuse = this.session.excuse();
+      waiter.isDone = true;
+      waiter.status = excuse === Status.TIMEOUT && host.status !== Status.OK ? host.status : excuse;
+    }
+  }
+
+  /** When {@link tend} has something to do if nothing happens before; Infinity when never. */
+  wakeAtMs(): number {
+    let atMs = Infinity;
+    for (let i = 0; i < this.hosts.length; i++) atMs = Math.min(atMs, this.hosts[i].wakeAtMs);
+    for (let i = 0; i < this.waiters.count; i++) {
+      const waiter = this.waiters.at(i);
+      atMs = Math.min(atMs, waiter.isDone ? this.nowMs : waiter.deadlineMs);
+    }
+    return atMs;
+  }
+
+  /** Tells one caller how its call ended. Returns whether there was one. */
+  deliver(nowMs: number): boolean {
+    this.nowMs = nowMs;
+    const index = this.waiters.firstDone();
+    if (index < 0) return false;
+    const waiter = this.waiters.at(index);
+    const host = waiter.host;
+    const status = waiter.status;
+    const onToken = waiter.onToken;
+    const slot = host === null ? null : host.slot;
+    if (host === null || onToken === null) this.waiters.remove(index);
+    else if (status !== Status.OK || waiter.wish === Wish.REVOCATION) {
+      this.waiters.remove(index);
+      onToken(status, null);
+    } else if (slot === null || !slot.isLive(nowMs)) {
+      // The token left between its coming and this moment: the caller goes on waiting.
+      waiter.isDone = false;
+    } else {
+      this.waiters.remove(index);
+      slot.usedAtMs = nowMs;
+      onToken(status, this.show(host, slot));
+    }
+    return true;
+  }
+
+  /** A call that was started here is over. */
+  ended(call: Call, host: Host): void {
+    const status = call.status;
+    const isFlight = host.flight === call;
+    if (isFlight) host.flight = null;
+    if (call.isAbandoned) {
+      // The answer came after the revocation, or may still be made: revoke once more.
+      if (status === Status.OK || call.code === 0) host.owesRevoke = true;
+    } else if (status !== Status.OK) this.fail(host, call);
+    else {
+      host.status = Status.OK;
+      host.backoff.reset();
+      if (call.method === Method.REVOKE_TOKEN) {
+        host.owesRevoke = false;
+        this.waiters.finish(host, Wish.REVOCATION, Status.OK);
+      } else this.take(host, call);
+    }
+    call.release();
+  }
+
+  /** Ends all callers with CLOSED and wipes all tokens. */
+  close(): void {
+    this.isClosed = true;
+    for (let i = 0; i < this.waiters.count; i++) {
+      const waiter = this.waiters.at(i);
+      waiter.isDone = true;
+      waiter.status = Status.CLOSED;
+    }
+    for (let i = 0; i < this.slots.length; i++) this.slots[i].wipe();
+  }
+
+  private ready(): Status {
+    if (this.isClosed) return Status.CLOSED;
+    this.turns.soon();
+    return Status.OK;
+  }
+
+  private wait(host: Host, wish: Wish, onToken: OnToken): Status {
+    if (this.isClosed) return Status.CLOSED;
+    const deadlineMs = this.turns.nowMs() + this.config.limits.callDeadlineMs;
+    return this.waiters.add(host, wish, onToken, deadlineMs) === null ? Status.BUSY : this.ready();
+  }
+
+  private show(host: Host, slot: Slot): Token {
+    const view = this.view;
+    view.bytes = slot.bytes;
+    view.length = slot.length;
+    view.generation = host.generation;
+    view.remainingMs = slot.lease.remainingMs(this.nowMs);
+    return view;
+  }
+
+  private tendHost(host: Host): void {
+    const slot = host.slot;
+    const isLive = slot !== null && slot.isLive(this.nowMs);
+    host.wakeAtMs = Infinity;
+    if (isLive) this.waiters.finish(host, Wish.TOKEN, Status.OK);
+    else if (slot !== null && slot.length > 0) slot.wipe();
+    if (host.rejection === Rejection.REPORTED) this.holdRejection(host);
+    if (host.flight !== null || this.session.phase === Phase.RESTING) return;
+
+    const method = this.methodWanted(host);
+    if (method !== Method.HELLO && this.nowMs >= host.notBeforeMs) this.start(host, method);
+    else if (method !== Method.HELLO) host.wakeAtMs = host.notBeforeMs;
+    else if (isLive && this.isInUse(host, slot)) {
+      host.wakeAtMs = Math.max(host.notBeforeMs, slot.lease.refreshAtMs);
+    }
+  }
+
+  /** What is to be asked of the cloud for this host; HELLO: nothing. */
+  private methodWanted(host: Host): Method {
+    const slot = host.slot;
+    if (host.owesRevoke) return Method.REVOKE_TOKEN;
+    if (this.hasAbandoned(host)) return Method.HELLO;
+    if (host.mustGenerate || this.waiters.isAwaited(host, Wish.NEW_TOKEN)) return Method.GENERATE_TOKEN;
+    if (this.waiters.isAwaited(host, Wish.TOKEN))
+      return host.isKnown ? Method.GET_TOKEN : Method.GENERATE_TOKEN;
+    if (slot === null || !slot.isLive(this.nowMs) || this.nowMs < slot.lease.refreshAtMs) return Method.HELLO;
+    return this.isInUse(host, slot) ? Method.GENERATE_TOKEN : Method.HELLO;
+  }
+
+  /** Only a token that was asked for within its lifetime is refreshed. */
+  private isInUse(host: Host, slot: Slot): boolean {
+    return this.nowMs - host.askedAtMs <= slot.lease.lifetimeMs;
+  }
+
+  private holdRejection(host: Host): void {
+    if (this.nowMs >= host.rejectedUntilMs) host.rejection = Rejection.NONE;
+    else this.waiters.finish(host, Wish.TOKEN, Status.REJECTED);
+  }
+
+  /** A place in the call table or for the token may be missing: then the end of another call brings us back. */
+  private start(host: Host, method: Method): void {
+    const calls = this.session.calls;
+    const call = calls.take(method, this.nowMs + this.config.limits.callDeadlineMs);
+    if (call === null) return;
+    if (method !== Method.REVOKE_TOKEN && !this.reserve(host)) {
+      call.release();
+      return;
+    }
+    call.subject = host;
+    call.host = host.json;
+    host.flight = call;
+  }
+
+  /** Makes sure that the host has a slot: a free one, or that of the least recently used token. */
+  private reserve(host: Host): boolean {
+    if (host.slot !== null) return true;
+    let best: Slot | null = null;
+    for (let i = 0; i < this.slots.length; i++) {
+      const slot = this.slots[i];
+      const isFree = slot.owner === null || this.canLeave(slot.owner as Host);
+      if (isFree && (best === null || slot.usedAtMs < best.usedAtMs || slot.owner === null)) best = slot;
+    }
+    if (best === null) return false;
+    if (best.owner !== null) (best.owner as Host).slot = null;
+    best.wipe();
+    best.owner = host;
+    best.usedAtMs = this.nowMs;
+    host.slot = best;
+    return true;
+  }
+
+  /** Never a host with a call under way, nor one whose caller was not told its token yet. */
+  private canLeave(host: Host): boolean {
+    return host.flight === null && !this.waiters.isPromised(host);
+  }
+
+  /** The revoked call's answer is awaited only to be undone; one that never left is forgotten. */
+  private abandon(call: Call): void {
+    if (call.attempts === 0) call.release();
+    else {
+      call.isAbandoned = true;
+      call.phase = CallPhase.SENT;
+    }
+  }
+
+  private hasAbandoned(host: Host): boolean {
+    const calls = this.session.calls.calls;
+    for (let i = 0; i < calls.length; i++) {
+      if (calls[i].subject === host && calls[i].isAbandoned) return true;
+    }
+    return false;
+  }
+
+  /** GetToken or GenerateToken succeeded. */
+  private take(host: Host, call: Call): void {
+    const frame = this.session.frame;
+    const isNew = call.method === Method.GENERATE_TOKEN;
+    const slot = host.slot;
+    if (!isNew && (!frame.exist || frame.expiresInS === 0)) {
+      host.mustGenerate = true;
+      return;
+    }
+    if (slot === null || frame.expiresInS === 0) {
+      call.status = Status.BAD_RESULT;
+      this.fail(host, call);
+      return;
+    }
+    // A token that was not refused until its refresh clears the one before it of suspicion.
+    if (isNew && !host.mustGenerate && slot.isLive(this.nowMs)) host.rejection = Rejection.NONE;
+    this.commit(host, slot, call.sentAtMs, isNew);
+    host.isKnown = true;
+    host.mustGenerate = false;
+    if (isNew) this.waiters.finish(host, Wish.NEW_TOKEN, Status.OK);
+    this.waiters.finish(host, Wish.TOKEN, Status.OK);
+  }
+
+  /** The staged token becomes the host's: the buffers change places, nothing is copied. */
+  private commit(host: Host, slot: Slot, sentAtMs: number, isNew: boolean): void {
+    const frame = this.session.frame;
+    const limits = this.config.limits;
+    const before = slot.bytes;
+    slot.bytes = frame.staging;
+    slot.length = frame.tokenLength;
+    frame.staging = before;
+    before.fill(0);
+    host.generation++;
+
+    let lifetimeS = frame.expiresInS;
+    let isGuess = false;
+    if (lifetimeS < 0) {
+      lifetimeS = readJwtLifetime(frame.spareJson(), slot.bytes, slot.length, this.key.digest);
+      isGuess = !isNew && lifetimeS >= 0;
+    }
+    let lifetimeMs = lifetimeS * 1000;
+    if (lifetimeS < 0) lifetimeMs = limits.tokenMaxAgeMs > 0 ? limits.tokenMaxAgeMs : Infinity;
+    this.key.set(this.hash, this.config.psk, 0, this.config.psk.length);
+    const spread = unitInterval(this.hash, this.key, host.bytes, host.generation);
+    this.key.wipe();
+    slot.lease.begin(sentAtMs, lifetimeMs, spread, limits.callDeadlineMs);
+    // A JWT that GetToken brought may be near its end: nobody says how near.
+    if (isGuess) slot.lease.refreshAtMs = this.nowMs;
+  }
+
+  private fail(host: Host, call: Call): void {
+    const status = call.status;
+    const passing = isPassing(status, call.code);
+    const slot = host.slot;
+    host.status = status;
+    // Where no answer came because there was no connection, the session's backoff is wait enough.
+    if (call.code !== 0 || this.session.phase === Phase.READY) {
+      const askedS = call.code !== 0 ? Math.max(0, this.session.frame.retryAfterS) : 0;
+      const floorMs = Math.min(askedS * 1000, this.config.limits.retryAfterCapMs);
+      host.notBeforeMs = this.nowMs + host.backoff.nextMs(this.session.random(), floorMs);
+    }
+    if (call.method === Method.REVOKE_TOKEN) {
+      if (passing) return;
+      host.owesRevoke = false;
+      this.waiters.finish(host, Wish.REVOCATION, status);
+      return;
+    }
+    if (slot !== null && slot.isLive(this.nowMs)) this.counters.refreshFailures++;
+    if (passing) return;
+    host.mustGenerate = false;
+    this.waiters.finish(host, Wish.TOKEN, status);
+    this.waiters.finish(host, Wish.NEW_TOKEN, status);
+  }
+}

@@ -1,0 +1,383 @@
+import { Status } from "../status.js";
+import { sameBytes } from "./bytes.js";
+import { JsonEvent, JsonReader } from "./json.js";
+import { AT_TOP, IN_ERROR, IN_LIST_ITEM, IN_RESULT, Member, memberOf, NOWHERE } from "./members.js";
+
+/** What {@link FrameReader.read} came to. */
+export enum FrameEvent {
+  /** All bytes were consumed; the frame goes on. */
+  MORE,
+  /** One more host of a ListToken answer lies in the staging area. */
+  HOST,
+  /** The frame is complete; `at` is right behind its closing brace. */
+  END,
+  /** Not a v2 frame; `status` says why. */
+  REFUSED,
+}
+
+/** Who a frame says it comes from, or goes to. */
+export enum Party {
+  ABSENT,
+  US,
+  CLOUD,
+  OTHER,
+}
+
+/** What `result` holds; anything but these says nothing to us. */
+export enum Result {
+  ABSENT,
+  TRUE,
+  FALSE,
+  TEXT,
+  OBJECT,
+  LIST,
+  OTHER,
+}
+
+const DEPTH_MAX = 16;
+const KEY_BYTES_MAX = 16;
+
+/**
+ * Reads one v2 frame as its bytes come, in any pieces, and keeps what an answer can hold: the token, the hosts
+ * of a list (one behind the other: a length byte, then the name) or an error's message lie in `staging`, the
+ * rest in fields. Members may come in any order; unknown ones are skipped at any size; a known one that comes
+ * twice is refused. Nothing here is to be believed before END, and before the MAC where there is one.
+ */
+export class FrameReader {
+  /** First byte not consumed. */
+  at: number;
+  /** Why REFUSED. */
+  status: Status;
+
+  /** 1…2^53−1; 0 while not told. */
+  id: number;
+  hasMethod: boolean;
+  noReply: boolean;
+  src: Party;
+  dst: Party;
+  /** The sender's name is the first `srcLength` bytes of `parties`; longer than `idBytes`: it was cut. */
+  srcLength: number;
+  /** `src` from 0, `dst` from `idBytes` on; at least four bytes longer than an id. */
+  readonly parties: Uint8Array;
+
+  result: Result;
+  /** GetToken's `exist`; true when absent. */
+  exist: boolean;
+  /** Authenticate's and AuthorizeCommand's verdict: a bare boolean, or the member `success`. */
+  success: boolean;
+  /** Seconds left at the reply, or −1. */
+  expiresInS: number;
+  /** Unix seconds of Hello's `time`, or −1. */
+  timeS: number;
+
+  hasError: boolean;
+  code: number;
+  /** Seconds, or −1. */
+  retryAfterS: number;
+
+  /** Swapped for a slot's buffer when a token is committed. */
+  staging: Uint8Array;
+  tokenLength: number;
+  messageLength: number;
+  /** End of the staged hosts. */
+  hostsTo: number;
+  /** What could not be kept: TOKEN_TOO_LONG, HOST_TOO_LONG or FRAME_ORDER; else OK. */
+  overflow: Status;
+
+  private readonly json: JsonReader;
+  private readonly us: Uint8Array;
+  private readonly cloud: Uint8Array;
+  private readonly idBytes: number;
+  private readonly hostBytes: number;
+  private member: Member;
+  /** One bit per {@link Member} that was there. */
+  private seen: number;
+  /** The member of the frame whose value is open: RESULT or ERROR, else NONE. */
+  private section: Member;
+  private isOpen: boolean;
+
+  /**
+   * @param us our device id
+   * @param cloud the address that answers come from
+   * @param idBytes longest `src` that is kept
+   * @param hostBytes longest host of a list
+   * @param tokenBytes size of the staging area
+   */
+  constructor(us: Uint8Array, cloud: Uint8Array, idBytes: number, hostBytes: number, tokenBytes: number) {
+    this.us = us;
+    this.cloud = cloud;
+    this.idBytes = idBytes;
+    this.hostBytes = hostBytes;
+    this.json = new JsonReader(DEPTH_MAX, KEY_BYTES_MAX);
+    this.parties = new Uint8Array(idBytes + Math.max(us.length + 1, 4));
+    this.staging = new Uint8Array(tokenBytes);
+    this.reset();
+  }
+
+  /** Ready for the next frame. */
+  reset(): void {
+    this.at = 0;
+    this.status = Status.OK;
+    this.id = 0;
+    this.hasMethod = false;
+    this.noReply = false;
+    this.src = Party.ABSENT;
+    this.dst = Party.ABSENT;
+    this.srcLength = 0;
+    this.result = Result.ABSENT;
+    this.exist = true;
+    this.success = false;
+    this.expiresInS = -1;
+    this.timeS = -1;
+    this.hasError = false;
+    this.code = 0;
+    this.retryAfterS = -1;
+    this.tokenLength = 0;
+    this.messageLength = 0;
+    this.hostsTo = 0;
+    this.overflow = Status.OK;
+    this.member = Member.NONE;
+    this.seen = 0;
+    this.section = Member.NONE;
+    this.isOpen = false;
+    this.json.reset();
+  }
+
+  /** Consumes bytes up to the next event; `at` tells how far. */
+  read(bytes: Uint8Array, from: number, to: number): FrameEvent {
+    const json = this.json;
+    let at = from;
+    for (;;) {
+      const event = json.read(bytes, at, to);
+      at = json.at;
+      this.at = at;
+      let isHost = false;
+      switch (event) {
+        case JsonEvent.MORE:
+          return FrameEvent.MORE;
+        case JsonEvent.KEY:
+          this.takeKey();
+          break;
+        case JsonEvent.OBJECT_END:
+        case JsonEvent.ARRAY_END:
+          break;
+        case JsonEvent.END:
+          if (this.hasError && this.code === 0) this.status = Status.FRAME_MEMBER;
+          else return FrameEvent.END;
+          break;
+        case JsonEvent.REFUSED:
+          this.status = json.status;
+          break;
+        default:
+          isHost = this.takeValue(event);
+      }
+      if (this.status !== Status.OK) return FrameEvent.REFUSED;
+      if (isHost) return FrameEvent.HOST;
+    }
+  }
+
+  /** The staged hosts were told: the area is free for more of them. */
+  forgetHosts(): void {
+    this.hostsTo = 0;
+  }
+
+  /** Our JSON reader, free between END and the next frame: for the JSON inside a token or a message. */
+  spareJson(): JsonReader {
+    this.json.reset();
+    return this.json;
+  }
+
+  private takeKey(): void {
+    const json = this.json;
+    let names = NOWHERE;
+    if (json.depth === 1) {
+      names = AT_TOP;
+      this.section = Member.NONE;
+    } else if (json.depth === 2 && this.section === Member.ERROR) names = IN_ERROR;
+    else if (json.depth === 2) names = IN_RESULT;
+    else if (json.depth === 3 && this.result === Result.LIST && this.section === Member.RESULT)
+      names = IN_LIST_ITEM;
+    const member = memberOf(names, json.key, json.keyLength);
+    this.member = member;
+    if (member === Member.NONE) {
+      json.skip();
+      return;
+    }
+    const bit = 1 << member;
+    if ((this.seen & bit) !== 0) this.status = Status.FRAME_DUPLICATE;
+    if (member !== Member.HOST) this.seen |= bit;
+    this.prepare(member);
+  }
+
+  /** Says where the value goes if it is a string. An error's message wins the staging area over a result. */
+  private prepare(member: Member): void {
+    const staging = this.staging;
+    switch (member) {
+      case Member.SRC:
+        this.json.capture(this.parties, 0, this.idBytes);
+        break;
+      case Member.DST:
+        this.json.capture(this.parties, this.idBytes, this.parties.length);
+        break;
+      case Member.RESULT:
+      case Member.TOKEN:
+        if (!this.hasError) this.json.capture(staging, 0, staging.length);
+        break;
+      case Member.HOST:
+        if (!this.hasError) {
+          const from = this.hostsTo + 1;
+          this.json.capture(staging, from, Math.max(from, Math.min(from + this.hostBytes, staging.length)));
+        }
+        break;
+      case Member.MESSAGE:
+        this.tokenLength = 0;
+        this.hostsTo = 0;
+        this.json.capture(staging, 0, staging.length);
+        break;
+      default:
+    }
+  }
+
+  /** Takes the value of `member`. Returns whether it was one more host of a list. */
+  private takeValue(event: JsonEvent): boolean {
+    if (!this.isOpen) {
+      this.isOpen = true;
+      if (event !== JsonEvent.OBJECT) this.status = Status.FRAME_MEMBER;
+      return false;
+    }
+    const member = this.member;
+    this.member = Member.NONE;
+    if (member >= Member.TOKEN) return this.takeInner(member, event);
+    switch (member) {
+      case Member.VERSION:
+        if (event !== JsonEvent.NUMBER || this.json.number !== 2) this.status = Status.FRAME_VERSION;
+        break;
+      case Member.SRC:
+        this.expect(event, JsonEvent.STRING);
+        this.srcLength = this.json.textLength;
+        this.src = this.partyOf(0, this.srcLength);
+        break;
+      case Member.DST:
+        this.expect(event, JsonEvent.STRING);
+        this.dst = this.partyOf(this.idBytes, this.json.textLength);
+        break;
+      case Member.ID:
+        this.expect(event, JsonEvent.NUMBER);
+        if (!this.json.isInteger || this.json.number < 1) this.status = Status.FRAME_MEMBER;
+        this.id = this.json.number;
+        break;
+      case Member.METHOD:
+        this.expect(event, JsonEvent.STRING);
+        this.hasMethod = true;
+        break;
+      case Member.NO_REPLY:
+        this.noReply = event === JsonEvent.TRUE;
+        break;
+      case Member.RESULT:
+        this.takeResult(event);
+        break;
+      case Member.ERROR:
+        this.expect(event, JsonEvent.OBJECT);
+        this.hasError = true;
+        this.section = Member.ERROR;
+        break;
+      default:
+    }
+    return false;
+  }
+
+  private takeResult(event: JsonEvent): void {
+    this.section = Member.RESULT;
+    switch (event) {
+      case JsonEvent.TRUE:
+        this.result = Result.TRUE;
+        this.success = true;
+        break;
+      case JsonEvent.FALSE:
+        this.result = Result.FALSE;
+        break;
+      case JsonEvent.STRING:
+        this.result = Result.TEXT;
+        this.takeToken();
+        break;
+      case JsonEvent.OBJECT:
+        this.result = Result.OBJECT;
+        break;
+      case JsonEvent.ARRAY:
+        this.result = Result.LIST;
+        break;
+      default:
+        this.result = Result.OTHER;
+    }
+  }
+
+  /** A value inside `result` or `error`. One of an unexpected type is as good as absent. */
+  private takeInner(member: Member, event: JsonEvent): boolean {
+    const json = this.json;
+    const isNumber = event === JsonEvent.NUMBER;
+    switch (member) {
+      case Member.TOKEN:
+        if (event === JsonEvent.STRING) this.takeToken();
+        break;
+      case Member.EXIST:
+        this.exist = event === JsonEvent.TRUE;
+        break;
+      case Member.SUCCESS:
+        this.success = event === JsonEvent.TRUE;
+        break;
+      case Member.EXPIRES_IN:
+        if (isNumber && json.number >= 0) this.expiresInS = json.number;
+        break;
+      case Member.TIME:
+        if (isNumber) this.timeS = json.number;
+        break;
+      case Member.CODE:
+        if (isNumber && json.isInteger) this.code = json.number;
+        break;
+      case Member.MESSAGE:
+        if (event === JsonEvent.STRING) this.messageLength = Math.min(json.textLength, this.staging.length);
+        break;
+      case Member.RETRY_AFTER:
+        if (isNumber && json.number >= 0) this.retryAfterS = json.number;
+        break;
+      case Member.HOST:
+        return event === JsonEvent.STRING && !this.hasError && this.takeHost();
+      default:
+    }
+    return false;
+  }
+
+  private takeToken(): void {
+    if (this.hasError) return;
+    const length = this.json.textLength;
+    if (length <= this.staging.length) this.tokenLength = length;
+    else this.overflow = this.id !== 0 ? Status.TOKEN_TOO_LONG : Status.FRAME_ORDER;
+  }
+
+  private takeHost(): boolean {
+    const length = this.json.textLength;
+    const from = this.hostsTo;
+    if (length > this.hostBytes) {
+      this.overflow = Status.HOST_TOO_LONG;
+      return false;
+    }
+    if (from + 1 + length > this.staging.length) {
+      this.overflow = Status.FRAME_ORDER;
+      return false;
+    }
+    this.staging[from] = length;
+    this.hostsTo = from + 1 + length;
+    return true;
+  }
+
+  private expect(event: JsonEvent, expected: JsonEvent): void {
+    if (event !== expected) this.status = Status.FRAME_MEMBER;
+  }
+
+  private partyOf(from: number, length: number): Party {
+    if (length === this.us.length && sameBytes(this.us, 0, this.parties, from, length)) return Party.US;
+    if (length === this.cloud.length && sameBytes(this.cloud, 0, this.parties, from, length))
+      return Party.CLOUD;
+    return Party.OTHER;
+  }
+}
