@@ -13,9 +13,7 @@ const files = given.some((word) => word.endsWith(".ts") || existsSync(word)) ? [
 const missing = installEngines();
 if (missing !== null) console.log(`Without XS: ${missing}`);
 
-// --no-config: mocha would add the files that .mocharc.json names to those given here.
-const options = ["--no-config", "--import=tsx", "--timeout=10000", "--reporter=test/reporter.cjs"];
-const mocha = spawn(process.execPath, [MOCHA, ...options, ...given, ...files], {
+const mocha = spawn(process.execPath, [MOCHA, "--reporter=test/reporter.cjs", ...given, ...files], {
   cwd: ROOT,
   stdio: "inherit",
 });
