@@ -1,14 +1,14 @@
-import type { CallOwner } from "./answers.js";
-import { type Call, CallPhase, type OnDone, type OnHost } from "./calls.js";
 import type { Config } from "./config.js";
 import { Counters } from "./counters.js";
-import type { Host } from "./host.js";
-import { Phase, type Want } from "./phases.js";
 import type { Entropy, Turns } from "./ports.js";
 import { HmacKey } from "./proof/hmac.js";
 import { Sha256 } from "./proof/sha256.js";
+import type { CallOwner } from "./session/answers.js";
+import { type Call, CallPhase, type OnDone, type OnHost } from "./session/calls.js";
+import { Phase, type Want } from "./session/phases.js";
 import { Session } from "./session.js";
 import { Status } from "./status.js";
+import type { Host } from "./tokens/host.js";
 import { Tokens } from "./tokens.js";
 import type { Text } from "./wire/bytes.js";
 import { Method } from "./wire/methods.js";

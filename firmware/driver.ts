@@ -1,8 +1,8 @@
 import { Auth } from "./auth.js";
 import type { Config } from "./config.js";
 import { Monotonic } from "./keep/monotonic.js";
-import { Phase, Want } from "./phases.js";
 import type { LinkEvents, Ports, Turns, Waker } from "./ports.js";
+import { Phase, Want } from "./session/phases.js";
 import { Status } from "./status.js";
 import { ACK_BYTES } from "./wire/mqtt.js";
 

@@ -1,25 +1,25 @@
 import type { Credentials, OnState, State } from "./auth.js";
-import type { OnDone, OnHost } from "./calls.js";
 import { type AuthOptions, Config } from "./config.js";
 import type { Counters } from "./counters.js";
 import { Driver } from "./driver.js";
 import { type Explanation, explain } from "./explain.js";
-import type { Host } from "./host.js";
 import type { Ports } from "./ports.js";
+import type { OnDone, OnHost } from "./session/calls.js";
 import type { Status } from "./status.js";
+import type { Host } from "./tokens/host.js";
 import type { Text } from "./wire/bytes.js";
 
 export { type Credentials, type OnState, State } from "./auth.js";
-export type { OnDone, OnHost } from "./calls.js";
 export type { AuthOptions, CloudOptions, Credential, Proof } from "./config.js";
 export type { Counters } from "./counters.js";
 export type { Explanation } from "./explain.js";
-export type { Host } from "./host.js";
 export { DEFAULT_LIMITS, type LimitOptions, type Limits } from "./limits.js";
 export type { Address, Clock, Entropy, Link, LinkEvents, Ports, Waker } from "./ports.js";
 export { sentenceOf } from "./sentences.js";
+export type { OnDone, OnHost } from "./session/calls.js";
 export { Status } from "./status.js";
-export type { OnToken, Token } from "./waiters.js";
+export type { Host } from "./tokens/host.js";
+export type { OnToken, Token } from "./tokens/token.js";
 export type { Text } from "./wire/bytes.js";
 
 /** A device's client of the Auth service. Every callback comes after the turn, once, and at the latest with `close()`. */

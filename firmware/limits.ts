@@ -72,6 +72,7 @@ const check = (holds: boolean, message: string): void => {
 
 /**
  * Fills in the defaults and checks that the numbers can work together.
+ * @construction
  * @throws Error that names the first relation which does not hold.
  */
 export const limitsFrom = (options: LimitOptions): Limits => {

@@ -1,19 +1,20 @@
-import { Answers, type CallOwner } from "./answers.js";
-import { type Call, CallPhase, CallTable } from "./calls.js";
-import { Challenge } from "./challenge.js";
 import { type Config, ConnectProof, FrameProof } from "./config.js";
 import type { Counters } from "./counters.js";
-import { Handshake } from "./handshake.js";
-import { Inbox, InboxEvent } from "./inbox.js";
 import { KeepAlive } from "./keep/alive.js";
 import { Backoff } from "./keep/backoff.js";
-import { Outbox } from "./outbox.js";
-import { Change, nextPhase, Phase, Want } from "./phases.js";
 import type { Entropy } from "./ports.js";
 import type { HmacKey } from "./proof/hmac.js";
 import { MacSession } from "./proof/mac.js";
 import { Sha256 } from "./proof/sha256.js";
-import { Requests } from "./requests.js";
+import { Answers, type CallOwner } from "./session/answers.js";
+import { type Call, CallTable } from "./session/calls.js";
+import { Challenge } from "./session/challenge.js";
+import { Courier } from "./session/courier.js";
+import { Handshake } from "./session/handshake.js";
+import { Inbox, InboxEvent } from "./session/inbox.js";
+import { Outbox } from "./session/outbox.js";
+import { Change, nextPhase, Phase, Want } from "./session/phases.js";
+import { Requests } from "./session/requests.js";
 import { Status } from "./status.js";
 import type { FrameReader } from "./wire/frame.js";
 import { Method } from "./wire/methods.js";
@@ -63,6 +64,7 @@ export class Session {
   private readonly handshake: Handshake;
   private readonly backoff: Backoff;
   private readonly keepAlive: KeepAlive;
+  private readonly courier: Courier;
   private nowMs: number;
   /** The end of WAITING, or of OPENING and CONNECTING together. */
   private phaseEndsAtMs: number;
@@ -109,6 +111,7 @@ export class Session {
     );
     this.backoff = new Backoff(limits.backoffBaseMs, limits.backoffCapMs);
     this.keepAlive = new KeepAlive(limits.keepAliveS, limits.pingTimeoutMs);
+    this.courier = new Courier(config, this.calls, this.answers, this.requests, this.keepAlive, counters);
     this.phase = Phase.RESTING;
     this.status = Status.OK;
     this.wakeAtMs = Infinity;
@@ -142,7 +145,7 @@ export class Session {
   /** What is to be done now. */
   poll(nowMs: number): Want {
     this.nowMs = nowMs;
-    this.tendCalls();
+    this.courier.tend(nowMs, this.nextChanceMs(), this.receivedAtMs, this.excuse());
     if (this.phase === Phase.CONNECTING || this.phase === Phase.READY) this.tendConnection();
     this.plan();
     switch (this.phase) {
@@ -220,9 +223,9 @@ export class Session {
     this.frame.forgetHosts();
   }
 
-  /** Whether nothing can be sent any more before this deadline: it is over, or the next connection comes later. */
-  isHopeless(deadlineMs: number): boolean {
-    return this.nowMs >= deadlineMs || (this.phase === Phase.WAITING && this.phaseEndsAtMs >= deadlineMs);
+  /** The next moment at which something can be sent: now, or at the end of the backoff. */
+  nextChanceMs(): number {
+    return this.phase === Phase.WAITING ? Math.max(this.nowMs, this.phaseEndsAtMs) : this.nowMs;
   }
 
   /** Why a call ends that got no answer: what keeps the connection away, or TIMEOUT. */
@@ -328,21 +331,6 @@ export class Session {
     this.handshake.subscribe(this.outbox, this.subscribeIdentifier);
   }
 
-  /** Calls that ran out of time end; unanswered ones are published again. */
-  private tendCalls(): void {
-    const calls = this.calls.calls;
-    for (let i = 0; i < calls.length; i++) {
-      const call = calls[i];
-      const isPending = call.phase === CallPhase.QUEUED || call.phase === CallPhase.SENT;
-      if (isPending && this.isHopeless(call.deadlineMs)) this.answers.end(call, this.excuse());
-      else if (call.phase === CallPhase.SENT && this.nowMs >= call.attemptAtMs && !call.isAbandoned) {
-        call.phase = CallPhase.QUEUED;
-        this.requests.renewMacSession(false);
-        if (this.receivedAtMs < call.attemptAtMs - this.config.limits.callAttemptMs) this.keepAlive.doubt();
-      }
-    }
-  }
-
   private tendConnection(): void {
     const outbox = this.outbox;
     if (this.phase === Phase.CONNECTING && this.nowMs >= this.phaseEndsAtMs) {
@@ -359,32 +347,7 @@ export class Session {
     }
     // A kept session may hold what we published before: CONNACK says so, and nothing goes out before it.
     const mayPublish = this.phase === Phase.READY || (this.config.pipeline && this.config.cleanSession);
-    if (mayPublish) this.publishCalls();
-  }
-
-  /** Hello has the first place of the table and goes last: it never delays a request. */
-  private publishCalls(): void {
-    const calls = this.calls.calls;
-    for (let i = calls.length - 1; i >= 0; i--) {
-      if (calls[i].phase === CallPhase.QUEUED && !this.publish(calls[i])) return;
-    }
-  }
-
-  /** Returns whether there may be room for another. */
-  private publish(call: Call): boolean {
-    if (!call.isRedelivery) call.packetIdentifier = this.calls.nextPacketIdentifier();
-    const status = this.requests.publish(call);
-    if (status === Status.TOO_LONG) this.answers.end(call, status);
-    if (status !== Status.OK) return status !== Status.BUSY;
-    if (call.attempts === 0) call.sentAtMs = this.nowMs;
-    else this.counters.retries++;
-    this.counters.requests++;
-    call.phase = CallPhase.SENT;
-    call.attempts++;
-    call.isAcknowledged = false;
-    call.isRedelivery = false;
-    call.attemptAtMs = this.nowMs + this.config.limits.callAttemptMs;
-    return true;
+    if (mayPublish) this.courier.publish(this.nowMs);
   }
 
   /** Gives the connection up; `poll` asks for CLOSE next. */
@@ -409,32 +372,14 @@ export class Session {
   }
 
   private forget(): void {
-    const calls = this.calls.calls;
     this.outbox.clear();
     this.hostsCall = null;
     this.isPaused = false;
-    for (let i = 0; i < calls.length; i++) {
-      const call = calls[i];
-      if (call.phase === CallPhase.QUEUED && call.method === Method.HELLO) call.release();
-      if (call.phase !== CallPhase.SENT) continue;
-      if (call.method === Method.HELLO) call.release();
-      else if (call.hostsTold > 0 || call.isAbandoned) this.answers.end(call, Status.CONNECTION_LOST);
-      else {
-        call.phase = CallPhase.QUEUED;
-        call.isRedelivery = !this.config.cleanSession && !call.isAcknowledged;
-      }
-    }
+    this.courier.recall();
   }
 
   private plan(): void {
-    let atMs = Infinity;
-    const calls = this.calls.calls;
-    for (let i = 0; i < calls.length; i++) {
-      const call = calls[i];
-      if (call.phase === CallPhase.SENT && !call.isAbandoned) atMs = Math.min(atMs, call.attemptAtMs);
-      if (call.phase === CallPhase.SENT || call.phase === CallPhase.QUEUED)
-        atMs = Math.min(atMs, call.deadlineMs);
-    }
+    let atMs = this.courier.wakeAtMs();
     if (this.phase === Phase.READY) atMs = Math.min(atMs, this.keepAlive.wakeAtMs());
     else if (this.phase >= Phase.WAITING && this.phase <= Phase.CONNECTING)
       atMs = Math.min(atMs, this.phaseEndsAtMs);

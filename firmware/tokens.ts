@@ -1,17 +1,19 @@
-import { type Call, CallPhase } from "./calls.js";
 import type { Config } from "./config.js";
 import type { Counters } from "./counters.js";
-import { Host, type HostCalls, Rejection } from "./host.js";
-import { readJwtLifetime } from "./jwt.js";
-import { Slot } from "./keep/slot.js";
-import { Phase } from "./phases.js";
 import type { Turns } from "./ports.js";
 import type { HmacKey } from "./proof/hmac.js";
 import type { Sha256 } from "./proof/sha256.js";
 import { unitInterval } from "./proof/spread.js";
+import { type Call, CallPhase } from "./session/calls.js";
+import { Phase } from "./session/phases.js";
 import type { Session } from "./session.js";
 import { Status } from "./status.js";
-import { type OnToken, type Token, Waiters, Wish } from "./waiters.js";
+import { Host, type HostCalls, Rejection } from "./tokens/host.js";
+import { readJwtLifetime } from "./tokens/jwt.js";
+import type { Slot } from "./tokens/slot.js";
+import { Slots } from "./tokens/slots.js";
+import { NO_BYTES, type OnToken, type Token, TokenView } from "./tokens/token.js";
+import { Waiters, Wish } from "./tokens/waiters.js";
 import { sameBytes } from "./wire/bytes.js";
 import { Method } from "./wire/methods.js";
 
@@ -21,21 +23,6 @@ const isPassing = (status: Status, code: number): boolean =>
   status === Status.THROTTLED ||
   status === Status.UNAVAILABLE ||
   (status === Status.CLOUD_ERROR && (code === 500 || code === 504));
-
-/** The one view of a token that callbacks are told; it is filled anew for each. */
-class TokenView implements Token {
-  bytes: Uint8Array;
-  length: number;
-  generation: number;
-  remainingMs: number;
-
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
-    this.length = 0;
-    this.generation = 0;
-    this.remainingMs = 0;
-  }
-}
 
 /**
  * The tokens of all hosts: who waits for one, which are kept, when they are fetched and refreshed. At most one
@@ -50,7 +37,7 @@ export class Tokens implements HostCalls {
   private readonly hash: Sha256;
   private readonly key: HmacKey;
   private readonly turns: Turns;
-  private readonly slots: Slot[];
+  private readonly slots: Slots;
   private readonly view: TokenView;
   private nowMs: number;
   private isClosed: boolean;
@@ -73,9 +60,8 @@ export class Tokens implements HostCalls {
     this.turns = turns;
     this.hosts = [];
     this.waiters = new Waiters(limits.waiters);
-    this.slots = [];
-    for (let i = 0; i < limits.slots; i++) this.slots.push(new Slot(limits.tokenBytes));
-    this.view = new TokenView(this.slots[0].bytes);
+    this.slots = new Slots(limits.slots, limits.tokenBytes);
+    this.view = new TokenView();
     this.nowMs = 0;
     this.isClosed = false;
   }
@@ -158,7 +144,7 @@ export class Tokens implements HostCalls {
       const host = waiter.host;
       if (waiter.isDone || host === null) continue;
       const isHeld = host.flight === null && host.notBeforeMs >= waiter.deadlineMs;
-      if (!isHeld && !this.session.isHopeless(waiter.deadlineMs)) continue;
+      if (!isHeld && this.session.nextChanceMs() < waiter.deadlineMs) continue;
       const excuse = this.session.excuse();
       waiter.isDone = true;
       waiter.status = excuse === Status.TIMEOUT && host.status !== Status.OK ? host.status : excuse;
@@ -229,7 +215,8 @@ export class Tokens implements HostCalls {
       waiter.isDone = true;
       waiter.status = Status.CLOSED;
     }
-    for (let i = 0; i < this.slots.length; i++) this.slots[i].wipe();
+    this.slots.wipe();
+    this.view.bytes = NO_BYTES;
   }
 
   private ready(): Status {
@@ -297,36 +284,13 @@ export class Tokens implements HostCalls {
     const calls = this.session.calls;
     const call = calls.take(method, this.nowMs + this.config.limits.callDeadlineMs);
     if (call === null) return;
-    if (method !== Method.REVOKE_TOKEN && !this.reserve(host)) {
+    if (method !== Method.REVOKE_TOKEN && !this.slots.reserve(host, this.hosts, this.waiters, this.nowMs)) {
       call.release();
       return;
     }
     call.subject = host;
     call.host = host.json;
     host.flight = call;
-  }
-
-  /** Makes sure that the host has a slot: a free one, or that of the least recently used token. */
-  private reserve(host: Host): boolean {
-    if (host.slot !== null) return true;
-    let best: Slot | null = null;
-    for (let i = 0; i < this.slots.length; i++) {
-      const slot = this.slots[i];
-      const isFree = slot.owner === null || this.canLeave(slot.owner as Host);
-      if (isFree && (best === null || slot.usedAtMs < best.usedAtMs || slot.owner === null)) best = slot;
-    }
-    if (best === null) return false;
-    if (best.owner !== null) (best.owner as Host).slot = null;
-    best.wipe();
-    best.owner = host;
-    best.usedAtMs = this.nowMs;
-    host.slot = best;
-    return true;
-  }
-
-  /** Never a host with a call under way, nor one whose caller was not told its token yet. */
-  private canLeave(host: Host): boolean {
-    return host.flight === null && !this.waiters.isPromised(host);
   }
 
   /** The revoked call's answer is awaited only to be undone; one that never left is forgotten. */

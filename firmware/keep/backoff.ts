@@ -16,7 +16,7 @@ export class Backoff {
    * @param floorMs what the peer asked for (`retry_after`): the jitter goes on top of it
    */
   nextMs(random: number, floorMs: number): number {
-    const boundMs = Math.min(this.capMs, this.baseMs * 2 ** this.attempts);
+    const boundMs = Math.min(this.capMs, this.baseMs * Math.pow(2, this.attempts));
     if (boundMs < this.capMs) this.attempts++;
     return floorMs + random * boundMs;
   }

@@ -1,6 +1,6 @@
-import { asciiBytes } from "./ascii.js";
+import { bytesOf } from "../wire/bytes.js";
 
-const ALPHABET = asciiBytes("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+const ALPHABET = bytesOf("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
 
 /** The value of one character, or −1. */
 function sextet(code: number): number {

@@ -1,10 +1,10 @@
-import { asciiBytes, writeDecimal } from "./ascii.js";
+import { bytesOf, writeDecimal } from "../wire/bytes.js";
 import { writeBase64url } from "./base64.js";
 import { hkdf32 } from "./hkdf.js";
 import { type HmacKey, hmacBegin, hmacEnd } from "./hmac.js";
 import { DIGEST_BYTES, type Sha256 } from "./sha256.js";
 
-const INFO = asciiBytes("motekey counter v1");
+const INFO = bytesOf("motekey counter v1");
 const COLON = 0x3a;
 const DOT = 0x2e;
 

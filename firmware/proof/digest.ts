@@ -1,10 +1,11 @@
-import { asciiBytes, writeDecimal, writeHex } from "./ascii.js";
+import { bytesOf, writeDecimal } from "../wire/bytes.js";
+import { writeHex } from "./hex.js";
 import { DIGEST_BYTES, type Sha256 } from "./sha256.js";
 
 const COLON = 0x3a;
 
 /** `:auth:` and HA2, hex SHA-256 of `dummy_method:dummy_uri`: mg-rpc binds neither method nor arguments. */
-const QOP_AND_HA2 = asciiBytes(":auth:6370ec69915103833b5222b368555393393f098bfbfbb59f47e0590af135f062");
+const QOP_AND_HA2 = bytesOf(":auth:6370ec69915103833b5222b368555393393f098bfbfbb59f47e0590af135f062");
 
 /** Hex characters of a response. */
 export const DIGEST_RESPONSE_BYTES = 64;

@@ -1,12 +1,12 @@
 import { Status } from "../status.js";
-import { asciiBytes, decimalLength, writeDecimal } from "./ascii.js";
+import { bytesOf, decimalLength, writeDecimal } from "../wire/bytes.js";
 import { base64urlLength, readBase64url, writeBase64url } from "./base64.js";
 import { sameSecret } from "./compare.js";
 import { hkdf32 } from "./hkdf.js";
 import { HmacKey, hmacBegin, hmacEnd } from "./hmac.js";
 import { DIGEST_BYTES, type Sha256 } from "./sha256.js";
 
-const INFO = asciiBytes("motekey mac v1");
+const INFO = bytesOf("motekey mac v1");
 const MAC_CHARACTERS = base64urlLength(DIGEST_BYTES);
 /** No sequence reaches it: what counts up ends here, and the session with it. */
 const SEQUENCE_END = 0x100000000;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { asciiBytes, decimalLength, writeDecimal, writeHex } from "../../firmware/proof/ascii.js";
 import { base64urlLength, readBase64url, writeBase64url } from "../../firmware/proof/base64.js";
 import { sameSecret } from "../../firmware/proof/compare.js";
+import { writeHex } from "../../firmware/proof/hex.js";
 import { latin1, utf8 } from "./oracle.js";
 
 const room = new Uint8Array(400);
@@ -50,17 +50,7 @@ describe("proof/base64", () => {
   });
 });
 
-describe("proof/ascii", () => {
-  it("writes every safe integer in decimal, as Node does", () => {
-    const edges = [0, 9, 10, 99, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 999999999999999, 1e15, 2 ** 53 - 1];
-    const check = (value: number) => {
-      assert.equal(latin1(room, 2, writeDecimal(room, 2, value)), String(value));
-      assert.equal(decimalLength(value), String(value).length);
-    };
-    edges.forEach(check);
-    fc.assert(fc.property(fc.maxSafeNat(), check));
-  });
-
+describe("proof/hex", () => {
   it("writes hex, also over the second half of its own place", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
@@ -70,10 +60,6 @@ describe("proof/ascii", () => {
         assert.equal(latin1(room, 5, 5 + 2 * length), Buffer.from(bytes).toString("hex"));
       }),
     );
-  });
-
-  it("turns ASCII text into its bytes", () => {
-    assert.deepEqual(asciiBytes("motekey mac v1"), utf8("motekey mac v1"));
   });
 });
 

@@ -1,11 +1,11 @@
+import { type Config, FrameProof, isPortableId } from "../config.js";
+import type { Counters } from "../counters.js";
+import { Status } from "../status.js";
+import { type FrameReader, Party, Result } from "../wire/frame.js";
+import { Method } from "../wire/methods.js";
 import { type Call, CallPhase, type CallTable } from "./calls.js";
 import type { Challenge } from "./challenge.js";
-import { type Config, FrameProof, isPortableId } from "./config.js";
-import type { Counters } from "./counters.js";
 import type { Requests } from "./requests.js";
-import { Status } from "./status.js";
-import { type FrameReader, Party, Result } from "./wire/frame.js";
-import { Method } from "./wire/methods.js";
 
 /** Who makes calls through a session. */
 export interface CallOwner {

@@ -1,9 +1,9 @@
-import { type Config, ConnectProof } from "./config.js";
+import { type Config, ConnectProof } from "../config.js";
+import { COUNTER_PASSWORD_BYTES_MAX, counterKey, writeCounterPassword } from "../proof/counter.js";
+import type { HmacKey } from "../proof/hmac.js";
+import type { Sha256 } from "../proof/sha256.js";
+import { type ConnectFields, writeConnect, writeSubscribe } from "../wire/mqtt.js";
 import type { Outbox } from "./outbox.js";
-import { COUNTER_PASSWORD_BYTES_MAX, counterKey, writeCounterPassword } from "./proof/counter.js";
-import type { HmacKey } from "./proof/hmac.js";
-import type { Sha256 } from "./proof/sha256.js";
-import { type ConnectFields, writeConnect, writeSubscribe } from "./wire/mqtt.js";
 
 /** What a connection begins with: CONNECT with the connection's proof, and the one SUBSCRIBE. */
 export class Handshake {

@@ -1,11 +1,11 @@
-import type { Config } from "./config.js";
-import type { Counters } from "./counters.js";
-import type { MacSession } from "./proof/mac.js";
-import type { Sha256 } from "./proof/sha256.js";
-import { Status } from "./status.js";
-import { sameBytes } from "./wire/bytes.js";
-import { FrameEvent, FrameReader } from "./wire/frame.js";
-import { MqttEvent, MqttReader } from "./wire/mqtt-reader.js";
+import type { Config } from "../config.js";
+import type { Counters } from "../counters.js";
+import type { MacSession } from "../proof/mac.js";
+import type { Sha256 } from "../proof/sha256.js";
+import { Status } from "../status.js";
+import { sameBytes } from "../wire/bytes.js";
+import { FrameEvent, FrameReader } from "../wire/frame.js";
+import { MqttEvent, MqttReader } from "../wire/mqtt-reader.js";
 
 /** What {@link Inbox.read} came to. */
 export enum InboxEvent {

@@ -1,16 +1,16 @@
+import { type Config, FrameProof } from "../config.js";
+import type { Entropy } from "../ports.js";
+import { base64urlLength, writeBase64url } from "../proof/base64.js";
+import { MAC_NONCE_BYTES, type MacSession } from "../proof/mac.js";
+import type { Sha256 } from "../proof/sha256.js";
+import { Status } from "../status.js";
+import { bytesOf, type Text } from "../wire/bytes.js";
+import { Method, openingOf } from "../wire/methods.js";
+import { publishHeaderLength, writePublishHeader } from "../wire/mqtt.js";
+import { Pen } from "../wire/pen.js";
 import type { Call } from "./calls.js";
 import type { Challenge } from "./challenge.js";
-import { type Config, FrameProof } from "./config.js";
 import type { Outbox } from "./outbox.js";
-import type { Entropy } from "./ports.js";
-import { base64urlLength, writeBase64url } from "./proof/base64.js";
-import { MAC_NONCE_BYTES, type MacSession } from "./proof/mac.js";
-import type { Sha256 } from "./proof/sha256.js";
-import { Status } from "./status.js";
-import { bytesOf, type Text } from "./wire/bytes.js";
-import { Method, openingOf } from "./wire/methods.js";
-import { publishHeaderLength, writePublishHeader } from "./wire/mqtt.js";
-import { Pen } from "./wire/pen.js";
 
 const OPEN_SRC = bytesOf('{"v":2,"src":"');
 const OPEN_ID = bytesOf('","id":');

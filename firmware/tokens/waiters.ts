@@ -1,5 +1,6 @@
+import { Status } from "../status.js";
 import type { Host } from "./host.js";
-import { Status } from "./status.js";
+import type { OnToken } from "./token.js";
 
 /** What a caller waits for. */
 export enum Wish {
@@ -10,19 +11,6 @@ export enum Wish {
   /** The end of a revocation. */
   REVOCATION,
 }
-
-/** The token that a callback is told: the app copies what it keeps, the bytes are good during the callback only. */
-export interface Token {
-  readonly bytes: Uint8Array;
-  readonly length: number;
-  /** Counts the tokens of this host; `rejected` asks for it. */
-  readonly generation: number;
-  /** Milliseconds it is still good; Infinity where nobody says. */
-  readonly remainingMs: number;
-}
-
-/** Told at the end of a token call, once. `token` is null unless the status is OK and the call was for a token. */
-export type OnToken = (status: Status, token: Token | null) => void;
 
 /** One caller. A place in the table, used again and again. */
 export class Waiter {

@@ -1,10 +1,10 @@
-import type { Call } from "./calls.js";
-import { Backoff } from "./keep/backoff.js";
-import type { Slot } from "./keep/slot.js";
-import type { Limits } from "./limits.js";
-import { Status } from "./status.js";
-import type { OnToken } from "./waiters.js";
-import { bytesOf, jsonTextLength, writeJsonText } from "./wire/bytes.js";
+import { Backoff } from "../keep/backoff.js";
+import type { Limits } from "../limits.js";
+import type { Call } from "../session/calls.js";
+import { Status } from "../status.js";
+import { bytesOf, jsonTextLength, writeJsonText } from "../wire/bytes.js";
+import type { Slot } from "./slot.js";
+import type { OnToken } from "./token.js";
 
 /** What a handle asks of the core. */
 export interface HostCalls {

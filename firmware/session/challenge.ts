@@ -1,12 +1,12 @@
-import type { Entropy } from "./ports.js";
-import { DIGEST_RESPONSE_BYTES, writeDigestResponse } from "./proof/digest.js";
-import type { Sha256 } from "./proof/sha256.js";
-import { Status } from "./status.js";
-import { bytesOf, sameBytes, writeDecimal } from "./wire/bytes.js";
-import type { FrameReader } from "./wire/frame.js";
-import { JsonEvent } from "./wire/json.js";
-import { IN_CHALLENGE, Member, memberOf } from "./wire/members.js";
-import type { Pen } from "./wire/pen.js";
+import type { Entropy } from "../ports.js";
+import { DIGEST_RESPONSE_BYTES, writeDigestResponse } from "../proof/digest.js";
+import type { Sha256 } from "../proof/sha256.js";
+import { Status } from "../status.js";
+import { bytesOf, sameBytes, writeDecimal } from "../wire/bytes.js";
+import type { FrameReader } from "../wire/frame.js";
+import { JsonEvent } from "../wire/json.js";
+import { IN_CHALLENGE, Member, memberOf } from "../wire/members.js";
+import type { Pen } from "../wire/pen.js";
 
 const TEXT_BYTES_MAX = 64;
 const DIGEST = bytesOf("digest");

@@ -1,4 +1,4 @@
-import { Lease } from "./lease.js";
+import { Lease } from "../keep/lease.js";
 
 /** A place for one token. Its bytes are wiped when it leaves. */
 export class Slot {
@@ -9,15 +9,12 @@ export class Slot {
   readonly lease: Lease;
   /** When it was last handed to the app: the least recently used leaves first. */
   usedAtMs: number;
-  /** Whose token it is; null while the slot is free. */
-  owner: unknown;
 
   constructor(size: number) {
     this.bytes = new Uint8Array(size);
     this.length = 0;
     this.lease = new Lease();
     this.usedAtMs = 0;
-    this.owner = null;
   }
 
   /** Whether it holds a token that is still good. */
@@ -25,7 +22,7 @@ export class Slot {
     return this.length > 0 && nowMs < this.lease.expiresAtMs();
   }
 
-  /** Wipes the token; the place stays its owner's. */
+  /** Wipes the token; the place stays its host's. */
   wipe(): void {
     this.bytes.fill(0);
     this.length = 0;

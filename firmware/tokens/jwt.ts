@@ -1,6 +1,6 @@
-import { readBase64url } from "./proof/base64.js";
-import { JsonEvent, type JsonReader } from "./wire/json.js";
-import { IN_JWT, Member, memberOf } from "./wire/members.js";
+import { readBase64url } from "../proof/base64.js";
+import { JsonEvent, type JsonReader } from "../wire/json.js";
+import { IN_JWT, Member, memberOf } from "../wire/members.js";
 
 const DOT = 0x2e;
 /** Characters decoded at a time: 4 of them are 3 bytes. */

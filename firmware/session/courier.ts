@@ -1,0 +1,109 @@
+import type { Config } from "../config.js";
+import type { Counters } from "../counters.js";
+import type { KeepAlive } from "../keep/alive.js";
+import { Status } from "../status.js";
+import { Method } from "../wire/methods.js";
+import type { Answers } from "./answers.js";
+import { type Call, CallPhase, type CallTable } from "./calls.js";
+import type { Requests } from "./requests.js";
+
+/** Publishes the calls, again when no answer comes, and ends them when their time is over. */
+export class Courier {
+  private readonly config: Config;
+  private readonly calls: CallTable;
+  private readonly answers: Answers;
+  private readonly requests: Requests;
+  private readonly keepAlive: KeepAlive;
+  private readonly counters: Counters;
+
+  constructor(
+    config: Config,
+    calls: CallTable,
+    answers: Answers,
+    requests: Requests,
+    keepAlive: KeepAlive,
+    counters: Counters,
+  ) {
+    this.config = config;
+    this.calls = calls;
+    this.answers = answers;
+    this.requests = requests;
+    this.keepAlive = keepAlive;
+    this.counters = counters;
+  }
+
+  /**
+   * Calls without hope end with `excuse`; unanswered ones are to be published again.
+   * @param chanceMs the next moment at which something can be sent
+   * @param receivedAtMs when the peer was last heard: a link that is silent since the request left is doubted
+   */
+  tend(nowMs: number, chanceMs: number, receivedAtMs: number, excuse: Status): void {
+    const calls = this.calls.calls;
+    for (let i = 0; i < calls.length; i++) {
+      const call = calls[i];
+      if (call.phase !== CallPhase.QUEUED && call.phase !== CallPhase.SENT) continue;
+      if (chanceMs >= call.deadlineMs) this.answers.end(call, excuse);
+      else if (call.phase === CallPhase.SENT && nowMs >= call.attemptAtMs && !call.isAbandoned) {
+        call.phase = CallPhase.QUEUED;
+        this.requests.renewMacSession(false);
+        if (receivedAtMs < call.attemptAtMs - this.config.limits.callAttemptMs) this.keepAlive.doubt();
+      }
+    }
+  }
+
+  /** Publishes what is queued, while there is room. Hello has the first place and goes last: it delays no request. */
+  publish(nowMs: number): void {
+    const calls = this.calls.calls;
+    for (let i = calls.length - 1; i >= 0; i--) {
+      if (calls[i].phase === CallPhase.QUEUED && !this.publishOne(calls[i], nowMs)) return;
+    }
+  }
+
+  /** The connection is gone: what was under way is prepared for the next one. */
+  recall(): void {
+    const calls = this.calls.calls;
+    for (let i = 0; i < calls.length; i++) {
+      const call = calls[i];
+      if (call.phase !== CallPhase.QUEUED && call.phase !== CallPhase.SENT) continue;
+      if (call.method === Method.HELLO) call.release();
+      else if (call.hostsTold > 0 || call.isAbandoned) this.answers.end(call, Status.CONNECTION_LOST);
+      else if (call.phase === CallPhase.SENT) {
+        call.phase = CallPhase.QUEUED;
+        call.isRedelivery = !this.config.cleanSession && !call.isAcknowledged;
+      }
+    }
+  }
+
+  /** When {@link tend} has something to do. */
+  wakeAtMs(): number {
+    let atMs = Infinity;
+    const calls = this.calls.calls;
+    for (let i = 0; i < calls.length; i++) {
+      const call = calls[i];
+      if (call.phase === CallPhase.SENT && !call.isAbandoned) atMs = Math.min(atMs, call.attemptAtMs);
+      if (call.phase === CallPhase.SENT || call.phase === CallPhase.QUEUED)
+        atMs = Math.min(atMs, call.deadlineMs);
+    }
+    return atMs;
+  }
+
+  /** Returns whether there may be room for another. */
+  private publishOne(call: Call, nowMs: number): boolean {
+    if (!call.isRedelivery) call.packetIdentifier = this.calls.nextPacketIdentifier();
+    const status = this.requests.publish(call);
+    if (status === Status.BUSY) return false;
+    if (status !== Status.OK) {
+      this.answers.end(call, status);
+      return true;
+    }
+    if (call.attempts === 0) call.sentAtMs = nowMs;
+    else this.counters.retries++;
+    this.counters.requests++;
+    call.phase = CallPhase.SENT;
+    call.attempts++;
+    call.isAcknowledged = false;
+    call.isRedelivery = false;
+    call.attemptAtMs = nowMs + this.config.limits.callAttemptMs;
+    return true;
+  }
+}

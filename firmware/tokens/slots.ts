@@ -1,0 +1,50 @@
+import type { Host } from "./host.js";
+import { Slot } from "./slot.js";
+import type { Waiters } from "./waiters.js";
+
+/** The fixed number of places for tokens that all hosts share. */
+export class Slots {
+  private readonly slots: Slot[];
+
+  constructor(count: number, size: number) {
+    this.slots = [];
+    for (let i = 0; i < count; i++) this.slots.push(new Slot(size));
+  }
+
+  /**
+   * Makes sure that the host has a place: its own, a free one, or that of the least recently used token.
+   * A host with a call under way keeps its place, and so does one whose caller was not told its token yet.
+   * @returns false when every place is kept
+   */
+  reserve(host: Host, hosts: readonly Host[], waiters: Waiters, nowMs: number): boolean {
+    if (host.slot !== null) return true;
+    let oldest: Slot | null = null;
+    let leaver: Host | null = null;
+    for (let i = 0; i < this.slots.length; i++) {
+      const slot = this.slots[i];
+      const owner = this.ownerOf(slot, hosts);
+      if (owner !== null && (owner.flight !== null || waiters.isPromised(owner))) continue;
+      if (oldest !== null && leaver === null) break;
+      if (oldest === null || owner === null || slot.usedAtMs < oldest.usedAtMs) {
+        oldest = slot;
+        leaver = owner;
+      }
+    }
+    if (oldest === null) return false;
+    if (leaver !== null) leaver.slot = null;
+    oldest.wipe();
+    oldest.usedAtMs = nowMs;
+    host.slot = oldest;
+    return true;
+  }
+
+  /** Wipes all tokens. */
+  wipe(): void {
+    for (let i = 0; i < this.slots.length; i++) this.slots[i].wipe();
+  }
+
+  private ownerOf(slot: Slot, hosts: readonly Host[]): Host | null {
+    for (let i = 0; i < hosts.length; i++) if (hosts[i].slot === slot) return hosts[i];
+    return null;
+  }
+}
