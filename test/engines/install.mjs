@@ -12,6 +12,14 @@ export const XS_WORKER = `${HERE}node_modules/@agoric/xsnap/xsnap-native/xsnap/b
   PLATFORMS[process.platform] ?? "unknown"
 }/release/xsnap-worker`;
 
+/** What keeps us from building it here, or null. */
+function buildObstacle() {
+  if (!(process.platform in PLATFORMS)) return `the XS engine cannot be built on ${process.platform}`;
+  const absent = ["cc", "make"].filter((tool) => spawnSync(tool, ["--version"]).error !== undefined);
+  if (absent.length === 0) return null;
+  return `the XS engine is not built: ${absent.join(" and ")} not found; install a C compiler and make, then run npm test`;
+}
+
 /**
  * Why there is no XS engine, and what to do about it.
  *
@@ -19,11 +27,7 @@ export const XS_WORKER = `${HERE}node_modules/@agoric/xsnap/xsnap-native/xsnap/b
  */
 export function xsMissing() {
   if (existsSync(XS_WORKER)) return null;
-  if (!(process.platform in PLATFORMS)) return `the XS engine cannot be built on ${process.platform}`;
-  const absent = ["cc", "make"].filter((tool) => spawnSync(tool, ["--version"]).error !== undefined);
-  return absent.length > 0
-    ? `the XS engine is not built: ${absent.join(" and ")} not found; install a C compiler and make, then run npm test`
-    : "the XS engine is not built: run npm test, or node test/engines/install.mjs";
+  return buildObstacle() ?? "the XS engine is not built: run npm test, or node test/engines/install.mjs";
 }
 
 /**
@@ -32,12 +36,13 @@ export function xsMissing() {
  * @returns {string | null} what is missing, as {@link xsMissing} says it
  */
 export function installEngines() {
-  const missing = xsMissing();
-  if (missing === null || missing.includes("not found") || missing.includes("cannot")) return missing;
+  if (existsSync(XS_WORKER)) return null;
+  const obstacle = buildObstacle();
+  if (obstacle !== null) return obstacle;
   console.log("Building the XS engine for the tests (once, about half a minute)");
   const npm = spawnSync("npm", ["ci", "--loglevel=error"], { cwd: HERE, encoding: "utf8" });
-  const left = xsMissing();
-  return left === null ? null : `the XS engine did not build: ${tail(npm.stderr || String(npm.error ?? ""))}`;
+  if (existsSync(XS_WORKER)) return null;
+  return `the XS engine did not build: ${tail(npm.stderr || String(npm.error ?? ""))}`;
 }
 
 function tail(text) {
