@@ -12,6 +12,12 @@ const KNOWN = [
   { name: "subarray", slots: 4, chunkBytes: 0, step: "a.subarray(1, 2)" },
   { name: "a closure", slots: 11, chunkBytes: 40, step: "return () => i" },
   { name: "a buffer of 100 bytes and its head", slots: 3, chunkBytes: 120, step: "new ArrayBuffer(100)" },
+  {
+    name: "a string literal, which evaluated code copies",
+    slots: 0,
+    chunkBytes: 24,
+    step: "return 'string'",
+  },
 ];
 
 async function withMeter(step: string, use: (xs: Xs) => Promise<void>): Promise<void> {

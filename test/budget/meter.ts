@@ -81,6 +81,9 @@ export async function slotsPer(xs: Xs, n: number): Promise<number> {
  * a snapshot shows only what is alive. But it collects exactly when a chunk does not fit any more: so we look for
  * the largest one that still fits behind the steps, and compare it with what fits behind none.
  *
+ * Evaluated code copies a string literal each time it passes it (`typeof x === "string"`: 24 bytes); in the
+ * archive that a device runs (XS_CODE_STRING_ARCHIVE) the same literal costs nothing.
+ *
  * @throws when the garbage of the steps does not fit: take fewer steps
  */
 export async function chunkBytesPer(xs: Xs, n: number): Promise<number> {
