@@ -1,0 +1,246 @@
+import {
+  type AuthClient,
+  createAuth,
+  type Host,
+  type LimitOptions,
+  type OnToken,
+  type Ports,
+  type Proof,
+  State,
+  Status,
+  sentenceOf,
+  type Token,
+} from "../firmware/index.js";
+import { nodePorts } from "./node/ports.js";
+
+const NEXT_LIMIT_MS = 8_000;
+const DEFAULT_PORT = 1883;
+
+/** The names of the firmware's statuses, such as `TIMEOUT`. */
+export type StatusName = keyof typeof Status;
+
+/** The names of the firmware's states, such as `READY`. */
+export type StateName = keyof typeof State;
+
+/** What `simulateDevice` takes. */
+export interface DeviceOptions {
+  /** What `startCloud` returned, or `mqtt://host:port` of the broker. */
+  cloud: string | { readonly mqttUrl: string };
+  id: string;
+  psk: string;
+  /**
+   * First counter of the proofs `counter` and `mac`. Default `Date.now()`: it must rise from run to run, a
+   * simulator keeps nothing between runs, and nobody connects more than once a millisecond for long.
+   */
+  counter?: number;
+  /** Default `counter+mac`. */
+  proof?: Proof;
+  /** Accepts proofs that give the PSK to whoever reads the connection. */
+  allowInsecure?: boolean;
+  /** false: nothing is sent before the broker accepted the connection. */
+  pipeline?: boolean;
+  limits?: LimitOptions;
+  /** Default: TCP, the monotonic clock and the random numbers of Node. */
+  ports?: Ports;
+}
+
+/** A token as a simulated device has it: text, since tests look at it. */
+export interface DeviceToken {
+  readonly token: string;
+  /** Counts the host's tokens on this device; `rejected` asks for it. */
+  readonly generation: number;
+  /** Infinity where nobody says. */
+  readonly expiresInMs: number;
+}
+
+/** Why a call on a simulated device did not succeed. */
+export class DeviceError extends Error {
+  override readonly name = "DeviceError";
+
+  /** @param status as the firmware names it, e.g. `TIMEOUT` */
+  constructor(
+    what: string,
+    readonly status: StatusName,
+  ) {
+    super(`${what}: ${status}. ${sentenceOf(Status[status])}`);
+  }
+}
+
+/** One app's tokens on a simulated device; promises reject with {@link DeviceError}. */
+export class DeviceHost {
+  /** Use `device.host(name)`. */
+  constructor(
+    readonly name: string,
+    private readonly host: Host,
+  ) {}
+
+  /** The token, from memory while it is good, else from the cloud. */
+  getToken(): Promise<DeviceToken> {
+    return this.token("getToken", (onToken) => this.host.getToken(onToken));
+  }
+
+  /** A new token. */
+  generateToken(): Promise<DeviceToken> {
+    return this.token("generateToken", (onToken) => this.host.generateToken(onToken));
+  }
+
+  /** Resolves when the cloud has ended all tokens of this host. */
+  async revokeToken(): Promise<void> {
+    await this.call("revokeToken", (onToken) => this.host.revokeToken(onToken), ignore);
+  }
+
+  /** The app's server refused the token of this generation; ask for another where this says OK. */
+  rejected(generation: number): StatusName {
+    return nameOf(this.host.rejected(generation));
+  }
+
+  private token(method: string, start: (onToken: OnToken) => Status): Promise<DeviceToken> {
+    return this.call(method, start, (token) => {
+      if (token === null) throw new Error("motekey: status OK without a token");
+      return {
+        token: Buffer.from(token.bytes.subarray(0, token.length)).toString("latin1"),
+        generation: token.generation,
+        expiresInMs: token.remainingMs,
+      };
+    });
+  }
+
+  /** @param read called in the callback: the token's bytes are the firmware's again afterwards */
+  private call<Result>(
+    method: string,
+    start: (onToken: OnToken) => Status,
+    read: (token: Token | null) => Result,
+  ): Promise<Result> {
+    return settled(`${method} for ${this.name}`, (end) =>
+      start((status, token) => end(status, () => read(token))),
+    );
+  }
+}
+
+/** A device that runs the firmware in this process. */
+export class SimulatedDevice {
+  readonly id: string;
+  /** The firmware's own client, for what has no promise here. Its `onState` is in use. */
+  readonly auth: AuthClient;
+  private readonly hosts = new Map<string, DeviceHost>();
+  private readonly listeners = new Set<(state: State) => void>();
+
+  /** Use `simulateDevice`. */
+  constructor(id: string, auth: AuthClient) {
+    this.id = id;
+    this.auth = auth;
+    auth.onState = (state) => {
+      for (const listener of [...this.listeners]) listener(state);
+    };
+  }
+
+  /** Where the device stands. */
+  get state(): StateName {
+    return State[this.auth.state] as StateName;
+  }
+
+  /** The handle of an app's host, the same for the same name. */
+  host(name: string): DeviceHost {
+    const known = this.hosts.get(name);
+    if (known !== undefined) return known;
+    const host = new DeviceHost(name, this.auth.host(name));
+    this.hosts.set(name, host);
+    return host;
+  }
+
+  /** The hosts that the cloud keeps tokens of this device for. */
+  listTokens(): Promise<string[]> {
+    const names: string[] = [];
+    return settled("listTokens", (end) =>
+      this.auth.listTokens(
+        (bytes, from, to) => names.push(Buffer.from(bytes.subarray(from, to)).toString("utf8")),
+        (status) => end(status, () => names),
+      ),
+    );
+  }
+
+  /** Resolves when the device is READY, at once if it is. */
+  async ready(limitMs: number = NEXT_LIMIT_MS): Promise<void> {
+    if (this.state !== "READY") await this.next("READY", limitMs);
+  }
+
+  /**
+   * Resolves when the device enters this state the next time.
+   * @param limitMs rejects after this time (8 s) with what keeps the device from its work
+   */
+  next(state: StateName, limitMs: number = NEXT_LIMIT_MS): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        const { name } = this.auth.explain();
+        end(new DeviceError(`${this.id} was not ${state} within ${limitMs} ms`, name as StatusName));
+      }, limitMs);
+      const listener = (entered: State): void => {
+        if (entered === State[state]) end();
+        else if (entered === State.CLOSED) end(new DeviceError(`${this.id} waited to be ${state}`, "CLOSED"));
+      };
+      const end = (failure?: Error): void => {
+        clearTimeout(timer);
+        this.listeners.delete(listener);
+        if (failure === undefined) resolve();
+        else reject(failure);
+      };
+      this.listeners.add(listener);
+    });
+  }
+
+  /** Ends every call with CLOSED, leaves the broker and wipes the secrets. May be called more than once. */
+  close(): void {
+    if (this.auth.state !== State.CLOSED) this.auth.close();
+  }
+}
+
+/**
+ * Starts a simulated device, which connects by itself and stays connected until it is closed.
+ * @throws Error that names the first option which cannot be right, and what to do
+ */
+export function simulateDevice(options: DeviceOptions): SimulatedDevice {
+  const { id, psk, cloud, counter = Date.now(), proof, allowInsecure, pipeline, limits } = options;
+  const auth = createAuth(
+    {
+      deviceId: id,
+      cloud: { ...addressOf(typeof cloud === "string" ? cloud : cloud.mqttUrl), pipeline: pipeline ?? true },
+      credential: { psk, counter },
+      proof: proof ?? "counter+mac",
+      allowInsecure: allowInsecure ?? false,
+      limits: limits ?? {},
+    },
+    options.ports ?? nodePorts(),
+  );
+  return new SimulatedDevice(id, auth);
+}
+
+/**
+ * Host and port of `mqtt://host:port`.
+ * @throws Error for anything else: a device has no user and password but its own
+ */
+export function addressOf(text: string): { host: string; port: number } {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || url.protocol !== "mqtt:" || url.hostname === "" || url.username !== "") {
+    throw new Error("motekey: a device's cloud must be mqtt://host:port, without user and password");
+  }
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  return { host, port: url.port === "" ? DEFAULT_PORT : Number(url.port) };
+}
+
+/** A call of the firmware as a promise: `start` returns a status at once, and where that is OK `end` follows. */
+function settled<Result>(
+  what: string,
+  start: (end: (status: Status, read: () => Result) => void) => Status,
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const refuse = (status: Status): void => reject(new DeviceError(what, nameOf(status)));
+    const status = start((ended, read) => (ended === Status.OK ? resolve(read()) : refuse(ended)));
+    if (status !== Status.OK) refuse(status);
+  });
+}
+
+function nameOf(status: Status): StatusName {
+  return Status[status] as StatusName;
+}
+
+function ignore(): void {}

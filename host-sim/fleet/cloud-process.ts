@@ -1,0 +1,19 @@
+/** The process that `FleetCloud` forks: a mock cloud that lives until its parent lets go of it. */
+import { once } from "node:events";
+import { startCloud } from "../cloud/index.js";
+import { deviceId, type FleetCloudAnswer, type FleetCloudOptions } from "./cloud.js";
+
+// Ctrl-C reaches both processes; the parent closes its devices first, then this one.
+process.on("SIGINT", () => {});
+
+const [{ devices, broker }] = (await once(process, "message")) as [FleetCloudOptions];
+const answer = (message: FleetCloudAnswer): void => void process.send?.(message);
+try {
+  const cloud = await startCloud(broker === undefined ? {} : { broker });
+  const added = Array.from({ length: devices }, (_, index) => cloud.addDevice({ id: deviceId(index) }));
+  const psks = (await Promise.all(added)).map(({ psk }) => psk);
+  process.once("disconnect", () => void cloud.close());
+  answer({ url: cloud.mqttUrl, psks });
+} catch (failure) {
+  answer({ failure: failure instanceof Error ? failure.message : String(failure) });
+}

@@ -1,0 +1,3 @@
+export { FleetCloud, type FleetCloudOptions } from "./cloud.js";
+export { type FleetOptions, type FleetProgress, type FleetReport, runFleet } from "./fleet.js";
+export { FLEET_LIMITS } from "./limits.js";

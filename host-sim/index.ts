@@ -1,0 +1,13 @@
+/** A cloud and devices in Node, for the CI of those who build on motekey. */
+export * from "./cloud/index.js";
+export {
+  DeviceError,
+  type DeviceHost,
+  type DeviceOptions,
+  type DeviceToken,
+  type SimulatedDevice,
+  type StateName,
+  type StatusName,
+  simulateDevice,
+} from "./device.js";
+export { nodePorts } from "./node/ports.js";
