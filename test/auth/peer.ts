@@ -1,0 +1,204 @@
+import { generate, type IConnectPacket, type IPublishPacket, type Packet, parser } from "mqtt-packet";
+import { type Address, type Link, type LinkEvents, Status } from "../../firmware/index.js";
+import type { VirtualTime } from "./time.js";
+
+/** A frame as the device sends it. */
+export interface Frame {
+  v: number;
+  src: string;
+  dst?: string;
+  id: number;
+  method: string;
+  args: Record<string, unknown>;
+  key?: string;
+  sec?: { c: number; n: string };
+  auth?: Record<string, unknown>;
+  error?: { code: number; message: string };
+}
+
+/** A frame that came from the device. */
+export interface Request {
+  readonly frame: Frame;
+  readonly packet: IPublishPacket;
+  readonly atMs: number;
+  /** Which connection it came over, from 1. */
+  readonly connection: number;
+}
+
+/** Members of the frame that answers; `v`, `src`, `dst` and `id` are added unless they are named. */
+export type Reply = Record<string, unknown>;
+
+/** The address that answers come from. */
+export const CLOUD = "//api.mongoose-iot.com";
+
+/** One connection's life at the far end. */
+interface Wire {
+  readonly events: LinkEvents;
+  readonly reader: ReturnType<typeof parser>;
+  isOpen: boolean;
+}
+
+/**
+ * The far end of a device's link in virtual time: a broker and a cloud in one, which do what they should until a
+ * test's script says otherwise. Its codecs are mqtt-packet and JSON, never the firmware's.
+ */
+export class Peer implements Link {
+  /** Whether a connection can be opened. */
+  isReachable = true;
+  /** From one end to the other. */
+  latencyMs = 10;
+  /** Of CONNACK and SUBACK. */
+  returnCode = 0;
+  sessionPresent = false;
+  granted: 0 | 1 | 2 | 128 = 1;
+  /** Bytes that one `write` takes at the most; a shorter one is followed by `writable`, unless this is 0. */
+  takeBytes = Number.POSITIVE_INFINITY;
+  /** In which pieces bytes reach the device. */
+  cut: (bytes: Buffer) => Buffer[] = (bytes) => [bytes];
+  /** Looks at a packet first; true: the script took care of it. */
+  intercept: (packet: Packet) => boolean = () => false;
+  /** What the cloud answers; undefined: nothing. */
+  answer: (request: Request) => Reply | undefined = () => undefined;
+
+  /** What the device did. `writes` counts the packets that each write brought. */
+  readonly packets: Packet[] = [];
+  readonly writes: number[] = [];
+  readonly requests: Request[] = [];
+  readonly connects: { readonly atMs: number; readonly packet: IConnectPacket }[] = [];
+  /** Connections that were opened or tried. */
+  opens = 0;
+  openedAtMs: number[] = [];
+
+  private wire: Wire | undefined;
+  private lastPacketIdentifier = 0;
+
+  constructor(
+    private readonly time: VirtualTime,
+    private readonly deviceId: string,
+  ) {}
+
+  get isConnected(): boolean {
+    return this.wire?.isOpen === true;
+  }
+
+  open(_address: Address, events: LinkEvents): void {
+    const reader = parser({ protocolVersion: 4 });
+    const wire: Wire = { events, reader, isOpen: false };
+    reader.on("packet", (packet: Packet) => this.take(packet));
+    reader.on("error", (error: Error) => {
+      throw error;
+    });
+    this.wire = wire;
+    this.opens++;
+    this.openedAtMs.push(this.time.nowMs);
+    const isReachable = this.isReachable;
+    this.soon(wire, () => {
+      wire.isOpen = isReachable;
+      if (isReachable) events.opened();
+      else this.end(Status.UNREACHABLE);
+    });
+  }
+
+  write(bytes: Uint8Array, from: number, to: number): number {
+    const wire = this.wire;
+    if (wire === undefined || !wire.isOpen) throw new Error("write to a link that is not open");
+    const taken = Math.min(to - from, this.takeBytes);
+    const copy = Buffer.from(bytes.slice(from, from + taken));
+    if (taken < to - from && taken > 0)
+      this.time.after(1, () => this.wire === wire && wire.events.writable());
+    // What was taken is never lost while the device lives: it arrives after a close too.
+    this.time.after(this.latencyMs, () => {
+      this.writes.push(0);
+      wire.reader.parse(copy);
+    });
+    return taken;
+  }
+
+  close(): void {
+    this.wire = undefined;
+  }
+
+  /** Takes writes again. */
+  drain(): void {
+    this.takeBytes = Number.POSITIVE_INFINITY;
+    this.wire?.events.writable();
+  }
+
+  /** Ends the connection, now. */
+  kick(): void {
+    if (this.isConnected) this.end(Status.CONNECTION_LOST);
+  }
+
+  /** Sends a packet to the device. */
+  send(packet: Packet): void {
+    this.sendBytes(generate(packet));
+  }
+
+  /** Sends bytes to the device, in the pieces of `cut`; lost when the connection ends before they arrive. */
+  sendBytes(bytes: Buffer): void {
+    const wire = this.wire;
+    if (wire === undefined) return;
+    for (const piece of this.cut(bytes)) {
+      this.soon(wire, () => wire.events.received(piece, 0, piece.length));
+    }
+  }
+
+  /** Publishes a text to the device's topic. */
+  publish(payload: string, topic = `${this.deviceId}/rpc`, qos: 0 | 1 | 2 = 1): void {
+    this.lastPacketIdentifier = (this.lastPacketIdentifier % 65_535) + 1;
+    const messageId = qos > 0 ? { messageId: this.lastPacketIdentifier } : {};
+    this.send({ cmd: "publish", topic, payload, qos, dup: false, retain: false, ...messageId });
+  }
+
+  /** Sends the answer to a request. */
+  reply(request: Request, members: Reply): void {
+    this.publish(JSON.stringify({ v: 2, src: CLOUD, dst: this.deviceId, id: request.frame.id, ...members }));
+  }
+
+  /** Requests of one method, `/v1/Auth.` left out. */
+  asked(method: string): Request[] {
+    return this.requests.filter(({ frame }) => frame.method === `/v1/Auth.${method}`);
+  }
+
+  private take(packet: Packet): void {
+    this.packets.push(packet);
+    this.writes[this.writes.length - 1]++;
+    if (packet.cmd === "connect") this.connects.push({ atMs: this.time.nowMs, packet });
+    if (packet.cmd === "publish") this.note(packet);
+    if (this.intercept(packet)) return;
+    if (packet.cmd === "connect") {
+      const { sessionPresent, returnCode } = this;
+      this.send({ cmd: "connack", sessionPresent, returnCode });
+      if (returnCode !== 0) this.time.after(this.latencyMs, () => this.kick());
+    } else if (packet.cmd === "subscribe") {
+      const messageId = packet.messageId as number;
+      this.send({ cmd: "suback", messageId, granted: [this.granted] });
+    } else if (packet.cmd === "pingreq") this.send({ cmd: "pingresp" });
+    else if (packet.cmd === "publish") this.serve(packet);
+  }
+
+  private note(packet: IPublishPacket): void {
+    const frame = JSON.parse(packet.payload.toString()) as Frame;
+    this.requests.push({ frame, packet, atMs: this.time.nowMs, connection: this.connects.length });
+  }
+
+  private serve(packet: IPublishPacket): void {
+    if (packet.qos === 1) this.send({ cmd: "puback", messageId: packet.messageId as number });
+    const request = this.requests[this.requests.length - 1];
+    if (request.frame.method === undefined) return;
+    const members = this.answer(request);
+    if (members !== undefined) this.reply(request, members);
+  }
+
+  private soon(wire: Wire, run: () => void): void {
+    this.time.after(this.latencyMs, () => {
+      if (this.wire === wire) run();
+    });
+  }
+
+  private end(status: Status): void {
+    const wire = this.wire;
+    this.wire = undefined;
+    wire?.events.closed(status);
+  }
+}

@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import {
+  type AuthClient,
+  type AuthOptions,
+  type CloudOptions,
+  createAuth,
+  type LimitOptions,
+  type OnDone,
+  type OnToken,
+  type Proof,
+  State,
+  Status,
+} from "../../firmware/index.js";
+import { Peer } from "./peer.js";
+import { Service } from "./service.js";
+import { SeededEntropy, VirtualClock, VirtualTime } from "./time.js";
+
+/** The app that most tests ask a token for. */
+export const APP = "app.example.com";
+
+/** What a world is made of; all of it has defaults. */
+export interface WorldOptions {
+  readonly deviceId?: string;
+  readonly proof?: Proof;
+  readonly limits?: LimitOptions;
+  readonly cloud?: Partial<CloudOptions>;
+  readonly seed?: number;
+  /** The first frame's id; else it follows from the seed. */
+  readonly firstId?: number;
+  /** Shared by the devices of a fleet. */
+  readonly time?: VirtualTime;
+  /** What the device's clock shows at a moment. */
+  readonly reading?: (ms: number) => number;
+}
+
+/** How one call went, so far. */
+export class Outcome {
+  /** What the call returned; OK: the callback is told once. */
+  returned = Status.BUSY;
+  /** What the callback was told; undefined: it was not told yet. */
+  status: Status | undefined;
+  atMs = Number.NaN;
+  token: string | undefined;
+  generation = 0;
+  remainingMs = Number.NaN;
+  value: boolean | undefined;
+  readonly hosts: string[] = [];
+
+  /** The status by its name, or what it returned when the callback is never told. */
+  get name(): string {
+    if (this.returned !== Status.OK) return `returned ${Status[this.returned]}`;
+    return this.status === undefined ? "pending" : Status[this.status];
+  }
+}
+
+/** One device and its cloud in virtual time. Every call through it is watched: told once, and never synchronously. */
+export class World {
+  readonly time: VirtualTime;
+  readonly clock: VirtualClock;
+  readonly entropy: SeededEntropy;
+  readonly peer: Peer;
+  readonly service: Service;
+  readonly client: AuthClient;
+  readonly states: State[] = [];
+  readonly outcomes: Outcome[] = [];
+  isClosed = false;
+  private isCalling = false;
+
+  constructor(options: WorldOptions = {}) {
+    const deviceId = options.deviceId ?? "device_123";
+    const auth: AuthOptions = {
+      deviceId,
+      cloud: { host: "cloud.example.com", ...options.cloud },
+      credential: { psk: "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG", counter: 1 },
+      proof: options.proof ?? "counter",
+      allowInsecure: true,
+      limits: options.limits ?? {},
+    };
+    this.time = options.time ?? new VirtualTime();
+    this.clock = new VirtualClock(this.time, options.reading);
+    this.entropy = new SeededEntropy(options.seed ?? 1, bytesOfId(options.firstId));
+    this.peer = new Peer(this.time, deviceId);
+    this.service = new Service(this.time);
+    this.peer.answer = (request) => this.service.answer(request);
+    this.client = createAuth(auth, { link: this.peer, clock: this.clock, entropy: this.entropy });
+    this.client.onState = (state) => this.states.push(state);
+  }
+
+  get nowMs(): number {
+    return this.time.nowMs;
+  }
+
+  advance(ms: number): void {
+    this.time.advance(ms);
+  }
+
+  /** Lets time pass until the client is ready. */
+  ready(): this {
+    for (let i = 0; i < 100 && this.client.state !== State.READY; i++) this.advance(10);
+    assert.equal(this.client.state, State.READY);
+    return this;
+  }
+
+  get(host = APP): Outcome {
+    return this.callToken((onToken) => this.client.host(host).getToken(onToken));
+  }
+
+  generate(host = APP): Outcome {
+    return this.callToken((onToken) => this.client.host(host).generateToken(onToken));
+  }
+
+  revoke(host = APP): Outcome {
+    return this.callToken((onToken) => this.client.host(host).revokeToken(onToken));
+  }
+
+  /** What `getToken` comes to after `ms`. */
+  soon(host = APP, ms = 1_000): Outcome {
+    const outcome = this.get(host);
+    this.advance(ms);
+    return outcome;
+  }
+
+  list(): Outcome {
+    return this.callDone((onDone, outcome) =>
+      this.client.listTokens((bytes, from, to) => {
+        assert.ok(!this.isCalling, "hosts are told after the turn");
+        assert.equal(outcome.status, undefined, "no host after the end");
+        outcome.hosts.push(Buffer.from(bytes.subarray(from, to)).toString());
+      }, onDone),
+    );
+  }
+
+  authenticate(): Outcome {
+    return this.callDone((onDone) => this.client.authenticate("user_1", { psk: "secret" }, onDone));
+  }
+
+  authorize(): Outcome {
+    return this.callDone((onDone) => this.client.authorizeCommand("user_1", "device_9", "/v1/Off", onDone));
+  }
+
+  close(): void {
+    this.client.close();
+    this.isClosed = true;
+  }
+
+  private callToken(make: (onToken: OnToken) => Status): Outcome {
+    const outcome = new Outcome();
+    return this.call(outcome, () =>
+      make((status, token) => {
+        this.tell(outcome, status);
+        assert.ok(token === null || status === Status.OK, "a token comes with OK only");
+        if (token === null) return;
+        outcome.token = Buffer.from(token.bytes.subarray(0, token.length)).toString();
+        outcome.generation = token.generation;
+        outcome.remainingMs = token.remainingMs;
+      }),
+    );
+  }
+
+  private callDone(make: (onDone: OnDone, outcome: Outcome) => Status): Outcome {
+    const outcome = new Outcome();
+    return this.call(outcome, () =>
+      make((status, value) => {
+        this.tell(outcome, status);
+        outcome.value = value;
+      }, outcome),
+    );
+  }
+
+  private call(outcome: Outcome, make: () => Status): Outcome {
+    const wasCalling = this.isCalling;
+    this.isCalling = true;
+    outcome.returned = make();
+    this.isCalling = wasCalling;
+    this.outcomes.push(outcome);
+    return outcome;
+  }
+
+  private tell(outcome: Outcome, status: Status): void {
+    assert.ok(!this.isCalling, "callbacks come after the turn, never within a call");
+    assert.ok(!this.isClosed, "nothing is told after close()");
+    assert.equal(outcome.status, undefined, "a callback is told once");
+    assert.equal(outcome.returned, Status.OK, "who was told BUSY or CLOSED is told nothing else");
+    outcome.status = status;
+    outcome.atMs = this.nowMs;
+  }
+}
+
+/** The entropy that makes `id` the first one: 48 bits, big-endian. */
+function bytesOfId(id: number | undefined): number[] {
+  if (id === undefined) return [];
+  const bytes = Buffer.alloc(6);
+  bytes.writeUIntBE(id, 0, 6);
+  return [...bytes];
+}
