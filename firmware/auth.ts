@@ -44,10 +44,10 @@ export class Auth implements CallOwner {
   onState: OnState | null;
   /** The code of the latest error that the cloud answered; 0 before the first. */
   lastCode: number;
+  isClosed: boolean;
   private readonly config: Config;
   private readonly turns: Turns;
   private nowMs: number;
-  private isClosed: boolean;
   private toldState: State;
   /** A call ended in this poll: what follows from that is to be done now. */
   private isRestless: boolean;

@@ -156,6 +156,8 @@ export class Config {
     this.requestTopic = bytesOf(
       topicParts.length === 2 ? topicParts[0] + options.deviceId + topicParts[1] : topic,
     );
+    if (topic.indexOf("+") >= 0 || topic.indexOf("#") >= 0)
+      refuse("cloud.requestTopic must not hold wildcards");
     this.filter = bytesOf(`${options.deviceId}/rpc/#`);
 
     if (PROOFS.indexOf(`,${proof},`) < 0)

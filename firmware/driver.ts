@@ -66,11 +66,13 @@ export class Driver implements LinkEvents, Waker, Turns {
   }
 
   start(): void {
+    if (this.auth.isClosed) return;
     this.auth.session.start(this.nowMs());
     this.soon();
   }
 
   suspend(): void {
+    if (this.auth.isClosed) return;
     this.auth.session.stop(this.nowMs());
     this.soon();
   }
@@ -79,6 +81,7 @@ export class Driver implements LinkEvents, Waker, Turns {
   close(): void {
     const auth = this.auth;
     const wasTurning = this.isTurning;
+    if (auth.isClosed) return;
     this.isTurning = true;
     auth.close(this.nowMs());
     this.act();

@@ -16,8 +16,8 @@ export interface Explanation {
   readonly lastRefusal: Status;
   /** The cloud's clock by its Hello, unix seconds: a hint; −1 before it. */
   readonly cloudTimeS: number;
-  /** What everybody who reads the link learns: "key", "token" or nothing. */
-  readonly exposed: readonly string[];
+  /** What everybody learns who can read the link to the cloud. */
+  readonly exposure: string;
 }
 
 /**
@@ -35,6 +35,8 @@ export const explain = (auth: Auth, config: Config): Explanation => {
     code: auth.lastCode,
     lastRefusal: session.inbox.lastRefusal,
     cloudTimeS: session.answers.cloudTimeS,
-    exposed: config.isExposed ? ["key", "token"] : ["token"],
+    exposure: config.isExposed
+      ? "The link does not verify the cloud: whoever reads it has the device's key and its tokens. allowInsecure was set to accept that."
+      : "The link does not verify the cloud: whoever reads it sees the tokens, but not the key.",
   };
 };

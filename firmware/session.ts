@@ -307,8 +307,14 @@ export class Session {
     const frame = this.frame;
     if (frame.id === 0) return;
     const call = this.calls.sentWithId(frame.id);
-    if (call !== null && call.method === Method.LIST_TOKEN) this.tellHosts(call);
-    else frame.forgetHosts();
+    if (call === null || call.method !== Method.LIST_TOKEN) {
+      frame.forgetHosts();
+      return;
+    }
+    // A list may be long: as long as it comes, it is in time.
+    call.attemptAtMs = this.nowMs + this.config.limits.callAttemptMs;
+    call.deadlineMs = this.nowMs + this.config.limits.callDeadlineMs;
+    this.tellHosts(call);
   }
 
   private handleMessage(): void {

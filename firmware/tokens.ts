@@ -247,14 +247,22 @@ export class Tokens implements HostCalls {
     if (isLive) this.waiters.finish(host, Wish.TOKEN, Status.OK);
     else if (slot !== null && slot.length > 0) slot.wipe();
     if (host.rejection === Rejection.REPORTED) this.holdRejection(host);
-    if (host.flight !== null || this.session.phase === Phase.RESTING) return;
+    if (host.flight !== null || this.isClosed || this.session.phase === Phase.RESTING) return;
 
     const method = this.methodWanted(host);
-    if (method !== Method.HELLO && this.nowMs >= host.notBeforeMs) this.start(host, method);
-    else if (method !== Method.HELLO) host.wakeAtMs = host.notBeforeMs;
-    else if (isLive && this.isInUse(host, slot)) {
+    if (method !== Method.HELLO) {
+      const startAtMs = Math.max(host.notBeforeMs, this.hopeAtMs());
+      if (this.nowMs >= startAtMs) this.start(host, method);
+      else host.wakeAtMs = startAtMs;
+    } else if (isLive && this.isInUse(host, slot)) {
       host.wakeAtMs = Math.max(host.notBeforeMs, slot.lease.refreshAtMs);
     }
+  }
+
+  /** Now, or when the next connection is tried if a call of now would be over by then. */
+  private hopeAtMs(): number {
+    const chanceMs = this.session.nextChanceMs();
+    return chanceMs >= this.nowMs + this.config.limits.callDeadlineMs ? chanceMs : this.nowMs;
   }
 
   /** What is to be asked of the cloud for this host; HELLO: nothing. */
@@ -299,6 +307,7 @@ export class Tokens implements HostCalls {
     else {
       call.isAbandoned = true;
       call.phase = CallPhase.SENT;
+      call.attemptAtMs = Infinity;
     }
   }
 
@@ -366,7 +375,7 @@ export class Tokens implements HostCalls {
     const slot = host.slot;
     host.status = status;
     // Where no answer came because there was no connection, the session's backoff is wait enough.
-    if (call.code !== 0 || this.session.phase === Phase.READY) {
+    if (call.code !== 0 || !passing || this.session.phase === Phase.READY) {
       const askedS = call.code !== 0 ? Math.max(0, this.session.frame.retryAfterS) : 0;
       const floorMs = Math.min(askedS * 1000, this.config.limits.retryAfterCapMs);
       host.notBeforeMs = this.nowMs + host.backoff.nextMs(this.session.random(), floorMs);

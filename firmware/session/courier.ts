@@ -43,7 +43,12 @@ export class Courier {
       const call = calls[i];
       if (call.phase !== CallPhase.QUEUED && call.phase !== CallPhase.SENT) continue;
       if (chanceMs >= call.deadlineMs) this.answers.end(call, excuse);
-      else if (call.phase === CallPhase.SENT && nowMs >= call.attemptAtMs && !call.isAbandoned) {
+      else if (call.phase === CallPhase.SENT && nowMs >= call.attemptAtMs) {
+        // Hosts that were told cannot be told again: such a list is not repeated.
+        if (call.hostsTold > 0) {
+          this.answers.end(call, Status.TIMEOUT);
+          continue;
+        }
         call.phase = CallPhase.QUEUED;
         this.requests.renewMacSession(false);
         if (receivedAtMs < call.attemptAtMs - this.config.limits.callAttemptMs) this.keepAlive.doubt();
@@ -80,7 +85,7 @@ export class Courier {
     const calls = this.calls.calls;
     for (let i = 0; i < calls.length; i++) {
       const call = calls[i];
-      if (call.phase === CallPhase.SENT && !call.isAbandoned) atMs = Math.min(atMs, call.attemptAtMs);
+      if (call.phase === CallPhase.SENT) atMs = Math.min(atMs, call.attemptAtMs);
       if (call.phase === CallPhase.SENT || call.phase === CallPhase.QUEUED)
         atMs = Math.min(atMs, call.deadlineMs);
     }
@@ -103,7 +108,8 @@ export class Courier {
     call.attempts++;
     call.isAcknowledged = false;
     call.isRedelivery = false;
-    call.attemptAtMs = nowMs + this.config.limits.callAttemptMs;
+    // Nobody waits for Hello's answer: it is not asked for twice.
+    call.attemptAtMs = call.method === Method.HELLO ? Infinity : nowMs + this.config.limits.callAttemptMs;
     return true;
   }
 }

@@ -2,7 +2,13 @@ import { type Config, ConnectProof } from "../config.js";
 import { COUNTER_PASSWORD_BYTES_MAX, counterKey, writeCounterPassword } from "../proof/counter.js";
 import type { HmacKey } from "../proof/hmac.js";
 import type { Sha256 } from "../proof/sha256.js";
-import { type ConnectFields, writeConnect, writeSubscribe } from "../wire/mqtt.js";
+import {
+  type ConnectFields,
+  connectLength,
+  subscribeLength,
+  writeConnect,
+  writeSubscribe,
+} from "../wire/mqtt.js";
 import type { Outbox } from "./outbox.js";
 
 /** What a connection begins with: CONNECT with the connection's proof, and the one SUBSCRIBE. */
@@ -31,6 +37,13 @@ export class Handshake {
       this.fields.passwordLength = config.psk.length;
     } else if (proof === ConnectProof.COUNTER) {
       this.fields.password = new Uint8Array(COUNTER_PASSWORD_BYTES_MAX);
+      this.fields.passwordLength = COUNTER_PASSWORD_BYTES_MAX;
+    }
+    const bytes = connectLength(this.fields) + subscribeLength(config.filter.length);
+    if (bytes > config.limits.sendBytes) {
+      throw new Error(
+        `motekey: limits.sendBytes must be at least ${bytes} for CONNECT and SUBSCRIBE of this device`,
+      );
     }
   }
 

@@ -230,8 +230,6 @@ export class FrameReader {
         }
         break;
       case Member.MESSAGE:
-        this.tokenLength = 0;
-        this.hostsTo = 0;
         this.json.capture(staging, 0, staging.length);
         break;
       default:
@@ -279,6 +277,8 @@ export class FrameReader {
       case Member.ERROR:
         this.expect(event, JsonEvent.OBJECT);
         this.hasError = true;
+        this.tokenLength = 0;
+        this.hostsTo = 0;
         this.section = Member.ERROR;
         break;
       default:

@@ -1,7 +1,7 @@
 import type { Sender } from "./channel.js";
 import type { Events } from "./events.js";
 import { type Faults, type StruckRequest, strikes, strikesOnce } from "./faults.js";
-import { type Frame, outcomeText, replyText } from "./frame.js";
+import { type Frame, outcomeText, type ReplyParts, replyText } from "./frame.js";
 import type { MacSession } from "./mac-session.js";
 import type { Peer, StoredReply } from "./peers.js";
 import type { Entity } from "./types.js";
@@ -57,7 +57,9 @@ export class Delivery {
     if (frame.nr === true) return;
     const outcome = outcomeText({ error: { code, message } });
     const parts = { address: this.address, dst: id, id: requestId, tag: frame.tag, outcome };
-    channel.send(id, Buffer.from(replyText(parts, this.faults)));
+    const reply = this.changed(parts, frame.method as string);
+    if (reply === null) this.drop(id, "fault-reply");
+    else channel.send(id, reply);
   }
 
   /** Says that something was let fall. */
@@ -83,8 +85,13 @@ export class Delivery {
     const { method, frame } = request;
     const dst = request.caller.id;
     const id = strikes(faults, "wrongId", struck) ? request.id + 1 : request.id;
-    const text = replyText({ address, dst, id, tag: frame.tag, outcome: reply.outcome }, faults);
-    const changed = faults.rawReply?.({ dst, id, method, text });
+    return this.changed({ address, dst, id, tag: frame.tag, outcome: reply.outcome }, method);
+  }
+
+  /** A reply's frame as the hook leaves it; null when it withholds it. */
+  private changed(parts: ReplyParts, method: string): Buffer | null {
+    const text = replyText(parts, this.faults);
+    const changed = this.faults.rawReply?.({ dst: parts.dst, id: parts.id, method, text });
     return changed === null ? null : Buffer.from(changed ?? text);
   }
 }

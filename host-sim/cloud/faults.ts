@@ -66,7 +66,10 @@ export interface FaultOptions {
   resultBeforeId?: boolean;
   /** Each reply carries an unknown member of this many bytes before its `id`. */
   padReply?: number;
-  /** Changes a reply's frame before its MAC: the new frame, undefined to leave it, null to send nothing. */
+  /**
+   * Changes a reply's frame before its MAC: the new frame, undefined to leave it, null to send nothing. It
+   * sees refusals too, so that a challenge can be changed.
+   */
   rawReply?: ((reply: OutgoingReply) => string | Uint8Array | null | undefined) | null;
 }
 
@@ -127,6 +130,7 @@ export function strikesOnce<Name extends "error" | "malformedReply">(
   if (typeof when !== "number") return judge(when, request) ? fault : null;
   if (when < 1) return null;
   fault.when = when - 1;
+  if (when < 2) faults[name] = null as Faults[Name];
   return fault;
 }
 

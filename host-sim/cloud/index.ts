@@ -1,4 +1,4 @@
-export { Cloud, startCloud } from "./cloud.js";
+export { type Cloud, startCloud } from "./cloud.js";
 export type {
   ErrorFault,
   FaultOptions,

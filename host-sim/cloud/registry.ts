@@ -11,7 +11,8 @@ const ID_PATTERN = /^[A-Za-z0-9_-]{1,128}$/;
 
 /**
  * Devices, users and backends with their credentials and highest counters. With a file each change is
- * written to it, whole and atomically; changes that come while a write runs share the next one.
+ * written to it, whole and atomically; changes that come while a write runs share the next one. A counter is
+ * accepted before it is in the file: a process that dies in between forgets it, which is fine for a mock.
  */
 export class Registry {
   private entities = new Map<string, Entity>();

@@ -152,6 +152,25 @@ describe("the cloud's connections", () => {
     assert.deepEqual([cloud.stats.topicsRefused, cloud.stats.requests], [4, {}]);
   });
 
+  it("a session that is kept brings a refused subscription back neither", async () => {
+    await cloud.addDevice({ id: "device_9" });
+    const options = { id: device.id, username: device.id, password: device.psk, clean: false };
+    for (let i = 0; i < 2; i++) {
+      const client = await Client.open(cloud.mqttUrl, options);
+      const subscriptions = ["device_123/rpc", "device_9/rpc"].map((topic) => ({ topic, qos: 1 as const }));
+      client.write({ cmd: "subscribe", messageId: 99, subscriptions });
+      await cloud.next("subscribed");
+      client.close();
+      await cloud.next("disconnected");
+      cloud.publishRaw("device_9", "not yours");
+    }
+    const again = await Client.open(cloud.mqttUrl, options);
+    clients.push(again);
+    cloud.publishRaw("device_9", "not yours");
+    cloud.publishRaw(device.id, "yours");
+    assert.equal(await again.message(), "yours");
+  });
+
   it("nothing is retained", async () => {
     const client = await Client.ready(cloud.mqttUrl, device);
     clients.push(client);

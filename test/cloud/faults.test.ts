@@ -128,15 +128,17 @@ describe("the cloud's fault knobs", () => {
     assert.equal(await device.message(), '{"v":2,');
     assert.equal((await device.call("/v1/Hello")).error, undefined);
     const sealed = new MacDevice(psk, 1);
-    cloud.faults.malformedReply = { bytes: '{"v":3}', when: 2 };
+    const malformed = { bytes: '{"v":3}', when: 2, mac: true };
+    cloud.faults.malformedReply = malformed;
     device.send(sealed.seal(hello(2, { sec: sealed.sec })));
     const reply = sealed.open(await device.message());
     assert.deepEqual([reply.text, reply.right], ['{"v":3}', true]);
-    cloud.faults.malformedReply.mac = false;
+    malformed.mac = false;
     device.send(sealed.seal(hello(3)));
     assert.equal(await device.message(), '{"v":3}');
     device.send(sealed.seal(hello(4)));
     assert.equal(sealed.open(await device.message()).frame.id, 4);
+    assert.equal(cloud.faults.malformedReply, null);
   });
 
   it("clockOffsetSeconds shifts the times that are told, not the lifetimes", async () => {
@@ -202,6 +204,16 @@ describe("the cloud's fault knobs", () => {
     assert.equal((await seen).reason, "fault-reply");
     device.send(hello(4));
     assert.equal(JSON.parse(await device.message()).id, 4);
+  });
+
+  it("rawReply changes a challenge too", async () => {
+    cloud.faults.rawReply = ({ text }) => text.replace("SHA-256", "MD5");
+    const reply = await device.call("/v1/Hello", {}, { auth: {} });
+    assert.equal(JSON.parse(reply.error?.message ?? "").algorithm, "MD5");
+    cloud.faults.rawReply = () => null;
+    const seen = cloud.next("dropped");
+    device.send(hello(2, { key: "wrong" }));
+    assert.equal((await seen).reason, "fault-reply");
   });
 
   it("publishRaw sends any bytes to a device", async () => {
