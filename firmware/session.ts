@@ -322,9 +322,18 @@ export class Session {
     if (mqtt.qos === 1) {
       this.outbox.to = writeAck(this.outbox.bytes, this.outbox.to, PacketType.PUBACK, mqtt.packetIdentifier);
     }
-    if (!this.inbox.isFrame) return;
+    if (!this.inbox.isFrame) {
+      this.failList();
+      return;
+    }
     const call = this.answers.take(this.inbox.isRequestTopic, this.nowMs);
     if (call !== null && call.method === Method.LIST_TOKEN && this.frame.hostsTo > 0) this.tellHosts(call);
+  }
+
+  /** A list whose hosts were told already cannot be asked for again when its frame turns out to be wrong. */
+  private failList(): void {
+    const call = this.frame.id > 0 ? this.calls.sentWithId(this.frame.id) : null;
+    if (call !== null && call.hostsTold > 0) this.answers.end(call, this.inbox.lastRefusal);
   }
 
   private tellHosts(call: Call): void {
@@ -347,9 +356,10 @@ export class Session {
       this.fail(Status.KEEP_ALIVE_TIMEOUT);
       return;
     }
-    if (this.isAccepted && this.keepAlive.isDue(this.nowMs) && outbox.room() >= PINGREQ_BYTES) {
-      outbox.to = writePingreq(outbox.bytes, outbox.to);
-      this.keepAlive.pinged(this.nowMs);
+    if (this.isAccepted && this.keepAlive.isDue(this.nowMs)) {
+      const hasRoom = outbox.room() >= PINGREQ_BYTES;
+      if (hasRoom) outbox.to = writePingreq(outbox.bytes, outbox.to);
+      this.keepAlive.pinged(this.nowMs, hasRoom);
     }
     // A kept session may hold what we published before: CONNACK says so, and nothing goes out before it.
     const mayPublish = this.phase === Phase.READY || (this.config.pipeline && this.config.cleanSession);

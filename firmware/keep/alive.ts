@@ -1,6 +1,6 @@
 /** Keep-alive (MQTT 3.1.1, 3.1.2.10): when to send PINGREQ, and until when PINGRESP must have come. */
 export class KeepAlive {
-  /** PINGREQ is to leave: the time came, or somebody doubts the connection. */
+  /** PINGREQ is to leave: somebody doubts the connection, or there was no room when the time came. */
   private isWanted: boolean;
   private nextAtMs: number;
   /** When PINGRESP is due; Infinity while no PINGREQ is out. */
@@ -32,16 +32,17 @@ export class KeepAlive {
 
   /** Asks for a PINGREQ now: an answer is late, and the link may be dead. */
   doubt(): void {
-    this.isWanted = true;
+    if (this.answerByMs === Infinity) this.isWanted = true;
   }
 
   isDue(nowMs: number): boolean {
-    return this.answerByMs === Infinity && (this.isWanted || nowMs >= this.nextAtMs);
+    return this.isWanted || (this.answerByMs === Infinity && nowMs >= this.nextAtMs);
   }
 
-  pinged(nowMs: number): void {
-    this.isWanted = false;
-    this.answerByMs = nowMs + this.timeoutMs;
+  /** PINGREQ was due; without room for it the deadline runs all the same: a link that takes nothing is dead too. */
+  pinged(nowMs: number, wasSent: boolean): void {
+    this.isWanted = !wasSent;
+    if (this.answerByMs === Infinity) this.answerByMs = nowMs + this.timeoutMs;
   }
 
   answered(): void {
@@ -53,6 +54,6 @@ export class KeepAlive {
   }
 
   wakeAtMs(): number {
-    return Math.min(this.nextAtMs, this.answerByMs);
+    return this.answerByMs === Infinity ? this.nextAtMs : this.answerByMs;
   }
 }
