@@ -1,0 +1,116 @@
+import { parseArgs } from "node:util";
+import type { Proof } from "../../firmware/index.js";
+
+/** The most devices that one process connects: local ports to one broker end at about 28,000. */
+const DEVICES_MAX = 20_000;
+const PROOFS: readonly Proof[] = [
+  "counter+mac",
+  "counter",
+  "mac",
+  "password",
+  "password+mac",
+  "password+key",
+  "password+digest",
+  "key",
+  "digest",
+];
+
+/** What the command line asked for. */
+export interface StoryOptions {
+  /** null: one device tells its story; else so many of them are measured. */
+  devices: number | null;
+  /** `mqtt://user:password@host:port` of an external broker; null: the cloud brings its own. */
+  broker: string | null;
+  id: string;
+  /** null: the cloud makes one. */
+  psk: string | null;
+  proof: Proof;
+  allowInsecure: boolean;
+  json: boolean;
+}
+
+/** A command line that cannot be understood. */
+export class UsageError extends Error {}
+
+/** For `--help`. */
+export const HELP = `npm start: a mock cloud and the firmware in Node, from first connection to revoked token
+
+  npm start                                   one device, its story line by line, about 5 s
+  npm start -- --json                         the same as NDJSON, the last line {"event":"done",…}
+  npm start -- --devices 500                  500 real connections from one process, measured
+  npm start -- --cloud mqtt://me:pw@host      attach the cloud to that broker, as its user me
+  npm start -- --cloud mqtt://me:pw@host --id device_1 --proof password+mac --allow-insecure
+                                              … which knows device_1 by its password, in MOTEKEY_PSK
+
+  --cloud URL       an MQTT 3.1.1 broker, mqtt://user:password@host:port; its user must be allowed to
+                    read cloud/from/+/rpc and to write +/rpc
+  --id ID           the device's id (device_1)
+  --proof PROOF     how the device proves who it is: counter+mac (mac with --cloud), or one of
+                    ${PROOFS.slice(1, 5).join(", ")},
+                    ${PROOFS.slice(5).join(", ")}
+  --allow-insecure  lets password and key go over a link that does not verify the server
+  --devices N       so many devices, 1 to ${DEVICES_MAX}
+  --json            events as JSON, one a line
+  --help            this
+
+  MOTEKEY_PSK       the device's key, where it must be a certain one
+  Exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted
+`;
+
+/**
+ * Reads the command line; null where it asks for help.
+ * @throws UsageError with one line that says what is wrong
+ */
+export function parseUsage(words: readonly string[], environment: NodeJS.ProcessEnv): StoryOptions | null {
+  const values = parse(words);
+  if (values.help === true) return null;
+  const devices = values.devices === undefined ? null : Number(values.devices);
+  if (devices !== null && !(Number.isInteger(devices) && devices >= 1 && devices <= DEVICES_MAX)) {
+    throw new UsageError(`--devices must be a whole number from 1 to ${DEVICES_MAX}`);
+  }
+  if (devices !== null && values.id !== undefined)
+    throw new UsageError("--id is of one device, not of a fleet");
+  const broker = values.cloud ?? null;
+  if (broker !== null && !(URL.canParse(broker) && new URL(broker).protocol === "mqtt:")) {
+    throw new UsageError("--cloud must be mqtt://user:password@host:port");
+  }
+  const word = values.proof ?? (broker === null ? "counter+mac" : "mac");
+  const proof = PROOFS.find((known) => known === word);
+  if (proof === undefined) throw new UsageError(`--proof must be one of ${PROOFS.join(", ")}`);
+  const allowInsecure = values["allow-insecure"] ?? false;
+  if (/password|key/.test(proof) && !allowInsecure) {
+    throw new UsageError(
+      `--proof ${proof} gives the key to whoever reads the link; --allow-insecure accepts that`,
+    );
+  }
+  const json = values.json ?? false;
+  return {
+    devices,
+    broker,
+    id: values.id ?? "device_1",
+    psk: environment.MOTEKEY_PSK ?? null,
+    proof,
+    allowInsecure,
+    json,
+  };
+}
+
+function parse(words: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...words],
+      options: {
+        "allow-insecure": { type: "boolean" },
+        cloud: { type: "string" },
+        devices: { type: "string" },
+        help: { type: "boolean", short: "h" },
+        id: { type: "string" },
+        json: { type: "boolean" },
+        proof: { type: "string" },
+      },
+    }).values;
+  } catch (failure) {
+    // Node's sentence; what follows it is about positional arguments, of which there are none.
+    throw new UsageError(String((failure as Error).message).split(/\. |\n/, 1)[0]);
+  }
+}
