@@ -5,6 +5,7 @@ import { Backoff } from "./keep/backoff.js";
 import type { Entropy } from "./ports.js";
 import type { HmacKey } from "./proof/hmac.js";
 import { MacSession } from "./proof/mac.js";
+import { randomId, randomUnit } from "./proof/random.js";
 import { Sha256 } from "./proof/sha256.js";
 import { Answers, type CallOwner } from "./session/answers.js";
 import { type Call, CallTable } from "./session/calls.js";
@@ -30,7 +31,6 @@ import {
 /** CONNACK's return codes 1 to 5 are consecutive statuses from here on. */
 const CONNACK_STATUS = Status.VERSION_REFUSED - 1;
 const SUBACK_FAILURE = 0x80;
-const TWO_TO_48 = 281_474_976_710_656;
 
 /**
  * One device's connection to the cloud: connects, keeps it alive, publishes calls, matches their answers, and
@@ -99,7 +99,7 @@ export class Session {
     this.frame = this.inbox.frame;
     this.requests = new Requests(config, this.outbox, entropy, hash, this.mac, this.challenge);
     this.handshake = new Handshake(config, hash, key);
-    this.calls = new CallTable(limits.calls, 1 + Math.floor(this.random() * (TWO_TO_48 - 1)));
+    this.calls = new CallTable(limits.calls, randomId(entropy, key.digest));
     this.answers = new Answers(
       config,
       this.calls,
@@ -239,13 +239,9 @@ export class Session {
     this.fail(Status.CONGESTED);
   }
 
-  /** Evenly spread in [0, 1), 48 bits. */
+  /** Evenly spread in [0, 1). */
   random(): number {
-    const scratch = this.key.digest;
-    let value = 0;
-    this.entropy.fill(scratch, 0, 6);
-    for (let i = 0; i < 6; i++) value = value * 256 + scratch[i];
-    return value / TWO_TO_48;
+    return randomUnit(this.entropy, this.key.digest);
   }
 
   /** Wipes what the connection's proofs left. The session is of no use afterwards. */

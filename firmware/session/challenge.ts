@@ -1,5 +1,6 @@
 import type { Entropy } from "../ports.js";
 import { DIGEST_RESPONSE_BYTES, writeDigestResponse } from "../proof/digest.js";
+import { randomId } from "../proof/random.js";
 import type { Sha256 } from "../proof/sha256.js";
 import { Status } from "../status.js";
 import { bytesOf, sameBytes, writeDecimal } from "../wire/bytes.js";
@@ -115,11 +116,8 @@ export class Challenge {
   /** Computes the answer for one more frame. */
   answer(hash: Sha256, entropy: Entropy, username: Uint8Array, psk: Uint8Array): void {
     const response = this.response;
-    entropy.fill(response, 0, 6);
-    let cnonce = 0;
-    for (let i = 0; i < 6; i++) cnonce = cnonce * 256 + response[i];
     this.nc++;
-    this.cnonce = cnonce;
+    this.cnonce = randomId(entropy, response);
     writeDigestResponse(
       response,
       0,
@@ -132,7 +130,7 @@ export class Challenge {
       this.nonce,
       this.nonceLength,
       this.nc,
-      cnonce,
+      this.cnonce,
     );
   }
 
