@@ -1,0 +1,40 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { Aedes } from "aedes";
+
+/** A broker that lets everybody do everything: what a device meets where nobody hardened anything. */
+export class OpenBroker {
+  private readonly sockets = new Set<Socket>();
+
+  private constructor(
+    private readonly aedes: Aedes,
+    private readonly server: Server,
+  ) {
+    server.on("connection", (socket) => {
+      this.sockets.add(socket);
+      socket.once("close", () => this.sockets.delete(socket));
+      aedes.handle(socket);
+    });
+  }
+
+  static async start(): Promise<OpenBroker> {
+    const server = createServer({ noDelay: true }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return new OpenBroker(await Aedes.createBroker(), server);
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  get url(): string {
+    return `mqtt://127.0.0.1:${this.port}`;
+  }
+
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => this.aedes.close(resolve));
+    for (const socket of this.sockets) socket.destroy();
+    this.server.close();
+    await once(this.server, "close");
+  }
+}
