@@ -80,14 +80,15 @@ export class AuthService {
   private async generateToken(caller: Entity, args: Frame): Promise<unknown> {
     const host = needHost(args);
     const token = await this.parts.tokens.generate(caller.id, host);
-    const expiresInSeconds = this.remainingSeconds(token);
+    const expiresInSeconds = remainingSeconds(token, token.issuedAtMs);
     this.parts.events.emit({ event: "token", id: caller.id, host, expiresInSeconds });
-    return this.tokenResult(token);
+    return this.tokenResult(token, expiresInSeconds);
   }
 
   private getToken(caller: Entity, args: Frame): unknown {
     const token = this.parts.tokens.find(caller.id, needHost(args));
-    return token === undefined ? { exist: false } : { exist: true, ...this.tokenResult(token) };
+    if (token === undefined) return { exist: false };
+    return { exist: true, ...this.tokenResult(token, remainingSeconds(token, this.parts.clock.now())) };
   }
 
   private listToken(caller: Entity): unknown {
@@ -116,19 +117,14 @@ export class AuthService {
     return this.parts.policy(needText(args, "src"), needText(args, "dst"), needText(args, "cmd"));
   }
 
-  private tokenResult(token: IssuedToken): object {
+  private tokenResult(token: IssuedToken, expiresInSeconds: number): object {
     const shift = this.parts.clock.told() - this.parts.clock.now();
     if (!this.parts.faults.extensions.expiresIn) return { token: token.text };
     return {
       token: token.text,
-      expires_in: this.remainingSeconds(token),
+      expires_in: expiresInSeconds,
       issued_at: Math.floor((token.issuedAtMs + shift) / 1000),
     };
-  }
-
-  /** Rounded down: a device may think its token ends earlier than it does, never later. */
-  private remainingSeconds(token: IssuedToken): number {
-    return Math.max(0, Math.floor((token.expiresAtMs - this.parts.clock.now()) / 1000));
   }
 }
 
@@ -144,6 +140,11 @@ export function ownersPolicy(registry: Registry): CommandPolicy {
     if (from.role === "backend" || from === to || to.owner === from.id) return true;
     return from.owner !== undefined && from.owner === to.owner;
   };
+}
+
+/** Rounded down: a device may think that its token ends earlier than it does, never later. */
+function remainingSeconds(token: IssuedToken, nowMs: number): number {
+  return Math.max(0, Math.floor((token.expiresAtMs - nowMs) / 1000));
 }
 
 function needText(args: Frame, name: string, parent = ""): string {

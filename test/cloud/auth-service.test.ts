@@ -1,9 +1,24 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { type Cloud, startCloud } from "../../host-sim/cloud/index.js";
 import { Client } from "./client.js";
 
 const HOST = "app.example.com";
 const START_MS = 1_700_000_000_000;
+
+/** Self-signed, for CN=device_123; its key was thrown away. */
+const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBgjCCASegAwIBAgIUcxDi/F/m/FrSdLoSga+N2qzyH0gwCgYIKoZIzj0EAwIw
+FTETMBEGA1UEAwwKZGV2aWNlXzEyMzAgFw0yNjExMjEyMjM4MzhaGA8yMTI2MTAy
+ODIyMzgzOFowFTETMBEGA1UEAwwKZGV2aWNlXzEyMzBZMBMGByqGSM49AgEGCCqG
+SM49AwEHA0IABAIn5OW+PjGCC80y6Onuu1Awt43thGfLfXcpXmfusIFJJDRu881K
+YkhzQ70f3+uZROeUl2eFzRXyCgg+IoJj7tmjUzBRMB0GA1UdDgQWBBRgNBahRph5
+na3zKR/y3d11IADgBDAfBgNVHSMEGDAWgBRgNBahRph5na3zKR/y3d11IADgBDAP
+BgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQC6AB6HAoTIMtFn1mvV
+5nigckdWjhgXl4p1NDT5umTA5wIhAIc+gGalmq8wGavITSETTzj7p59/joGhUZQW
+O90+0QzI
+-----END CERTIFICATE-----
+`;
 
 describe("the cloud's Auth service", () => {
   let cloud: Cloud;
@@ -124,6 +139,18 @@ describe("the cloud's Auth service", () => {
     assert.deepEqual(await ask("nobody", { psk: "the key" }), { success: false });
     await cloud.disable("thing");
     assert.deepEqual(await ask("thing", { psk: "the key" }), { success: false });
+  });
+
+  it("Authenticate tells a certificate by its fingerprint", async () => {
+    const { fingerprint256 } = new X509Certificate(CERTIFICATE);
+    await cloud.addDevice({ id: "thing", psk: "the key", certFingerprint: fingerprint256 });
+    const ask = async (id: string, credentials: object) =>
+      (await backend.call("/v1/Auth.Authenticate", { id, credentials })).result.success;
+    assert.equal(await ask("thing", { cert: CERTIFICATE }), true);
+    assert.equal(await ask("thing", { cert: CERTIFICATE, psk: "the key" }), true);
+    assert.equal(await ask("thing", { cert: CERTIFICATE, psk: "the kez" }), false);
+    assert.equal(await ask("device_123", { cert: CERTIFICATE }), false);
+    assert.equal(await ask("thing", { cert: CERTIFICATE.replace("MII", "MIJ") }), false);
   });
 
   it("AuthorizeCommand answers a bare boolean, by default for things of one owner", async () => {
