@@ -1,4 +1,9 @@
-import type { Extensions } from "./types.js";
+/** Which extensions (part B of the protocol) the cloud has; what is off is neither announced nor sent. */
+export interface Extensions {
+  retryAfter: boolean;
+  expiresIn: boolean;
+  mac: boolean;
+}
 
 /** The request that a fault may strike. */
 export interface StruckRequest {

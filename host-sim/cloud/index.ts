@@ -1,6 +1,7 @@
 export { type Cloud, startCloud } from "./cloud.js";
 export type {
   ErrorFault,
+  Extensions,
   FaultOptions,
   Faults,
   MalformedFault,
@@ -16,7 +17,6 @@ export type {
   CloudStats,
   CommandPolicy,
   ConnectProof,
-  Extensions,
   FrameProof,
   NewEntity,
   Role,

@@ -1,4 +1,4 @@
-import type { FaultOptions } from "./faults.js";
+import type { Extensions, FaultOptions } from "./faults.js";
 
 /** Who an entity of the registry is: a device or user asks for its own tokens, a backend asks about others. */
 export type Role = "device" | "user" | "backend";
@@ -70,13 +70,6 @@ export interface CloudStats {
   dropped: Record<string, number>;
   macSessions: number;
   tokens: number;
-}
-
-/** Which extensions (part B of the protocol) the cloud has; what is off is neither announced nor sent. */
-export interface Extensions {
-  retryAfter: boolean;
-  expiresIn: boolean;
-  mac: boolean;
 }
 
 /** How tokens are made. */
