@@ -67,7 +67,7 @@ export class Peer implements Link {
   readonly connects: { readonly atMs: number; readonly packet: IConnectPacket }[] = [];
   /** Connections that were opened or tried. */
   opens = 0;
-  openedAtMs: number[] = [];
+  readonly openedAtMs: number[] = [];
 
   private wire: Wire | undefined;
   private lastPacketIdentifier = 0;
@@ -145,19 +145,29 @@ export class Peer implements Link {
 
   /** Publishes a text to the device's topic. */
   publish(payload: string, topic = `${this.deviceId}/rpc`, qos: 0 | 1 | 2 = 1): void {
-    this.lastPacketIdentifier = (this.lastPacketIdentifier % 65_535) + 1;
-    const messageId = qos > 0 ? { messageId: this.lastPacketIdentifier } : {};
-    this.send({ cmd: "publish", topic, payload, qos, dup: false, retain: false, ...messageId });
+    this.sendBytes(this.publishBytes(payload, topic, qos));
   }
 
   /** Sends the answer to a request. */
   reply(request: Request, members: Reply): void {
-    this.publish(JSON.stringify({ v: 2, src: CLOUD, dst: this.deviceId, id: request.frame.id, ...members }));
+    this.sendBytes(this.replyBytes(request, members));
+  }
+
+  /** The packet that answers a request. */
+  replyBytes(request: Request, members: Reply): Buffer {
+    const frame = { v: 2, src: CLOUD, dst: this.deviceId, id: request.frame.id, ...members };
+    return this.publishBytes(JSON.stringify(frame), `${this.deviceId}/rpc`, 1);
   }
 
   /** Requests of one method, `/v1/Auth.` left out. */
   asked(method: string): Request[] {
     return this.requests.filter(({ frame }) => frame.method === `/v1/Auth.${method}`);
+  }
+
+  private publishBytes(payload: string, topic: string, qos: 0 | 1 | 2): Buffer {
+    this.lastPacketIdentifier = (this.lastPacketIdentifier % 65_535) + 1;
+    const messageId = qos > 0 ? { messageId: this.lastPacketIdentifier } : {};
+    return generate({ cmd: "publish", topic, payload, qos, dup: false, retain: false, ...messageId });
   }
 
   private take(packet: Packet): void {

@@ -18,9 +18,13 @@ import { SeededEntropy, VirtualClock, VirtualTime } from "./time.js";
 /** The app that most tests ask a token for. */
 export const APP = "app.example.com";
 
+/** The key of devices that are given no other. */
+export const PSK = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
+
 /** What a world is made of; all of it has defaults. */
 export interface WorldOptions {
   readonly deviceId?: string;
+  readonly psk?: string;
   readonly proof?: Proof;
   readonly limits?: LimitOptions;
   readonly cloud?: Partial<CloudOptions>;
@@ -71,7 +75,7 @@ export class World {
     const auth: AuthOptions = {
       deviceId,
       cloud: { host: "cloud.example.com", ...options.cloud },
-      credential: { psk: "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG", counter: 1 },
+      credential: { psk: options.psk ?? PSK, counter: 1 },
       proof: options.proof ?? "counter",
       allowInsecure: true,
       limits: options.limits ?? {},
