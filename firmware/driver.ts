@@ -148,9 +148,12 @@ export class Driver implements LinkEvents, Waker, Turns {
     this.arm(this.auth.wakeAtMs());
   }
 
-  /** A timer that is armed for an earlier moment stays: waking early costs less than arming anew each turn. */
+  /**
+   * A timer that is armed for an earlier moment stays: waking early costs less than arming anew each turn. One
+   * whose moment is over is not trusted: engines count on while asleep, their timers may not.
+   */
   private arm(atMs: number): void {
-    if (atMs >= this.armedAtMs) return;
+    if (atMs >= this.armedAtMs && this.armedAtMs > this.time.nowMs) return;
     this.armedAtMs = atMs;
     this.ports.clock.wakeAfter(Math.min(Math.max(0, atMs - this.time.nowMs), SLEEP_MS_MAX), this);
   }

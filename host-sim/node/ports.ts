@@ -2,21 +2,27 @@ import { randomFillSync } from "node:crypto";
 import type { Clock, Entropy, Ports, Waker } from "../../firmware/index.js";
 import { NodeLink } from "./link.js";
 
-/** Monotonic time and one timer, which keeps the process alive only while the socket does. */
+const turn = (waker: Waker): void => waker.turn();
+
+/** Monotonic time and one timer. */
 export class NodeClock implements Clock {
   #timer: NodeJS.Timeout | undefined;
+  #immediate: NodeJS.Immediate | undefined;
 
   now(): number {
     return performance.now();
   }
 
   wakeAfter(delayMs: number, waker: Waker): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => waker.turn(), delayMs);
+    this.cancel();
+    // Node's shortest timeout is 1 ms, which a token from memory need not wait.
+    if (delayMs <= 0) this.#immediate = setImmediate(turn, waker);
+    else this.#timer = setTimeout(turn, delayMs, waker);
   }
 
   cancel(): void {
     clearTimeout(this.#timer);
+    clearImmediate(this.#immediate);
   }
 }
 

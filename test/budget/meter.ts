@@ -49,17 +49,30 @@ export async function startMeter(setup: string): Promise<Xs> {
 export async function measureStep(xs: Xs, n: number): Promise<StepCost> {
   const slots = await slotsPer(xs, n);
   const chunkBytes = await chunkBytesPer(xs, n);
+  return { slots, chunkBytes, ...(await timeStep(xs, n)) };
+}
+
+/** What one step takes, garbage collections included, averaged over `n` steps in one go. */
+export async function timeStep(
+  xs: Xs,
+  n: number,
+): Promise<Pick<StepCost, "collections" | "microseconds" | "computrons">> {
   await run(xs, COLLECT);
   const before = await collections(xs);
   const empty = await run(xs, 0);
   const full = await run(xs, n);
   return {
-    slots,
-    chunkBytes,
     collections: (await collections(xs)) - before,
     microseconds: (full.microseconds - empty.microseconds) / n,
     computrons: (full.compute - empty.compute) / n,
   };
+}
+
+/** Garbage collections while `n` steps run, none of them ours: one is seen per `atOnce` steps, so it is a floor. */
+export async function collectionsIn(xs: Xs, n: number, atOnce: number): Promise<number> {
+  const before = await collections(xs);
+  for (let done = 0; done < n; done += atOnce) await run(xs, Math.min(atOnce, n - done));
+  return (await collections(xs)) - before;
 }
 
 /**
