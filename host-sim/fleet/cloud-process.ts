@@ -1,7 +1,7 @@
 /** The process that `FleetCloud` forks: a mock cloud that lives until its parent lets go of it. */
 import { once } from "node:events";
 import { startCloud } from "../cloud/index.js";
-import { deviceId, type FleetCloudAnswer, type FleetCloudOptions } from "./cloud.js";
+import type { FleetCloudAnswer, FleetCloudOptions } from "./provisioning.js";
 
 // Ctrl-C reaches both processes; the parent closes its devices first, then this one.
 process.on("SIGINT", () => {});
@@ -10,10 +10,10 @@ const [{ devices, broker }] = (await once(process, "message")) as [FleetCloudOpt
 const answer = (message: FleetCloudAnswer): void => void process.send?.(message);
 try {
   const cloud = await startCloud(broker === undefined ? {} : { broker });
-  const added = Array.from({ length: devices }, (_, index) => cloud.addDevice({ id: deviceId(index) }));
-  const psks = (await Promise.all(added)).map(({ psk }) => psk);
+  const ids = Array.from({ length: devices }, (_, index) => `device_${index}`);
+  const credentials = await Promise.all(ids.map((id) => cloud.addDevice({ id })));
   process.once("disconnect", () => void cloud.close());
-  answer({ url: cloud.mqttUrl, psks });
+  answer({ url: cloud.mqttUrl, credentials });
 } catch (failure) {
   answer({ failure: failure instanceof Error ? failure.message : String(failure) });
 }

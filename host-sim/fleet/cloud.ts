@@ -1,19 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import type { Credential, FleetCloudAnswer, FleetCloudOptions } from "./provisioning.js";
 
 const CHILD = fileURLToPath(new URL("./cloud-process.js", import.meta.url));
-
-/** What the child process is told first. It comes over the channel, since arguments are everybody's to read. */
-export interface FleetCloudOptions {
-  /** So many devices are provisioned: `device_0`, `device_1` … */
-  devices: number;
-  /** `mqtt://user:password@host:port`: attach to this broker instead of embedding one. */
-  broker?: string;
-}
-
-/** What the child answers. */
-export type FleetCloudAnswer = { url: string; psks: string[] } | { failure: string };
 
 /** A mock cloud in a process of its own, so that a fleet's memory and time are the devices' alone. */
 export class FleetCloud {
@@ -21,7 +11,7 @@ export class FleetCloud {
     private readonly child: ChildProcess,
     /** Where devices connect. */
     readonly url: string,
-    private readonly psks: readonly string[],
+    private readonly credentials: readonly Credential[],
   ) {}
 
   /** Starts the process and provisions the devices; rejects with what kept it from that. */
@@ -33,16 +23,17 @@ export class FleetCloud {
     });
     child.send(options);
     const [answer] = await Promise.race([answered, ended]);
-    if ("url" in answer) return new FleetCloud(child, answer.url, answer.psks);
+    if ("url" in answer) return new FleetCloud(child, answer.url, answer.credentials);
     child.disconnect();
     throw new Error(answer.failure);
   }
 
   /** Identity and key of the device at this index. */
-  credential(index: number): { id: string; psk: string } {
-    const psk = this.psks[index];
-    if (psk === undefined) throw new Error(`The fleet's cloud has no device ${index}; ask for more of them`);
-    return { id: deviceId(index), psk };
+  credential(index: number): Credential {
+    const credential = this.credentials[index];
+    if (credential === undefined)
+      throw new Error(`The fleet's cloud has no device ${index}; ask for more of them`);
+    return credential;
   }
 
   /** Resolves when the process is gone. */
@@ -52,9 +43,4 @@ export class FleetCloud {
     if (this.child.connected) this.child.disconnect();
     await exited;
   }
-}
-
-/** The id of the fleet's device at this index. */
-export function deviceId(index: number): string {
-  return `device_${index}`;
 }

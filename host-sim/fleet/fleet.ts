@@ -3,6 +3,7 @@ import { addressOf, type StatusName } from "../device.js";
 import { FLEET_LIMITS } from "./limits.js";
 import { Member, type MemberOptions, type Traffic } from "./member.js";
 import { measureMemory } from "./memory.js";
+import type { Credential } from "./provisioning.js";
 
 const DEFAULT_CONNECTING_MAX = 200;
 const DEFAULT_TOKEN_HOST = "app.example.com";
@@ -13,7 +14,7 @@ export interface FleetOptions {
   /** `mqtt://host:port` of the broker. */
   url: string;
   /** Identity and key of the device at this index, from 0 on. */
-  credential: (index: number) => { id: string; psk: string };
+  credential: (index: number) => Credential;
   /** Default {@link FLEET_LIMITS}. */
   limits?: LimitOptions;
   /** Default `counter+mac`. */

@@ -10,6 +10,7 @@ import {
 } from "../../firmware/index.js";
 import { NodeLink } from "../node/link.js";
 import { NodeClock, nodeEntropy } from "../node/ports.js";
+import type { Credential } from "./provisioning.js";
 
 /** Bytes of all members, as TCP carries them, without its own headers. */
 export interface Traffic {
@@ -73,7 +74,7 @@ export class Member {
   private readonly auth: AuthClient;
 
   /** Connects at once. */
-  constructor(credential: { id: string; psk: string }, options: MemberOptions) {
+  constructor(credential: Credential, options: MemberOptions) {
     const { address, limits, proof, allowInsecure, tokenHost, traffic, onArrived } = options;
     this.startedAtMs = performance.now();
     this.auth = createAuth(
