@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import type { Row } from "./row.js";
+import { figure } from "./table.js";
+
+const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
+const run = promisify(execFile);
+
+describe("npm run bench", function () {
+  this.timeout(60_000);
+
+  it("prints an array of figures, each with what it was measured against", async () => {
+    const args = ["--import", "tsx", MAIN, "--quick", "--json", "--only", "encode"];
+    const { stdout } = await run(process.execPath, args);
+    const rows = JSON.parse(stdout) as Row[];
+    assert.deepEqual(
+      rows.filter(({ goal }) => goal !== null).map(({ name, goal }) => `${name} ${goal}`),
+      ["encode ≥ 5×", "encode, garbage ≤ 0.1 B", "encode --jitless ≥ 3×"],
+    );
+    for (const { name, ours, peer, unit, goal, reached, against } of rows) {
+      assert.ok(ours >= 0 && peer > 0, `${name}: ${ours} beside ${peer}`);
+      assert.match(unit, /^(µs|B)$/);
+      assert.equal(typeof reached, goal === null ? "object" : "boolean", name);
+      assert.notEqual(against, "");
+    }
+  });
+
+  it("names its groups when none is chosen", async () => {
+    const args = ["--import", "tsx", MAIN, "--only", "nothing"];
+    await assert.rejects(run(process.execPath, args), /chooses nothing; the groups are encode, decode/);
+  });
+
+  it("prints three figures that count", () => {
+    assert.deepEqual([0.012345, 1, 12.345, 1234.5, Number.NaN, Number.POSITIVE_INFINITY].map(figure), [
+      "0.0123",
+      "1.00",
+      "12.3",
+      "1,235",
+      "–",
+      "∞",
+    ]);
+  });
+});

@@ -1,0 +1,41 @@
+import { besideResponder, run } from "./program.js";
+import type { ConnectsAnswer, ConnectsName } from "./programs/connects.js";
+import { type Group, information, timesBetter } from "./row.js";
+import { median, medianRatio } from "./samples.js";
+
+/** Connections a second, 100 on their way at once. */
+export const connects: Group = {
+  name: "connects",
+  rows: async (quick) => {
+    const samples = await besideResponder((port) =>
+      run<ConnectsAnswer>(
+        "connects",
+        { port, rounds: quick ? 1 : 5, count: quick ? 200 : 1_000, concurrency: 100 },
+        ["--expose-gc"],
+      ),
+    );
+    const beside = (peer: ConnectsName) => ({
+      ours: median(samples.firmware),
+      peer: median(samples[peer]),
+      unit: "per s",
+      ratio: medianRatio(samples.firmware, samples[peer]),
+    });
+    return [
+      timesBetter(2, {
+        name: "connects",
+        ...beside("mqttJs"),
+        against: "MQTT.js; both end with the acknowledged subscription, proof password",
+      }),
+      information({
+        name: "connects, MQTT.js bare",
+        ...beside("mqttJsBare"),
+        against: "MQTT.js that ends with CONNACK and does not subscribe",
+      }),
+      information({
+        name: "connects, raw",
+        ...beside("raw"),
+        against: "a net socket that writes CONNECT and SUBSCRIBE as prepared bytes",
+      }),
+    ];
+  },
+};

@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** The programs that rows run in processes of their own, so that none warms up or fills the heap of another. */
+const PROGRAMS = ["codec", "connects", "memory", "responder", "round-trip"] as const;
+
+/** One of `test/bench/programs`. */
+export type ProgramName = (typeof PROGRAMS)[number];
+
+let compiled: Promise<string> | undefined;
+
+/**
+ * Compiles all programs, once: what is measured is plain JavaScript, without a loader in its process.
+ * @returns their folder, inside the repository, since they import from its node_modules
+ */
+async function compile(): Promise<string> {
+  mkdirSync(`${ROOT}.cache`, { recursive: true });
+  const folder = mkdtempSync(`${ROOT}.cache/bench-`);
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  await build({
+    entryPoints: PROGRAMS.map((name) => `${ROOT}test/bench/programs/${name}.ts`),
+    outdir: folder,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    packages: "external",
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    logLevel: "silent",
+  });
+  return folder;
+}
+
+/** A program that runs. */
+export class Program {
+  private constructor(
+    private readonly child: ChildProcess,
+    private readonly name: ProgramName,
+  ) {}
+
+  /**
+   * Starts a program with what it is to do.
+   * @param flags of Node, such as `--jitless`
+   */
+  static async start(name: ProgramName, task: object, flags: readonly string[] = []): Promise<Program> {
+    compiled ??= compile();
+    const child = spawn(process.execPath, [...flags, `${await compiled}/${name}.mjs`], {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+      execArgv: [],
+    } as object);
+    child.send(task);
+    return new Program(child, name);
+  }
+
+  /**
+   * The program's next message.
+   * @throws Error when it ends without one
+   */
+  async answer<Answer>(): Promise<Answer> {
+    const ended = once(this.child, "exit").then(([code]) => {
+      throw new Error(`test/bench/programs/${this.name}.ts ended with ${code}: see what it said above`);
+    });
+    const [answer] = (await Promise.race([once(this.child, "message"), ended])) as [Answer];
+    ended.catch(() => {});
+    return answer;
+  }
+
+  /** Ends it. */
+  async stop(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const ended = once(this.child, "exit");
+    this.child.kill();
+    await ended;
+  }
+}
+
+/** Runs a program to its one answer. */
+export async function run<Answer>(
+  name: ProgramName,
+  task: object,
+  flags: readonly string[] = [],
+): Promise<Answer> {
+  const program = await Program.start(name, task, flags);
+  try {
+    return await program.answer<Answer>();
+  } finally {
+    await program.stop();
+  }
+}
+
+/** Runs `use` beside a responder of its own; `port` is where it listens, on 127.0.0.1. */
+export async function besideResponder<Result>(use: (port: number) => Promise<Result>): Promise<Result> {
+  const responder = await Program.start("responder", {});
+  try {
+    return await use(await responder.answer<number>());
+  } finally {
+    await responder.stop();
+  }
+}

@@ -1,0 +1,136 @@
+import { createHmac, hkdfSync } from "node:crypto";
+import mqtt, { type IPublishPacket } from "mqtt-packet";
+import { Config } from "../../../firmware/config.js";
+import { Counters } from "../../../firmware/counters.js";
+import { Status } from "../../../firmware/index.js";
+import { MacSession } from "../../../firmware/proof/mac.js";
+import { Sha256 } from "../../../firmware/proof/sha256.js";
+import { Call } from "../../../firmware/session/calls.js";
+import { Inbox, InboxEvent } from "../../../firmware/session/inbox.js";
+import { Outbox } from "../../../firmware/session/outbox.js";
+import { Requests } from "../../../firmware/session/requests.js";
+import { bytesOf } from "../../../firmware/wire/bytes.js";
+import { Method } from "../../../firmware/wire/methods.js";
+
+/** One device, one app, one request and its answer, as all codecs of the bench have them. */
+export const DEVICE = "greenhouse_sensor_123";
+export const HOST = "app.example.com";
+export const METHOD = "/v1/Auth.GenerateToken";
+export const REQUEST_TOPIC = `cloud/from/${DEVICE}/rpc`;
+export const FIRST_ID = 123_456_789_012_345;
+export const TOKEN_BYTES = 200;
+export const REPLY_BYTES = 329;
+const PSK = "c2VjcmV0IG9mIGEgZGV2aWNlIHRoYXQgaXMgbm90IG9uZQ";
+const NONCE = Buffer.alloc(16, 7);
+const COUNTER = 1;
+
+/** The key of the MAC session that both sides of the bench hold. */
+export function macKey(): Buffer {
+  const key = hkdfSync("sha256", PSK, "", "motekey mac v1", 32);
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(COUNTER));
+  return createHmac("sha256", Buffer.from(key)).update("s").update(counter).update(NONCE).digest();
+}
+
+/** `frame`, and behind it the sequence 0 and the MAC of this direction (`d` or `c`). */
+export function signed(key: Buffer, direction: "c" | "d", frame: string): string {
+  const said = `${frame}\n0`;
+  const mac = createHmac("sha256", key).update(direction).update(said).digest("base64url");
+  return `${said}.${mac}`;
+}
+
+/** An answer of 329 bytes with a token of 200, as a PUBLISH of QoS 1; signed where there is a key. */
+export function replyPacket(key: Buffer | null): Buffer {
+  const token = "eyJhbGciOiJFUzI1NiJ9.".padEnd(TOKEN_BYTES, "Zm9vYmFy");
+  const frame = JSON.stringify({
+    v: 2,
+    src: "//api.mongoose-iot.com",
+    dst: DEVICE,
+    id: FIRST_ID,
+    result: { token, expires_in: 3600 },
+  });
+  if (frame.length !== REPLY_BYTES)
+    throw new Error(`the reply has ${frame.length} bytes, not ${REPLY_BYTES}`);
+  return mqtt.generate({
+    cmd: "publish",
+    topic: `${DEVICE}/rpc`,
+    payload: key === null ? frame : signed(key, "c", frame),
+    qos: 1,
+    messageId: 17,
+    dup: false,
+    retain: false,
+  });
+}
+
+const config = (isMac: boolean): Config =>
+  new Config({
+    deviceId: DEVICE,
+    cloud: { host: "127.0.0.1" },
+    credential: { psk: PSK, counter: COUNTER },
+    proof: isMac ? "password+mac" : "password",
+    allowInsecure: true,
+  });
+
+/** The firmware's way out: one request, laid out in the one send buffer. */
+export class Encoder {
+  readonly outbox: Outbox;
+  readonly call: Call;
+  private readonly requests: Requests;
+  private readonly mac: MacSession | null;
+
+  constructor(isMac: boolean) {
+    const entropy = { fill: (bytes: Uint8Array): void => void bytes.set(NONCE, 0) };
+    const setUp = config(isMac);
+    this.outbox = new Outbox(setUp.limits.sendBytes);
+    this.mac = isMac ? new MacSession() : null;
+    this.requests = new Requests(setUp, this.outbox, entropy, new Sha256(), this.mac, null);
+    this.call = new Call();
+    this.call.method = Method.GENERATE_TOKEN;
+    this.call.host = bytesOf(HOST);
+    this.call.id = FIRST_ID;
+    this.call.packetIdentifier = 1;
+    // The first frame of a MAC session announces it: not what is measured.
+    this.encode();
+  }
+
+  encode(): void {
+    const call = this.call;
+    call.id++;
+    call.packetIdentifier = (call.packetIdentifier % 65_535) + 1;
+    this.outbox.to = 0;
+    if (this.mac !== null) this.mac.sendSequence = 0;
+    if (this.requests.publish(call) !== Status.OK) throw new Error("the request does not fit");
+  }
+}
+
+/** The firmware's way in: from bytes to the checked answer. */
+export class Decoder {
+  readonly inbox: Inbox;
+  private readonly mac: MacSession | null;
+
+  constructor(isMac: boolean) {
+    const setUp = config(isMac);
+    this.mac = isMac ? new MacSession() : null;
+    if (this.mac !== null) this.mac.begin(new Sha256(), setUp.psk, setUp.psk.length, COUNTER, NONCE);
+    this.inbox = new Inbox(setUp, this.mac, isMac ? new Sha256() : null, new Counters());
+  }
+
+  decode(bytes: Uint8Array): void {
+    const inbox = this.inbox;
+    if (this.mac !== null) this.mac.receiveSequence = 0;
+    const event = inbox.read(bytes, 0, bytes.length);
+    const isWhole = event === InboxEvent.MESSAGE && inbox.isFrame && inbox.at === bytes.length;
+    if (!isWhole || inbox.frame.tokenLength !== TOKEN_BYTES) throw new Error("the reply was not read");
+  }
+}
+
+/** The one packet in these bytes, as mqtt-packet reads it. */
+export function publishIn(bytes: Uint8Array): IPublishPacket {
+  const packets: IPublishPacket[] = [];
+  const parser = mqtt.parser();
+  parser.on("packet", (packet) => packets.push(packet as IPublishPacket));
+  parser.parse(Buffer.from(bytes));
+  const [packet] = packets;
+  if (packets.length !== 1 || packet === undefined) throw new Error("not one packet");
+  return packet;
+}

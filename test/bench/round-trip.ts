@@ -1,0 +1,43 @@
+import { besideResponder, run } from "./program.js";
+import type { RoundTripAnswer, RoundTripName } from "./programs/round-trip.js";
+import { type Group, information, withinTimes } from "./row.js";
+import { median, medianRatio } from "./samples.js";
+
+/** QoS 1 requests back to back on one connection: GenerateToken again and again, p50. */
+export const roundTrip: Group = {
+  name: "round trip",
+  rows: async (quick) => {
+    const samples = await besideResponder((port) =>
+      run<RoundTripAnswer>("round-trip", {
+        port,
+        rounds: quick ? 1 : 15,
+        trips: quick ? 20 : 300,
+        slowTrips: quick ? 2 : 10,
+      }),
+    );
+    const beside = (peer: RoundTripName) => ({
+      ours: median(samples.firmware),
+      peer: median(samples[peer]),
+      unit: "µs",
+      ratio: medianRatio(samples[peer], samples.firmware),
+    });
+    return [
+      withinTimes(1.5, {
+        name: "round trip, QoS 1",
+        ...beside("raw"),
+        against:
+          "a net socket that writes the same packets as prepared bytes and reads nothing of the answer",
+      }),
+      information({
+        name: "round trip, QoS 1, MQTT.js",
+        ...beside("mqttJs"),
+        against: "MQTT.js with its defaults, JSON.stringify and JSON.parse",
+      }),
+      information({
+        name: "round trip, QoS 1, MQTT.js noDelay",
+        ...beside("mqttJsNoDelay"),
+        against: "MQTT.js with setNoDelay, JSON.stringify and JSON.parse",
+      }),
+    ];
+  },
+};
