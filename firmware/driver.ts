@@ -46,22 +46,29 @@ export class Driver implements LinkEvents, Waker, Turns {
     else this.arm(this.time.nowMs);
   }
 
-  /** Does all there is to do now. An error that the app's callback throws leaves the client in good order. */
+  /** The timer fired. */
   turn(): void {
+    this.armedAtMs = Infinity;
+    this.run();
+  }
+
+  /** Does all there is to do now. An error that the app's callback throws leaves the client in good order. */
+  private run(): void {
     if (this.isTurning) {
       this.isRung = true;
       return;
     }
+    let isAtRest = false;
     this.isTurning = true;
-    this.armedAtMs = Infinity;
     try {
       do {
         this.isRung = false;
         this.act();
       } while (this.auth.deliver(this.time.nowMs) || this.isRung);
+      isAtRest = true;
     } finally {
       this.isTurning = false;
-      this.sleep();
+      this.arm(isAtRest ? this.auth.wakeAtMs() : this.time.nowMs);
     }
   }
 
@@ -97,7 +104,7 @@ export class Driver implements LinkEvents, Waker, Turns {
   opened(): void {
     this.isBlocked = false;
     this.auth.session.opened(this.nowMs());
-    this.turn();
+    this.run();
   }
 
   received(bytes: Uint8Array, from: number, to: number): void {
@@ -105,22 +112,22 @@ export class Driver implements LinkEvents, Waker, Turns {
     let at = from;
     do {
       at = session.received(bytes, at, to, this.nowMs());
-      this.turn();
+      this.run();
       if (this.isBlocked && session.isPaused && session.outbox.room() < ACK_BYTES) {
         session.congested(this.nowMs());
-        this.turn();
+        this.run();
       }
     } while (session.isPaused);
   }
 
   writable(): void {
     this.isBlocked = false;
-    this.turn();
+    this.run();
   }
 
   closed(status: Status): void {
     this.auth.session.closed(status, this.nowMs());
-    this.turn();
+    this.run();
   }
 
   private act(): void {
@@ -142,10 +149,6 @@ export class Driver implements LinkEvents, Waker, Turns {
         session.wrote(taken, nowMs);
       } else return;
     }
-  }
-
-  private sleep(): void {
-    this.arm(this.auth.wakeAtMs());
   }
 
   /**

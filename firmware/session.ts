@@ -129,7 +129,7 @@ export class Session {
   /** Wants a connection, now and whenever it is lost. */
   start(nowMs: number): void {
     this.nowMs = nowMs;
-    if (this.phase === Phase.RESTING) this.phaseEndsAtMs = nowMs;
+    if (this.phase === Phase.RESTING || this.phase === Phase.LEAVING) this.phaseEndsAtMs = nowMs;
     this.change(Change.START);
   }
 

@@ -61,6 +61,7 @@ interface Uint8Array {
   fill(value: number): this;
 }
 interface Uint8ArrayConstructor {
+  readonly prototype: Uint8Array;
   new (length: number): Uint8Array;
   new (values: number[]): Uint8Array;
   new (buffer: ArrayBuffer, byteOffset: number, length: number): Uint8Array;

@@ -83,9 +83,9 @@ export class Call {
     this.value = false;
     this.isAbandoned = false;
     this.host = NO_BYTES;
-    this.first = "";
-    this.second = "";
-    this.third = "";
+    this.first = NO_BYTES;
+    this.second = NO_BYTES;
+    this.third = NO_BYTES;
     this.subject = null;
     this.onDone = null;
     this.onHost = null;

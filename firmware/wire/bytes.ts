@@ -150,7 +150,7 @@ export function jsonTextLength(text: Text): number {
   const units = text.length;
   let length = 0;
   let i = 0;
-  if (typeof text === "string") {
+  if (!(text instanceof Uint8Array)) {
     while (i < units) {
       const scalar = scalarAt(text, i);
       length += scalar < 0x80 ? escapedLength(scalar) : scalarLength(scalar);
@@ -173,7 +173,7 @@ export function writeJsonText(out: Uint8Array, at: number, text: Text): number {
   const units = text.length;
   let o = at;
   let i = 0;
-  if (typeof text === "string") {
+  if (!(text instanceof Uint8Array)) {
     while (i < units) {
       const scalar = scalarAt(text, i);
       o = scalar < 0x80 ? writeEscaped(out, o, scalar) : writeScalar(out, o, scalar);
