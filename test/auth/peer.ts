@@ -19,6 +19,8 @@ export interface Frame {
 /** A frame that came from the device. */
 export interface Request {
   readonly frame: Frame;
+  /** What stands behind the frame's line feed: the MAC's trailer. */
+  readonly trailer: string | undefined;
   readonly packet: IPublishPacket;
   readonly atMs: number;
   /** Which connection it came over, from 1. */
@@ -55,6 +57,8 @@ export class Peer implements Link {
   takeBytes = Number.POSITIVE_INFINITY;
   /** In which pieces bytes reach the device. */
   cut: (bytes: Buffer) => Buffer[] = (bytes) => [bytes];
+  /** What is added to a frame before it is published: the MAC's trailer. */
+  seal: (frame: string) => string = (frame) => frame;
   /** Looks at a packet first; true: the script took care of it. */
   intercept: (packet: Packet) => boolean = () => false;
   /** What the cloud answers; undefined: nothing. */
@@ -156,7 +160,7 @@ export class Peer implements Link {
   /** The packet that answers a request. */
   replyBytes(request: Request, members: Reply): Buffer {
     const frame = { v: 2, src: CLOUD, dst: this.deviceId, id: request.frame.id, ...members };
-    return this.publishBytes(JSON.stringify(frame), `${this.deviceId}/rpc`, 1);
+    return this.publishBytes(this.seal(JSON.stringify(frame)), `${this.deviceId}/rpc`, 1);
   }
 
   /** Requests of one method, `/v1/Auth.` left out. */
@@ -188,8 +192,9 @@ export class Peer implements Link {
   }
 
   private note(packet: IPublishPacket): void {
-    const frame = JSON.parse(packet.payload.toString()) as Frame;
-    this.requests.push({ frame, packet, atMs: this.time.nowMs, connection: this.connects.length });
+    const [text, trailer] = packet.payload.toString().split("\n");
+    const frame = JSON.parse(text) as Frame;
+    this.requests.push({ frame, trailer, packet, atMs: this.time.nowMs, connection: this.connects.length });
   }
 
   private serve(packet: IPublishPacket): void {

@@ -98,11 +98,16 @@ export class World {
     this.time.advance(ms);
   }
 
+  /** Lets time pass, in steps of 5 ms, until something is so. @throws AssertionError when it is not after a minute */
+  until(isSo: () => boolean): this {
+    for (let i = 0; i < 12_000 && !isSo(); i++) this.advance(5);
+    assert.ok(isSo(), "not so after a minute");
+    return this;
+  }
+
   /** Lets time pass until the client is ready. */
   ready(): this {
-    for (let i = 0; i < 100 && this.client.state !== State.READY; i++) this.advance(10);
-    assert.equal(this.client.state, State.READY);
-    return this;
+    return this.until(() => this.client.state === State.READY);
   }
 
   get(host = APP): Outcome {
