@@ -1,0 +1,78 @@
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { createAuth, type Ports, type Proof } from "../../firmware/index.js";
+import { MISSING_SYNTAX } from "../engines/bundle.js";
+import type { Figure } from "./figures.js";
+
+const FIRMWARE = fileURLToPath(new URL("../../firmware/index.ts", import.meta.url));
+/** The receive window of an adapter. */
+const WINDOW_BYTES = 512;
+const PROOFS: Proof[] = ["counter+mac", "password", "password+key", "digest"];
+const HOSTS = ["app.example.com", "api.example.com", "files.example.com", "log.example.com"];
+
+const NO_PORTS: Ports = {
+  link: { open: () => {}, write: () => 0, close: () => {} },
+  clock: { now: () => 0, wakeAfter: () => {}, cancel: () => {} },
+  entropy: { fill: (bytes, from, to) => bytes.fill(7, from, to) },
+};
+
+/** Bytes of all buffers that an object leads to, each counted once. */
+export function bufferBytes(root: object): number {
+  const seen = new Set<object>();
+  const buffers = new Set<ArrayBufferLike>();
+  const left: object[] = [root];
+  for (let object = left.pop(); object !== undefined; object = left.pop()) {
+    if (seen.has(object)) continue;
+    seen.add(object);
+    if (ArrayBuffer.isView(object)) buffers.add(object.buffer);
+    else left.push(...Object.values(object).filter((value) => typeof value === "object" && value !== null));
+  }
+  return [...buffers].reduce((sum, buffer) => sum + buffer.byteLength, 0);
+}
+
+/** RAM of all buffers at default limits, and the size of the bundle. */
+export async function sizeFigures(): Promise<Figure[]> {
+  const figures: Figure[] = PROOFS.map((proof) => {
+    const auth = createAuth(
+      {
+        deviceId: "device_123",
+        cloud: { host: "broker.example.com" },
+        credential: { psk: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", counter: 1 },
+        proof,
+        allowInsecure: true,
+      },
+      NO_PORTS,
+    );
+    for (const host of HOSTS) auth.host(host);
+    return {
+      name: `buffers at default limits, ${proof}`,
+      value: bufferBytes(auth) + WINDOW_BYTES,
+      unit: "B",
+      tolerance: 0,
+      aim: 4096,
+      note: `four hosts, and a receive window of ${WINDOW_BYTES}`,
+    };
+  });
+  const minified = await minifiedBundle();
+  figures.push(
+    { name: "bundle, minified", value: minified.length, unit: "B", tolerance: 0, aim: 24_000 },
+    { name: "bundle, minified and gzipped", value: gzipSync(minified, { level: 9 }).length, unit: "B" },
+  );
+  return figures;
+}
+
+async function minifiedBundle(): Promise<Uint8Array> {
+  const result = await build({
+    entryPoints: [FIRMWARE],
+    bundle: true,
+    write: false,
+    minify: true,
+    format: "iife",
+    globalName: "motekey",
+    target: "es2015",
+    supported: MISSING_SYNTAX,
+    logLevel: "silent",
+  });
+  return result.outputFiles[0].contents;
+}
