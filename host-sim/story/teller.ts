@@ -1,4 +1,4 @@
-import { styleText } from "node:util";
+import { inspect } from "node:util";
 import type { FleetProgress, FleetReport } from "../fleet/index.js";
 import type { StoryEvent } from "./events.js";
 
@@ -75,7 +75,7 @@ export class Teller {
     const seconds = `${((performance.now() - this.startedAtMs) / 1000).toFixed(2)} s`.padStart(TIME_COLUMNS);
     const padded = name.padEnd(NAME_COLUMNS);
     if (!this.hasColour) return `${seconds}  ${padded}  ${text}\n`;
-    return `${styleText("dim", seconds)}  ${styleText(["bold", colour], padded)}  ${text}\n`;
+    return `${styled("dim", seconds)}  ${styled("bold", styled(colour, padded))}  ${text}\n`;
   }
 }
 
@@ -104,6 +104,12 @@ function sentence(event: Exclude<StoryEvent, { event: "fleet" }>): string {
     case "done":
       return event.ok ? `in ${(event.ms / 1000).toFixed(2)} s` : event.reason;
   }
+}
+
+/** Node's styleText would look at the process's own output, whatever ours is. */
+function styled(style: "bold" | "dim" | "green" | "red", text: string): string {
+  const [on, off] = inspect.colors[style] ?? [0, 0];
+  return `\x1b[${on}m${text}\x1b[${off}m`;
 }
 
 function lifeOf(expiresIn: number | null): string {
