@@ -190,7 +190,7 @@ describe("npm start", function () {
         const child = start(words, {}, process.execPath);
         const end = ended(child);
         const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
-        await once(lines, "line");
+        await Promise.race([once(lines, "line"), end]);
         // As Ctrl-C does: the whole group is told, the fleet's cloud too.
         process.kill(-(child.pid as number), signal);
         const { code, stdout, stderr } = await end;
