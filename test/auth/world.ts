@@ -139,12 +139,12 @@ export class World {
     );
   }
 
-  authenticate(): Outcome {
-    return this.callDone((onDone) => this.client.authenticate("user_1", { psk: "secret" }, onDone));
+  authenticate(id = "user_1", psk = "secret"): Outcome {
+    return this.callDone((onDone) => this.client.authenticate(id, { psk }, onDone));
   }
 
-  authorize(): Outcome {
-    return this.callDone((onDone) => this.client.authorizeCommand("user_1", "device_9", "/v1/Off", onDone));
+  authorize(src = "user_1", dst = "device_9", command = "/v1/Off"): Outcome {
+    return this.callDone((onDone) => this.client.authorizeCommand(src, dst, command, onDone));
   }
 
   close(): void {
@@ -195,10 +195,10 @@ export class World {
   }
 }
 
-/** The entropy that makes `id` the first one: 48 bits, big-endian. */
+/** The entropy that makes `id` the first one: 48 bits, big-endian, to which one is added. */
 function bytesOfId(id: number | undefined): number[] {
   if (id === undefined) return [];
   const bytes = Buffer.alloc(6);
-  bytes.writeUIntBE(id, 0, 6);
+  bytes.writeUIntBE(id - 1, 0, 6);
   return [...bytes];
 }
