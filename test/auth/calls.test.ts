@@ -74,6 +74,18 @@ describe("a call", () => {
     assert.equal(world.client.counters.unknownIds, 1);
   });
 
+  it("gets its own answer, in whatever order the answers come", () => {
+    const world = muteWorld();
+    const outcomes = [world.authenticate(), world.authorize(), world.list(), world.generate()];
+    world.advance(100);
+    for (const request of world.peer.requests.slice(-4).reverse()) {
+      world.peer.reply(request, world.service.answer(request));
+    }
+    world.advance(100);
+    assert.deepEqual(names(outcomes), ["OK", "OK", "OK", "OK"]);
+    assert.deepEqual([outcomes[0].value, outcomes[1].value, outcomes[3].token], [true, true, `${APP}#1`]);
+  });
+
   it("whose answer comes after its deadline is not told again", () => {
     const world = muteWorld();
     const outcome = world.authorize();

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import sinon from "sinon";
+import { Status } from "../../firmware/index.js";
 import { VirtualTime } from "./time.js";
 import { APP, PSK, World, type WorldOptions } from "./world.js";
 
@@ -261,6 +262,56 @@ describe("a refresh", () => {
     world.peer.isReachable = true;
     world.advance(600_000);
     assert.equal(world.soon().token, `${APP}#2`);
+  });
+
+  it("that falls into an outage longer than the token's life leaves nothing to reuse after the reconnect", () => {
+    const world = new World();
+    world.service.lifetimeS = 100;
+    world.soon();
+    world.peer.isReachable = false;
+    world.peer.kick();
+    world.advance(200_000);
+    const inOutage = world.soon(APP, 20_001);
+    assert.equal(inOutage.name, "UNREACHABLE");
+    world.peer.isReachable = true;
+    world.advance(301_000);
+    assert.equal(world.soon().token, `${APP}#2`);
+  });
+
+  it("under way is joined by all who want a new token: one request, so that none ends the other's", () => {
+    const world = new World();
+    world.soon();
+    world.peer.answer = () => undefined;
+    const { generation } = world.soon(APP, 0);
+    while (world.peer.asked("GenerateToken").length < 2) world.soon(APP, 1_000);
+    const callers = [world.generate(), world.generate()];
+    assert.equal(world.client.host(APP).rejected(generation), Status.OK);
+    callers.push(world.get(), world.get());
+    world.advance(100);
+    const requests = world.peer.asked("GenerateToken");
+    world.peer.reply(requests[1], world.service.answer(requests[1]));
+    world.peer.answer = (request) => world.service.answer(request);
+    world.advance(1_000);
+    assert.deepEqual(
+      callers.map(({ token }) => token),
+      Array(4).fill(`${APP}#2`),
+    );
+    assert.equal(world.peer.asked("GenerateToken").length, 2);
+  });
+
+  it("makes up for a GenerateToken whose answer was lost: the cloud has a newer token than we, and ends ours soon", () => {
+    const world = new World();
+    world.soon();
+    world.peer.answer = (request) => {
+      world.service.answer(request);
+      return undefined;
+    };
+    const lost = world.generate();
+    world.advance(20_000);
+    assert.equal(lost.name, "TIMEOUT");
+    world.peer.answer = (request) => world.service.answer(request);
+    for (let i = 0; i < 10; i++) assert.equal(world.soon(APP, 10_000).name, "OK");
+    assert.equal(world.soon().token, world.service.current(APP));
   });
 
   it("answers callers of all tokens while one host's refresh is stuck", () => {

@@ -10,6 +10,8 @@ export class Service {
   /** Tokens made so far. */
   count = 0;
   private readonly tokens = new Map<string, { token: string; endsAtMs: number }>();
+  /** A request that comes again, under the same id, gets the same answer. */
+  private readonly replies = new Map<number, Reply>();
 
   constructor(private readonly time: VirtualTime) {}
 
@@ -19,8 +21,20 @@ export class Service {
     return entry !== undefined && entry.endsAtMs > this.time.nowMs;
   }
 
+  /** The host's token, if it has one. */
+  current(host: string): string | undefined {
+    return this.has(host) ? this.tokens.get(host)?.token : undefined;
+  }
+
   /** Answers every method there is. */
-  answer({ frame }: Request): Reply {
+  answer(request: Request): Reply {
+    const { id } = request.frame;
+    const reply = this.replies.get(id) ?? this.serve(request);
+    this.replies.set(id, reply);
+    return reply;
+  }
+
+  private serve({ frame }: Request): Reply {
     const host = String(frame.args.host);
     switch (frame.method) {
       case "/v1/Hello":
