@@ -28,8 +28,8 @@ const LAYERS: readonly (readonly string[])[] = [
 /** What the folders side by side share: text as bytes, which has no better place than the wire's. */
 const SHARED = "firmware/wire/bytes.ts";
 
-/** What an adapter knows of the firmware. */
-const ADAPTER_SEES = ["firmware/driver.ts", "firmware/ports.ts"];
+/** What an adapter knows of the firmware: SHA-256 serves where an engine has none, or no random numbers. */
+const ADAPTER_SEES = ["driver", "ports", "status", "proof/sha256"].map((name) => `firmware/${name}.ts`);
 
 const WORKSPACES: Readonly<Record<string, string>> = {
   motekey: "firmware/index.ts",
@@ -84,7 +84,7 @@ function firmwareRefusal(from: string, to: string): string | undefined {
   if (!to.startsWith("firmware/")) return "the firmware imports nothing from outside its folder";
   if (from.startsWith("firmware/adapters/")) {
     const seen = ADAPTER_SEES.includes(to) || posix.dirname(from) === posix.dirname(to);
-    return seen ? undefined : "an adapter sees driver and ports only";
+    return seen ? undefined : `an adapter sees ${ADAPTER_SEES.join(", ")} only`;
   }
   const above = placeOf(from);
   const below = placeOf(to);

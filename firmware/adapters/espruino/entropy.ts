@@ -1,0 +1,58 @@
+import type { Entropy } from "../../ports.js";
+import { DIGEST_BYTES, Sha256 } from "../../proof/sha256.js";
+import type { Engine } from "./engine.js";
+
+declare const E: Engine;
+declare const getTime: () => number;
+
+/**
+ * Random bytes where the engine has none: its generators start alike at every boot. A state of 32 bytes is made
+ * of the device's secret, a number that was never used before, and what the engine has of time and chance; from
+ * it comes SHA-256(0 ‖ state) as output, and SHA-256(1 ‖ state) as the next state, so that a state that is read
+ * later tells nothing about what came before. Whoever does not know the secret cannot foretell it, and the
+ * number keeps boots apart.
+ */
+export class EspruinoEntropy implements Entropy {
+  private readonly hash: Sha256;
+  private readonly state: Uint8Array;
+  private readonly output: Uint8Array;
+
+  /**
+   * @param secret the device's key; it is not kept
+   * @param boot never the same twice on this device, 0…2^53−1: the first counter of this boot serves
+   */
+  constructor(secret: string | Uint8Array, boot: number) {
+    const hash = new Sha256();
+    this.hash = hash;
+    this.state = new Uint8Array(DIGEST_BYTES);
+    this.output = new Uint8Array(DIGEST_BYTES);
+    hash.pushU32(Math.floor(boot / 0x100000000));
+    hash.pushU32(boot >>> 0);
+    hash.pushU32((getTime() * 1000000) >>> 0);
+    for (let i = 0; i < 8; i++) hash.pushU32(E.hwRand() >>> 0);
+    if (secret instanceof Uint8Array) hash.update(secret, 0, secret.length);
+    else for (let i = 0; i < secret.length; i++) hash.pushU32(secret.charCodeAt(i));
+    hash.digest(this.state, 0);
+    hash.wipe();
+  }
+
+  fill(bytes: Uint8Array, from: number, to: number): void {
+    const output = this.output;
+    let at = from;
+    while (at < to) {
+      this.step(0, output);
+      this.step(1, this.state);
+      let i = 0;
+      while (i < DIGEST_BYTES && at < to) bytes[at++] = output[i++];
+    }
+    output.fill(0);
+  }
+
+  private step(purpose: number, out: Uint8Array): void {
+    const hash = this.hash;
+    hash.push(purpose);
+    hash.update(this.state, 0, DIGEST_BYTES);
+    hash.digest(out, 0);
+    hash.wipe();
+  }
+}
