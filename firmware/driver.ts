@@ -93,11 +93,11 @@ export class Driver implements LinkEvents, Waker, Turns {
     auth.close(this.nowMs());
     this.act();
     auth.wipe();
+    this.ports.clock.cancel();
     try {
-      while (auth.deliver(this.time.nowMs));
+      this.drain();
     } finally {
       this.isTurning = wasTurning;
-      this.ports.clock.cancel();
     }
   }
 
@@ -128,6 +128,17 @@ export class Driver implements LinkEvents, Waker, Turns {
   closed(status: Status): void {
     this.auth.session.closed(status, this.nowMs());
     this.run();
+  }
+
+  /** Tells all that is to be told, the rest too when a callback throws. */
+  private drain(): void {
+    let isLeft = true;
+    try {
+      while (this.auth.deliver(this.time.nowMs));
+      isLeft = false;
+    } finally {
+      if (isLeft) this.drain();
+    }
   }
 
   private act(): void {

@@ -50,8 +50,7 @@ export class Courier {
           continue;
         }
         call.phase = CallPhase.QUEUED;
-        // A slow cloud deserves one more attempt under the same key; one that was restarted needs a new one.
-        if (call.attempts > 1) this.requests.renewMacSession(false);
+        if (call.attempts === this.requests.patience()) this.requests.renewMacSession(false);
         if (receivedAtMs < call.attemptAtMs - this.config.limits.callAttemptMs) this.keepAlive.doubt();
       }
     }

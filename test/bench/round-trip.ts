@@ -11,7 +11,7 @@ export const roundTrip: Group = {
       run<RoundTripAnswer>("round-trip", {
         port,
         rounds: quick ? 1 : 15,
-        trips: quick ? 20 : 300,
+        trips: quick ? 20 : 2_000,
         slowTrips: quick ? 2 : 10,
       }),
     );

@@ -115,7 +115,8 @@ describe("secrets stay where they belong", () => {
     await cloud.addDevice({ id: ID, psk: CANARY });
   });
 
-  afterEach(async () => {
+  afterEach(async function () {
+    if (this.currentTest?.state === "failed") console.log(said.slice(-40).join("\n"));
     for (const device of devices) device.close();
     await tap.close();
     await cloud.close();
