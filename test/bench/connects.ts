@@ -25,6 +25,8 @@ export const connects: Group = {
         name: "connects",
         ...beside("mqttJs"),
         against: "MQTT.js; both end with the acknowledged subscription, proof password",
+        tried:
+          "CONNECT, SUBSCRIBE and Hello in one write, no closure per listener; most of the time is Node's own socket and connect(2), as the row of the raw socket shows",
       }),
       information({
         name: "connects, MQTT.js bare",

@@ -27,6 +27,8 @@ export const roundTrip: Group = {
         ...beside("raw"),
         against:
           "a net socket that writes the same packets as prepared bytes and reads nothing of the answer",
+        tried:
+          "the app is told before anything is written, so that its next request leaves in one write with the acknowledgement",
       }),
       information({
         name: "round trip, QoS 1, MQTT.js",

@@ -123,7 +123,7 @@ function decoders(): Operations {
 function verified(key: Buffer, payload: Buffer): Buffer {
   const dot = payload.length - 44;
   const mac = createHmac("sha256", key).update("c").update(payload.subarray(0, dot)).digest();
-  const sent = Buffer.from(payload.latin1Slice(dot + 1), "base64url");
+  const sent = Buffer.from(payload.toString("latin1", dot + 1), "base64url");
   if (!timingSafeEqual(mac, sent)) throw new Error("wrong MAC");
   return payload.subarray(0, payload.indexOf(10));
 }

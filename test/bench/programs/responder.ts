@@ -15,9 +15,9 @@ const TOKEN_RESULT = JSON.stringify({ token: TOKEN, expires_in: 3600 });
 /** The answer to a request in a PUBLISH of QoS 1: PUBACK, and a PUBLISH back. */
 function writeAnswer(out: Buffer, at: number, bytes: Buffer, from: number, to: number): number {
   const topicTo = from + 2 + bytes.readUInt16BE(from);
-  const device = bytes.latin1Slice(from + 2 + TOPIC_START, topicTo - TOPIC_END);
+  const device = bytes.toString("latin1", from + 2 + TOPIC_START, topicTo - TOPIC_END);
   const idFrom = bytes.indexOf(ID, topicTo) + ID.length;
-  const id = Number.parseInt(bytes.latin1Slice(idFrom, Math.min(to, idFrom + 16)), 10);
+  const id = Number.parseInt(bytes.toString("latin1", idFrom, Math.min(to, idFrom + 16)), 10);
   const hello = bytes.indexOf(HELLO, topicTo);
   const result = hello >= 0 && hello < to ? '"HAI"' : TOKEN_RESULT;
   const topic = `${device}/rpc`;
@@ -30,9 +30,9 @@ function writeAnswer(out: Buffer, at: number, bytes: Buffer, from: number, to: n
   if (remaining > 127) out[o++] = (remaining & 127) | 128;
   out[o++] = remaining > 127 ? remaining >> 7 : remaining;
   o = out.writeUInt16BE(topic.length, o);
-  o += out.latin1Write(topic, o);
+  o += out.write(topic, o, "latin1");
   o = out.writeUInt16BE(1, o);
-  return o + out.latin1Write(frame, o);
+  return o + out.write(frame, o, "latin1");
 }
 
 function serve(socket: Socket): void {

@@ -9,7 +9,7 @@ import { Call } from "../../../firmware/session/calls.js";
 import { Inbox, InboxEvent } from "../../../firmware/session/inbox.js";
 import { Outbox } from "../../../firmware/session/outbox.js";
 import { Requests } from "../../../firmware/session/requests.js";
-import { bytesOf } from "../../../firmware/wire/bytes.js";
+import { Host, type HostCalls } from "../../../firmware/tokens/host.js";
 import { Method } from "../../../firmware/wire/methods.js";
 
 /** One device, one app, one request and its answer, as all codecs of the bench have them. */
@@ -23,6 +23,14 @@ export const REPLY_BYTES = 329;
 const PSK = "c2VjcmV0IG9mIGEgZGV2aWNlIHRoYXQgaXMgbm90IG9uZQ";
 const NONCE = Buffer.alloc(16, 7);
 const COUNTER = 1;
+
+const refuse = (): Status => Status.CLOSED;
+const NO_CALLS: HostCalls = {
+  getToken: refuse,
+  generateToken: refuse,
+  revokeToken: refuse,
+  rejected: refuse,
+};
 
 /** The key of the MAC session that both sides of the bench hold. */
 export function macKey(): Buffer {
@@ -86,7 +94,7 @@ export class Encoder {
     this.requests = new Requests(setUp, this.outbox, entropy, new Sha256(), this.mac, null);
     this.call = new Call();
     this.call.method = Method.GENERATE_TOKEN;
-    this.call.host = bytesOf(HOST);
+    this.call.host = new Host(HOST, setUp.limits, NO_CALLS).json;
     this.call.id = FIRST_ID;
     this.call.packetIdentifier = 1;
     // The first frame of a MAC session announces it: not what is measured.
