@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Status } from "../../firmware/index.js";
 import type { Request } from "./peer.js";
-import { APP, type Outcome, World } from "./world.js";
+import { APP, names, World } from "./world.js";
 
 /** Lets requests of one method lie until they are answered by hand. */
 const hold = (world: World, method: string): Request[] => {
@@ -14,8 +14,6 @@ const hold = (world: World, method: string): Request[] => {
   };
   return held;
 };
-
-const names = (outcomes: Outcome[]): string[] => outcomes.map(({ name }) => name);
 
 describe("a revocation", () => {
   it("ends the token here at once and in the cloud in one round trip", () => {
@@ -80,6 +78,22 @@ describe("a revocation", () => {
     assert.equal(world.peer.asked("RevokeToken").length, 2);
     world.peer.answer = (request) => world.service.answer(request);
     assert.equal(world.soon().token, `${APP}#2`, "a new one, not the late one");
+  });
+
+  it("with an answer still out holds back the next token: the RevokeToken for the late one would end that too", () => {
+    const world = new World().ready();
+    const held = hold(world, "GenerateToken");
+    world.get();
+    world.advance(100);
+    world.revoke();
+    const wanting = world.get();
+    world.advance(100);
+    assert.equal(held.length, 1);
+    world.peer.answer = (request) => world.service.answer(request);
+    world.peer.reply(held[0], world.service.answer(held[0]));
+    world.advance(1_000);
+    assert.equal(wanting.token, `${APP}#2`);
+    assert.equal(world.service.current(APP), `${APP}#2`);
   });
 
   it("of a call that is never answered is followed by one more, since the cloud may have made the token", () => {

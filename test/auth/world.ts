@@ -195,6 +195,19 @@ export class World {
   }
 }
 
+/** A ready world whose cloud answers nothing any more. */
+export function muteWorld(options?: WorldOptions): World {
+  const world = new World(options).ready();
+  world.advance(100);
+  world.peer.answer = () => undefined;
+  return world;
+}
+
+/** How calls went, in the order given. */
+export function names(outcomes: Outcome[]): string[] {
+  return outcomes.map(({ name }) => name);
+}
+
 /** The entropy that makes `id` the first one: 48 bits, big-endian, to which one is added. */
 function bytesOfId(id: number | undefined): number[] {
   if (id === undefined) return [];
