@@ -1,9 +1,5 @@
 import type { Clock, Waker } from "../../ports.js";
 
-declare const getTime: () => number;
-declare const setTimeout: (callback: () => void, delayMs: number) => number;
-declare const clearTimeout: (timer: number) => void;
-
 /**
  * `getTime()` and one timer. It is the wall clock, there is no other: set it before the client is made. A step
  * forward counts as time that passed, which refreshes tokens early and never late; a step back counts as none.

@@ -1,9 +1,8 @@
 import type { Entropy } from "../../ports.js";
-import { DIGEST_BYTES, Sha256 } from "../../proof/sha256.js";
-import type { Engine } from "./engine.js";
+import { DIGEST_BYTES, Sha256 } from "./sha256.js";
 
-declare const E: Engine;
-declare const getTime: () => number;
+/** 11 numbers of 32 bits and a key of 43 bytes fit; longer ones only cost time. */
+const SEED_BYTES_MAX = 96;
 
 /**
  * Random bytes where the engine has none: its generators start alike at every boot. A state of 32 bytes is made
@@ -22,7 +21,7 @@ export class EspruinoEntropy implements Entropy {
    * @param boot never the same twice on this device, 0…2^53−1: the first counter of this boot serves
    */
   constructor(secret: string | Uint8Array, boot: number) {
-    const hash = new Sha256();
+    const hash = new Sha256(SEED_BYTES_MAX);
     this.hash = hash;
     this.state = new Uint8Array(DIGEST_BYTES);
     this.output = new Uint8Array(DIGEST_BYTES);
@@ -31,7 +30,7 @@ export class EspruinoEntropy implements Entropy {
     hash.pushU32((getTime() * 1000000) >>> 0);
     for (let i = 0; i < 8; i++) hash.pushU32(E.hwRand() >>> 0);
     if (secret instanceof Uint8Array) hash.update(secret, 0, secret.length);
-    else for (let i = 0; i < secret.length; i++) hash.pushU32(secret.charCodeAt(i));
+    else for (let i = 0; i < secret.length; i++) hash.push(secret.charCodeAt(i));
     hash.digest(this.state, 0);
     hash.wipe();
   }

@@ -1,10 +1,9 @@
 import type { Ports } from "../../ports.js";
 import { EspruinoClock } from "./clock.js";
-import type { TlsOptions } from "./engine.js";
 import { EspruinoEntropy } from "./entropy.js";
-import { EspruinoLink } from "./link.js";
+import { EspruinoLink, type TlsOptions } from "./link.js";
 
-export type { TlsOptions } from "./engine.js";
+export type { TlsOptions } from "./link.js";
 
 /** What the ports need to know. */
 export interface EspruinoOptions {

@@ -1,10 +1,14 @@
 import type { Address, Link, LinkEvents } from "../../ports.js";
 import { Status } from "../../status.js";
-import type { Engine, Require, Socket, StringSink, TlsOptions } from "./engine.js";
 
-declare const require: Require;
-declare const E: Engine;
-declare const setTimeout: (callback: () => void, delayMs: number) => void;
+/** What TLS takes: DER, its base64, or the name of a file. Nothing makes the engine verify the server. */
+export interface TlsOptions {
+  /** The client's key and certificate. */
+  readonly key?: string;
+  readonly cert?: string;
+  /** Espruino loads it and does not look at it. */
+  readonly ca?: string;
+}
 
 /** The engine hands received bytes over in pieces of this size; several are joined when the app was busy. */
 const WINDOW_BYTES = 536;
@@ -92,7 +96,7 @@ export class EspruinoLink implements Link {
     let at = 0;
     while (at < data.length && this.connection === connection) {
       const piece = data.length <= WINDOW_BYTES ? data : data.substr(at, WINDOW_BYTES);
-      (window as Uint8Array & StringSink).set(piece, 0);
+      window.set(piece, 0);
       at += piece.length;
       events.received(window, 0, piece.length);
     }

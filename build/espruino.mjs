@@ -1,0 +1,50 @@
+// The firmware for Espruino: one minified file for require("motekey"). Source is RAM there, so property names
+// that no app meets are shortened too.
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { privateNames } from "./mangle.mjs";
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
+const FIRMWARE = join(ROOT, "firmware");
+
+/** What stands in the place of the shared source on this engine; the replacement itself sees the original. */
+const REPLACED = { "wire/run": "run", "proof/sha256": "sha256", "proof/hmac": "hmac" };
+const ADAPTER = join(ROOT, "firmware/adapters/espruino");
+
+const replacing = {
+  name: "espruino",
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
+      const target = relative(FIRMWARE, join(resolveDir, path)).replace(/\.js$/, "");
+      const name = resolveDir === ADAPTER ? undefined : REPLACED[target];
+      return name === undefined ? undefined : { path: join(ADAPTER, `${name}.ts`) };
+    });
+  },
+};
+
+const ENTRY = `
+import { createAuth } from "./firmware/index.js";
+import { espruinoPorts } from "./firmware/adapters/espruino/index.js";
+exports.createAuth = createAuth;
+exports.espruinoPorts = espruinoPorts;
+`;
+
+/** Returns the source text. */
+export async function bundleEspruino({ mangle = true, minify = true, entry = ENTRY, native = true } = {}) {
+  const names = mangle ? privateNames() : [];
+  const result = await build({
+    stdin: { contents: entry, resolveDir: ROOT },
+    bundle: true,
+    write: false,
+    minify,
+    format: "cjs",
+    platform: "neutral",
+    plugins: native ? [replacing] : [],
+    external: ["net", "tls", "crypto"],
+    target: "es2015",
+    ...(mangle ? { mangleProps: new RegExp(`^(${names.join("|")})$`) } : {}),
+  });
+  // A bare return at the very end of a function: Espruino reads on and meets the end of its input.
+  return result.outputFiles[0].text.replaceAll("return}", "return;}");
+}

@@ -1,0 +1,96 @@
+// Which property names of the firmware may be shortened: those that nobody outside of the bundle uses.
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+
+const FIRMWARE = join(dirname(fileURLToPath(import.meta.url)), "../firmware/");
+/** Their names belong to the engine: the shared library, and what the adapter uses of Espruino. */
+const ENGINE_FILES = ["lib/shared.d.ts", "adapters/espruino/espruino.d.ts"].map((name) => FIRMWARE + name);
+/** What apps see. */
+const ENTRIES = ["index.ts", "adapters/espruino/index.ts"].map((name) => FIRMWARE + name);
+
+const isOurs = (symbol) =>
+  symbol.declarations?.some(({ parent }) => inFirmware(parent.getSourceFile())) === true;
+const inFirmware = (file) => file.fileName.startsWith(FIRMWARE) && !ENGINE_FILES.includes(file.fileName);
+
+/** The names of all members that are declared in the files that `accepts` lets through. */
+function declaredMembers(program, accepts) {
+  const names = new Set();
+  const visit = (node) => {
+    const isMember =
+      ts.isPropertyDeclaration(node) ||
+      ts.isPropertySignature(node) ||
+      ts.isMethodDeclaration(node) ||
+      ts.isMethodSignature(node) ||
+      ts.isAccessor(node) ||
+      ts.isPropertyAssignment(node) ||
+      ts.isShorthandPropertyAssignment(node);
+    if (isMember && ts.isIdentifier(node.name)) names.add(node.name.text);
+    ts.forEachChild(node, visit);
+  };
+  for (const file of program.getSourceFiles()) if (accepts(file)) visit(file);
+  return names;
+}
+
+/**
+ * The names that apps can meet: members of everything that the entries export, and of what those lead to. Of a
+ * class these are its methods and accessors, its fields only if it has nothing else: fields are for its own kind.
+ */
+function publicMembers(program) {
+  const checker = program.getTypeChecker();
+  const names = new Set();
+  const seen = new Set();
+
+  const reachSignature = (signature) => {
+    for (const parameter of signature.parameters) reach(checker.getTypeOfSymbol(parameter));
+    reach(signature.getReturnType());
+  };
+  const reach = (type) => {
+    if (seen.has(type)) return;
+    seen.add(type);
+    if (type.isUnionOrIntersection()) for (const part of type.types) reach(part);
+    for (const signature of type.getCallSignatures()) reachSignature(signature);
+    for (const signature of type.getConstructSignatures()) reach(signature.getReturnType());
+    const members = checker.getPropertiesOfType(type).filter(isOurs);
+    const isPublic = (member) =>
+      !member.declarations.some((node) => ts.getCombinedModifierFlags(node) & ts.ModifierFlags.Private);
+    const isCallable = (member) =>
+      member.flags & (ts.SymbolFlags.Method | ts.SymbolFlags.Accessor) && isPublic(member);
+    const shown = type.isClass() && members.some(isCallable) ? members.filter(isCallable) : members;
+    for (const member of shown) {
+      names.add(member.name);
+      reach(checker.getTypeOfSymbol(member));
+    }
+  };
+
+  for (const entry of ENTRIES) {
+    const module = checker.getSymbolAtLocation(program.getSourceFile(entry));
+    for (const alias of checker.getExportsOfModule(module)) {
+      const symbol = alias.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(alias) : alias;
+      if (symbol.flags & ts.SymbolFlags.Value) reach(checker.getTypeOfSymbol(symbol));
+      if (symbol.flags & ts.SymbolFlags.Type) reach(checker.getDeclaredTypeOfSymbol(symbol));
+    }
+  }
+  return names;
+}
+
+/** The names that can be shortened, sorted. */
+export function privateNames() {
+  const config = ts.getParsedCommandLineOfConfigFile(
+    join(FIRMWARE, "tsconfig.json"),
+    {},
+    {
+      ...ts.sys,
+      onUnRecoverableConfigFileDiagnostic: (diagnostic) => {
+        throw new Error(ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n"));
+      },
+    },
+  );
+  const program = ts.createProgram([...config.fileNames, ...ENGINE_FILES, ...ENTRIES], config.options);
+  const kept = new Set([
+    ...publicMembers(program),
+    ...declaredMembers(program, (file) => ENGINE_FILES.includes(file.fileName)),
+  ]);
+  const all = declaredMembers(program, inFirmware);
+  return [...all].filter((name) => !kept.has(name)).sort();
+}

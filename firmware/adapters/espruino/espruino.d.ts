@@ -1,0 +1,55 @@
+/**
+ * What the adapter uses of Espruino 2v29, no more. It joins firmware/lib/shared.d.ts in this folder's compiler
+ * pass only, so that the rest of the firmware does not see this engine.
+ */
+
+/** Options of `net.connect` and `tls.connect`. */
+interface ConnectOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly key?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly ca?: string | undefined;
+}
+
+/** A TCP or TLS connection. Strings hold one byte per character. */
+interface Socket {
+  on(event: "data", listener: (data: string) => void): void;
+  on(event: "drain" | "close" | "error", listener: () => void): void;
+  write(data: string): boolean;
+  end(): void;
+}
+
+/** The modules `net` and `tls`. */
+interface SocketModule {
+  connect(options: ConnectOptions, connected: () => void): Socket;
+}
+
+/** The module `crypto`. */
+interface CryptoModule {
+  SHA256(message: Uint8Array): ArrayBuffer;
+}
+
+/** Built-in modules. It throws where the build has no such module. */
+declare function require(name: "net" | "tls"): SocketModule;
+declare function require(name: "crypto"): CryptoModule;
+
+declare const E: {
+  /** The bytes of a typed array as characters. */
+  toString(bytes: Uint8Array): string;
+  /** The text as a literal: quoted, with everything escaped that is not plain ASCII. */
+  toJS(text: string): string;
+  /** 32 bits of `rand()`, which on ESP32 is seeded alike at every boot. */
+  hwRand(): number;
+};
+
+/** Seconds since 1970, or since boot before the clock is set; with fractions. */
+declare function getTime(): number;
+declare function setTimeout(callback: () => void, delayMs: number): number;
+declare function clearTimeout(timer: number): void;
+
+interface Uint8Array {
+  /** Takes the bytes of a string's characters. */
+  set(source: string, at: number): void;
+  indexOf(byte: number, from: number): number;
+}
