@@ -1,0 +1,189 @@
+import TCP from "embedded:io/socket/tcp";
+// biome-ignore lint/style/useNodejsImportProtocol: Moddable's network module, not Node's
+import Net from "net";
+import Timer from "timer";
+import type { Address, Link, LinkEvents } from "../../ports.js";
+import { Status } from "../../status.js";
+
+/** Bytes that one call of `received` brings at the most. */
+const WINDOW_BYTES = 512;
+/** Views of written lengths that are kept: a request, its repetition, an acknowledgement and a ping recur. */
+const VIEWS = 4;
+
+const isDotted = (host: string): boolean => {
+  for (let i = 0; i < host.length; i++) {
+    const c = host.charCodeAt(i);
+    if (c !== 46 && (c < 48 || c > 57)) return false;
+  }
+  return true;
+};
+
+/**
+ * TCP for the firmware, over ECMA-419's socket (`embedded:io/socket/tcp`). Reading allocates nothing; writing
+ * makes a view only for a length that was not written lately.
+ */
+export class ModdableLink implements Link {
+  private socket: TCP | null;
+  private events: LinkEvents | null;
+  /** Counts connections, so that what comes late of an old one is told from the present one's. */
+  private attempt: number;
+  private isOpen: boolean;
+  /** Took less than it was offered, and owes `writable()`. */
+  private isShort: boolean;
+  /** What the socket takes without blocking, bytes. */
+  private room: number;
+  private readonly window: Uint8Array;
+  /** The window's last 512, 256 … 1 bytes: a socket fills a whole view or throws. */
+  private readonly tails: Uint8Array[];
+  private readonly views: Uint8Array[];
+  private nextView: number;
+
+  constructor() {
+    this.socket = null;
+    this.events = null;
+    this.attempt = 0;
+    this.isOpen = false;
+    this.isShort = false;
+    this.room = 0;
+    this.window = new Uint8Array(WINDOW_BYTES);
+    this.tails = [];
+    for (let size = WINDOW_BYTES; size > 0; size >>= 1) {
+      this.tails.push(new Uint8Array(this.window.buffer, WINDOW_BYTES - size, size));
+    }
+    this.views = [];
+    this.nextView = 0;
+  }
+
+  open(address: Address, events: LinkEvents): void {
+    this.close();
+    this.events = events;
+    if (isDotted(address.host)) {
+      this.connect(address.host, address.port, events);
+      return;
+    }
+    const attempt = this.attempt;
+    try {
+      Net.resolve(address.host, (_name: string, ip?: string): void => {
+        if (this.attempt !== attempt) return;
+        if (ip === undefined) this.fail();
+        else this.connect(ip, address.port, events);
+      });
+    } catch {
+      this.failSoon(); // the resolver's queue is full
+    }
+  }
+
+  write(bytes: Uint8Array, from: number, to: number): number {
+    const socket = this.socket;
+    const taken = Math.min(to - from, this.room);
+    this.isShort = taken < to - from;
+    if (socket === null || taken === 0) return 0;
+    this.room -= taken;
+    try {
+      socket.write(this.viewOf(bytes, from, taken));
+    } catch {
+      this.failSoon();
+    }
+    return taken;
+  }
+
+  close(): void {
+    const socket = this.socket;
+    this.attempt++;
+    this.socket = null;
+    this.events = null;
+    this.isOpen = false;
+    this.isShort = false;
+    this.room = 0;
+    // Not here: a socket that is closed in its own callback goes on with what it had under way, and throws.
+    if (socket !== null) Timer.set(() => socket.close());
+  }
+
+  private connect(address: string, port: number, events: LinkEvents): void {
+    const link = this;
+    try {
+      this.socket = new TCP({
+        address,
+        port,
+        nodelay: true,
+        onReadable(count: number): void {
+          if (link.socket === this) link.readable(this, count);
+        },
+        onWritable(count: number): void {
+          if (link.socket === this) link.writable(count, events);
+        },
+        onError(): void {
+          if (link.socket === this) link.fail();
+        },
+      });
+    } catch {
+      this.failSoon(); // no memory for a socket, or no network
+    }
+  }
+
+  /** Reads all there is: 329 bytes are views of 256, 64, 8 and 1, put side by side. */
+  private readable(socket: TCP, count: number): void {
+    let left = count;
+    while (left > 0 && this.socket === socket) {
+      const end = Math.min(left, WINDOW_BYTES);
+      try {
+        this.fill(socket, end);
+      } catch {
+        this.fail();
+        return;
+      }
+      left -= end;
+      if (this.events !== null) this.events.received(this.window, 0, end);
+    }
+  }
+
+  private fill(socket: TCP, end: number): void {
+    let at = 0;
+    for (let i = 0; at < end; i++) {
+      const tail = this.tails[i] as Uint8Array;
+      if (tail.length > end - at) continue;
+      socket.read(tail);
+      this.window.set(tail, at);
+      at += tail.length;
+    }
+  }
+
+  private writable(count: number, events: LinkEvents): void {
+    this.room = count;
+    if (!this.isOpen) {
+      this.isOpen = true;
+      events.opened();
+    } else if (this.isShort) {
+      this.isShort = false;
+      events.writable();
+    }
+  }
+
+  /** The view of `length` bytes from `from` on: one of the kept, or a new one in place of the oldest. */
+  private viewOf(bytes: Uint8Array, from: number, length: number): Uint8Array {
+    const offset = bytes.byteOffset + from;
+    for (let i = 0; i < this.views.length; i++) {
+      const view = this.views[i] as Uint8Array;
+      if (view.length === length && view.byteOffset === offset && view.buffer === bytes.buffer) return view;
+    }
+    const view = new Uint8Array(bytes.buffer, offset, length);
+    this.views[this.nextView] = view;
+    this.nextView = (this.nextView + 1) % VIEWS;
+    return view;
+  }
+
+  private fail(): void {
+    const events = this.events;
+    const status = this.isOpen ? Status.CONNECTION_LOST : Status.UNREACHABLE;
+    this.close();
+    if (events !== null) events.closed(status);
+  }
+
+  /** As {@link fail}, but after the firmware's call has returned. */
+  private failSoon(): void {
+    const attempt = this.attempt;
+    Timer.set(() => {
+      if (this.attempt === attempt) this.fail();
+    });
+  }
+}
