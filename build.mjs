@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { rmSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { build } from "esbuild";
+import { buildModdable } from "./build/moddable.mjs";
 
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 const compile = (project) => execFileSync(process.execPath, [tsc, "-p", project], { stdio: "inherit" });
@@ -20,6 +21,9 @@ await build({
   target: "es2015",
 });
 
+compile("firmware/adapters/moddable/types.json");
+await buildModdable();
+
 compile("host-sim");
 await build({
   entryPoints: ["host-sim/index.ts", "host-sim/story/main.ts"],
@@ -32,6 +36,6 @@ await build({
   target: "node20",
 });
 
-for (const file of ["firmware/dist/motekey.min.js", "host-sim/dist/index.js"]) {
+for (const file of ["firmware/dist/motekey.min.js", "firmware/dist/moddable.js", "host-sim/dist/index.js"]) {
   console.log(`${file}  ${(statSync(file).size / 1024).toFixed(1)} KiB`);
 }

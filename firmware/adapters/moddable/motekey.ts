@@ -1,3 +1,3 @@
-/** The module `motekey` of an app on Moddable: the firmware and its ports under one name. */
+/** The module `motekey` of an app: the firmware and its ports under one name, by the names of the manifest. */
+export { moddablePorts } from "motekey/adapters/moddable/index";
 export * from "motekey/index";
-export { moddablePorts } from "./index.js";
