@@ -307,8 +307,8 @@ export class Session {
       frame.forgetHosts();
       return;
     }
-    // A list may be long: as long as it comes, it is in time.
-    call.attemptAtMs = this.nowMs + this.config.limits.callAttemptMs;
+    // A list may be long: as long as it comes it is in time, and what was told cannot be asked for again.
+    call.attemptAtMs = Infinity;
     call.deadlineMs = this.nowMs + this.config.limits.callDeadlineMs;
     this.tellHosts(call);
   }

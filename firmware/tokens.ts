@@ -1,7 +1,7 @@
 import type { Config } from "./config.js";
 import type { Counters } from "./counters.js";
 import type { Turns } from "./ports.js";
-import type { HmacKey } from "./proof/hmac.js";
+import { HmacKey } from "./proof/hmac.js";
 import type { Sha256 } from "./proof/sha256.js";
 import { unitInterval } from "./proof/spread.js";
 import { type Call, CallPhase } from "./session/calls.js";
@@ -14,7 +14,6 @@ import type { Slot } from "./tokens/slot.js";
 import { Slots } from "./tokens/slots.js";
 import { NO_BYTES, type OnToken, type Token, TokenView } from "./tokens/token.js";
 import { Waiters, Wish } from "./tokens/waiters.js";
-import { sameBytes } from "./wire/bytes.js";
 import { Method } from "./wire/methods.js";
 
 /** Errors that may be gone at the next try. */
@@ -35,7 +34,8 @@ export class Tokens implements HostCalls {
   private readonly session: Session;
   private readonly counters: Counters;
   private readonly hash: Sha256;
-  private readonly key: HmacKey;
+  private readonly scratch: Uint8Array;
+  private readonly spreadKey: HmacKey;
   private readonly turns: Turns;
   private readonly slots: Slots;
   private readonly view: TokenView;
@@ -56,7 +56,9 @@ export class Tokens implements HostCalls {
     this.session = session;
     this.counters = counters;
     this.hash = hash;
-    this.key = key;
+    this.scratch = key.digest;
+    this.spreadKey = new HmacKey();
+    this.spreadKey.set(hash, config.psk, 0, config.psk.length);
     this.turns = turns;
     this.hosts = [];
     this.waiters = new Waiters(limits.waiters);
@@ -74,13 +76,7 @@ export class Tokens implements HostCalls {
   host(name: string): Host {
     const host = new Host(name, this.config.limits, this);
     for (let i = 0; i < this.hosts.length; i++) {
-      const other = this.hosts[i];
-      if (
-        other.bytes.length === host.bytes.length &&
-        sameBytes(other.bytes, 0, host.bytes, 0, host.bytes.length)
-      ) {
-        return other;
-      }
+      if (this.hosts[i].isNamed(host.bytes)) return this.hosts[i];
     }
     if (this.hosts.length >= this.config.limits.hosts) {
       throw new Error(`motekey: more than ${this.config.limits.hosts} hosts; raise limits.hosts`);
@@ -216,6 +212,7 @@ export class Tokens implements HostCalls {
       waiter.status = Status.CLOSED;
     }
     this.slots.wipe();
+    this.spreadKey.wipe();
     this.view.bytes = NO_BYTES;
   }
 
@@ -356,14 +353,12 @@ export class Tokens implements HostCalls {
     let lifetimeS = frame.expiresInS;
     let isGuess = false;
     if (lifetimeS < 0) {
-      lifetimeS = readJwtLifetime(frame.spareJson(), slot.bytes, slot.length, this.key.digest);
+      lifetimeS = readJwtLifetime(frame.spareJson(), slot.bytes, slot.length, this.scratch);
       isGuess = !isNew && lifetimeS >= 0;
     }
     let lifetimeMs = lifetimeS * 1000;
     if (lifetimeS < 0) lifetimeMs = limits.tokenMaxAgeMs > 0 ? limits.tokenMaxAgeMs : Infinity;
-    this.key.set(this.hash, this.config.psk, 0, this.config.psk.length);
-    const spread = unitInterval(this.hash, this.key, host.bytes, host.generation);
-    this.key.wipe();
+    const spread = unitInterval(this.hash, this.spreadKey, host.bytes, host.generation);
     slot.lease.begin(sentAtMs, lifetimeMs, spread, limits.callDeadlineMs);
     // A JWT that GetToken brought may be near its end: nobody says how near.
     if (isGuess) slot.lease.refreshAtMs = this.nowMs;
@@ -386,7 +381,11 @@ export class Tokens implements HostCalls {
       this.waiters.finish(host, Wish.REVOCATION, status);
       return;
     }
-    if (slot !== null && slot.isLive(this.nowMs)) this.counters.refreshFailures++;
+    if (slot !== null && slot.isLive(this.nowMs)) {
+      this.counters.refreshFailures++;
+      // The cloud may have made the new token all the same, and then ends ours soon.
+      if (call.code === 0 && call.attempts > 0) slot.lease.refreshAtMs = this.nowMs;
+    }
     if (passing) return;
     host.mustGenerate = false;
     this.waiters.finish(host, Wish.TOKEN, status);

@@ -135,13 +135,13 @@ export class Answers {
         if (frame.result !== Result.LIST) status = Status.BAD_RESULT;
         break;
       case Method.AUTHENTICATE:
-        if (frame.result !== Result.OBJECT) status = this.verdict();
-        call.value = frame.success;
+      case Method.AUTHORIZE_COMMAND: {
+        const isBare = frame.result === Result.VERDICT;
+        const isVerdict = isBare || (call.method === Method.AUTHENTICATE && frame.hasVerdict);
+        if (isVerdict) call.value = frame.success;
+        else status = Status.BAD_RESULT;
         break;
-      case Method.AUTHORIZE_COMMAND:
-        status = this.verdict();
-        call.value = frame.success;
-        break;
+      }
       case Method.GENERATE_TOKEN:
         if (status === Status.OK && frame.tokenLength === 0) status = Status.BAD_RESULT;
         break;
@@ -151,11 +151,6 @@ export class Answers {
       default:
     }
     this.end(call, status);
-  }
-
-  private verdict(): Status {
-    const result = this.frame.result;
-    return result === Result.TRUE || result === Result.FALSE ? Status.OK : Status.BAD_RESULT;
   }
 
   /** Somebody asks us. We serve no method: a valid sender learns it, at a limited rate; nobody else does. */

@@ -44,13 +44,9 @@ export class Courier {
       if (call.phase !== CallPhase.QUEUED && call.phase !== CallPhase.SENT) continue;
       if (chanceMs >= call.deadlineMs) this.answers.end(call, excuse);
       else if (call.phase === CallPhase.SENT && nowMs >= call.attemptAtMs) {
-        // Hosts that were told cannot be told again: such a list is not repeated.
-        if (call.hostsTold > 0) {
-          this.answers.end(call, Status.TIMEOUT);
-          continue;
-        }
         call.phase = CallPhase.QUEUED;
-        if (call.attempts === this.requests.patience()) this.requests.renewMacSession(false);
+        // Once: an answer under the key before is lost with it, and a slow cloud must get its turn.
+        if (call.attempts === 1) this.requests.renewMacSession(false);
         if (receivedAtMs < call.attemptAtMs - this.config.limits.callAttemptMs) this.keepAlive.doubt();
       }
     }

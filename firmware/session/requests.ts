@@ -85,15 +85,6 @@ export class Requests {
   }
 
   /**
-   * After how many unanswered attempts of a call the MAC session is begun anew, once. A cloud that answered
-   * under this one before was probably restarted; one that never did may only be slow, and its answer is lost
-   * with the key.
-   */
-  patience(): number {
-    return this.mac !== null && this.mac.receiveSequence > 0 ? 1 : 2;
-  }
-
-  /**
    * Publishes a call's frame. OK: it lies in the outbox; BUSY: not enough room until the outbox was written;
    * TOO_LONG: it never fits.
    */

@@ -2,7 +2,7 @@ import { Backoff } from "../keep/backoff.js";
 import type { Limits } from "../limits.js";
 import type { Call } from "../session/calls.js";
 import { Status } from "../status.js";
-import { bytesOf, jsonTextLength, writeJsonText } from "../wire/bytes.js";
+import { bytesOf, jsonTextLength, sameBytes, writeJsonText } from "../wire/bytes.js";
 import type { Slot } from "./slot.js";
 import type { OnToken } from "./token.js";
 
@@ -81,6 +81,11 @@ export class Host {
     this.wakeAtMs = Infinity;
     this.status = Status.OK;
     this.calls = calls;
+  }
+
+  /** Whether this is its name, UTF-8. */
+  isNamed(name: Uint8Array): boolean {
+    return name.length === this.bytes.length && sameBytes(name, 0, this.bytes, 0, name.length);
   }
 
   /** The token, from memory while it is good, else from the cloud. Callers of one host share one request. */

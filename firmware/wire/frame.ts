@@ -26,8 +26,8 @@ export enum Party {
 /** What `result` holds; anything but these says nothing to us. */
 export enum Result {
   ABSENT,
-  TRUE,
-  FALSE,
+  /** A bare boolean. */
+  VERDICT,
   TEXT,
   OBJECT,
   LIST,
@@ -65,6 +65,8 @@ export class FrameReader {
   exist: boolean;
   /** Authenticate's and AuthorizeCommand's verdict: a bare boolean, or the member `success`. */
   success: boolean;
+  /** Whether there was such a verdict. */
+  hasVerdict: boolean;
   /** Seconds left at the reply, or −1. */
   expiresInS: number;
   /** Unix seconds of Hello's `time`, or −1. */
@@ -127,6 +129,7 @@ export class FrameReader {
     this.result = Result.ABSENT;
     this.exist = true;
     this.success = false;
+    this.hasVerdict = false;
     this.expiresInS = -1;
     this.timeS = -1;
     this.hasError = false;
@@ -290,11 +293,9 @@ export class FrameReader {
     this.section = Member.RESULT;
     switch (event) {
       case JsonEvent.TRUE:
-        this.result = Result.TRUE;
-        this.success = true;
-        break;
       case JsonEvent.FALSE:
-        this.result = Result.FALSE;
+        this.result = Result.VERDICT;
+        this.takeVerdict(event);
         break;
       case JsonEvent.STRING:
         this.result = Result.TEXT;
@@ -323,7 +324,7 @@ export class FrameReader {
         this.exist = event === JsonEvent.TRUE;
         break;
       case Member.SUCCESS:
-        this.success = event === JsonEvent.TRUE;
+        this.takeVerdict(event);
         break;
       case Member.EXPIRES_IN:
         if (isNumber && json.number >= 0) this.expiresInS = json.number;
@@ -345,6 +346,11 @@ export class FrameReader {
       default:
     }
     return false;
+  }
+
+  private takeVerdict(event: JsonEvent): void {
+    this.success = event === JsonEvent.TRUE;
+    this.hasVerdict = this.success || event === JsonEvent.FALSE;
   }
 
   private takeToken(): void {
