@@ -38,6 +38,7 @@ export async function bundleEspruino({ mangle = true, minify = true, entry = ENT
     bundle: true,
     write: false,
     minify,
+    charset: "utf8", // there is no \u{…}
     format: "cjs",
     platform: "neutral",
     plugins: native ? [replacing] : [],

@@ -61,6 +61,13 @@ function noise(length: number): Uint8Array {
   return bytes;
 }
 
+/** Exact everywhere: Espruino's `Math.pow` is not. */
+function powerOfTwo(exponent: number): number {
+  let value = 1;
+  for (let i = 0; i < exponent; i++) value *= 2;
+  return value;
+}
+
 function sha256(bytes: Uint8Array): string {
   hash.update(bytes, 0, bytes.length);
   hash.digest(out, 0);
@@ -108,7 +115,7 @@ function counterPassword(): string {
   counterKey(hash, key, psk, 0, psk.length);
   let text = "";
   for (let power = 0; power <= 52; power += 13) {
-    const end = writeCounterPassword(out, 0, hash, key, device, 2 ** power);
+    const end = writeCounterPassword(out, 0, hash, key, device, powerOfTwo(power));
     text += `${hex(out, 0, end)} `;
   }
   return text;
@@ -153,7 +160,7 @@ function spread(): string {
   key.set(hash, psk, 0, psk.length);
   let text = "";
   for (let generation = 0; generation < 5; generation++) {
-    text += `${unitInterval(hash, key, device, generation) * 2 ** 48} `;
+    text += `${unitInterval(hash, key, device, generation) * powerOfTwo(48)} `;
   }
   return text;
 }
@@ -161,7 +168,7 @@ function spread(): string {
 function decimals(): string {
   let text = "";
   for (let power = 0; power <= 53; power++) {
-    const end = writeDecimal(out, 0, 2 ** power - 1);
+    const end = writeDecimal(out, 0, powerOfTwo(power) - 1);
     text += `${hex(out, 0, end)} `;
   }
   return text;

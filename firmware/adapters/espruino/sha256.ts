@@ -73,7 +73,8 @@ export class Sha256 {
   }
 
   digest(out: Uint8Array, at: number): void {
-    if (this.isPlain || crypto === null) {
+    // A view of length 0 is one of the whole buffer there.
+    if (this.isPlain || crypto === null || this.messageLength === 0) {
       this.spill();
       this.plain.digest(out, at);
     } else {

@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { bundleEspruino } from "../../build/espruino.mjs";
+import { type Proof, Status } from "../../firmware/index.js";
+import { type Cloud, type CloudEvent, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
+import { findMosquitto, startMosquitto } from "../servers/mosquitto.js";
+import { ACCEPTED, REFUSALS } from "../wire/json-cases.js";
+import { Espruino, findEspruino } from "./espruino.js";
+import * as node from "./suite.js";
+
+const ID = "device_123";
+const PSK = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+const HOST = "app.example.com";
+const PROOFS: Proof[] = [
+  "counter+mac",
+  "counter",
+  "mac",
+  "password",
+  "password+mac",
+  "password+key",
+  "password+digest",
+  "key",
+  "digest",
+];
+const WINDOW_BYTES = [1, 7, 4096];
+const JSON_TEXTS = [...ACCEPTED, ...REFUSALS.flatMap((refusal) => refusal.texts)].map((text) =>
+  (typeof text === "string" ? Buffer.from(text) : Buffer.from(text)).toString("hex"),
+);
+
+/** The engine suite as a module of Espruino; quoted names are not shortened. */
+const SUITE = `
+  import { cases, readJson } from "./test/engines/suite.js";
+  exports["run"] = (index) => cases[index].run();
+  exports["readJson"] = readJson;`;
+
+const LOAD = 'Modules.addCached("motekey", require("fs").readFileSync("motekey.js"));\n';
+
+describe("Espruino", function () {
+  this.timeout(120_000);
+  let program: string;
+  let espruino: Espruino | undefined;
+  before(function () {
+    program = findEspruino(this);
+  });
+  afterEach(async () => {
+    await espruino?.close();
+    espruino = undefined;
+  });
+
+  describe("does the same as Node, with shortened names and its native parts", () => {
+    let suite: string;
+    before(async () => {
+      suite = await bundleEspruino({ entry: SUITE });
+    });
+
+    const start = async (script: string, files = {}) => {
+      espruino = await Espruino.start(program, LOAD + script, { ...files, "motekey.js": suite });
+      return espruino;
+    };
+
+    node.cases.forEach(({ name, run }, index) => {
+      it(name, async function () {
+        const engine = await start(`tell("" + "é".length); tell(require("motekey").run(${index})); quit();`);
+        // Strings of bytes hold UTF-8, and the app hands text beyond ASCII over as bytes.
+        const hasUnicode = (await engine.next()) === "1";
+        if (!hasUnicode && name.startsWith("JSON text")) this.skip();
+        assert.equal(await engine.next(), run());
+      });
+    });
+
+    for (const size of WINDOW_BYTES) {
+      it(`${JSON_TEXTS.length} JSON texts, right and wrong, in windows of ${size} bytes`, async () => {
+        const script = `
+          var suite = require("motekey");
+          var texts = E.openFile("texts", "r"), line = "", piece;
+          while ((piece = texts.read(256)) !== undefined) {
+            line += piece;
+            for (var end = line.indexOf("\\n"); end >= 0; end = line.indexOf("\\n")) {
+              tell(suite.readJson(line.substr(0, end), ${size}));
+              line = line.substr(end + 1);
+            }
+          }
+          quit();`;
+        const engine = await start(script, { texts: JSON_TEXTS.map((hex) => `${hex}\n`).join("") });
+        for (const hex of JSON_TEXTS) {
+          assert.equal(await engine.next(), node.readJson(hex, size), `JSON in hexadecimal: ${hex}`);
+        }
+      });
+    }
+  });
+
+  describe("gets a token, the same from memory, and a new one", () => {
+    let motekey: string;
+    let cloud: Cloud;
+    let events: CloudEvent[];
+    before(async () => {
+      motekey = await bundleEspruino();
+    });
+    afterEach(() => cloud?.close());
+
+    async function getTokens(proof: Proof, port: number): Promise<void> {
+      const script = `${LOAD}
+        var motekey = require("motekey");
+        var credential = { psk: "${PSK}", counter: 1 };
+        var auth = motekey.createAuth({
+          deviceId: "${ID}", cloud: { host: "127.0.0.1", port: ${port} }, credential: credential,
+          proof: "${proof}", allowInsecure: true }, motekey.espruinoPorts(credential));
+        var app = auth.host("${HOST}");
+        function told(status, token) {
+          tell(status + " " + (token ? E.toString(new Uint8Array(token.bytes.buffer, 0, token.length)) : ""));
+        }
+        app.getToken(function(status, token) {
+          told(status, token);
+          app.getToken(function(status, token) {
+            told(status, token);
+            app.generateToken(function(status, token) {
+              told(status, token);
+              auth.close();
+              tell("" + auth.state);
+              setTimeout(quit, 10);
+            });
+          });
+        });`;
+      espruino = await Espruino.start(program, script, { "motekey.js": motekey });
+      const [first, cached, renewed] = [await espruino.next(), await espruino.next(), await espruino.next()];
+      assert.equal(await espruino.next(), "0");
+      assert.equal(cached, first);
+      for (const told of [first, renewed]) {
+        const [status, token = ""] = told.split(" ");
+        assert.equal(Status[Number(status)], "OK");
+        const check = cloud.checkToken(token, HOST);
+        assert.ok(check.active && check.sub === ID);
+      }
+      const asked = events.filter((event) => event.event === "request" && /GenerateToken/.test(event.method));
+      assert.equal(asked.length, 2);
+    }
+
+    async function startFor(options: CloudOptions): Promise<void> {
+      events = [];
+      cloud = await startCloud({ ...options, log: (event) => events.push(event) });
+      await cloud.addDevice({ id: ID, psk: PSK });
+    }
+
+    for (const proof of PROOFS) {
+      it(`from the embedded broker with the proof ${proof}`, async () => {
+        await startFor({ requireFrameProof: /mac|key|digest/.test(proof) });
+        await getTokens(proof, cloud.port);
+      });
+    }
+
+    for (const proof of PROOFS.filter((name) => name.startsWith("password"))) {
+      it(`from mosquitto with the proof ${proof}`, async function () {
+        const broker = await startMosquitto(findMosquitto(this), [{ id: ID, password: PSK }]);
+        try {
+          await startFor({ broker: broker.cloudUrl, topicsBound: proof === "password" });
+          await getTokens(proof, broker.port);
+        } finally {
+          await broker.close();
+        }
+      });
+    }
+  });
+});
