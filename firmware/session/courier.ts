@@ -45,9 +45,8 @@ export class Courier {
       if (chanceMs >= call.deadlineMs) this.answers.end(call, excuse);
       else if (call.phase === CallPhase.SENT && nowMs >= call.attemptAtMs) {
         call.phase = CallPhase.QUEUED;
-        // Once: an answer under the key before is lost with it, and a slow cloud must get its turn.
-        if (call.attempts === 1) this.requests.renewMacSession(false);
-        if (receivedAtMs < call.attemptAtMs - this.config.limits.callAttemptMs) this.keepAlive.doubt();
+        this.requests.renewMacSession(false);
+        if (receivedAtMs < call.attemptAtMs - this.patienceMs(call)) this.keepAlive.doubt();
       }
     }
   }
@@ -105,7 +104,12 @@ export class Courier {
     call.isAcknowledged = false;
     call.isRedelivery = false;
     // Nobody waits for Hello's answer: it is not asked for twice.
-    call.attemptAtMs = call.method === Method.HELLO ? Infinity : nowMs + this.config.limits.callAttemptMs;
+    call.attemptAtMs = call.method === Method.HELLO ? Infinity : nowMs + this.patienceMs(call);
     return true;
+  }
+
+  /** Doubled with each attempt: under `mac` an answer is lost with the key before, and a slow cloud must get its turn. */
+  private patienceMs(call: Call): number {
+    return this.config.limits.callAttemptMs * Math.pow(2, call.attempts - 1);
   }
 }

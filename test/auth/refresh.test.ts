@@ -48,7 +48,7 @@ describe("a token's life", () => {
     world.advance(7_000);
     world.peer.answer = answer;
     const outcome = world.get();
-    world.advance(6_000);
+    world.advance(12_000);
     assert.equal(outcome.name, "OK");
     const [first, second, third] = world.peer.asked("GenerateToken");
     assert.deepEqual([second.frame.id, third.frame.id], [first.frame.id, first.frame.id]);

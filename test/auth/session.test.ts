@@ -365,7 +365,7 @@ describe("a MAC session", () => {
     assert.equal(outcome.name, "pending");
     assert.ok(world.client.counters.macRefused >= 3);
     world.peer.seal = seal;
-    world.advance(7_000);
+    world.advance(12_000);
     assert.equal(outcome.name, "OK");
   });
 

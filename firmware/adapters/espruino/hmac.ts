@@ -45,11 +45,13 @@ export class HmacKey {
   }
 }
 
+/** Starts a MAC; the message follows through `hash.update` and `hash.push`. */
 export function hmacBegin(hash: Sha256, key: HmacKey): void {
   hash.reset();
   hash.update(key.inner, 0, BLOCK_BYTES);
 }
 
+/** Ends a MAC: writes its 32 bytes to `out` at `at`. `out` may be `key.digest` at 0. */
 export function hmacEnd(hash: Sha256, key: HmacKey, out: Uint8Array, at: number): void {
   hash.digest(key.digest, 0);
   hash.update(key.outer, 0, BLOCK_BYTES);
