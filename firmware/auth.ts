@@ -130,7 +130,12 @@ export class Auth implements CallOwner {
 
   /** Calls one callback of the app, if one is due. Returns whether there was one. */
   deliver(nowMs: number): boolean {
-    return this.deliverHost() || this.tokens.deliver(nowMs) || this.deliverDone() || this.deliverState();
+    return this.deliverAnswer(nowMs) || this.deliverState();
+  }
+
+  /** The same without the state, which may be on its way through. */
+  deliverAnswer(nowMs: number): boolean {
+    return this.deliverHost() || this.tokens.deliver(nowMs) || this.deliverDone();
   }
 
   ended(call: Call): void {

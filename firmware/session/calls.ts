@@ -100,8 +100,8 @@ export class CallTable {
 
   /** @param firstId the id of the first call, 1…2^48: random, so that a reboot does not repeat ids */
   constructor(size: number, firstId: number) {
-    this.calls = [];
-    for (let i = 0; i <= size; i++) this.calls.push(new Call());
+    this.calls = new Array(size + 1);
+    for (let i = 0; i <= size; i++) this.calls[i] = new Call();
     this.lastId = firstId - 1;
     this.lastPacketIdentifier = 0;
   }

@@ -29,6 +29,7 @@ const CLOSE_SEC = bytesOf('"}');
 const OPEN_KEY = bytesOf(',"key":"');
 const OPEN_STRANGER = bytesOf('","dst":"');
 const NO_SUCH_METHOD = bytesOf(',"error":{"code":404,"message":"no such method"}}');
+const NO_BYTES = new Uint8Array(0);
 const SLASH_RPC = bytesOf("/rpc");
 
 /**
@@ -43,6 +44,8 @@ export class Requests {
   private readonly mac: MacSession | null;
   private readonly challenge: Challenge | null;
   private readonly pen: Pen;
+  /** What every request begins with, up to its id. */
+  private readonly head: Uint8Array;
   /** The nonce of the MAC session, as it goes into its first frame. */
   private readonly nonce: Uint8Array;
   private readonly nonceText: Uint8Array;
@@ -66,8 +69,12 @@ export class Requests {
     this.mac = mac;
     this.challenge = challenge;
     this.pen = new Pen();
-    this.nonce = new Uint8Array(mac === null ? 0 : MAC_NONCE_BYTES);
-    this.nonceText = new Uint8Array(mac === null ? 0 : base64urlLength(MAC_NONCE_BYTES));
+    this.head = new Uint8Array(OPEN_SRC.length + config.deviceId.length + OPEN_ID.length);
+    this.head.set(OPEN_SRC, 0);
+    this.head.set(config.deviceId, OPEN_SRC.length);
+    this.head.set(OPEN_ID, OPEN_SRC.length + config.deviceId.length);
+    this.nonce = mac === null ? NO_BYTES : new Uint8Array(MAC_NONCE_BYTES);
+    this.nonceText = mac === null ? NO_BYTES : new Uint8Array(base64urlLength(MAC_NONCE_BYTES));
     this.needsMacSession = true;
     this.isCounterFresh = false;
     this.macCounter = 0;
@@ -167,9 +174,7 @@ export class Requests {
   private writeFrame(call: Call): void {
     const pen = this.pen;
     const config = this.config;
-    pen.bytes(OPEN_SRC);
-    pen.bytes(config.deviceId);
-    pen.bytes(OPEN_ID);
+    pen.bytes(this.head);
     pen.decimal(call.id);
     pen.bytes(openingOf(call.method));
     this.writeArguments(call);
@@ -215,7 +220,6 @@ export class Requests {
         break;
       default:
         pen.bytes(call.host);
-        pen.bytes(QUOTE_BRACE);
     }
   }
 

@@ -31,7 +31,7 @@ export enum Rejection {
 export class Host {
   /** The name, UTF-8. */
   readonly bytes: Uint8Array;
-  /** The name as it stands in a frame. */
+  /** The name as it stands in a frame, with the quote and the brace that end the arguments. */
   readonly json: Uint8Array;
   /** The token's place; null when it has none. */
   slot: Slot | null;
@@ -65,8 +65,11 @@ export class Host {
       throw new Error(`motekey: host must be 1 to ${limits.hostBytes} bytes long (limits.hostBytes)`);
     }
     this.bytes = bytes;
-    this.json = new Uint8Array(jsonTextLength(bytes));
+    const length = jsonTextLength(bytes);
+    this.json = new Uint8Array(length + 2);
     writeJsonText(this.json, 0, bytes);
+    this.json[length] = 0x22;
+    this.json[length + 1] = 0x7d;
     this.slot = null;
     this.generation = 0;
     this.flight = null;

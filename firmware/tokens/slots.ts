@@ -7,8 +7,8 @@ export class Slots {
   private readonly slots: Slot[];
 
   constructor(count: number, size: number) {
-    this.slots = [];
-    for (let i = 0; i < count; i++) this.slots.push(new Slot(size));
+    this.slots = new Array(count);
+    for (let i = 0; i < count; i++) this.slots[i] = new Slot(size);
   }
 
   /**

@@ -39,8 +39,8 @@ export class Waiters {
   private readonly table: Waiter[];
 
   constructor(size: number) {
-    this.table = [];
-    for (let i = 0; i < size; i++) this.table.push(new Waiter());
+    this.table = new Array(size);
+    for (let i = 0; i < size; i++) this.table[i] = new Waiter();
     this.count = 0;
   }
 

@@ -46,8 +46,8 @@ describe("a call", () => {
       [0, 6_000, 18_000],
     );
     assert.equal(new Set(requests.map(({ frame }) => frame.id)).size, 1);
-    assert.equal(new Set(requests.map(({ packet }) => packet.messageId)).size, 4);
-    assert.equal(world.client.counters.retries, 3);
+    assert.equal(new Set(requests.map(({ packet }) => packet.messageId)).size, 3);
+    assert.equal(world.client.counters.retries, 2);
     assert.equal(world.client.explain().name, "OK", "the connection is fine");
   });
 
