@@ -1,15 +1,18 @@
 // npm run build: what the packages ship. firmware/dist: modules for XS and Node, and one minified file;
-// host-sim/dist: one module for Node with the firmware inside, and its types.
+// dist/espruino: one file for require("motekey"); host-sim/dist: one module for Node with the firmware inside, and its types.
 import { execFileSync } from "node:child_process";
-import { rmSync, statSync } from "node:fs";
+import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { bundleEspruino } from "./build/espruino.mjs";
 import { buildModdable } from "./build/moddable.mjs";
 
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 const compile = (project) => execFileSync(process.execPath, [tsc, "-p", project], { stdio: "inherit" });
 
-for (const folder of ["firmware/dist", "host-sim/dist"]) rmSync(folder, { recursive: true, force: true });
+for (const folder of ["dist", "firmware/dist", "host-sim/dist"])
+  rmSync(folder, { recursive: true, force: true });
 
 compile("firmware");
 await build({
@@ -23,6 +26,11 @@ await build({
 
 compile("firmware/adapters/moddable/types.json");
 await buildModdable();
+
+compile("firmware/adapters/espruino");
+const espruino = await bundleEspruino();
+mkdirSync("dist/espruino", { recursive: true });
+writeFileSync("dist/espruino/motekey.js", espruino);
 
 compile("host-sim");
 await build({
@@ -39,3 +47,7 @@ await build({
 for (const file of ["firmware/dist/motekey.min.js", "firmware/dist/moddable.js", "host-sim/dist/index.js"]) {
   console.log(`${file}  ${(statSync(file).size / 1024).toFixed(1)} KiB`);
 }
+const espruinoBytes = Buffer.byteLength(espruino);
+console.log(
+  `dist/espruino/motekey.js  ${espruinoBytes} bytes, ${gzipSync(espruino, { level: 9 }).length} gzipped`,
+);
