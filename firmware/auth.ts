@@ -1,8 +1,7 @@
 import type { Config } from "./config.js";
 import { Counters } from "./counters.js";
 import type { Entropy, Turns } from "./ports.js";
-import { HmacKey } from "./proof/hmac.js";
-import { Sha256 } from "./proof/sha256.js";
+import type { Scratch } from "./proof/scratch.js";
 import type { CallOwner } from "./session/answers.js";
 import { type Call, CallPhase, type OnDone, type OnHost } from "./session/calls.js";
 import { Phase, type Want } from "./session/phases.js";
@@ -52,14 +51,12 @@ export class Auth implements CallOwner {
   /** A call ended in this poll: what follows from that is to be done now. */
   private isRestless: boolean;
 
-  constructor(config: Config, entropy: Entropy, turns: Turns) {
-    const hash = new Sha256();
-    const key = new HmacKey();
+  constructor(config: Config, entropy: Entropy, turns: Turns, scratch: Scratch) {
     this.config = config;
     this.turns = turns;
     this.counters = new Counters();
-    this.session = new Session(config, entropy, this, this.counters, hash, key);
-    this.tokens = new Tokens(config, this.session, this.counters, hash, key, turns);
+    this.session = new Session(config, entropy, this, this.counters, scratch);
+    this.tokens = new Tokens(config, this.session, this.counters, scratch, turns);
     this.onState = null;
     this.lastCode = 0;
     this.nowMs = 0;

@@ -1,4 +1,4 @@
-import { type LimitOptions, type Limits, limitsFrom } from "./limits.js";
+import { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
 import type { Address } from "./ports.js";
 import { bytesOf } from "./wire/bytes.js";
 
@@ -74,6 +74,7 @@ export interface AuthOptions {
 
 /** The documented cloud's address, which a device expects answers from unless told otherwise. */
 export const DEFAULT_CLOUD_ADDRESS = "//api.mongoose-iot.com";
+const DEFAULT_CLOUD = bytesOf(DEFAULT_CLOUD_ADDRESS);
 const DEFAULT_PORT = 1883;
 const DEFAULT_REQUEST_TOPIC = "cloud/from/{id}/rpc";
 /** Counters are 53-bit; the last ones are left so that counting never reaches the end. */
@@ -129,7 +130,7 @@ export class Config {
   /** @throws Error that names the first option which cannot be right, and what to do */
   constructor(options: AuthOptions) {
     const cloud = options.cloud;
-    const limits = limitsFrom(options.limits === undefined ? {} : options.limits);
+    const limits = limitsFrom(options.limits === undefined ? DEFAULT_LIMITS : options.limits);
     const psk = options.credential.psk;
     const counter = options.credential.counter;
     const address = cloud.address === undefined ? DEFAULT_CLOUD_ADDRESS : cloud.address;
@@ -152,7 +153,7 @@ export class Config {
     this.address = { host: cloud.host, port: cloud.port === undefined ? DEFAULT_PORT : cloud.port };
     if (!(this.address.port >= 1 && this.address.port <= 65_535))
       refuse("cloud.port must lie between 1 and 65535");
-    this.cloud = bytesOf(address);
+    this.cloud = address === DEFAULT_CLOUD_ADDRESS ? DEFAULT_CLOUD : bytesOf(address);
     this.requestTopic = bytesOf(
       topicParts.length === 2 ? topicParts[0] + options.deviceId + topicParts[1] : topic,
     );

@@ -2,6 +2,7 @@ import { Auth } from "./auth.js";
 import type { Config } from "./config.js";
 import { Monotonic } from "./keep/monotonic.js";
 import type { LinkEvents, Ports, Turns, Waker } from "./ports.js";
+import type { Scratch } from "./proof/scratch.js";
 import { Phase, Want } from "./session/phases.js";
 import { Status } from "./status.js";
 import { ACK_BYTES } from "./wire/mqtt.js";
@@ -26,11 +27,11 @@ export class Driver implements LinkEvents, Waker, Turns {
   /** When the timer fires; Infinity when none is armed. */
   private armedAtMs: number;
 
-  constructor(config: Config, ports: Ports) {
+  constructor(config: Config, ports: Ports, scratch: Scratch) {
     this.config = config;
     this.ports = ports;
     this.time = new Monotonic(ports.clock.now());
-    this.auth = new Auth(config, ports.entropy, this);
+    this.auth = new Auth(config, ports.entropy, this, scratch);
     this.isTurning = false;
     this.isRung = false;
     this.isBlocked = false;

@@ -4,6 +4,7 @@ import type { Counters } from "./counters.js";
 import { Driver } from "./driver.js";
 import { type Explanation, explain } from "./explain.js";
 import type { Ports } from "./ports.js";
+import { Scratch } from "./proof/scratch.js";
 import type { OnDone, OnHost } from "./session/calls.js";
 import type { Status } from "./status.js";
 import type { Host } from "./tokens/host.js";
@@ -13,8 +14,9 @@ export { type Credentials, type OnState, State } from "./auth.js";
 export type { AuthOptions, CloudOptions, Credential, Proof } from "./config.js";
 export type { Counters } from "./counters.js";
 export type { Explanation } from "./explain.js";
-export { DEFAULT_LIMITS, type LimitOptions, type Limits } from "./limits.js";
+export { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
 export type { Address, Clock, Entropy, Link, LinkEvents, Ports, Waker } from "./ports.js";
+export { Scratch } from "./proof/scratch.js";
 export { sentenceOf } from "./sentences.js";
 export type { OnDone, OnHost } from "./session/calls.js";
 export { Status } from "./status.js";
@@ -28,9 +30,9 @@ export class AuthClient {
   private readonly driver: Driver;
 
   /** Made by {@link createAuth}. */
-  constructor(options: AuthOptions, ports: Ports) {
+  constructor(options: AuthOptions, ports: Ports, scratch: Scratch) {
     this.config = new Config(options);
-    this.driver = new Driver(this.config, ports);
+    this.driver = new Driver(this.config, ports, scratch);
     this.driver.start();
   }
 
@@ -105,6 +107,8 @@ export class AuthClient {
 /**
  * Makes a device's client, which connects at the next turn and stays connected.
  * @construction
+ * @param scratch given where many clients share a thread
  * @throws Error that names the first option which cannot be right, and what to do
  */
-export const createAuth = (options: AuthOptions, ports: Ports): AuthClient => new AuthClient(options, ports);
+export const createAuth = (options: AuthOptions, ports: Ports, scratch?: Scratch): AuthClient =>
+  new AuthClient(options, ports, scratch === undefined ? new Scratch() : scratch);

@@ -70,20 +70,28 @@ const check = (holds: boolean, message: string): void => {
   if (!holds) throw new Error(`limits: ${message}`);
 };
 
+/** The options where they name all limits, so that many clients can share one object; else with the defaults. @construction */
+const complete = (options: LimitOptions): Limits => {
+  const limits = {} as Limits;
+  let isComplete = true;
+  for (const key in DEFAULT_LIMITS) {
+    const name = key as keyof Limits;
+    const given = options[name];
+    if (given === undefined) isComplete = false;
+    const value = given === undefined ? DEFAULT_LIMITS[name] : given;
+    check(value >= 0 && Math.floor(value) === value, `${key} must be a whole number, 0 or more`);
+    limits[name] = value;
+  }
+  return isComplete ? (options as Limits) : limits;
+};
+
 /**
  * Fills in the defaults and checks that the numbers can work together.
  * @construction
  * @throws Error that names the first relation which does not hold.
  */
 export const limitsFrom = (options: LimitOptions): Limits => {
-  const limits = {} as Limits;
-  for (const key in DEFAULT_LIMITS) {
-    const name = key as keyof Limits;
-    const given = options[name];
-    const value = given === undefined ? DEFAULT_LIMITS[name] : given;
-    check(value >= 0 && Math.floor(value) === value, `${key} must be a whole number, 0 or more`);
-    limits[name] = value;
-  }
+  const limits = complete(options);
   check(limits.slots >= 1 && limits.calls >= 1 && limits.waiters >= 1, "slots, calls and waiters start at 1");
   check(limits.hosts >= limits.slots, "hosts must be at least slots");
   check(limits.tokenBytes >= 160, "tokenBytes must be at least 160: an error's message is staged there too");

@@ -3,9 +3,9 @@ import type { Counters } from "./counters.js";
 import { KeepAlive } from "./keep/alive.js";
 import { Backoff } from "./keep/backoff.js";
 import type { Entropy } from "./ports.js";
-import type { HmacKey } from "./proof/hmac.js";
 import { MacSession } from "./proof/mac.js";
 import { randomId, randomUnit } from "./proof/random.js";
+import type { Scratch } from "./proof/scratch.js";
 import { Sha256 } from "./proof/sha256.js";
 import { Answers, type CallOwner } from "./session/answers.js";
 import { type Call, CallTable } from "./session/calls.js";
@@ -57,7 +57,7 @@ export class Session {
   private readonly config: Config;
   private readonly counters: Counters;
   private readonly entropy: Entropy;
-  private readonly key: HmacKey;
+  private readonly scratch: Scratch;
   private readonly mac: MacSession | null;
   private readonly challenge: Challenge | null;
   private readonly requests: Requests;
@@ -75,31 +75,23 @@ export class Session {
   private isAccepted: boolean;
 
   /**
-   * @param hash for what is computed within one turn; incoming MACs have one of their own
-   * @param key scratch, for keys that are needed within one turn
+   * @param scratch for what is computed within one turn; incoming MACs have a hash of their own
    */
-  constructor(
-    config: Config,
-    entropy: Entropy,
-    owner: CallOwner,
-    counters: Counters,
-    hash: Sha256,
-    key: HmacKey,
-  ) {
+  constructor(config: Config, entropy: Entropy, owner: CallOwner, counters: Counters, scratch: Scratch) {
     const limits = config.limits;
     const isMac = config.frameProof === FrameProof.MAC;
     this.config = config;
     this.counters = counters;
     this.entropy = entropy;
-    this.key = key;
+    this.scratch = scratch;
     this.mac = isMac ? new MacSession() : null;
     this.challenge = config.frameProof === FrameProof.DIGEST ? new Challenge() : null;
     this.outbox = new Outbox(limits.sendBytes);
     this.inbox = new Inbox(config, this.mac, isMac ? new Sha256() : null, counters);
     this.frame = this.inbox.frame;
-    this.requests = new Requests(config, this.outbox, entropy, hash, this.mac, this.challenge);
-    this.handshake = new Handshake(config, hash, key);
-    this.calls = new CallTable(limits.calls, randomId(entropy, key.digest));
+    this.requests = new Requests(config, this.outbox, entropy, scratch.hash, this.mac, this.challenge);
+    this.handshake = new Handshake(config, scratch);
+    this.calls = new CallTable(limits.calls, randomId(entropy, scratch.key.digest));
     this.answers = new Answers(
       config,
       this.calls,
@@ -241,7 +233,7 @@ export class Session {
 
   /** Evenly spread in [0, 1). */
   random(): number {
-    return randomUnit(this.entropy, this.key.digest);
+    return randomUnit(this.entropy, this.scratch.key.digest);
   }
 
   /** Wipes what the connection's proofs left. The session is of no use afterwards. */
@@ -251,8 +243,8 @@ export class Session {
     this.requests.wipe();
     this.handshake.wipe();
     this.outbox.clear();
-    this.frame.staging.fill(0);
-    this.key.wipe();
+    this.inbox.wipe();
+    this.scratch.wipe();
   }
 
   private change(change: Change): void {

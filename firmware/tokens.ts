@@ -2,7 +2,7 @@ import type { Config } from "./config.js";
 import type { Counters } from "./counters.js";
 import type { Turns } from "./ports.js";
 import { HmacKey } from "./proof/hmac.js";
-import type { Sha256 } from "./proof/sha256.js";
+import type { Scratch } from "./proof/scratch.js";
 import { unitInterval } from "./proof/spread.js";
 import { type Call, CallPhase } from "./session/calls.js";
 import { Phase } from "./session/phases.js";
@@ -33,8 +33,7 @@ export class Tokens implements HostCalls {
   private readonly config: Config;
   private readonly session: Session;
   private readonly counters: Counters;
-  private readonly hash: Sha256;
-  private readonly scratch: Uint8Array;
+  private readonly scratch: Scratch;
   private readonly spreadKey: HmacKey;
   private readonly turns: Turns;
   private readonly slots: Slots;
@@ -42,23 +41,14 @@ export class Tokens implements HostCalls {
   private nowMs: number;
   private isClosed: boolean;
 
-  /** @param key scratch */
-  constructor(
-    config: Config,
-    session: Session,
-    counters: Counters,
-    hash: Sha256,
-    key: HmacKey,
-    turns: Turns,
-  ) {
+  constructor(config: Config, session: Session, counters: Counters, scratch: Scratch, turns: Turns) {
     const limits = config.limits;
     this.config = config;
     this.session = session;
     this.counters = counters;
-    this.hash = hash;
-    this.scratch = key.digest;
+    this.scratch = scratch;
     this.spreadKey = new HmacKey();
-    this.spreadKey.set(hash, config.psk, 0, config.psk.length);
+    this.spreadKey.set(scratch.hash, config.psk, 0, config.psk.length);
     this.turns = turns;
     this.hosts = [];
     this.waiters = new Waiters(limits.waiters);
@@ -353,12 +343,12 @@ export class Tokens implements HostCalls {
     let lifetimeS = frame.expiresInS;
     let isGuess = false;
     if (lifetimeS < 0) {
-      lifetimeS = readJwtLifetime(frame.spareJson(), slot.bytes, slot.length, this.scratch);
+      lifetimeS = readJwtLifetime(frame.spareJson(), slot.bytes, slot.length, this.scratch.key.digest);
       isGuess = !isNew && lifetimeS >= 0;
     }
     let lifetimeMs = lifetimeS * 1000;
     if (lifetimeS < 0) lifetimeMs = limits.tokenMaxAgeMs > 0 ? limits.tokenMaxAgeMs : Infinity;
-    const spread = unitInterval(this.hash, this.spreadKey, host.bytes, host.generation);
+    const spread = unitInterval(this.scratch.hash, this.spreadKey, host.bytes, host.generation);
     slot.lease.begin(sentAtMs, lifetimeMs, spread, limits.callDeadlineMs);
     // A JWT that GetToken brought may be near its end: nobody says how near.
     if (isGuess) slot.lease.refreshAtMs = this.nowMs;

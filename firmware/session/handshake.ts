@@ -1,7 +1,6 @@
 import { type Config, ConnectProof } from "../config.js";
 import { COUNTER_PASSWORD_BYTES_MAX, counterKey, writeCounterPassword } from "../proof/counter.js";
-import type { HmacKey } from "../proof/hmac.js";
-import type { Sha256 } from "../proof/sha256.js";
+import type { Scratch } from "../proof/scratch.js";
 import {
   type ConnectFields,
   connectLength,
@@ -14,16 +13,13 @@ import type { Outbox } from "./outbox.js";
 /** What a connection begins with: CONNECT with the connection's proof, and the one SUBSCRIBE. */
 export class Handshake {
   private readonly config: Config;
-  private readonly hash: Sha256;
-  private readonly key: HmacKey;
+  private readonly scratch: Scratch;
   private readonly fields: ConnectFields;
 
-  /** @param key scratch */
-  constructor(config: Config, hash: Sha256, key: HmacKey) {
+  constructor(config: Config, scratch: Scratch) {
     const proof = config.connectProof;
     this.config = config;
-    this.hash = hash;
-    this.key = key;
+    this.scratch = scratch;
     this.fields = {
       clientId: config.deviceId,
       userName: proof === ConnectProof.NONE ? null : config.deviceId,
@@ -51,17 +47,19 @@ export class Handshake {
   connect(outbox: Outbox): void {
     const config = this.config;
     const fields = this.fields;
+    const hash = this.scratch.hash;
+    const key = this.scratch.key;
     if (config.connectProof === ConnectProof.COUNTER && fields.password !== null) {
-      counterKey(this.hash, this.key, config.psk, 0, config.psk.length);
+      counterKey(hash, key, config.psk, 0, config.psk.length);
       fields.passwordLength = writeCounterPassword(
         fields.password,
         0,
-        this.hash,
-        this.key,
+        hash,
+        key,
         config.deviceId,
         config.nextCounter(),
       );
-      this.key.wipe();
+      key.wipe();
     }
     outbox.to = writeConnect(outbox.bytes, outbox.to, fields);
   }

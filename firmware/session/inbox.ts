@@ -91,6 +91,12 @@ export class Inbox {
     this.pieceLeft = 0;
   }
 
+  /** Forgets what was staged and hashed. */
+  wipe(): void {
+    this.frame.staging.fill(0);
+    if (this.hash !== null) this.hash.wipe();
+  }
+
   /** Consumes bytes up to the next event; `at` tells how far. After HOST the rest is read by the next call. */
   read(bytes: Uint8Array, from: number, to: number): InboxEvent {
     const mqtt = this.mqtt;

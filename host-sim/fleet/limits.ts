@@ -1,7 +1,7 @@
-import type { LimitOptions } from "../../firmware/index.js";
+import { type Limits, limitsFrom } from "../../firmware/index.js";
 
-/** What one member of a fleet needs: one host, one token, one caller. */
-export const FLEET_LIMITS: LimitOptions = {
+/** What one member of a fleet needs: one host, one token, one caller. All members share this object. */
+export const FLEET_LIMITS: Limits = limitsFrom({
   tokenBytes: 512,
   slots: 1,
   hosts: 1,
@@ -10,4 +10,4 @@ export const FLEET_LIMITS: LimitOptions = {
   calls: 1,
   sendBytes: 512,
   idBytes: 32,
-};
+});

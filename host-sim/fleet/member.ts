@@ -5,6 +5,7 @@ import {
   type LimitOptions,
   type LinkEvents,
   type Proof,
+  Scratch,
   State,
   Status,
 } from "../../firmware/index.js";
@@ -17,6 +18,9 @@ export interface Traffic {
   sentBytes: number;
   receivedBytes: number;
 }
+
+/** All members run on one thread. */
+const scratch = new Scratch();
 
 /** What the members of a fleet share. */
 export interface MemberOptions {
@@ -87,6 +91,7 @@ export class Member {
         limits,
       },
       { link: new MeteredLink(traffic), clock: new NodeClock(), entropy: nodeEntropy },
+      scratch,
     );
     if (tokenHost !== null) {
       this.auth.host(tokenHost).getToken((status) => onArrived(this, status));
