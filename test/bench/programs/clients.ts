@@ -2,13 +2,22 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { type MqttClient, connect as mqttConnect } from "mqtt";
 import mqtt from "mqtt-packet";
-import { type AuthClient, createAuth, type Host, type LimitOptions, State } from "../../../firmware/index.js";
+import {
+  type AuthClient,
+  createAuth,
+  type Host,
+  type LimitOptions,
+  Scratch,
+  State,
+} from "../../../firmware/index.js";
 import { nodePorts } from "../../../host-sim/node/ports.js";
 import { Packets } from "./packets.js";
 
 const APP = "app.example.com";
 const PSK = "c2VjcmV0IG9mIGEgZGV2aWNlIHRoYXQgaXMgbm90IG9uZQ";
 const METHOD = "/v1/Auth.GenerateToken";
+/** One thread, one scratch: as a fleet does. */
+const scratch = new Scratch();
 
 /** A connection to the responder, subscribed to its topic when it calls `onReady`. */
 export interface Client {
@@ -36,6 +45,7 @@ export class FirmwareClient implements Client {
         limits,
       },
       nodePorts(),
+      scratch,
     );
     this.auth.onState = (state) => {
       if (state !== State.READY) return;
