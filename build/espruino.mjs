@@ -9,7 +9,11 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const FIRMWARE = join(ROOT, "firmware");
 
 /** What stands in the place of the shared source on this engine; the replacement itself sees the original. */
-const REPLACED = { "wire/run": "run", "proof/sha256": "sha256", "proof/hmac": "hmac" };
+const REPLACED = {
+  "wire/run": "firmware/adapters/espruino/run.ts",
+  "proof/sha256": "firmware/adapters/espruino/sha256.ts",
+  "proof/hmac": "firmware/adapters/espruino/hmac.ts",
+};
 const ADAPTER = join(ROOT, "firmware/adapters/espruino");
 
 const replacing = {
@@ -17,8 +21,8 @@ const replacing = {
   setup({ onResolve }) {
     onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
       const target = relative(FIRMWARE, join(resolveDir, path)).replace(/\.js$/, "");
-      const name = resolveDir === ADAPTER ? undefined : REPLACED[target];
-      return name === undefined ? undefined : { path: join(ADAPTER, `${name}.ts`) };
+      const replacement = resolveDir === ADAPTER ? undefined : REPLACED[target];
+      return replacement === undefined ? undefined : { path: join(ROOT, replacement) };
     });
   },
 };

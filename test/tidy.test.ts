@@ -24,7 +24,7 @@ const RULES: readonly Rule[] = [
 /** The samples break the rules on purpose. */
 const SAMPLES_PATH = "test/tidy/samples.ts";
 
-/** Where programs and libraries begin; further ones are named by a package.json. */
+/** Where programs and libraries begin; further ones are named by a package.json or by the build. */
 const ENTRIES = ["firmware/index.ts", "firmware/promises.ts", "host-sim/index.ts"];
 
 /** What Espruino 2v29 cannot parse, in esbuild's words: lowered where esbuild can, refused where it cannot. */
@@ -134,15 +134,18 @@ describe("the house rules", () => {
 
     it("every file of firmware, host-sim and tools is reached from an entry point", () => {
       const manifests = paths.filter((path) => /(^|\/)package\.json$/.test(path));
-      const named = manifests.flatMap((path) => {
-        const folder = path.slice(0, -"package.json".length);
-        return (readFileSync(ROOT + path, "utf8").match(/[\w./-]+\.(?:ts|mjs)\b/g) ?? []).map(
-          (name) => folder + name.replace(/^\.\//, ""),
-        );
-      });
+      const builders = paths.filter((path) => /^build(\.mjs$|\/)/.test(path));
+      const namesIn = (path: string): string[] =>
+        readFileSync(ROOT + path, "utf8").match(/[\w./-]+\.(?:ts|mjs)\b/g) ?? [];
+      const named = [
+        ...manifests.flatMap((path) =>
+          namesIn(path).map((name) => path.slice(0, -"package.json".length) + name.replace(/^\.\//, "")),
+        ),
+        ...builders.flatMap((path) => namesIn(path).flatMap((name) => [name, `firmware/${name}`])),
+      ];
       const shipped = importGraph(code.filter((file) => !file.path.startsWith("test/")));
       const adapters = [...shipped.keys()].filter((path) =>
-        /^firmware\/adapters\/\w+\/index\.ts$/.test(path),
+        /^firmware\/(adapters\/\w+\/index|examples\/.*)\.ts$/.test(path),
       );
       assert.deepEqual(unreached(shipped, [...ENTRIES, ...adapters, ...named]), []);
     });
