@@ -132,7 +132,10 @@ export class Auth implements CallOwner {
 
   /** The same without the state, which may be on its way through. */
   deliverAnswer(nowMs: number): boolean {
-    return this.deliverHost() || this.tokens.deliver(nowMs) || this.deliverDone();
+    const wasTold = this.deliverHost() || this.tokens.deliver(nowMs) || this.deliverDone();
+    // The caller's place is free: somebody may wait for one.
+    if (wasTold && this.tokens.isBlocked) this.turns.soon();
+    return wasTold;
   }
 
   ended(call: Call): void {

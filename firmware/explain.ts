@@ -1,6 +1,6 @@
 import type { Auth } from "./auth.js";
 import type { Config } from "./config.js";
-import { sentenceOf } from "./sentences.js";
+import { nameOf, sentenceOf } from "./sentences.js";
 import { Status } from "./status.js";
 
 /** What happened last, for people: names and numbers, never a secret. */
@@ -30,7 +30,7 @@ export const explain = (auth: Auth, config: Config): Explanation => {
   for (let i = 0; i < hosts.length && status === Status.OK; i++) status = hosts[i].status;
   return {
     status,
-    name: Status[status],
+    name: nameOf(status),
     sentence: sentenceOf(status),
     code: auth.lastCode,
     lastRefusal: session.inbox.lastRefusal,

@@ -75,3 +75,6 @@ export const sentenceOf = (status: Status): string => {
         : "A frame was malformed, and was dropped; the call is made again by itself.";
   }
 };
+
+/** A status by its name, such as `TIMEOUT`. */
+export const nameOf = (status: Status): string => Status[status];

@@ -30,6 +30,8 @@ const isPassing = (status: Status, code: number): boolean =>
 export class Tokens implements HostCalls {
   readonly hosts: Host[];
   readonly waiters: Waiters;
+  /** A host lacks a place in the call table or for its token: it is looked at again when one is free. */
+  isBlocked: boolean;
   private readonly config: Config;
   private readonly session: Session;
   private readonly counters: Counters;
@@ -54,6 +56,7 @@ export class Tokens implements HostCalls {
     this.waiters = new Waiters(limits.waiters);
     this.slots = new Slots(limits.slots, limits.tokenBytes);
     this.view = new TokenView();
+    this.isBlocked = false;
     this.nowMs = 0;
     this.isClosed = false;
   }
@@ -123,6 +126,7 @@ export class Tokens implements HostCalls {
   /** Ends what has waited too long, and starts the calls that are wanted now. */
   tend(nowMs: number): void {
     this.nowMs = nowMs;
+    this.isBlocked = false;
     for (let i = 0; i < this.hosts.length; i++) this.tendHost(this.hosts[i]);
     const waiters = this.waiters;
     for (let i = 0; i < waiters.count; i++) {
@@ -165,6 +169,7 @@ export class Tokens implements HostCalls {
     } else if (slot === null || !slot.isLive(nowMs)) {
       // The token left between its coming and this moment: the caller goes on waiting.
       waiter.isDone = false;
+      this.turns.soon();
     } else {
       this.waiters.remove(index);
       slot.usedAtMs = nowMs;
@@ -274,13 +279,14 @@ export class Tokens implements HostCalls {
     else this.waiters.finish(host, Wish.TOKEN, Status.REJECTED);
   }
 
-  /** A place in the call table or for the token may be missing: then the end of another call brings us back. */
   private start(host: Host, method: Method): void {
     const calls = this.session.calls;
     const call = calls.take(method, this.nowMs + this.config.limits.callDeadlineMs);
-    if (call === null) return;
-    if (method !== Method.REVOKE_TOKEN && !this.slots.reserve(host, this.hosts, this.waiters, this.nowMs)) {
-      call.release();
+    const hasRoom =
+      method === Method.REVOKE_TOKEN || this.slots.reserve(host, this.hosts, this.waiters, this.nowMs);
+    if (call === null || !hasRoom) {
+      this.isBlocked = true;
+      if (call !== null) call.release();
       return;
     }
     call.subject = host;

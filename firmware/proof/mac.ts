@@ -1,5 +1,5 @@
 import { Status } from "../status.js";
-import { bytesOf, decimalLength, writeDecimal } from "../wire/bytes.js";
+import { bytesOf, copyBytes, decimalLength, writeDecimal } from "../wire/bytes.js";
 import { base64urlLength, readBase64url, writeBase64url } from "./base64.js";
 import { sameSecret } from "./compare.js";
 import { hkdf32 } from "./hkdf.js";
@@ -129,14 +129,13 @@ export class MacSession {
    * message is refused with MAC_MISSING when it does not begin as one, MAC_WRONG when it breaks its form.
    */
   receiveTrailer(hash: Sha256, bytes: Uint8Array, from: number, to: number): Status {
-    for (let i = from; i < to; i++) {
-      const status = this.receiveByte(hash, bytes[i]);
-      if (status !== Status.OK) {
-        this.part = Part.REFUSED;
-        return status;
-      }
-    }
-    return Status.OK;
+    let i = from;
+    let status = Status.OK;
+    while (i < to && status === Status.OK && this.part !== Part.MAC)
+      status = this.receiveByte(hash, bytes[i++]);
+    if (status === Status.OK && i < to) status = this.receiveMac(bytes, i, to);
+    if (status !== Status.OK) this.part = Part.REFUSED;
+    return status;
   }
 
   /**
@@ -165,13 +164,15 @@ export class MacSession {
         return Status.OK;
       case Part.SEQUENCE:
         return this.receiveSequenceByte(hash, byte);
-      case Part.MAC:
-        if (this.macLength === MAC_CHARACTERS) return Status.MAC_WRONG;
-        this.mac[this.macLength++] = byte;
-        return Status.OK;
       default:
         return Status.MAC_WRONG;
     }
+  }
+
+  private receiveMac(bytes: Uint8Array, from: number, to: number): Status {
+    if (this.macLength + to - from > MAC_CHARACTERS) return Status.MAC_WRONG;
+    this.macLength = copyBytes(this.mac, this.macLength, bytes, from, to);
+    return Status.OK;
   }
 
   private receiveSequenceByte(hash: Sha256, byte: number): Status {
