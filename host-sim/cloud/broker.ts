@@ -147,8 +147,11 @@ export class Broker implements Channel {
       events.emit({ event: "connected", id: client.id, proof });
     });
     this.aedes.on("clientDisconnect", (client) => {
-      this.connections.delete(client.id);
-      peers.endMacSession(client.id);
+      // After a take-over the end of the old connection may come later than the new one.
+      if (this.connections.get(client.id)?.client === client) {
+        this.connections.delete(client.id);
+        peers.endMacSession(client.id);
+      }
       events.emit({ event: "disconnected", id: client.id });
     });
     this.aedes.on("subscribe", (subscriptions, client) => {

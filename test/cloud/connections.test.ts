@@ -106,6 +106,14 @@ describe("the cloud's connections", () => {
     await strict.close();
   });
 
+  it("after a take-over the new connection is the device's, also when the old one's end comes later", async () => {
+    await open(device.psk);
+    const gone = cloud.next("disconnected");
+    await open(device.psk);
+    await gone;
+    assert.equal(cloud.kick(device.id), true, "the cloud still knows a connection of this device");
+  });
+
   it("an unproven client cannot take a proven one's place, a proven one can take any", async () => {
     const unproven = await open(undefined);
     const proven = await open(device.psk);
