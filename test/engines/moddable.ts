@@ -42,20 +42,17 @@ export interface App {
  */
 export async function buildApp(sdk: string, app: App): Promise<string> {
   const folder = join(CACHE, app.name);
-  await mkdir(join(folder, "out"), { recursive: true });
+  const out = join(folder, "out");
+  await mkdir(out, { recursive: true });
   await writeFile(join(folder, "manifest.json"), JSON.stringify(app.manifest));
   for (const [name, source] of Object.entries(app.modules)) await writeFile(join(folder, name), source);
-  return buildManifest(sdk, folder, app.name);
-}
-
-/** As {@link buildApp}, for a folder that has a manifest.json; `name` is that of the folder. */
-export async function buildManifest(sdk: string, folder: string, name: string): Promise<string> {
-  const out = join(CACHE, name, "out");
-  await mkdir(out, { recursive: true });
   const path = [join(sdk, TOOLS), join(ROOT, "node_modules/.bin"), process.env.PATH].join(delimiter);
-  const env = { ...process.env, MODDABLE: sdk, PATH: path };
-  await run("mcconfig", ["-m", "-p", "lin", "-o", out], { cwd: folder, env, maxBuffer: 1 << 24 });
-  return join(out, "bin/lin/mc/release", name, "mc.so");
+  const options = { cwd: folder, env: { ...process.env, MODDABLE: sdk, PATH: path }, maxBuffer: 1 << 24 };
+  await run("mcconfig", ["-m", "-p", "lin", "-o", out], options).catch(({ stdout, stderr }) => {
+    const said = `${stdout}${stderr}`.split("\n").filter((line) => !line.startsWith("# "));
+    throw new Error(`mcconfig refuses ${app.name}:\n${said.join("\n")}`);
+  });
+  return join(out, "bin/lin/mc/release", app.name, "mc.so");
 }
 
 async function buildPlayer(sdk: string): Promise<void> {

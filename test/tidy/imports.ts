@@ -1,7 +1,7 @@
 /** Who may import whom: one direction, so that each part can be read, tested and bundled without those above. */
 import { posix } from "node:path";
 import ts from "typescript";
-import { installedWith, isCode } from "./repository.js";
+import { installedWith, isCode, isExample } from "./repository.js";
 import { lineOf, type Rule, type SourceText, walk } from "./rule.js";
 
 /**
@@ -96,7 +96,7 @@ function firmwareRefusal(from: string, to: string): string | undefined {
 
 /** Why a file may not import another, or undefined where it may. */
 export function refusal(from: string, to: string): string | undefined {
-  if (from.startsWith("test/")) return undefined;
+  if (from.startsWith("test/") || isExample(from)) return undefined;
   if (/^(tools|test)\//.test(to) && from.split("/")[0] !== to.split("/")[0])
     return "nothing imports tools or tests";
   if (from.startsWith("firmware/")) {

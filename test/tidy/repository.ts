@@ -25,9 +25,14 @@ export function isCode(path: string): boolean {
   return /^(firmware|host-sim|tools|test)\/.*\.(ts|mjs|cjs)$/.test(path) && !path.endsWith(".d.ts");
 }
 
+/** True for an app that shows how the firmware is used: it may do what apps on its engine do. */
+export function isExample(path: string): boolean {
+  return path.startsWith("firmware/examples/");
+}
+
 /** True for all of the firmware's code. */
 export function isFirmware(path: string): boolean {
-  return path.startsWith("firmware/") && isCode(path);
+  return path.startsWith("firmware/") && isCode(path) && !isExample(path);
 }
 
 /**
