@@ -16,11 +16,36 @@ const REPLACED = {
 };
 const ADAPTER = join(ROOT, "firmware/adapters/espruino");
 
+/** The names of statuses as one text inside a function: from flash it takes no RAM, the enum's table 260 variables. */
+async function sentences() {
+  const { outputFiles } = await build({
+    entryPoints: [join(FIRMWARE, "status.ts")],
+    format: "esm",
+    write: false,
+  });
+  const { Status } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
+  const names = Object.values(Status).filter((name) => typeof name === "string");
+  const text = names.map((name) => `,${Status[name]}=${name}`).join("");
+  return `
+    export { sentenceOf } from "../../sentences.js";
+    export const nameOf = (status) => {
+      const text = "${text},";
+      const key = "," + status + "=";
+      const from = text.indexOf(key) + key.length;
+      return text.substring(from, text.indexOf(",", from));
+    };`;
+}
+
 const replacing = {
   name: "espruino",
-  setup({ onResolve }) {
+  setup({ onResolve, onLoad }) {
+    onLoad({ filter: /./, namespace: "sentences" }, async () => ({
+      contents: await sentences(),
+      resolveDir: ADAPTER,
+    }));
     onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
       const target = relative(FIRMWARE, join(resolveDir, path)).replace(/\.js$/, "");
+      if (target === "sentences" && resolveDir !== ADAPTER) return { path: target, namespace: "sentences" };
       const replacement = resolveDir === ADAPTER ? undefined : REPLACED[target];
       return replacement === undefined ? undefined : { path: join(ROOT, replacement) };
     });

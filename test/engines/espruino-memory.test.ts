@@ -5,7 +5,7 @@ import { Espruino, findEspruino } from "./espruino.js";
 
 /** Variables of 14 bytes, as on ESP32; other builds have other sizes, and only what is retained is compared. */
 const ESP32_VARIABLE_BYTES = 14;
-const CODE_VARIABLES_MAX = 3_900;
+const CODE_VARIABLES_MAX = 3_700;
 const CLIENT_VARIABLES_MAX = 1_700;
 const ROUNDS = 20;
 

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { bundleEspruino } from "../../build/espruino.mjs";
 import { type Proof, Status } from "../../firmware/index.js";
 import { type Cloud, type CloudEvent, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
@@ -159,4 +161,49 @@ describe("Espruino", function () {
       });
     }
   });
+
+  describe("tells what keeps it from a token", () => {
+    const ask = async (host: string, port: number): Promise<string> => {
+      const script = `${LOAD}
+        var motekey = require("motekey"), credential = { psk: "${PSK}", counter: 1 };
+        var auth = motekey.createAuth({
+          deviceId: "${ID}", cloud: { host: "${host}", port: ${port} }, credential: credential,
+          limits: { callAttemptMs: 200, callDeadlineMs: 500 } }, motekey.espruinoPorts(credential));
+        auth.host("${HOST}").getToken(function(status) {
+          tell(status + " " + auth.explain().name);
+          quit();
+        });`;
+      espruino = await Espruino.start(program, script, { "motekey.js": await bundleEspruino() });
+      return espruino.next();
+    };
+
+    it("nobody listens there", async () => {
+      const port = await freePort();
+      assert.equal(await ask("127.0.0.1", port), `${Status.UNREACHABLE} UNREACHABLE`);
+    });
+
+    it("there is no such name", async () => {
+      assert.equal(await ask("nowhere.invalid", 1883), `${Status.UNREACHABLE} UNREACHABLE`);
+    });
+
+    it("the peer hangs up on what we say", async () => {
+      const server = createServer((socket) => socket.once("data", () => socket.end()));
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      try {
+        const { port } = server.address() as AddressInfo;
+        assert.equal(await ask("127.0.0.1", port), `${Status.CONNECTION_LOST} CONNECTION_LOST`);
+      } finally {
+        server.close();
+      }
+    });
+  });
 });
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
