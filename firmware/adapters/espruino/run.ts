@@ -1,6 +1,6 @@
 const QUOTE = 0x22;
 /** Shorter runs are looked at byte by byte. */
-const NATIVE_BYTES_MIN = 8;
+const NATIVE_BYTES_MIN = 3;
 
 /** The end of the run in `bytes[from..to)`, byte by byte. */
 const endOf = (bytes: Uint8Array, from: number, to: number): number => {
