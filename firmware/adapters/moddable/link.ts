@@ -7,6 +7,8 @@ import { Status } from "../../status.js";
 
 /** Bytes that one call of `received` brings at the most. */
 const WINDOW_BYTES = 512;
+/** The longest piece that is read at once: further ones cost a call each, longer ones memory. */
+const PIECE_BYTES = 128;
 /** Views of written lengths that are kept: a request, its repetition, an acknowledgement and a ping recur. */
 const VIEWS = 4;
 
@@ -33,8 +35,8 @@ export class ModdableLink implements Link {
   /** What the socket takes without blocking, bytes. */
   private room: number;
   private readonly window: Uint8Array;
-  /** The window's last 512, 256 … 1 bytes: a socket fills a whole view or throws. */
-  private readonly tails: Uint8Array[];
+  /** 128, 64 … 1 bytes: a socket fills a whole view or throws. No views of the window: `set` would copy it first. */
+  private readonly pieces: Uint8Array[];
   private readonly views: Uint8Array[];
   private nextView: number;
 
@@ -46,9 +48,10 @@ export class ModdableLink implements Link {
     this.isShort = false;
     this.room = 0;
     this.window = new Uint8Array(WINDOW_BYTES);
-    this.tails = [];
-    for (let size = WINDOW_BYTES; size > 0; size >>= 1) {
-      this.tails.push(new Uint8Array(this.window.buffer, WINDOW_BYTES - size, size));
+    this.pieces = [];
+    const longest = new Uint8Array(PIECE_BYTES);
+    for (let size = PIECE_BYTES; size > 0; size >>= 1) {
+      this.pieces.push(new Uint8Array(longest.buffer, 0, size));
     }
     this.views = [];
     this.nextView = 0;
@@ -121,7 +124,7 @@ export class ModdableLink implements Link {
     }
   }
 
-  /** Reads all there is: 329 bytes are views of 256, 64, 8 and 1, put side by side. */
+  /** Reads all there is: 329 bytes are pieces of 128, 128, 64, 8 and 1, put side by side. */
   private readable(socket: TCP, count: number): void {
     let left = count;
     while (left > 0 && this.socket === socket) {
@@ -139,12 +142,14 @@ export class ModdableLink implements Link {
 
   private fill(socket: TCP, end: number): void {
     let at = 0;
-    for (let i = 0; at < end; i++) {
-      const tail = this.tails[i] as Uint8Array;
-      if (tail.length > end - at) continue;
-      socket.read(tail);
-      this.window.set(tail, at);
-      at += tail.length;
+    for (let i = 0; at < end; ) {
+      const piece = this.pieces[i] as Uint8Array;
+      if (piece.length > end - at) i++;
+      else {
+        socket.read(piece);
+        this.window.set(piece, at);
+        at += piece.length;
+      }
     }
   }
 
