@@ -2,6 +2,7 @@
  * What every engine must do alike, bit for bit. This file runs inside the engines, so it keeps to their shared
  * language and knows no Node; `engines.test.ts` runs it in each and compares.
  */
+import { createAuth, type LinkEvents, type Ports, type Proof, type Waker } from "../../firmware/index.js";
 import { readBase64url, writeBase64url } from "../../firmware/proof/base64.js";
 import { sameSecret } from "../../firmware/proof/compare.js";
 import { counterKey, writeCounterPassword } from "../../firmware/proof/counter.js";
@@ -251,6 +252,44 @@ function mqttEvents(size: number): string {
   return `${events} status ${reader.status}`;
 }
 
+/** All that a device says before it is answered: CONNECT, SUBSCRIBE, the first request, Hello; and DISCONNECT. */
+function firstFlight(proof: Proof): string {
+  const driver: { events?: LinkEvents; waker?: Waker } = {};
+  let sent = "";
+  const ports: Ports = {
+    link: {
+      open: (_address, events) => {
+        driver.events = events;
+      },
+      write: (bytes, from, to) => {
+        sent += `${hex(bytes, from, to)} `;
+        return to - from;
+      },
+      close: () => {},
+    },
+    clock: {
+      now: () => 0,
+      wakeAfter: (_delayMs, waker) => {
+        driver.waker = waker;
+      },
+      cancel: () => {},
+    },
+    entropy: {
+      fill: (bytes, from, to) => {
+        for (let i = from; i < to; i++) bytes[i] = i;
+      },
+    },
+  };
+  const cloud = { host: "broker.example.com" };
+  const credential = { psk: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", counter: 65 };
+  const auth = createAuth({ deviceId: "device_123", cloud, credential, proof, allowInsecure: true }, ports);
+  auth.host("app.example.com").getToken(() => {});
+  if (driver.waker !== undefined) driver.waker.turn();
+  if (driver.events !== undefined) driver.events.opened();
+  auth.close();
+  return sent;
+}
+
 /** All cases, in the order they run. */
 export const cases: EngineCase[] = [
   {
@@ -287,6 +326,9 @@ export const cases: EngineCase[] = [
   { name: "decimals up to 2^53 - 1", run: decimals },
   { name: "JSON text with every kind of escape", run: jsonText },
   { name: "every MQTT packet a client writes", run: mqttPackets },
+  { name: "the first flight with counter and MAC", run: () => firstFlight("counter+mac") },
+  { name: "the first flight with password and key", run: () => firstFlight("password+key") },
+  { name: "the first flight with digest", run: () => firstFlight("digest") },
   { name: "MQTT packets read at once", run: () => mqttEvents(1000) },
   { name: "MQTT packets read byte by byte", run: () => mqttEvents(1) },
 ];
