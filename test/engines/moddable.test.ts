@@ -126,6 +126,17 @@ describe("Moddable", function () {
       assert.deepEqual(await app.ask({ do: "get" }), { status: Status.UNREACHABLE, token: "" });
     });
 
+    it("and a list of 2,000 hosts, in pieces of what its socket holds", async () => {
+      await startFor({ faults: { listTokenHosts: 2_000 } });
+      await getTokens("counter+mac", cloud.port);
+      const names = [HOST, ...Array.from({ length: 2_000 }, (_, i) => `app-${i}.example.com`)];
+      const sum = Buffer.from(names.join("")).reduce(
+        (before, byte) => (before * 31 + byte) % 4_294_967_291,
+        0,
+      );
+      assert.deepEqual(await app.ask({ do: "list" }), { status: Status.OK, hosts: names.length, sum });
+    });
+
     it("again after its connection was cut", async () => {
       await startFor({});
       await getTokens("counter+mac", cloud.port);

@@ -21,7 +21,7 @@ type Command =
   | { do: "case"; index: number }
   | { do: "json"; hex: string; size: number }
   | { do: "start"; options: AuthOptions; host: string }
-  | { do: "get" | "generate" | "close" };
+  | { do: "get" | "generate" | "list" | "close" };
 
 /** Begins each line that is an answer; all else is the engine's talk. */
 const MARKER = "=";
@@ -39,6 +39,17 @@ const onToken = (status: Status, token: Token | null): void => {
 /** Who is refused at once is told so in the same way. */
 const asked = (status: Status): void => {
   if (status !== 0) onToken(status, null);
+};
+
+/** How many hosts the cloud told, and their names' bytes in one number that minds their order. */
+const list = (): void => {
+  let hosts = 0;
+  let sum = 0;
+  const onHost = (bytes: Uint8Array, from: number, to: number): void => {
+    hosts++;
+    for (let i = from; i < to; i++) sum = (sum * 31 + (bytes[i] ?? 0)) % 4_294_967_291;
+  };
+  auth.listTokens(onHost, (status) => answer({ status, hosts, sum }));
 };
 
 const start = (options: AuthOptions, name: string): string => {
@@ -59,5 +70,6 @@ screen.onMessage = (text) => {
   else if (command.do === "start") answer(start(command.options, command.host));
   else if (command.do === "get") asked(host.getToken(onToken));
   else if (command.do === "generate") asked(host.generateToken(onToken));
+  else if (command.do === "list") list();
   else answer(close());
 };
