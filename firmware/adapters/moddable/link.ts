@@ -98,8 +98,16 @@ export class ModdableLink implements Link {
     this.isOpen = false;
     this.isShort = false;
     this.room = 0;
-    // Not here: a socket that is closed in its own callback goes on with what it had under way, and throws.
-    if (socket !== null) Timer.set(() => socket.close());
+    // Not here: a socket that is closed in its own callback goes on with what it had under way, and throws; and
+    // what was received may be under way in the firmware.
+    if (socket !== null) Timer.set(() => this.bury(socket));
+  }
+
+  /** Ends a socket that is no longer ours, and wipes what it brought: tokens lay there. */
+  private bury(socket: TCP): void {
+    socket.close();
+    this.window.fill(0);
+    for (let i = 0; i < this.pieces.length; i++) (this.pieces[i] as Uint8Array).fill(0);
   }
 
   private connect(address: string, port: number, events: LinkEvents): void {
