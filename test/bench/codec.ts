@@ -4,6 +4,9 @@ import { atMost, type Group, information, type Row, timesBetter } from "./row.js
 import { median, medianRatio } from "./samples.js";
 
 /** A young generation of 64 MB, so that garbage is counted before any of it is collected. */
+/** Without a JIT there is no WebAssembly: before Node 24 V8 warns of that unless it is switched off. */
+const JITLESS =
+  Number.parseInt(process.versions.node, 10) < 24 ? ["--jitless", "--no-expose-wasm"] : ["--jitless"];
 const COUNTING = ["--expose-gc", "--min-semi-space-size=64", "--max-semi-space-size=64"];
 
 /** What the rows of one direction say. */
@@ -24,7 +27,7 @@ const measure = (direction: Direction, isJitless: boolean, quick: boolean): Prom
     batchMs: quick ? 2 : 20,
     garbageOps: isJitless ? 0 : 5_000,
   };
-  return run("codec", task, isJitless ? ["--jitless", "--no-expose-wasm"] : COUNTING);
+  return run("codec", task, isJitless ? JITLESS : COUNTING);
 };
 
 const speed = ({ ns }: CodecAnswer, ours: CodecName, peer: CodecName) => ({
