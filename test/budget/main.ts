@@ -3,6 +3,7 @@
  * grew. `--json` prints an array of `{name, value, unit, kept, aim, reached}`; `--update` keeps the new figures.
  */
 import { xsMissing } from "../engines/install.mjs";
+import { espruinoFigures } from "./espruino.js";
 import { complaint, type Figure, isReached, type Kept, readKept, writeKept } from "./figures.js";
 import { flightFigures } from "./flights.js";
 import { garbageFigures, peerFigures, workFigures } from "./operations.js";
@@ -14,6 +15,7 @@ const PARTS: [title: string, measure: () => Promise<Figure[]>][] = [
   ["A round trip on XS beside JSON.stringify and JSON.parse", peerFigures],
   ["From an open connection to a token", flightFigures],
   ["Memory and code", sizeFigures],
+  ["On Espruino", espruinoFigures],
 ];
 
 const options = new Set(process.argv.slice(2));
