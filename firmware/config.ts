@@ -2,17 +2,21 @@ import { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./li
 import type { Address } from "./ports.js";
 import { bytesOf } from "./wire/bytes.js";
 
-/** How a device proves who it is: to the broker in CONNECT, and to the cloud in each frame. */
-export type Proof =
-  | "counter+mac"
-  | "counter"
-  | "mac"
-  | "password"
-  | "password+mac"
-  | "password+key"
-  | "password+digest"
-  | "key"
-  | "digest";
+/** How a device proves who it is: to the broker in CONNECT, and to the cloud in each frame. The first is the default. */
+export const PROOFS = [
+  "counter+mac",
+  "counter",
+  "mac",
+  "password",
+  "password+mac",
+  "password+key",
+  "password+digest",
+  "key",
+  "digest",
+] as const;
+
+/** One of {@link PROOFS}. */
+export type Proof = (typeof PROOFS)[number];
 
 /** What stands in CONNECT. */
 export enum ConnectProof {
@@ -105,8 +109,6 @@ const frameProofOf = (proof: Proof): FrameProof => {
   return proof.indexOf("digest") >= 0 ? FrameProof.DIGEST : FrameProof.NONE;
 };
 
-const PROOFS = ",counter+mac,counter,mac,password,password+mac,password+key,password+digest,key,digest,";
-
 /** The options, checked, with all text as bytes. */
 export class Config {
   readonly limits: Limits;
@@ -136,7 +138,7 @@ export class Config {
     const address = cloud.address === undefined ? DEFAULT_CLOUD_ADDRESS : cloud.address;
     const topic = cloud.requestTopic === undefined ? DEFAULT_REQUEST_TOPIC : cloud.requestTopic;
     const topicParts = topic.split("{id}");
-    const proof = options.proof === undefined ? "counter+mac" : options.proof;
+    const proof: Proof = options.proof === undefined ? PROOFS[0] : options.proof;
 
     this.limits = limits;
     this.deviceId = bytesOf(options.deviceId);
@@ -161,8 +163,7 @@ export class Config {
       refuse("cloud.requestTopic must not hold wildcards");
     this.filter = bytesOf(`${options.deviceId}/rpc/#`);
 
-    if (PROOFS.indexOf(`,${proof},`) < 0)
-      refuse(`proof ${proof} is not known; use one of ${PROOFS.substr(1, PROOFS.length - 2)}`);
+    if (PROOFS.indexOf(proof) < 0) refuse(`proof ${proof} is not known; use one of ${PROOFS.join(", ")}`);
     this.proof = proof;
     this.connectProof = connectProofOf(proof);
     this.frameProof = frameProofOf(proof);

@@ -11,7 +11,7 @@ import type { Host } from "./tokens/host.js";
 import type { Text } from "./wire/bytes.js";
 
 export { type Credentials, type OnState, State } from "./auth.js";
-export type { AuthOptions, CloudOptions, Credential, Proof } from "./config.js";
+export { type AuthOptions, type CloudOptions, type Credential, PROOFS, type Proof } from "./config.js";
 export type { Counters } from "./counters.js";
 export type { Explanation } from "./explain.js";
 export { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";

@@ -12,6 +12,8 @@ interface Array<T> {
 }
 interface ReadonlyArray<T> {
   readonly length: number;
+  indexOf(item: T): number;
+  join(separator: string): string;
   readonly [index: number]: T;
 }
 interface ArrayConstructor {

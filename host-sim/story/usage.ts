@@ -1,19 +1,8 @@
 import { parseArgs } from "node:util";
-import type { Proof } from "../../firmware/index.js";
+import { PROOFS, type Proof } from "../../firmware/index.js";
 
 /** The most devices that one process connects: local ports to one broker end at about 28,000. */
 const DEVICES_MAX = 20_000;
-const PROOFS: readonly Proof[] = [
-  "counter+mac",
-  "counter",
-  "mac",
-  "password",
-  "password+mac",
-  "password+key",
-  "password+digest",
-  "key",
-  "digest",
-];
 
 /** What the command line asked for. */
 export interface StoryOptions {

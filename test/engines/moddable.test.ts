@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 import { bundleModdable } from "../../build/moddable.mjs";
-import { type AuthOptions, type Proof, State, Status } from "../../firmware/index.js";
+import { type AuthOptions, PROOFS, type Proof, State, Status } from "../../firmware/index.js";
 import { type Cloud, type CloudEvent, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
 import { findMosquitto, type Mosquitto, startMosquitto } from "../servers/mosquitto.js";
 import { ACCEPTED, REFUSALS } from "../wire/json-cases.js";
@@ -12,17 +12,6 @@ import * as node from "./suite.js";
 const ID = "device_123";
 const PSK = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 const HOST = "app.example.com";
-const PROOFS: Proof[] = [
-  "counter+mac",
-  "counter",
-  "mac",
-  "password",
-  "password+mac",
-  "password+key",
-  "password+digest",
-  "key",
-  "digest",
-];
 const WINDOW_BYTES = [1, 7, 4096];
 const JSON_TEXTS = [...ACCEPTED, ...REFUSALS.flatMap((refusal) => refusal.texts)].map((text) =>
   (typeof text === "string" ? Buffer.from(text) : Buffer.from(text)).toString("hex"),

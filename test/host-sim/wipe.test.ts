@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import mqtt from "mqtt-packet";
-import { createAuth, type Proof, State } from "../../firmware/index.js";
+import { createAuth, PROOFS, type Proof, State } from "../../firmware/index.js";
 import { type Cloud, startCloud } from "../../host-sim/cloud/index.js";
 import { nodePorts } from "../../host-sim/node/ports.js";
 import { Device } from "./device.js";
@@ -14,17 +14,6 @@ const HOST = "app.example.com";
 const PSK = "K7xQ2mVb9RtYw4ZsLc8NpHd3FjGa6UeTi1BoXvCnMzS";
 /** A shorter run of equal bytes may be chance. */
 const RUN_BYTES = 8;
-const PROOFS: readonly Proof[] = [
-  "counter+mac",
-  "counter",
-  "mac",
-  "password",
-  "password+mac",
-  "password+key",
-  "password+digest",
-  "key",
-  "digest",
-];
 /** The words that every SHA-256 starts from (FIPS 180-4, 5.3.3), as they lie in memory: no secret. */
 const SHA256_START = Buffer.from(
   Uint32Array.of(
