@@ -1,5 +1,6 @@
+import { CounterBlock } from "./keep/counter-block.js";
 import { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
-import type { Address } from "./ports.js";
+import type { Address, Store } from "./ports.js";
 import { bytesOf } from "./wire/bytes.js";
 
 /** How a device proves who it is: to the broker in CONNECT, and to the cloud in each frame. The first is the default. */
@@ -59,7 +60,10 @@ export interface CloudOptions {
 export interface Credential {
   /** The pre-shared key as provisioned; its UTF-8 bytes are the key. Bytes are taken over and wiped on `close()`. */
   readonly psk: string | Uint8Array;
-  /** The first counter that was never used, for the proofs `counter` and `mac`; it must rise over reboots. */
+  /**
+   * The first counter that was never used, for the proofs `counter` and `mac`. Without a store it must rise over
+   * reboots; with one the higher of the two wins, and it may be left out.
+   */
   readonly counter?: number;
 }
 
@@ -126,11 +130,13 @@ export class Config {
   readonly cleanSession: boolean;
   /** The PSK crosses a link that does not verify the server, and the app agreed to it. */
   readonly isExposed: boolean;
-  /** The highest counter that was used; 0 before the first. */
-  counter: number;
+  readonly counterBlock: CounterBlock;
 
-  /** @throws Error that names the first option which cannot be right, and what to do */
-  constructor(options: AuthOptions) {
+  /**
+   * @param store where counters are kept, if the proof has any
+   * @throws Error that names the first option which cannot be right, and what to do
+   */
+  constructor(options: AuthOptions, store?: Store) {
     const cloud = options.cloud;
     const limits = limitsFrom(options.limits === undefined ? DEFAULT_LIMITS : options.limits);
     const psk = options.credential.psk;
@@ -175,15 +181,11 @@ export class Config {
     }
     this.pipeline = cloud.pipeline !== false;
     this.cleanSession = cloud.cleanSession !== false;
-    this.counter = counter === undefined ? 0 : counter - 1;
-    if (!(this.counter >= 0 && this.counter < COUNTER_END) || Math.floor(this.counter) !== this.counter) {
+    const latest = counter === undefined ? 0 : counter - 1;
+    if (!(latest >= 0 && latest < COUNTER_END) || Math.floor(latest) !== latest) {
       refuse("credential.counter must be a whole number from 1 on");
     }
-  }
-
-  /** A counter that was never used before. */
-  nextCounter(): number {
-    this.counter++;
-    return this.counter;
+    const hasCounters = this.connectProof === ConnectProof.COUNTER || this.frameProof === FrameProof.MAC;
+    this.counterBlock = new CounterBlock(latest, hasCounters && store !== undefined ? store : null);
   }
 }

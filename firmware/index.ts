@@ -15,7 +15,7 @@ export { type AuthOptions, type CloudOptions, type Credential, PROOFS, type Proo
 export type { Counters } from "./counters.js";
 export type { Explanation } from "./explain.js";
 export { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
-export type { Address, Clock, Entropy, Link, LinkEvents, Ports, Waker } from "./ports.js";
+export type { Address, Clock, Entropy, Link, LinkEvents, Ports, Store, Waker } from "./ports.js";
 export { Scratch } from "./proof/scratch.js";
 export { sentenceOf } from "./sentences.js";
 export type { OnDone, OnHost } from "./session/calls.js";
@@ -31,7 +31,7 @@ export class AuthClient {
 
   /** Made by {@link createAuth}. */
   constructor(options: AuthOptions, ports: Ports, scratch: Scratch) {
-    this.config = new Config(options);
+    this.config = new Config(options, ports.store);
     this.driver = new Driver(this.config, ports, scratch);
     this.driver.start();
   }

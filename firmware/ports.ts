@@ -1,14 +1,16 @@
 import type { Status } from "./status.js";
 
 /**
- * What the firmware asks of the engine it runs on. An adapter implements these four interfaces and nothing
- * else; it knows no protocol. All calls come from one thread, and none of them may call back before it returns
+ * What the firmware asks of the engine it runs on. An adapter implements these interfaces and nothing else;
+ * it knows no protocol. All calls come from one thread, and none of them may call back before it returns
  * unless it says so.
  */
 export interface Ports {
   readonly link: Link;
   readonly clock: Clock;
   readonly entropy: Entropy;
+  /** Absent: nothing is kept over reboots. One client has it for itself: two would write the same names. */
+  readonly store?: Store;
 }
 
 /** Where the cloud is reached. */
@@ -63,6 +65,24 @@ export interface Waker {
 /** Random bytes that an attacker can't foretell. */
 export interface Entropy {
   fill(bytes: Uint8Array, from: number, to: number): void;
+}
+
+/**
+ * Small values by name that outlive a cut of power. A value that was not being written is never harmed; one
+ * that was may be gone, cut short, or wrong.
+ */
+export interface Store {
+  /**
+   * Reads the value of this name into `out`, as much of it as fits. Names are ASCII, at most 15 bytes long.
+   * @returns the value's length, bytes; −1: there is none of this name; −2: the store could not tell. It never
+   * throws
+   */
+  read(name: string, out: Uint8Array): number;
+  /**
+   * Replaces the value by `bytes[0..length)`; it is in flash when this returns.
+   * @returns false when that failed. It never throws
+   */
+  write(name: string, bytes: Uint8Array, length: number): boolean;
 }
 
 /** The driver as the core sees it: the time, and a bell. */

@@ -145,6 +145,11 @@ export class Session {
         return Want.IDLE;
       case Phase.WAITING:
         if (nowMs < this.phaseEndsAtMs) return Want.IDLE;
+        if (!this.config.counterBlock.reserve()) {
+          this.lose(Status.STORE_FAILED);
+          this.plan();
+          return Want.IDLE;
+        }
         this.change(Change.WOKEN);
         this.phaseEndsAtMs = nowMs + this.config.limits.connectTimeoutMs;
         this.plan();
@@ -351,7 +356,9 @@ export class Session {
     }
     // A kept session may hold what we published before: CONNACK says so, and nothing goes out before it.
     const mayPublish = this.phase === Phase.READY || (this.config.pipeline && this.config.cleanSession);
-    if (mayPublish) this.courier.publish(this.nowMs);
+    if (!mayPublish) return;
+    if (this.requests.prepare()) this.courier.publish(this.nowMs);
+    else this.fail(Status.STORE_FAILED);
   }
 
   /** Gives the connection up; `poll` asks for CLOSE next. */

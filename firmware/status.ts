@@ -21,6 +21,9 @@ export enum Status {
   CONNECT_TIMEOUT = 14,
   CONGESTED = 15,
 
+  // The device itself.
+  STORE_FAILED = 17,
+
   // CONNACK return codes 1–5 and SUBACK 0x80 (MQTT 3.1.1, 3.2.2.3 and 3.9.3).
   VERSION_REFUSED = 20,
   CLIENT_ID_REFUSED = 21,

@@ -12,6 +12,7 @@ import {
   type Token,
 } from "../firmware/index.js";
 import { nodePorts } from "./node/ports.js";
+import { FileStore } from "./node/store.js";
 
 const NEXT_LIMIT_MS = 8_000;
 const DEFAULT_PORT = 1883;
@@ -29,10 +30,12 @@ export interface DeviceOptions {
   id: string;
   psk: string;
   /**
-   * First counter of the proofs `counter` and `mac`. Default `Date.now()`: it must rise from run to run, a
-   * simulator keeps nothing between runs, and nobody connects more than once a millisecond for long.
+   * First counter of the proofs `counter` and `mac`. Without `store` the default is `Date.now()`: it must rise from
+   * run to run, and nobody connects more than once a millisecond for long.
    */
   counter?: number;
+  /** A directory that is this device's flash, made where it is missing: a later run goes on with its counter. */
+  store?: string;
   /** Default `counter+mac`. */
   proof?: Proof;
   /** Accepts proofs that give the PSK to whoever reads the connection. */
@@ -199,7 +202,9 @@ export class SimulatedDevice {
  * @throws Error that names the first option which cannot be right, and what to do
  */
 export function simulateDevice(options: DeviceOptions): SimulatedDevice {
-  const { id, psk, cloud, counter = Date.now(), proof, allowInsecure, pipeline, limits } = options;
+  const { id, psk, cloud, proof, allowInsecure, pipeline, limits, store } = options;
+  const counter = options.counter ?? (store === undefined ? Date.now() : 1);
+  const ports = options.ports ?? nodePorts();
   const auth = createAuth(
     {
       deviceId: id,
@@ -209,7 +214,7 @@ export function simulateDevice(options: DeviceOptions): SimulatedDevice {
       allowInsecure: allowInsecure ?? false,
       limits: limits ?? {},
     },
-    options.ports ?? nodePorts(),
+    store === undefined ? ports : { ...ports, store: new FileStore(store) },
   );
   return new SimulatedDevice(id, auth);
 }

@@ -11,3 +11,4 @@ export {
   simulateDevice,
 } from "./device.js";
 export { nodePorts } from "./node/ports.js";
+export { FileStore } from "./node/store.js";

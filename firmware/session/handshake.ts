@@ -43,7 +43,7 @@ export class Handshake {
     }
   }
 
-  /** Takes a counter where the proof needs one. The outbox is empty: there is room. */
+  /** Takes a counter where the proof needs one; it was reserved before. The outbox is empty: there is room. */
   connect(outbox: Outbox): void {
     const config = this.config;
     const fields = this.fields;
@@ -57,7 +57,7 @@ export class Handshake {
         hash,
         key,
         config.deviceId,
-        config.nextCounter(),
+        config.counterBlock.next(),
       );
       key.wipe();
     }

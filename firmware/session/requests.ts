@@ -91,6 +91,24 @@ export class Requests {
     this.isCounterFresh = isCounterFresh;
   }
 
+  /** Begins the MAC session where one is due, before anything is published. false: there was no counter for it. */
+  prepare(): boolean {
+    const mac = this.mac;
+    if (mac === null || !this.needsMacSession) return true;
+    const counters = this.config.counterBlock;
+    const counter = this.isCounterFresh ? counters.latest : counters.next();
+    if (counter === 0) return false;
+    const nonce = this.nonce;
+    this.entropy.fill(nonce, 0, MAC_NONCE_BYTES);
+    writeBase64url(this.nonceText, 0, nonce, 0, MAC_NONCE_BYTES);
+    mac.begin(this.hash, this.config.psk, this.config.psk.length, counter, nonce);
+    this.macCounter = counter;
+    this.isCounterFresh = false;
+    this.needsMacSession = false;
+    this.announcesMacSession = true;
+    return true;
+  }
+
   /**
    * Publishes a call's frame. OK: it lies in the outbox; BUSY: not enough room until the outbox was written;
    * TOO_LONG: it never fits.
@@ -100,7 +118,6 @@ export class Requests {
     const config = this.config;
     const mac = this.mac;
     const challenge = this.challenge;
-    if (mac !== null) this.prepareMacSession(mac);
     if (challenge !== null && challenge.isHeld) {
       challenge.answer(this.hash, this.entropy, config.deviceId, config.psk);
     }
@@ -157,18 +174,6 @@ export class Requests {
   wipe(): void {
     this.nonce.fill(0);
     this.nonceText.fill(0);
-  }
-
-  private prepareMacSession(mac: MacSession): void {
-    if (!this.needsMacSession) return;
-    const nonce = this.nonce;
-    this.entropy.fill(nonce, 0, MAC_NONCE_BYTES);
-    writeBase64url(this.nonceText, 0, nonce, 0, MAC_NONCE_BYTES);
-    this.macCounter = this.isCounterFresh ? this.config.counter : this.config.nextCounter();
-    mac.begin(this.hash, this.config.psk, this.config.psk.length, this.macCounter, nonce);
-    this.isCounterFresh = false;
-    this.needsMacSession = false;
-    this.announcesMacSession = true;
   }
 
   private writeFrame(call: Call): void {

@@ -1,7 +1,7 @@
 declare module "write-file-atomic" {
-  export default function writeFileAtomic(
-    file: string,
-    data: string,
-    options: { mode: number },
-  ): Promise<void>;
+  function writeFileAtomic(file: string, data: string, options: { mode: number }): Promise<void>;
+  namespace writeFileAtomic {
+    function sync(file: string, data: Uint8Array, options: { mode: number }): void;
+  }
+  export default writeFileAtomic;
 }

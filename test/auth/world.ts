@@ -10,6 +10,7 @@ import {
   type Proof,
   State,
   Status,
+  type Store,
 } from "../../firmware/index.js";
 import { Peer } from "./peer.js";
 import { Service } from "./service.js";
@@ -29,6 +30,10 @@ export interface WorldOptions {
   readonly limits?: LimitOptions;
   readonly cloud?: Partial<CloudOptions>;
   readonly seed?: number;
+  /** The first counter; 1 when absent. */
+  readonly counter?: number;
+  /** The device's flash, which outlives this world. */
+  readonly store?: Store;
   /** The first frame's id; else it follows from the seed. */
   readonly firstId?: number;
   /** Shared by the devices of a fleet. */
@@ -75,7 +80,7 @@ export class World {
     const auth: AuthOptions = {
       deviceId,
       cloud: { host: "cloud.example.com", ...options.cloud },
-      credential: { psk: options.psk ?? PSK, counter: 1 },
+      credential: { psk: options.psk ?? PSK, counter: options.counter ?? 1 },
       proof: options.proof ?? "counter",
       allowInsecure: true,
       limits: options.limits ?? {},
@@ -86,7 +91,8 @@ export class World {
     this.peer = new Peer(this.time, deviceId);
     this.service = new Service(this.time);
     this.peer.answer = (request) => this.service.answer(request);
-    this.client = createAuth(auth, { link: this.peer, clock: this.clock, entropy: this.entropy });
+    const ports = { link: this.peer, clock: this.clock, entropy: this.entropy };
+    this.client = createAuth(auth, options.store === undefined ? ports : { ...ports, store: options.store });
     this.client.onState = (state) => this.states.push(state);
   }
 

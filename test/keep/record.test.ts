@@ -1,0 +1,168 @@
+/** A record outlives what flash and power do to it: what counted once is never lost, and nothing torn is believed. */
+import assert from "node:assert/strict";
+import { crc32 as zlibCrc32 } from "node:zlib";
+import fc from "fast-check";
+import { crc32 } from "../../firmware/keep/crc32.js";
+import { KeptRecord, RECORD_BYTES_MIN, RecordKind, Unread } from "../../firmware/keep/record.js";
+import { Flash, isCut, TEARS, type Tear } from "./flash.js";
+
+const PAYLOAD_BYTES = 8;
+const RECORD_BYTES = RECORD_BYTES_MIN + PAYLOAD_BYTES;
+const tears = Object.keys(TEARS) as Tear[];
+
+/** A payload that can be told from all others. */
+const payloadOf = (number: number): Uint8Array => new Uint8Array(PAYLOAD_BYTES).fill(number);
+
+const recordIn = (flash: Flash): KeptRecord =>
+  new KeptRecord(flash, RecordKind.COUNTER, "thing-", PAYLOAD_BYTES);
+
+/** What a boot finds: the payload's number, or undefined. */
+function found(flash: Flash): number | undefined {
+  const payload = new Uint8Array(PAYLOAD_BYTES);
+  const length = recordIn(flash).load(payload);
+  if (length === Unread.ABSENT) return undefined;
+  assert.equal(length, PAYLOAD_BYTES);
+  assert.deepEqual(payload, payloadOf(payload[0]), "a payload that was saved, as a whole");
+  return payload[0];
+}
+
+/** Flash in which the numbers from 1 on were saved, over boots. */
+function flashWith(count: number): Flash {
+  const flash = new Flash();
+  for (let number = 1; number <= count; number++) {
+    const record = recordIn(flash);
+    record.load(new Uint8Array(PAYLOAD_BYTES));
+    assert.ok(record.save(payloadOf(number), PAYLOAD_BYTES));
+  }
+  return flash;
+}
+
+describe("CRC-32", () => {
+  it("is zlib's", () => {
+    assert.equal(crc32(Buffer.from("123456789"), 9), 0xcbf43926);
+    fc.assert(
+      fc.property(fc.uint8Array(), fc.nat(), (bytes, n) => {
+        const to = n % (bytes.length + 1);
+        assert.equal(crc32(bytes, to), zlibCrc32(bytes.subarray(0, to)));
+      }),
+    );
+  });
+});
+
+describe("a record", () => {
+  it("lies in flash as RECORD.md tells", () => {
+    const flash = new Flash();
+    recordIn(flash).save(new Uint8Array([1, 2, 3]), 3);
+    const head = Buffer.from("6d6b0101000000010003010203", "hex");
+    const check = Buffer.alloc(4);
+    check.writeUInt32BE(zlibCrc32(head));
+    assert.deepEqual(flash.values.get("thing-a"), Buffer.concat([head, check]));
+  });
+
+  it("is absent from empty flash, and the latest that was saved afterwards", () => {
+    for (let count = 0; count < 6; count++) {
+      assert.equal(found(flashWith(count)), count === 0 ? undefined : count);
+    }
+  });
+
+  it("is written to the two names in turn, by one client and over boots", () => {
+    const flash = new Flash();
+    const record = recordIn(flash);
+    for (let number = 1; number <= 4; number++) {
+      record.save(payloadOf(number), PAYLOAD_BYTES);
+      assert.equal(flash.values.get(number % 2 === 1 ? "thing-a" : "thing-b")?.[10], number);
+    }
+    assert.deepEqual([...flashWith(2).values.keys()], ["thing-a", "thing-b"]);
+  });
+
+  for (const tear of tears) {
+    it(`that was counted is found though the next write is cut after any byte (${tear}), and saving goes on`, () => {
+      for (let count = 0; count < 4; count++) {
+        for (let n = 0; n <= RECORD_BYTES; n++) {
+          const flash = flashWith(count);
+          const record = recordIn(flash);
+          record.load(new Uint8Array(PAYLOAD_BYTES));
+          flash.cutNextWrite(n, tear);
+          assert.ok(isCut(() => record.save(payloadOf(count + 1), PAYLOAD_BYTES)));
+          const isWhole = n === RECORD_BYTES;
+          assert.equal(found(flash), isWhole ? count + 1 : count || undefined, `cut after ${n} bytes`);
+          const next = recordIn(flash);
+          next.load(new Uint8Array(PAYLOAD_BYTES));
+          assert.ok(next.save(payloadOf(9), PAYLOAD_BYTES));
+          assert.equal(found(flash), 9);
+        }
+      }
+    });
+  }
+
+  it("is never older than the latest that counted, whatever is cut, fails or lies", () => {
+    const step = fc.record({
+      what: fc.constantFrom("save", "cut", "fail", "lie"),
+      n: fc.nat(RECORD_BYTES),
+      tear: fc.constantFrom(...tears),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const flash = new Flash();
+        let record = recordIn(flash);
+        let counted = 0;
+        for (const [i, { what, n, tear }] of steps.entries()) {
+          flash.isWritable = what !== "fail";
+          flash.isLying = what === "lie";
+          if (what === "cut") flash.cutNextWrite(n, tear);
+          const wentOut = isCut(() => {
+            const isSaved = record.save(payloadOf(i + 1), PAYLOAD_BYTES);
+            assert.equal(isSaved, what === "save");
+            if (isSaved) counted = i + 1;
+          });
+          assert.ok((found(flash) ?? 0) >= counted);
+          if (!wentOut) continue;
+          record = recordIn(flash);
+          record.load(new Uint8Array(PAYLOAD_BYTES));
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("with any bit of it changed is not believed: the one before is found", () => {
+    for (let bit = 0; bit < RECORD_BYTES * 8; bit++) {
+      const flash = flashWith(4);
+      const newest = flash.values.get("thing-b") as Buffer;
+      newest[bit >> 3] ^= 1 << (bit & 7);
+      assert.equal(found(flash), 3, `bit ${bit}`);
+    }
+  });
+
+  it("of another kind, of another version, longer or shorter is none", () => {
+    const changes: ((bytes: Buffer) => Buffer)[] = [
+      (bytes) => Buffer.concat([bytes, Buffer.of(0)]),
+      (bytes) => bytes.subarray(0, RECORD_BYTES - 1),
+      (bytes) => Buffer.concat([bytes, bytes]),
+      (bytes) => resealed(bytes, 2, 2),
+      (bytes) => resealed(bytes, 3, 2),
+      (bytes) => resealed(bytes, 9, PAYLOAD_BYTES + 1),
+      () => Buffer.alloc(RECORD_BYTES, 0xff),
+      () => Buffer.alloc(0),
+    ];
+    for (const change of changes) {
+      const flash = flashWith(1);
+      flash.values.set("thing-a", change(flash.values.get("thing-a") as Buffer));
+      assert.equal(found(flash), undefined);
+    }
+  });
+
+  it("is UNREADABLE, not absent, while the store cannot tell", () => {
+    const flash = flashWith(2);
+    flash.isReadable = false;
+    assert.equal(recordIn(flash).load(new Uint8Array(PAYLOAD_BYTES)), Unread.UNREADABLE);
+  });
+});
+
+/** A record with one byte changed and the check right. */
+function resealed(bytes: Buffer, at: number, byte: number): Buffer {
+  const changed = Buffer.from(bytes);
+  changed[at] = byte;
+  changed.writeUInt32BE(zlibCrc32(changed.subarray(0, -4)), changed.length - 4);
+  return changed;
+}
