@@ -125,6 +125,26 @@ describe("a record", () => {
     );
   });
 
+  it("does not count when reading it back brings no bytes", () => {
+    const flash = new Flash();
+    const read = flash.read.bind(flash);
+    flash.read = (name) => read(name, Buffer.alloc(RECORD_BYTES));
+    assert.equal(recordIn(flash).save(payloadOf(1), PAYLOAD_BYTES), false);
+  });
+
+  it("does not count when an earlier attempt at its generation is what lies there", () => {
+    const flash = flashWith(2);
+    const record = recordIn(flash);
+    record.load(new Uint8Array(PAYLOAD_BYTES));
+    flash.isReadable = false;
+    assert.equal(record.save(payloadOf(3), PAYLOAD_BYTES), false, "written, but who knows");
+    Object.assign(flash, { isReadable: true, isLying: true });
+    assert.equal(record.save(payloadOf(4), PAYLOAD_BYTES), false);
+    flash.isLying = false;
+    assert.equal(record.save(payloadOf(4), PAYLOAD_BYTES), true);
+    assert.equal(found(flash), 4);
+  });
+
   it("with any bit of it changed is not believed: the one before is found", () => {
     for (let bit = 0; bit < RECORD_BYTES * 8; bit++) {
       const flash = flashWith(4);
