@@ -98,6 +98,7 @@ export class Encoder {
     this.call.id = FIRST_ID;
     this.call.packetIdentifier = 1;
     // The first frame of a MAC session announces it: not what is measured.
+    this.requests.prepare();
     this.encode();
   }
 
