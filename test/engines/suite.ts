@@ -2,7 +2,15 @@
  * What every engine must do alike, bit for bit. This file runs inside the engines, so it keeps to their shared
  * language and knows no Node; `engines.test.ts` runs it in each and compares.
  */
-import { createAuth, type LinkEvents, type Ports, type Proof, type Waker } from "../../firmware/index.js";
+import {
+  createAuth,
+  type LinkEvents,
+  type Ports,
+  type Proof,
+  type Store,
+  type Waker,
+} from "../../firmware/index.js";
+import { CounterBlock } from "../../firmware/keep/counter-block.js";
 import { readBase64url, writeBase64url } from "../../firmware/proof/base64.js";
 import { sameSecret } from "../../firmware/proof/compare.js";
 import { counterKey, writeCounterPassword } from "../../firmware/proof/counter.js";
@@ -290,6 +298,35 @@ function firstFlight(proof: Proof): string {
   return sent;
 }
 
+/** Two boots, the first from just below 2^32 on, over a block's end, and what lies in the store then. */
+function counterBlocks(): string {
+  const names: string[] = [];
+  const values: Uint8Array[] = [];
+  const store: Store = {
+    read: (name, into) => {
+      const at = names.indexOf(name);
+      if (at < 0) return -1;
+      into.set(values[at], 0);
+      return values[at].length;
+    },
+    write: (name, bytes, length) => {
+      const value = new Uint8Array(length);
+      for (let i = 0; i < length; i++) value[i] = bytes[i];
+      const at = names.indexOf(name);
+      if (at < 0) names.push(name);
+      values[at < 0 ? names.length - 1 : at] = value;
+      return true;
+    },
+  };
+  let text = "";
+  const first = new CounterBlock(4_294_967_280, store);
+  for (let i = 0; i < 65; i++) first.next();
+  const second = new CounterBlock(0, store);
+  text += `${first.latest} ${second.next()}`;
+  for (let i = 0; i < names.length; i++) text += ` ${names[i]} ${hex(values[i], 0, values[i].length)}`;
+  return text;
+}
+
 /** All cases, in the order they run. */
 export const cases: EngineCase[] = [
   {
@@ -329,6 +366,12 @@ export const cases: EngineCase[] = [
   { name: "the first flight with counter and MAC", run: () => firstFlight("counter+mac") },
   { name: "the first flight with password and key", run: () => firstFlight("password+key") },
   { name: "the first flight with digest", run: () => firstFlight("digest") },
+  {
+    name: "counters kept over a boot, and their records",
+    expected:
+      "4294967345 4294967409 motekey-ctra 6d6b010100000003000800000001000000b076bc9fbe motekey-ctrb 6d6b010100000002000800000001000000702c5682ce",
+    run: counterBlocks,
+  },
   { name: "MQTT packets read at once", run: () => mqttEvents(1000) },
   { name: "MQTT packets read byte by byte", run: () => mqttEvents(1) },
 ];
