@@ -69,7 +69,7 @@ export class Tokens implements HostCalls {
   host(name: string): Host {
     const host = new Host(name, this.config.limits, this);
     for (let i = 0; i < this.hosts.length; i++) {
-      if (this.hosts[i].isNamed(host.bytes)) return this.hosts[i];
+      if (this.hosts[i].isSame(host)) return this.hosts[i];
     }
     if (this.hosts.length >= this.config.limits.hosts) {
       throw new Error(`motekey: more than ${this.config.limits.hosts} hosts; raise limits.hosts`);
@@ -290,7 +290,7 @@ export class Tokens implements HostCalls {
       return;
     }
     call.subject = host;
-    call.host = host.json;
+    call.host = host.bytes;
     host.flight = call;
   }
 
@@ -354,7 +354,7 @@ export class Tokens implements HostCalls {
     }
     let lifetimeMs = lifetimeS * 1000;
     if (lifetimeS < 0) lifetimeMs = limits.tokenMaxAgeMs > 0 ? limits.tokenMaxAgeMs : Infinity;
-    const spread = unitInterval(this.scratch.hash, this.spreadKey, host.bytes, host.generation);
+    const spread = unitInterval(this.scratch.hash, this.spreadKey, host.bytes, host.length, host.generation);
     slot.lease.begin(sentAtMs, lifetimeMs, spread, limits.callDeadlineMs);
     // A JWT that GetToken brought may be near its end: nobody says how near.
     if (isGuess) slot.lease.refreshAtMs = this.nowMs;

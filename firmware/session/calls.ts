@@ -50,7 +50,7 @@ export class Call {
   /** Its subject was revoked: the answer is awaited only to be undone, and it is not published again. */
   isAbandoned: boolean;
 
-  /** The host's name, JSON-escaped, of the token methods; the arguments of the others, as the frame has them. */
+  /** The host of the token methods, as its handle has it; the arguments of the others, as the frame has them. */
   host: Uint8Array;
   first: Text;
   second: Text;

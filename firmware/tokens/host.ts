@@ -2,7 +2,7 @@ import { Backoff } from "../keep/backoff.js";
 import type { Limits } from "../limits.js";
 import type { Call } from "../session/calls.js";
 import { Status } from "../status.js";
-import { bytesOf, jsonTextLength, sameBytes, writeJsonText } from "../wire/bytes.js";
+import { bytesOf, jsonTextLength, sameBytes } from "../wire/bytes.js";
 import type { Slot } from "./slot.js";
 import type { OnToken } from "./token.js";
 
@@ -29,10 +29,10 @@ export enum Rejection {
  * client was closed: then it is not told.
  */
 export class Host {
-  /** The name, UTF-8. */
+  /** The name, UTF-8, and behind it the quote and the brace that end the arguments of a request. */
   readonly bytes: Uint8Array;
-  /** The name as it stands in a frame, with the quote and the brace that end the arguments. */
-  readonly json: Uint8Array;
+  /** Of the name alone. */
+  readonly length: number;
   /** The token's place; null when it has none. */
   slot: Slot | null;
   /** Counts the tokens that this host had here. */
@@ -64,12 +64,14 @@ export class Host {
     if (bytes.length === 0 || bytes.length > limits.hostBytes) {
       throw new Error(`motekey: host must be 1 to ${limits.hostBytes} bytes long (limits.hostBytes)`);
     }
-    this.bytes = bytes;
-    const length = jsonTextLength(bytes);
-    this.json = new Uint8Array(length + 2);
-    writeJsonText(this.json, 0, bytes);
-    this.json[length] = 0x22;
-    this.json[length + 1] = 0x7d;
+    if (jsonTextLength(bytes) !== bytes.length) {
+      throw new Error("motekey: host must not hold quotes, backslashes or control characters");
+    }
+    this.length = bytes.length;
+    this.bytes = new Uint8Array(bytes.length + 2);
+    this.bytes.set(bytes, 0);
+    this.bytes[this.length] = 0x22;
+    this.bytes[this.length + 1] = 0x7d;
     this.slot = null;
     this.generation = 0;
     this.flight = null;
@@ -86,9 +88,8 @@ export class Host {
     this.calls = calls;
   }
 
-  /** Whether this is its name, UTF-8. */
-  isNamed(name: Uint8Array): boolean {
-    return name.length === this.bytes.length && sameBytes(name, 0, this.bytes, 0, name.length);
+  isSame(other: Host): boolean {
+    return this.length === other.length && sameBytes(this.bytes, 0, other.bytes, 0, this.length);
   }
 
   /** The token, from memory while it is good, else from the cloud. Callers of one host share one request. */

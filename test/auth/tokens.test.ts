@@ -71,11 +71,18 @@ describe("a token", () => {
     assert.equal(world.soon().token, '\u00e9\u20ac\ud83d\ude00"\\\n');
   });
 
-  it("for a host with characters that JSON escapes is asked for and kept like any other", () => {
+  it("for a host beyond ASCII is asked for and kept like any other", () => {
     const world = new World();
-    const host = 'a"b\\c\u00e9';
+    const host = "caf\u00e9.example";
     assert.equal(world.soon(host).token, `${host}#1`);
     assert.equal(world.peer.asked("GenerateToken")[0].frame.args.host, host);
+  });
+
+  it("is not asked for of a host that no host is called: quotes, backslashes, control characters", () => {
+    const world = new World();
+    for (const host of ['a"b', "a\\b", "a\nb"]) {
+      assert.throws(() => world.client.host(host), /must not hold quotes, backslashes or control characters/);
+    }
   });
 });
 

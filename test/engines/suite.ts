@@ -169,7 +169,7 @@ function spread(): string {
   key.set(hash, psk, 0, psk.length);
   let text = "";
   for (let generation = 0; generation < 5; generation++) {
-    text += `${unitInterval(hash, key, device, generation) * powerOfTwo(48)} `;
+    text += `${unitInterval(hash, key, device, device.length, generation) * powerOfTwo(48)} `;
   }
   return text;
 }

@@ -63,7 +63,7 @@ describe("proof/spread", () => {
           message.set(host);
           message.writeUInt32BE(generation, host.length);
           key.set(hash, secret, 0, secret.length);
-          const value = unitInterval(hash, key, host, generation);
+          const value = unitInterval(hash, key, host, host.length, generation);
           assert.equal(value, hmac(secret, message).readUIntBE(0, 6) / 2 ** 48);
           assert.ok(value >= 0 && value < 1);
         },
@@ -74,7 +74,7 @@ describe("proof/spread", () => {
   it("spreads the generations of one host over the whole interval", () => {
     key.set(hash, utf8("device secret"), 0, 13);
     const tenths = new Array<number>(10).fill(0);
-    for (let i = 0; i < 1000; i++) tenths[Math.floor(unitInterval(hash, key, utf8("app"), i) * 10)]++;
+    for (let i = 0; i < 1000; i++) tenths[Math.floor(unitInterval(hash, key, utf8("app"), 3, i) * 10)]++;
     assert.ok(
       tenths.every((count) => count > 60 && count < 140),
       `counts ${tenths}`,

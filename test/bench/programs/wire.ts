@@ -94,7 +94,7 @@ export class Encoder {
     this.requests = new Requests(setUp, this.outbox, entropy, new Sha256(), this.mac, null);
     this.call = new Call();
     this.call.method = Method.GENERATE_TOKEN;
-    this.call.host = new Host(HOST, setUp.limits, NO_CALLS).json;
+    this.call.host = new Host(HOST, setUp.limits, NO_CALLS).bytes;
     this.call.id = FIRST_ID;
     this.call.packetIdentifier = 1;
     // The first frame of a MAC session announces it: not what is measured.
