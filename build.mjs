@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { bundleEspruino } from "./build/espruino.mjs";
+import { bundleMinified } from "./build/minified.mjs";
 import { buildModdable } from "./build/moddable.mjs";
 
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
@@ -15,14 +16,7 @@ for (const folder of ["dist", "firmware/dist", "host-sim/dist"])
   rmSync(folder, { recursive: true, force: true });
 
 compile("firmware");
-await build({
-  entryPoints: ["firmware/index.ts"],
-  outfile: "firmware/dist/motekey.min.js",
-  bundle: true,
-  minify: true,
-  format: "esm",
-  target: "es2015",
-});
+writeFileSync("firmware/dist/motekey.min.js", await bundleMinified());
 
 compile("firmware/adapters/moddable/types.json");
 await buildModdable();

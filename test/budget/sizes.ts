@@ -1,11 +1,8 @@
-import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { bundleMinified } from "../../build/minified.mjs";
 import { createAuth, type Ports, type Proof } from "../../firmware/index.js";
-import { MISSING_SYNTAX } from "../engines/bundle.js";
 import type { Figure } from "./figures.js";
 
-const FIRMWARE = fileURLToPath(new URL("../../firmware/index.ts", import.meta.url));
 /** The receive window of an adapter. */
 const WINDOW_BYTES = 512;
 const PROOFS: Proof[] = ["counter+mac", "password", "password+key", "digest"];
@@ -55,25 +52,10 @@ export async function sizeFigures(): Promise<Figure[]> {
       note: `four hosts, a store, and a receive window of ${WINDOW_BYTES}`,
     };
   });
-  const minified = await minifiedBundle();
+  const minified = Buffer.from(await bundleMinified());
   figures.push(
     { name: "bundle, minified", value: minified.length, unit: "B", tolerance: 0, aim: 24_000 },
     { name: "bundle, minified and gzipped", value: gzipSync(minified, { level: 9 }).length, unit: "B" },
   );
   return figures;
-}
-
-async function minifiedBundle(): Promise<Uint8Array> {
-  const result = await build({
-    entryPoints: [FIRMWARE],
-    bundle: true,
-    write: false,
-    minify: true,
-    format: "iife",
-    globalName: "motekey",
-    target: "es2015",
-    supported: MISSING_SYNTAX,
-    logLevel: "silent",
-  });
-  return result.outputFiles[0].contents;
 }

@@ -1,0 +1,2 @@
+/** The firmware as one minified ES module, private names shortened. */
+export function bundleMinified(): Promise<string>;

@@ -1,0 +1,51 @@
+/** The one minified file that the package ships is the firmware, shortened names and all. */
+import assert from "node:assert/strict";
+import { bundleMinified } from "../../build/minified.mjs";
+import type * as firmware from "../../firmware/index.js";
+import * as source from "../../firmware/index.js";
+import { type Cloud, nodePorts, startCloud } from "../../host-sim/index.js";
+
+describe("the minified file", () => {
+  let minified: typeof firmware;
+  let cloud: Cloud;
+
+  before(async function () {
+    this.timeout(30_000);
+    const text = await bundleMinified();
+    minified = await import(`data:text/javascript;base64,${Buffer.from(text).toString("base64")}`);
+    cloud = await startCloud();
+  });
+
+  after(() => cloud.close());
+
+  it("exports what the source exports", () => {
+    assert.deepEqual(Object.keys(minified).sort(), Object.keys(source).sort());
+  });
+
+  for (const proof of source.PROOFS) {
+    it(`gets a token with ${proof}`, async () => {
+      const { id, psk } = await cloud.addDevice({ id: "device_123" });
+      const auth = minified.createAuth(
+        {
+          deviceId: id,
+          cloud: { host: "127.0.0.1", port: cloud.port },
+          credential: { psk, counter: 1 },
+          proof,
+          allowInsecure: true,
+        },
+        nodePorts(),
+      );
+      const token = await new Promise<string>((resolve) => {
+        auth.host("app.example.com").getToken((status, view) => {
+          resolve(
+            view === null
+              ? minified.Status[status]
+              : Buffer.from(view.bytes).toString("latin1", 0, view.length),
+          );
+        });
+      });
+      auth.close();
+      assert.equal(cloud.checkToken(token, "app.example.com").active, true, token);
+    });
+  }
+});
