@@ -96,7 +96,7 @@ export const SAMPLES: readonly Sample[] = [
   sample("declared-package", 1, 'import sinon from "sinon/pkg";', "host-sim/cloud/rpc.ts"),
   sample("file-length", 401, "use();\n".repeat(401)),
   sample("no-machine-path", 1, "Look at /home/somebody/notes.", "README.md"),
-  sample("no-machine-path", 2, "cd\ncat /work/shared/notes.md", ".ci/run"),
+  sample("no-machine-path", 2, "cd\ncat /tmp/notes.md", ".ci/run"),
   sample("no-registry-host", 1, "registry=https://registry.example.com/", ".npmrc"),
   sample("no-later", 1, "// TODO: everything", "host-sim/index.ts"),
   sample("no-only", 1, 'it.only("holds", () => {});', "test/auth.test.ts"),

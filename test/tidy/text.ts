@@ -23,7 +23,7 @@ export const TEXT_RULES: readonly Rule[] = [
     "no-machine-path",
     "a path of one machine: use os.tmpdir(), or a path from the repository's root",
     isOurText,
-    /(?<![\w.$}])\/(?:work|tmp|home|Users|root)\/[\w.-]|\/work\//,
+    /(?<![\w.$}])\/(?:work|tmp|home|Users|root)\/[\w.-]/,
   ),
   lineRule(
     "no-registry-host",
