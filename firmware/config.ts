@@ -81,7 +81,7 @@ export interface AuthOptions {
 }
 
 /** The documented cloud's address, which a device expects answers from unless told otherwise. */
-export const DEFAULT_CLOUD_ADDRESS = "//api.mongoose-iot.com";
+const DEFAULT_CLOUD_ADDRESS = "//api.mongoose-iot.com";
 const DEFAULT_CLOUD = bytesOf(DEFAULT_CLOUD_ADDRESS);
 const DEFAULT_PORT = 1883;
 const DEFAULT_REQUEST_TOPIC = "cloud/from/{id}/rpc";

@@ -12,8 +12,9 @@ import { Host, type HostCalls, Rejection } from "./tokens/host.js";
 import { readJwtLifetime } from "./tokens/jwt.js";
 import type { Slot } from "./tokens/slot.js";
 import { Slots } from "./tokens/slots.js";
-import { NO_BYTES, type OnToken, type Token, TokenView } from "./tokens/token.js";
+import { type OnToken, type Token, TokenView } from "./tokens/token.js";
 import { Waiters, Wish } from "./tokens/waiters.js";
+import { NO_BYTES } from "./wire/bytes.js";
 import { Method } from "./wire/methods.js";
 
 /** Errors that may be gone at the next try. */

@@ -1,4 +1,5 @@
 import type { Store } from "../ports.js";
+import { NO_BYTES } from "../wire/bytes.js";
 import { KeptRecord, RecordKind, readUint32, Unread, writeUint32 } from "./record.js";
 
 /** Counters that one write to the store reserves. */
@@ -9,7 +10,6 @@ const NAME = "motekey-ctr";
 const PAYLOAD_BYTES = 8;
 const TWO_TO_32 = 4_294_967_296;
 const COUNTER_MAX = 9_007_199_254_740_991;
-const NO_BYTES = new Uint8Array(0);
 
 /**
  * Counters that are never handed out twice, over reboots too where there is a store: a block of them is

@@ -1,8 +1,6 @@
 import { Status } from "../status.js";
-import type { Text } from "../wire/bytes.js";
+import { NO_BYTES, type Text } from "../wire/bytes.js";
 import { Method } from "../wire/methods.js";
-
-const NO_BYTES = new Uint8Array(0);
 
 /** Where a call stands. */
 export enum CallPhase {

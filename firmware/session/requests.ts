@@ -4,7 +4,7 @@ import { base64urlLength, writeBase64url } from "../proof/base64.js";
 import { MAC_NONCE_BYTES, type MacSession } from "../proof/mac.js";
 import type { Sha256 } from "../proof/sha256.js";
 import { Status } from "../status.js";
-import { bytesOf, type Text } from "../wire/bytes.js";
+import { bytesOf, NO_BYTES, type Text } from "../wire/bytes.js";
 import { Method, openingOf } from "../wire/methods.js";
 import { publishHeaderLength, writePublishHeader } from "../wire/mqtt.js";
 import { Pen } from "../wire/pen.js";
@@ -29,7 +29,6 @@ const CLOSE_SEC = bytesOf('"}');
 const OPEN_KEY = bytesOf(',"key":"');
 const OPEN_STRANGER = bytesOf('","dst":"');
 const NO_SUCH_METHOD = bytesOf(',"error":{"code":404,"message":"no such method"}}');
-const NO_BYTES = new Uint8Array(0);
 const SLASH_RPC = bytesOf("/rpc");
 
 /**

@@ -1,4 +1,5 @@
 import type { Status } from "../status.js";
+import { NO_BYTES } from "../wire/bytes.js";
 
 /** The token that a callback is told: the app copies what it keeps, the bytes are good during the callback only. */
 export interface Token {
@@ -12,9 +13,6 @@ export interface Token {
 
 /** Told at the end of a token call, once. `token` is null unless the status is OK and the call was for a token. */
 export type OnToken = (status: Status, token: Token | null) => void;
-
-/** No token. */
-export const NO_BYTES = new Uint8Array(0);
 
 /** The one view of a token that callbacks are told; it is filled anew for each. */
 export class TokenView implements Token {

@@ -9,6 +9,9 @@
  */
 export type Text = string | Uint8Array;
 
+/** Nothing, where there is nothing yet. */
+export const NO_BYTES = new Uint8Array(0);
+
 /** The letter behind the backslash for 8–13 (RFC 8259, 7), 0 where there is none. */
 const SHORT_ESCAPES = new Uint8Array([0x62, 0x74, 0x6e, 0, 0x66, 0x72]);
 

@@ -5,9 +5,6 @@
  * next byte has a narrower range (no overlong forms, no surrogates, nothing above U+10FFFF).
  */
 
-/** The largest state that {@link utf8Next} returns; callers may number states of their own behind it. */
-export const UTF8_STATE_MAX = 7;
-
 /**
  * @param state 0, or what the last call returned
  * @param byte the next byte

@@ -7,11 +7,14 @@ import { DEPTH_MAX, everyBytes, KEY_BYTES_MAX, readPieces, readText } from "./js
 
 const encoder = new TextEncoder();
 
-/** Asserts that two JSON values are equal; numbers within 2^−48, integers exactly. */
-function assertSame(actual: unknown, expected: unknown, label: string): void {
+/**
+ * Asserts that two JSON values are equal; numbers within 2^−48, integers exactly, unless `hasFractions`: a
+ * fraction of 17 digits may be nearest to an integer, and is read within the tolerance like any other.
+ */
+function assertSame(actual: unknown, expected: unknown, label: string, hasFractions = false): void {
   if (typeof expected === "number" && typeof actual === "number") {
     if (Object.is(actual, expected)) return;
-    assert.ok(!Number.isSafeInteger(expected), `${label}: ${actual} is not ${expected}`);
+    assert.ok(hasFractions || !Number.isSafeInteger(expected), `${label}: ${actual} is not ${expected}`);
     assert.ok(
       Math.abs(actual - expected) <= Math.abs(expected) * 2 ** -48,
       `${label}: ${actual} is not ${expected}`,
@@ -21,7 +24,7 @@ function assertSame(actual: unknown, expected: unknown, label: string): void {
     assert.equal(Array.isArray(actual), Array.isArray(expected), label);
     assert.deepEqual(Object.keys(actual), Object.keys(expected), label);
     for (const [name, value] of Object.entries(expected)) {
-      assertSame((actual as Record<string, unknown>)[name], value, label);
+      assertSame((actual as Record<string, unknown>)[name], value, label, hasFractions);
     }
   } else assert.equal(actual, expected, label);
 }
@@ -108,9 +111,10 @@ describe("JsonReader", () => {
         if ([Status.JSON_SURROGATE, Status.JSON_NUMBER, Status.JSON_DEPTH].includes(outcome.status)) return;
         const value = parsed(text);
         assert.equal(outcome.status === Status.OK, value !== undefined, Status[outcome.status]);
-        if (value !== undefined) assertSame(outcome.value, value, "value");
+        const hasFractions = /\d[.eE]/.test(Buffer.from(text).toString("latin1"));
+        if (value !== undefined) assertSame(outcome.value, value, "value", hasFractions);
       }),
-      { numRuns: 2000 },
+      { numRuns: 2000, examples: [[encoder.encode("[3204898431864794.84]"), [], []]] },
     );
   });
 
