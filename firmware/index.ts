@@ -15,7 +15,17 @@ export { type AuthOptions, type CloudOptions, type Credential, PROOFS, type Proo
 export type { Counters } from "./counters.js";
 export type { Explanation } from "./explain.js";
 export { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
-export type { Address, Clock, Entropy, Link, LinkEvents, Ports, Store, Waker } from "./ports.js";
+export {
+  type Address,
+  type Clock,
+  type Entropy,
+  type Link,
+  type LinkEvents,
+  LinkSecurity,
+  type Ports,
+  type Store,
+  type Waker,
+} from "./ports.js";
 export { Scratch } from "./proof/scratch.js";
 export { sentenceOf } from "./sentences.js";
 export type { OnDone, OnHost } from "./session/calls.js";

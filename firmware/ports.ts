@@ -13,6 +13,20 @@ export interface Ports {
   readonly store?: Store;
 }
 
+/** What a link proves by itself, before a byte of ours has crossed it. */
+export enum LinkSecurity {
+  /** Anybody on the way reads and changes what is sent. */
+  PLAIN,
+  /** TLS to whoever answered: hidden from who only listens. */
+  UNVERIFIED_TLS,
+  /** TLS to the server that a trust anchor and the host name vouch for. */
+  VERIFIED_TLS,
+  /** VERIFIED_TLS, and the server has seen our certificate. */
+  MUTUAL_TLS,
+  /** TLS under a key that both ends know, and nobody else (RFC 4279, RFC 8446 2.2): it proves both. */
+  PSK_TLS,
+}
+
 /** Where the cloud is reached. */
 export interface Address {
   readonly host: string;
@@ -21,6 +35,8 @@ export interface Address {
 
 /** A stream of bytes to the cloud and back, one connection at a time. */
 export interface Link {
+  /** Known before the first `open`, and the same for every connection; absent: PLAIN. */
+  readonly security?: LinkSecurity;
   /** Starts to open a connection; `events.opened()` or `events.closed(status)` follows, never within this call. */
   open(address: Address, events: LinkEvents): void;
   /**
