@@ -44,8 +44,6 @@ export interface CloudOptions {
   readonly host: string;
   /** 1883 when absent. */
   readonly port?: number;
-  /** Only "mqtt" (3.1.1 over TCP) so far. */
-  readonly transport?: "mqtt";
   /** The `src` of the cloud's answers; answers from anybody else are dropped. */
   readonly address?: string;
   /** Where requests are published; `{id}` stands for the device id. */
@@ -67,8 +65,8 @@ export interface Credential {
   readonly counter?: number;
 }
 
-/** What `createAuth` needs to know. */
-export interface AuthOptions {
+/** What `createAuth` needs to know, but for the transport. */
+export interface ConfigOptions {
   /** Also the MQTT client id and user name: `[A-Za-z0-9_-]`, since brokers rewrite other characters in topics. */
   readonly deviceId: string;
   readonly cloud: CloudOptions;
@@ -136,7 +134,7 @@ export class Config {
    * @param store where counters are kept, if the proof has any
    * @throws Error that names the first option which cannot be right, and what to do
    */
-  constructor(options: AuthOptions, store?: Store) {
+  constructor(options: ConfigOptions, store?: Store) {
     const cloud = options.cloud;
     const limits = limitsFrom(options.limits === undefined ? DEFAULT_LIMITS : options.limits);
     const psk = options.credential.psk;
@@ -155,7 +153,6 @@ export class Config {
     }
     if (this.deviceId.length > limits.idBytes)
       refuse(`deviceId is longer than limits.idBytes (${limits.idBytes})`);
-    if (cloud.transport !== undefined && cloud.transport !== "mqtt") refuse('cloud.transport must be "mqtt"');
     this.psk = typeof psk === "string" ? bytesOf(psk) : psk;
     if (this.psk.length === 0) refuse("credential.psk is empty: provision the device's key first");
     this.address = { host: cloud.host, port: cloud.port === undefined ? DEFAULT_PORT : cloud.port };

@@ -3,9 +3,9 @@ import type { Config } from "./config.js";
 import { Monotonic } from "./keep/monotonic.js";
 import type { LinkEvents, Ports, Turns, Waker } from "./ports.js";
 import type { Scratch } from "./proof/scratch.js";
+import type { Transport } from "./session/channel.js";
 import { Phase, Want } from "./session/phases.js";
 import { Status } from "./status.js";
-import { ACK_BYTES } from "./wire/mqtt.js";
 
 /** Timers of engines end at 2^31 ms; longer waits are made of several. */
 const SLEEP_MS_MAX = 86_400_000;
@@ -27,11 +27,11 @@ export class Driver implements LinkEvents, Waker, Turns {
   /** When the timer fires; Infinity when none is armed. */
   private armedAtMs: number;
 
-  constructor(config: Config, ports: Ports, scratch: Scratch) {
+  constructor(config: Config, transport: Transport, ports: Ports, scratch: Scratch) {
     this.config = config;
     this.ports = ports;
     this.time = new Monotonic(ports.clock.now());
-    this.auth = new Auth(config, ports.entropy, this, scratch);
+    this.auth = new Auth(config, transport, ports.entropy, this, scratch);
     this.isTurning = false;
     this.isRung = false;
     this.isBlocked = false;
@@ -117,7 +117,7 @@ export class Driver implements LinkEvents, Waker, Turns {
     do {
       at = session.received(bytes, at, to, this.nowMs());
       this.run();
-      if (this.isBlocked && session.isPaused && session.outbox.room() < ACK_BYTES) {
+      if (this.isBlocked && session.isPaused && session.isCramped()) {
         session.congested(this.nowMs());
         this.run();
       }

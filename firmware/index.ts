@@ -1,17 +1,19 @@
 import type { Credentials, OnState, State } from "./auth.js";
-import { type AuthOptions, Config } from "./config.js";
+import { Config, type ConfigOptions } from "./config.js";
 import type { Counters } from "./counters.js";
 import { Driver } from "./driver.js";
 import { type Explanation, explain } from "./explain.js";
 import type { Ports } from "./ports.js";
 import { Scratch } from "./proof/scratch.js";
 import type { OnDone, OnHost } from "./session/calls.js";
+import type { Transport } from "./session/channel.js";
+import { mqtt } from "./session/mqtt-channel.js";
 import type { Status } from "./status.js";
 import type { Host } from "./tokens/host.js";
 import type { Text } from "./wire/bytes.js";
 
 export { type Credentials, type OnState, State } from "./auth.js";
-export { type AuthOptions, type CloudOptions, type Credential, PROOFS, type Proof } from "./config.js";
+export { type CloudOptions, type Credential, PROOFS, type Proof } from "./config.js";
 export type { Counters } from "./counters.js";
 export type { Explanation } from "./explain.js";
 export { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
@@ -29,10 +31,18 @@ export {
 export { Scratch } from "./proof/scratch.js";
 export { sentenceOf } from "./sentences.js";
 export type { OnDone, OnHost } from "./session/calls.js";
+export type { Transport } from "./session/channel.js";
+export { mqtt } from "./session/mqtt-channel.js";
 export { Status } from "./status.js";
 export type { Host } from "./tokens/host.js";
 export type { OnToken, Token } from "./tokens/token.js";
 export type { Text } from "./wire/bytes.js";
+
+/** What {@link createAuth} needs to know. */
+export interface AuthOptions extends ConfigOptions {
+  /** How frames travel over the link; {@link mqtt} when absent. */
+  readonly transport?: Transport;
+}
 
 /** A device's client of the Auth service. Every callback comes after the turn, once, and at the latest with `close()`. */
 export class AuthClient {
@@ -42,7 +52,8 @@ export class AuthClient {
   /** Made by {@link createAuth}. */
   constructor(options: AuthOptions, ports: Ports, scratch: Scratch) {
     this.config = new Config(options, ports.store);
-    this.driver = new Driver(this.config, ports, scratch);
+    const transport = options.transport === undefined ? mqtt : options.transport;
+    this.driver = new Driver(this.config, transport, ports, scratch);
     this.driver.start();
   }
 

@@ -10,27 +10,15 @@ import { Sha256 } from "./proof/sha256.js";
 import { Answers, type CallOwner } from "./session/answers.js";
 import { type Call, CallTable } from "./session/calls.js";
 import { Challenge } from "./session/challenge.js";
+import { type Channel, ChannelEvent, type Transport } from "./session/channel.js";
 import { Courier } from "./session/courier.js";
-import { Handshake } from "./session/handshake.js";
-import { Inbox, InboxEvent } from "./session/inbox.js";
+import { Inbox } from "./session/inbox.js";
 import { Outbox } from "./session/outbox.js";
 import { Change, nextPhase, Phase, Want } from "./session/phases.js";
 import { Requests } from "./session/requests.js";
 import { Status } from "./status.js";
 import type { FrameReader } from "./wire/frame.js";
 import { Method } from "./wire/methods.js";
-import {
-  ACK_BYTES,
-  PacketType,
-  PINGREQ_BYTES,
-  writeAck,
-  writeDisconnect,
-  writePingreq,
-} from "./wire/mqtt.js";
-
-/** CONNACK's return codes 1 to 5 are consecutive statuses from here on. */
-const CONNACK_STATUS = Status.VERSION_REFUSED - 1;
-const SUBACK_FAILURE = 0x80;
 
 /**
  * One device's connection to the cloud: connects, keeps it alive, publishes calls, matches their answers, and
@@ -60,8 +48,8 @@ export class Session {
   private readonly scratch: Scratch;
   private readonly mac: MacSession | null;
   private readonly challenge: Challenge | null;
+  private readonly channel: Channel;
   private readonly requests: Requests;
-  private readonly handshake: Handshake;
   private readonly backoff: Backoff;
   private readonly keepAlive: KeepAlive;
   private readonly courier: Courier;
@@ -70,14 +58,18 @@ export class Session {
   private phaseEndsAtMs: number;
   private readyAtMs: number;
   private receivedAtMs: number;
-  private subscribeIdentifier: number;
-  /** CONNACK accepted us. */
-  private isAccepted: boolean;
 
   /**
    * @param scratch for what is computed within one turn; incoming MACs have a hash of their own
    */
-  constructor(config: Config, entropy: Entropy, owner: CallOwner, counters: Counters, scratch: Scratch) {
+  constructor(
+    config: Config,
+    transport: Transport,
+    entropy: Entropy,
+    owner: CallOwner,
+    counters: Counters,
+    scratch: Scratch,
+  ) {
     const limits = config.limits;
     const isMac = config.frameProof === FrameProof.MAC;
     this.config = config;
@@ -89,9 +81,24 @@ export class Session {
     this.outbox = new Outbox(limits.sendBytes);
     this.inbox = new Inbox(config, this.mac, isMac ? new Sha256() : null, counters);
     this.frame = this.inbox.frame;
-    this.requests = new Requests(config, this.outbox, entropy, scratch.hash, this.mac, this.challenge);
-    this.handshake = new Handshake(config, scratch);
     this.calls = new CallTable(limits.calls, randomId(entropy, scratch.key.digest));
+    this.channel = transport.channel({
+      config,
+      entropy,
+      scratch,
+      calls: this.calls,
+      outbox: this.outbox,
+      inbox: this.inbox,
+    });
+    this.requests = new Requests(
+      config,
+      this.outbox,
+      this.channel,
+      entropy,
+      scratch.hash,
+      this.mac,
+      this.challenge,
+    );
     this.answers = new Answers(
       config,
       this.calls,
@@ -102,7 +109,7 @@ export class Session {
       owner,
     );
     this.backoff = new Backoff(limits.backoffBaseMs, limits.backoffCapMs);
-    this.keepAlive = new KeepAlive(limits.keepAliveS, limits.pingTimeoutMs);
+    this.keepAlive = new KeepAlive(limits.pingTimeoutMs);
     this.courier = new Courier(config, this.calls, this.answers, this.requests, this.keepAlive, counters);
     this.phase = Phase.RESTING;
     this.status = Status.OK;
@@ -114,8 +121,6 @@ export class Session {
     this.phaseEndsAtMs = 0;
     this.readyAtMs = 0;
     this.receivedAtMs = 0;
-    this.subscribeIdentifier = 0;
-    this.isAccepted = false;
   }
 
   /** Wants a connection, now and whenever it is lost. */
@@ -131,7 +136,7 @@ export class Session {
     const isConnected = this.phase === Phase.CONNECTING || this.phase === Phase.READY;
     this.change(Change.STOP);
     this.forget();
-    if (isConnected) this.outbox.to = writeDisconnect(this.outbox.bytes, 0);
+    if (isConnected) this.channel.leave();
   }
 
   /** What is to be done now. */
@@ -167,17 +172,14 @@ export class Session {
     }
   }
 
-  /** The link is open: CONNECT and what may follow it at once are composed. */
+  /** The link is open: what a connection begins with, and what may follow it at once, is composed. */
   opened(nowMs: number): void {
     this.nowMs = nowMs;
     this.change(Change.OPENED);
-    this.inbox.reset();
-    this.keepAlive.reset(nowMs);
-    this.isAccepted = false;
-    this.handshake.connect(this.outbox);
+    this.keepAlive.reset(nowMs, this.channel.idleMs);
+    this.channel.open();
     this.requests.renewMacSession(this.config.connectProof === ConnectProof.COUNTER);
     this.calls.take(Method.HELLO, nowMs + this.config.limits.callDeadlineMs);
-    if (this.config.pipeline) this.subscribe();
   }
 
   /** The link took `count` bytes of the outbox. While leaving, what it did not take is given up. */
@@ -195,13 +197,13 @@ export class Session {
     this.isPaused = false;
     let at = from;
     while (this.phase === Phase.CONNECTING || this.phase === Phase.READY) {
-      if (this.hostsCall !== null || this.outbox.room() < ACK_BYTES) {
+      if (this.hostsCall !== null || this.isCramped()) {
         this.isPaused = true;
         return at;
       }
-      const event = this.inbox.read(bytes, at, to);
-      at = this.inbox.at;
-      if (event === InboxEvent.MORE) return to;
+      const event = this.channel.read(bytes, at, to);
+      at = this.channel.at;
+      if (event === ChannelEvent.MORE) return to;
       this.handle(event);
     }
     return to;
@@ -230,6 +232,11 @@ export class Session {
     return this.phase === Phase.READY || this.status === Status.OK ? Status.TIMEOUT : this.status;
   }
 
+  /** The outbox has no room for what reading on may have to say. */
+  isCramped(): boolean {
+    return this.outbox.room() < this.channel.replyBytes;
+  }
+
   /** The link takes nothing while the peer sends on: the connection is given up. */
   congested(nowMs: number): void {
     this.nowMs = nowMs;
@@ -246,7 +253,7 @@ export class Session {
     if (this.mac !== null) this.mac.wipe();
     if (this.challenge !== null) this.challenge.drop();
     this.requests.wipe();
-    this.handshake.wipe();
+    this.channel.wipe();
     this.outbox.clear();
     this.inbox.wipe();
     this.scratch.wipe();
@@ -256,43 +263,20 @@ export class Session {
     this.phase = nextPhase(this.phase, change);
   }
 
-  private handle(event: InboxEvent): void {
-    const mqtt = this.inbox.mqtt;
-    if (event === InboxEvent.BROKEN) this.fail(this.inbox.status);
-    else if (event === InboxEvent.CONNACK) this.handleConnack();
-    else if (!this.isAccepted) this.fail(Status.MQTT_UNEXPECTED);
-    else if (event === InboxEvent.SUBACK) this.handleSuback();
-    else if (event === InboxEvent.PINGRESP) this.keepAlive.answered();
-    else if (event === InboxEvent.HOST) this.handleHost();
-    else if (event === InboxEvent.PUBACK) {
-      const call = this.calls.sentWithPacket(mqtt.packetIdentifier);
-      if (call !== null) call.isAcknowledged = true;
-    } else this.handleMessage();
+  private handle(event: ChannelEvent): void {
+    if (event === ChannelEvent.BROKEN) this.fail(this.channel.status);
+    else if (event === ChannelEvent.READY) this.handleReady();
+    else if (event === ChannelEvent.PONG) this.keepAlive.answered();
+    else if (event === ChannelEvent.HOST) this.handleHost();
+    else this.handleMessage();
   }
 
-  private handleConnack(): void {
-    const mqtt = this.inbox.mqtt;
-    const isStrange = this.isAccepted || (mqtt.sessionPresent && this.config.cleanSession);
-    if (isStrange) this.fail(Status.MQTT_UNEXPECTED);
-    else if (mqtt.returnCode !== 0) this.fail(CONNACK_STATUS + mqtt.returnCode);
-    else {
-      this.isAccepted = true;
-      if (!mqtt.sessionPresent) this.calls.forgetPackets();
-      if (!this.config.pipeline) this.subscribe();
-    }
-  }
-
-  private handleSuback(): void {
-    const mqtt = this.inbox.mqtt;
-    if (this.phase === Phase.READY || mqtt.packetIdentifier !== this.subscribeIdentifier) {
-      this.fail(Status.MQTT_UNEXPECTED);
-    } else if (mqtt.returnCode === SUBACK_FAILURE) this.fail(Status.SUBSCRIPTION_REFUSED);
-    else {
-      this.change(Change.ACCEPTED);
-      this.status = Status.OK;
-      this.readyAtMs = this.nowMs;
-      this.counters.connects++;
-    }
+  private handleReady(): void {
+    this.change(Change.ACCEPTED);
+    this.status = Status.OK;
+    this.readyAtMs = this.nowMs;
+    this.counters.connects++;
+    this.keepAlive.idleMs = this.channel.idleMs;
   }
 
   /** A host of a list is told at once when its call is known already; else it stays staged until the frame ends. */
@@ -311,15 +295,11 @@ export class Session {
   }
 
   private handleMessage(): void {
-    const mqtt = this.inbox.mqtt;
-    if (mqtt.qos === 1) {
-      this.outbox.to = writeAck(this.outbox.bytes, this.outbox.to, PacketType.PUBACK, mqtt.packetIdentifier);
-    }
     if (!this.inbox.isFrame) {
       this.failList();
       return;
     }
-    const call = this.answers.take(this.inbox.isRequestTopic, this.nowMs);
+    const call = this.answers.take(this.inbox.isRequest, this.nowMs);
     if (call !== null && call.method === Method.LIST_TOKEN && this.frame.hostsTo > 0) this.tellHosts(call);
   }
 
@@ -334,14 +314,9 @@ export class Session {
     this.hostsFrom = 0;
   }
 
-  private subscribe(): void {
-    this.subscribeIdentifier = this.calls.nextPacketIdentifier();
-    this.handshake.subscribe(this.outbox, this.subscribeIdentifier);
-  }
-
   private tendConnection(): void {
-    const outbox = this.outbox;
-    if (this.phase === Phase.CONNECTING && this.nowMs >= this.phaseEndsAtMs) {
+    const isReady = this.phase === Phase.READY;
+    if (!isReady && this.nowMs >= this.phaseEndsAtMs) {
       this.fail(Status.CONNECT_TIMEOUT);
       return;
     }
@@ -349,14 +324,10 @@ export class Session {
       this.fail(Status.KEEP_ALIVE_TIMEOUT);
       return;
     }
-    if (this.isAccepted && this.keepAlive.isDue(this.nowMs)) {
-      const hasRoom = outbox.room() >= PINGREQ_BYTES;
-      if (hasRoom) outbox.to = writePingreq(outbox.bytes, outbox.to);
-      this.keepAlive.pinged(this.nowMs, hasRoom);
+    if (isReady && this.keepAlive.isDue(this.nowMs)) {
+      this.keepAlive.pinged(this.nowMs, this.channel.ping());
     }
-    // A kept session may hold what we published before: CONNACK says so, and nothing goes out before it.
-    const mayPublish = this.phase === Phase.READY || (this.config.pipeline && this.config.cleanSession);
-    if (!mayPublish) return;
+    if (!isReady && !this.channel.isPipelined) return;
     if (this.requests.prepare()) this.courier.publish(this.nowMs);
     else this.fail(Status.STORE_FAILED);
   }

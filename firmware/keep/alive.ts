@@ -1,27 +1,25 @@
-/** Keep-alive (MQTT 3.1.1, 3.1.2.10): when to send PINGREQ, and until when PINGRESP must have come. */
+/** Keep-alive (MQTT 3.1.1, 3.1.2.10; RFC 6455, 5.5.2): when to send a ping, and until when its answer must have come. */
 export class KeepAlive {
-  /** PINGREQ is to leave: somebody doubts the connection, or there was no room when the time came. */
+  /** A ping is due after this long without a byte sent, ms; Infinity: never. */
+  idleMs: number;
+  /** A ping is to leave: somebody doubts the connection, or there was no room when the time came. */
   private isWanted: boolean;
   private nextAtMs: number;
-  /** When PINGRESP is due; Infinity while no PINGREQ is out. */
+  /** When the answer is due; Infinity while no ping is out. */
   private answerByMs: number;
-  private readonly idleMs: number;
   private readonly timeoutMs: number;
 
-  /**
-   * @param keepAliveS as in CONNECT; 0 turns it off. PINGREQ leaves after three quarters of it without a packet.
-   * @param timeoutMs from PINGREQ to PINGRESP
-   */
-  constructor(keepAliveS: number, timeoutMs: number) {
-    this.idleMs = keepAliveS > 0 ? keepAliveS * 750 : Infinity;
+  /** @param timeoutMs from a ping to its answer */
+  constructor(timeoutMs: number) {
     this.timeoutMs = timeoutMs;
-    this.reset(0);
+    this.reset(0, Infinity);
   }
 
   /** A new connection. */
-  reset(nowMs: number): void {
+  reset(nowMs: number, idleMs: number): void {
+    this.idleMs = idleMs;
     this.isWanted = false;
-    this.nextAtMs = nowMs + this.idleMs;
+    this.nextAtMs = nowMs + idleMs;
     this.answerByMs = Infinity;
   }
 
@@ -30,7 +28,7 @@ export class KeepAlive {
     this.nextAtMs = nowMs + this.idleMs;
   }
 
-  /** Asks for a PINGREQ now: an answer is late, and the link may be dead. */
+  /** Asks for a ping now: an answer is late, and the link may be dead. */
   doubt(): void {
     if (this.answerByMs === Infinity) this.isWanted = true;
   }
@@ -39,7 +37,7 @@ export class KeepAlive {
     return this.isWanted || (this.answerByMs === Infinity && nowMs >= this.nextAtMs);
   }
 
-  /** PINGREQ was due; without room for it the deadline runs all the same: a link that takes nothing is dead too. */
+  /** A ping was due; without room for it the deadline runs all the same: a link that takes nothing is dead too. */
   pinged(nowMs: number, wasSent: boolean): void {
     this.isWanted = !wasSent;
     if (this.answerByMs === Infinity) this.answerByMs = nowMs + this.timeoutMs;

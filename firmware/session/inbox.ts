@@ -3,66 +3,46 @@ import type { Counters } from "../counters.js";
 import type { MacSession } from "../proof/mac.js";
 import type { Sha256 } from "../proof/sha256.js";
 import { Status } from "../status.js";
-import { sameBytes } from "../wire/bytes.js";
 import { FrameEvent, FrameReader } from "../wire/frame.js";
-import { MqttEvent, MqttReader } from "../wire/mqtt-reader.js";
 
-/** What {@link Inbox.read} came to. */
-export enum InboxEvent {
-  /** All bytes were consumed. */
+/** What {@link Inbox.readPiece} came to. */
+export enum PieceEvent {
+  /** The piece was consumed. */
   MORE,
-  /** The peer broke the protocol; `status` says how. */
-  BROKEN,
-  CONNACK,
-  SUBACK,
-  PUBACK,
-  PINGRESP,
-  /** One more host of a list lies in the frame's staging area; the rest of the frame may still be refused. */
+  /** One more host of a list lies in the frame's staging area; the rest of the piece is read by the next call. */
   HOST,
-  /** A message is complete; `isFrame` tells whether it was a frame for us. */
-  MESSAGE,
 }
 
 enum Route {
-  /** The payload is not ours, or was refused: it is only consumed. */
+  /** The message is not ours, or was refused: it is only consumed. */
   DROP,
   FRAME,
   /** Behind the frame's closing brace. */
   TRAILER,
 }
 
-const SLASH = 0x2f;
 const SPACE = 0x20;
 
-/** From bytes to checked frames: MQTT, the topic, the frame and its MAC, in pieces of any size. */
+/** From messages to checked frames: the frame and its MAC, in pieces of any size. */
 export class Inbox {
+  /** Where {@link readPiece} stopped. */
   at: number;
-  status: Status;
-  readonly mqtt: MqttReader;
   readonly frame: FrameReader;
-  /** MESSAGE: a whole frame, its MAC checked where there is one, lies in `frame`. */
+  /** After {@link close}: a whole frame, its MAC checked where there is one, lies in `frame`. */
   isFrame: boolean;
   /** The topic named a method: the frame is a request whatever it says itself. */
-  isRequestTopic: boolean;
+  isRequest: boolean;
   /** Why the last frame was dropped, for people. */
   lastRefusal: Status;
 
-  private readonly topic: Uint8Array;
-  private readonly topicLength: number;
   private readonly mac: MacSession | null;
   private readonly hash: Sha256 | null;
   private readonly counters: Counters;
   private route: Route;
-  /** Bytes of the window's payload piece that were not looked at yet. */
-  private pieceLeft: number;
-  private sawHost: boolean;
 
   /** @param hash for incoming MACs only: one may be half computed while a request is signed */
   constructor(config: Config, mac: MacSession | null, hash: Sha256 | null, counters: Counters) {
     const limits = config.limits;
-    this.topic = config.filter;
-    this.topicLength = config.filter.length - 2;
-    this.mqtt = new MqttReader(this.topicLength + 1);
     this.frame = new FrameReader(
       config.deviceId,
       config.cloud,
@@ -74,21 +54,10 @@ export class Inbox {
     this.hash = hash;
     this.counters = counters;
     this.at = 0;
-    this.status = Status.OK;
     this.isFrame = false;
-    this.isRequestTopic = false;
+    this.isRequest = false;
     this.lastRefusal = Status.OK;
     this.route = Route.DROP;
-    this.pieceLeft = 0;
-    this.sawHost = false;
-  }
-
-  /** A new connection. */
-  reset(): void {
-    this.mqtt.reset();
-    this.status = Status.OK;
-    this.route = Route.DROP;
-    this.pieceLeft = 0;
   }
 
   /** Forgets what was staged and hashed. */
@@ -97,94 +66,56 @@ export class Inbox {
     if (this.hash !== null) this.hash.wipe();
   }
 
-  /** Consumes bytes up to the next event; `at` tells how far. After HOST the rest is read by the next call. */
-  read(bytes: Uint8Array, from: number, to: number): InboxEvent {
-    const mqtt = this.mqtt;
-    let at = from;
-    for (;;) {
-      if (this.pieceLeft > 0) {
-        at = this.readPiece(bytes, at);
-        if (this.sawHost) {
-          this.sawHost = false;
-          this.at = at;
-          return InboxEvent.HOST;
-        }
-      }
-      const event = mqtt.read(bytes, at, to);
-      at = mqtt.at;
-      this.at = at;
-      switch (event) {
-        case MqttEvent.MORE:
-          return InboxEvent.MORE;
-        case MqttEvent.PAYLOAD:
-          at = mqtt.payloadFrom;
-          this.pieceLeft = mqtt.payloadTo - at;
-          break;
-        case MqttEvent.PUBLISH:
-          if (mqtt.qos > 1) return this.broken(Status.MQTT_QOS);
-          this.openMessage();
-          break;
-        case MqttEvent.MESSAGE:
-          this.closeMessage();
-          return InboxEvent.MESSAGE;
-        case MqttEvent.CONNACK:
-          return InboxEvent.CONNACK;
-        case MqttEvent.SUBACK:
-          return InboxEvent.SUBACK;
-        case MqttEvent.PUBACK:
-          return InboxEvent.PUBACK;
-        case MqttEvent.PINGRESP:
-          return InboxEvent.PINGRESP;
-        case MqttEvent.REFUSED:
-          return this.broken(mqtt.status);
-        default:
-          return this.broken(Status.MQTT_UNEXPECTED);
-      }
-    }
-  }
-
-  private broken(status: Status): InboxEvent {
-    this.status = status;
-    return InboxEvent.BROKEN;
-  }
-
-  private openMessage(): void {
-    const mqtt = this.mqtt;
-    const length = this.topicLength;
-    const isOurs =
-      sameBytes(this.topic, 0, mqtt.topic, 0, length) &&
-      (mqtt.topicLength === length || (mqtt.topicLength > length && mqtt.topic[length] === SLASH));
-    this.isRequestTopic = mqtt.topicLength > length + 1;
+  /** A message for us begins. */
+  open(isRequest: boolean): void {
+    this.isRequest = isRequest;
     this.isFrame = false;
-    this.route = isOurs ? Route.FRAME : Route.DROP;
-    if (!isOurs) {
-      this.counters.foreign++;
-      return;
-    }
+    this.route = Route.FRAME;
     this.frame.reset();
     if (this.mac !== null && this.hash !== null) this.mac.receiveBegin(this.hash);
   }
 
-  /** Looks at the piece that begins at `at`, to its end or to a host. */
-  private readPiece(bytes: Uint8Array, at: number): number {
-    const to = at + this.pieceLeft;
-    while (at < to) {
+  /** A message begins that is not for us. */
+  ignore(): void {
+    this.isFrame = false;
+    this.route = Route.DROP;
+    this.counters.foreign++;
+  }
+
+  /** Looks at a piece of the message, to its end or to a host; `at` tells how far. */
+  readPiece(bytes: Uint8Array, from: number, to: number): PieceEvent {
+    let at = from;
+    let event = PieceEvent.MORE;
+    while (at < to && event === PieceEvent.MORE) {
       if (this.route === Route.FRAME) {
-        const event = this.frame.read(bytes, at, to);
+        const found = this.frame.read(bytes, at, to);
         const next = this.frame.at;
         if (this.hash !== null) this.hash.update(bytes, at, next);
         at = next;
-        if (event === FrameEvent.END) this.route = Route.TRAILER;
-        else if (event === FrameEvent.REFUSED) this.drop(this.frame.status);
-        this.sawHost = event === FrameEvent.HOST;
-        if (this.sawHost) break;
+        if (found === FrameEvent.END) this.route = Route.TRAILER;
+        else if (found === FrameEvent.REFUSED) this.drop(this.frame.status);
+        else if (found === FrameEvent.HOST) event = PieceEvent.HOST;
       } else {
         if (this.route === Route.TRAILER) this.readTrailer(bytes, at, to);
         at = to;
       }
     }
-    this.pieceLeft = to - at;
-    return at;
+    this.at = at;
+    return event;
+  }
+
+  /** The message is complete. */
+  close(): void {
+    if (this.route === Route.FRAME) this.drop(Status.JSON_TRUNCATED);
+    if (this.route !== Route.TRAILER) return;
+    if (this.mac !== null && this.hash !== null) {
+      const status = this.mac.receiveEnd(this.hash);
+      if (status !== Status.OK) {
+        this.drop(status);
+        return;
+      }
+    }
+    this.isFrame = true;
   }
 
   private readTrailer(bytes: Uint8Array, from: number, to: number): void {
@@ -201,19 +132,6 @@ export class Inbox {
         return;
       }
     }
-  }
-
-  private closeMessage(): void {
-    if (this.route === Route.FRAME) this.drop(Status.JSON_TRUNCATED);
-    if (this.route !== Route.TRAILER) return;
-    if (this.mac !== null && this.hash !== null) {
-      const status = this.mac.receiveEnd(this.hash);
-      if (status !== Status.OK) {
-        this.drop(status);
-        return;
-      }
-    }
-    this.isFrame = true;
   }
 
   private drop(status: Status): void {

@@ -19,10 +19,10 @@ export enum Phase {
   /** The backoff runs. */
   WAITING,
   OPENING,
-  /** CONNECT was sent; CONNACK and SUBACK are awaited. */
+  /** The link is open; the peer has not let us in yet. */
   CONNECTING,
   READY,
-  /** We end the connection: DISCONNECT leaves, then the link is closed. */
+  /** We end the connection: the farewell leaves, then the link is closed. */
   LEAVING,
   /** The connection failed: the link is to be closed. */
   FAILING,
@@ -35,7 +35,7 @@ export enum Change {
   /** The backoff is over. */
   WOKEN,
   OPENED,
-  /** CONNACK and SUBACK came. */
+  /** The channel is ready. */
   ACCEPTED,
   /** We give this connection up. */
   FAILED,

@@ -6,10 +6,10 @@ import type { Sha256 } from "../proof/sha256.js";
 import { Status } from "../status.js";
 import { bytesOf, NO_BYTES, type Text } from "../wire/bytes.js";
 import { Method, openingOf } from "../wire/methods.js";
-import { publishHeaderLength, writePublishHeader } from "../wire/mqtt.js";
 import { Pen } from "../wire/pen.js";
 import type { Call } from "./calls.js";
 import type { Challenge } from "./challenge.js";
+import type { Channel } from "./channel.js";
 import type { Outbox } from "./outbox.js";
 
 const OPEN_SRC = bytesOf('{"v":2,"src":"');
@@ -29,15 +29,15 @@ const CLOSE_SEC = bytesOf('"}');
 const OPEN_KEY = bytesOf(',"key":"');
 const OPEN_STRANGER = bytesOf('","dst":"');
 const NO_SUCH_METHOD = bytesOf(',"error":{"code":404,"message":"no such method"}}');
-const SLASH_RPC = bytesOf("/rpc");
 
 /**
  * Lays requests out in the outbox: prepared pieces, the id, the arguments, and the frame's proof. A frame is
- * laid out twice by the same function: once counted, because PUBLISH names its length first, once written.
+ * laid out twice by the same function: once counted, because channels name its length first, once written.
  */
 export class Requests {
   private readonly config: Config;
   private readonly outbox: Outbox;
+  private readonly channel: Channel;
   private readonly entropy: Entropy;
   private readonly hash: Sha256;
   private readonly mac: MacSession | null;
@@ -56,6 +56,7 @@ export class Requests {
   constructor(
     config: Config,
     outbox: Outbox,
+    channel: Channel,
     entropy: Entropy,
     hash: Sha256,
     mac: MacSession | null,
@@ -63,6 +64,7 @@ export class Requests {
   ) {
     this.config = config;
     this.outbox = outbox;
+    this.channel = channel;
     this.entropy = entropy;
     this.hash = hash;
     this.mac = mac;
@@ -109,12 +111,13 @@ export class Requests {
   }
 
   /**
-   * Publishes a call's frame. OK: it lies in the outbox; BUSY: not enough room until the outbox was written;
+   * Sends a call's frame. OK: it lies in the outbox; BUSY: not enough room until the outbox was written;
    * TOO_LONG: it never fits.
    */
   publish(call: Call): Status {
     const outbox = this.outbox;
     const config = this.config;
+    const channel = this.channel;
     const mac = this.mac;
     const challenge = this.challenge;
     if (challenge !== null && challenge.isHeld) {
@@ -123,49 +126,33 @@ export class Requests {
     this.pen.count();
     this.writeFrame(call);
     const payloadLength = this.pen.at + (mac === null ? 0 : mac.trailerLength());
-    const headerLength = publishHeaderLength(config.requestTopic.length, 1, payloadLength);
-    if (headerLength + payloadLength > outbox.bytes.length) return Status.TOO_LONG;
-    if (headerLength + payloadLength > outbox.room()) return Status.BUSY;
+    const length = channel.frameLength(payloadLength);
+    if (length > outbox.bytes.length) return Status.TOO_LONG;
+    if (length > outbox.room()) return Status.BUSY;
 
-    const frameFrom = writePublishHeader(
-      outbox.bytes,
-      outbox.to,
-      config.requestTopic,
-      config.requestTopic.length,
-      call.packetIdentifier,
-      1,
-      call.isRedelivery,
-      false,
-      payloadLength,
-    );
-    this.pen.write(outbox.bytes, frameFrom);
+    const from = channel.openFrame(call, payloadLength);
+    this.pen.write(outbox.bytes, from);
     this.writeFrame(call);
-    outbox.to = mac === null ? this.pen.at : mac.sign(this.hash, outbox.bytes, frameFrom, this.pen.at);
+    const to = this.pen.at;
+    channel.closeFrame(from, mac === null ? to : mac.sign(this.hash, outbox.bytes, from, to));
     this.announcesMacSession = false;
     return Status.OK;
   }
 
   /**
-   * Answers a stranger's request with 404, at QoS 0.
+   * Answers a stranger's request with 404.
    * @param parties the stranger's id in the first `length` bytes, and room for four more behind it
    * @returns OK, or BUSY where there was no room: then there is no answer
    */
   refuseStranger(parties: Uint8Array, length: number, id: number): Status {
-    const outbox = this.outbox;
     const pen = this.pen;
-    parties.set(SLASH_RPC, length);
-    const topicLength = length + SLASH_RPC.length;
     pen.count();
     this.writeRefusal(parties, length, id);
-    const payloadLength = pen.at;
-    if (publishHeaderLength(topicLength, 0, payloadLength) + payloadLength > outbox.room())
-      return Status.BUSY;
-    pen.write(
-      outbox.bytes,
-      writePublishHeader(outbox.bytes, outbox.to, parties, topicLength, 0, 0, false, false, payloadLength),
-    );
+    const from = this.channel.openReply(parties, length, pen.at);
+    if (from < 0) return Status.BUSY;
+    pen.write(this.outbox.bytes, from);
     this.writeRefusal(parties, length, id);
-    outbox.to = pen.at;
+    this.channel.closeFrame(from, pen.at);
     return Status.OK;
   }
 

@@ -253,7 +253,6 @@ describe("secrets stay where they belong", () => {
       { deviceId: "a/b" },
       { deviceId: "x".repeat(100) },
       { cloud: { host: "127.0.0.1", port: 0 } },
-      { cloud: { host: "127.0.0.1", transport: "ws" } },
       { credential: { psk: CANARY, counter: -1 } },
       { credential: { psk: CANARY, counter: 0.5 } },
       { proof: CANARY.slice(0, 6) },

@@ -4,9 +4,12 @@ import { Config } from "../../../firmware/config.js";
 import { Counters } from "../../../firmware/counters.js";
 import { Status } from "../../../firmware/index.js";
 import { MacSession } from "../../../firmware/proof/mac.js";
+import { Scratch } from "../../../firmware/proof/scratch.js";
 import { Sha256 } from "../../../firmware/proof/sha256.js";
-import { Call } from "../../../firmware/session/calls.js";
-import { Inbox, InboxEvent } from "../../../firmware/session/inbox.js";
+import { Call, CallTable } from "../../../firmware/session/calls.js";
+import { type Channel, ChannelEvent } from "../../../firmware/session/channel.js";
+import { Inbox } from "../../../firmware/session/inbox.js";
+import { mqtt as transport } from "../../../firmware/session/mqtt-channel.js";
 import { Outbox } from "../../../firmware/session/outbox.js";
 import { Requests } from "../../../firmware/session/requests.js";
 import { Host, type HostCalls } from "../../../firmware/tokens/host.js";
@@ -79,6 +82,25 @@ const config = (isMac: boolean): Config =>
     allowInsecure: true,
   });
 
+const entropy = { fill: (bytes: Uint8Array): void => void bytes.set(NONCE, 0) };
+
+/** A channel that the broker let in. */
+function channelOf(config: Config, outbox: Outbox, inbox: Inbox): Channel {
+  const scratch = new Scratch();
+  const calls = new CallTable(1, FIRST_ID);
+  const channel = transport.channel({ config, entropy, scratch, calls, outbox, inbox });
+  channel.open();
+  outbox.clear();
+  const accepted = [
+    mqtt.generate({ cmd: "connack", returnCode: 0, sessionPresent: false }),
+    mqtt.generate({ cmd: "suback", messageId: 1, granted: [1] }),
+  ];
+  const bytes = Buffer.concat(accepted);
+  if (channel.read(bytes, 0, bytes.length) !== ChannelEvent.READY)
+    throw new Error("the channel is not ready");
+  return channel;
+}
+
 /** The firmware's way out: one request, laid out in the one send buffer. */
 export class Encoder {
   readonly outbox: Outbox;
@@ -87,11 +109,12 @@ export class Encoder {
   private readonly mac: MacSession | null;
 
   constructor(isMac: boolean) {
-    const entropy = { fill: (bytes: Uint8Array): void => void bytes.set(NONCE, 0) };
     const setUp = config(isMac);
     this.outbox = new Outbox(setUp.limits.sendBytes);
     this.mac = isMac ? new MacSession() : null;
-    this.requests = new Requests(setUp, this.outbox, entropy, new Sha256(), this.mac, null);
+    const inbox = new Inbox(setUp, null, null, new Counters());
+    const channel = channelOf(setUp, this.outbox, inbox);
+    this.requests = new Requests(setUp, this.outbox, channel, entropy, new Sha256(), this.mac, null);
     this.call = new Call();
     this.call.method = Method.GENERATE_TOKEN;
     this.call.host = new Host(HOST, setUp.limits, NO_CALLS).bytes;
@@ -115,6 +138,8 @@ export class Encoder {
 /** The firmware's way in: from bytes to the checked answer. */
 export class Decoder {
   readonly inbox: Inbox;
+  private readonly outbox: Outbox;
+  private readonly channel: Channel;
   private readonly mac: MacSession | null;
 
   constructor(isMac: boolean) {
@@ -122,13 +147,16 @@ export class Decoder {
     this.mac = isMac ? new MacSession() : null;
     if (this.mac !== null) this.mac.begin(new Sha256(), setUp.psk, setUp.psk.length, COUNTER, NONCE);
     this.inbox = new Inbox(setUp, this.mac, isMac ? new Sha256() : null, new Counters());
+    this.outbox = new Outbox(setUp.limits.sendBytes);
+    this.channel = channelOf(setUp, this.outbox, this.inbox);
   }
 
   decode(bytes: Uint8Array): void {
     const inbox = this.inbox;
     if (this.mac !== null) this.mac.receiveSequence = 0;
-    const event = inbox.read(bytes, 0, bytes.length);
-    const isWhole = event === InboxEvent.MESSAGE && inbox.isFrame && inbox.at === bytes.length;
+    const event = this.channel.read(bytes, 0, bytes.length);
+    const isWhole = event === ChannelEvent.MESSAGE && inbox.isFrame && this.channel.at === bytes.length;
+    this.outbox.to = 0;
     if (!isWhole || inbox.frame.tokenLength !== TOKEN_BYTES) throw new Error("the reply was not read");
   }
 }

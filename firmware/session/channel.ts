@@ -1,0 +1,78 @@
+import type { Config } from "../config.js";
+import type { Entropy } from "../ports.js";
+import type { Scratch } from "../proof/scratch.js";
+import type { Status } from "../status.js";
+import type { Call, CallTable } from "./calls.js";
+import type { Inbox } from "./inbox.js";
+import type { Outbox } from "./outbox.js";
+
+/** What {@link Channel.read} came to. */
+export enum ChannelEvent {
+  /** All bytes were consumed. */
+  MORE,
+  /** The peer refused us or broke the protocol; `status` says how. */
+  BROKEN,
+  /** We are let in, and what is sent to us arrives. */
+  READY,
+  /** The answer to {@link Channel.ping}. */
+  PONG,
+  /** One more host of a list lies in the frame's staging area; the rest of the frame may still be refused. */
+  HOST,
+  /** A message is complete; `inbox.isFrame` tells whether it was a frame for us. */
+  MESSAGE,
+}
+
+/**
+ * What carries frames between device and cloud over one link: MQTT, or a WebSocket. It composes into the outbox,
+ * reads from the link's windows, and hands the payload of each message to the inbox. It knows nothing of calls
+ * but their packet identifiers, and nothing of time.
+ */
+export interface Channel {
+  /** Where {@link read} stopped. */
+  at: number;
+  /** Why BROKEN; else OK. */
+  status: Status;
+  /** Frames may leave before READY. */
+  readonly isPipelined: boolean;
+  /** Room that {@link read} may need in the outbox, bytes. */
+  readonly replyBytes: number;
+  /** {@link ping} is due after this long without a byte sent, ms; Infinity: never. Final with READY. */
+  idleMs: number;
+
+  /** A new connection: composes what it begins with. The outbox is empty. */
+  open(): void;
+  /** Consumes bytes up to the next event; `at` tells how far. After HOST the rest is read by the next call. */
+  read(bytes: Uint8Array, from: number, to: number): ChannelEvent;
+  /** Bytes that a frame of this length takes in the outbox, all in all. */
+  frameLength(payloadLength: number): number;
+  /** Composes what stands before a call's frame. Returns where in the outbox the frame is to be laid. */
+  openFrame(call: Call, payloadLength: number): number;
+  /** The same for an answer to a stranger, whose id is the first `length` bytes; −1: there is no room. */
+  openReply(stranger: Uint8Array, length: number, payloadLength: number): number;
+  /** The frame lies in `outbox.bytes[from..to)`: completes it, and lets it go. */
+  closeFrame(from: number, to: number): void;
+  /** Asks the peer for a sign of life. false: there was no room. */
+  ping(): boolean;
+  /** Composes the farewell; nothing else is sent. The outbox is empty. */
+  leave(): void;
+  /** Wipes what the proof of a connection left. */
+  wipe(): void;
+}
+
+/** What a channel works with. All of it is the session's. */
+export interface ChannelParts {
+  readonly config: Config;
+  readonly entropy: Entropy;
+  readonly scratch: Scratch;
+  readonly calls: CallTable;
+  readonly outbox: Outbox;
+  readonly inbox: Inbox;
+}
+
+/** A kind of channel: `mqtt` unless the app gives another. What it does not import does not get into its bundle. */
+export interface Transport {
+  /** As in `explain()`. */
+  readonly name: string;
+  /** @construction */
+  readonly channel: (parts: ChannelParts) => Channel;
+}

@@ -1,0 +1,278 @@
+import type { Config } from "../config.js";
+import { Status } from "../status.js";
+import { bytesOf, sameBytes } from "../wire/bytes.js";
+import {
+  ACK_BYTES,
+  type ConnectFields,
+  connectLength,
+  PacketType,
+  PINGREQ_BYTES,
+  publishHeaderLength,
+  subscribeLength,
+  writeAck,
+  writeConnect,
+  writeDisconnect,
+  writePingreq,
+  writePublishHeader,
+  writeSubscribe,
+} from "../wire/mqtt.js";
+import { MqttEvent, MqttReader } from "../wire/mqtt-reader.js";
+import type { Call, CallTable } from "./calls.js";
+import { type Channel, ChannelEvent, type ChannelParts, type Transport } from "./channel.js";
+import { type Inbox, PieceEvent } from "./inbox.js";
+import { Login } from "./login.js";
+import type { Outbox } from "./outbox.js";
+
+/** CONNACK's return codes 1 to 5 are consecutive statuses from here on. */
+const CONNACK_STATUS = Status.VERSION_REFUSED - 1;
+const SUBACK_FAILURE = 0x80;
+const SLASH = 0x2f;
+const SLASH_RPC = bytesOf("/rpc");
+
+/** What of a connection's beginning is over. */
+enum Stage {
+  /** CONNECT was sent. */
+  CONNECT,
+  /** CONNACK accepted us, SUBACK is awaited. */
+  ACCEPTED,
+  READY,
+}
+
+/** Frames over MQTT 3.1.1: requests are published, answers come on the device's own topic. */
+export class MqttChannel implements Channel {
+  at: number;
+  status: Status;
+  idleMs: number;
+  readonly isPipelined: boolean;
+  readonly replyBytes: number;
+
+  private readonly config: Config;
+  private readonly calls: CallTable;
+  private readonly outbox: Outbox;
+  private readonly inbox: Inbox;
+  private readonly login: Login;
+  private readonly fields: ConnectFields;
+  private readonly mqtt: MqttReader;
+  /** The device's own topic without `/#`, in the first `topicLength` bytes of the filter. */
+  private readonly topicLength: number;
+  private stage: Stage;
+  private subscribeIdentifier: number;
+  /** Bytes of the window's payload piece that were not looked at yet. */
+  private pieceLeft: number;
+
+  constructor(parts: ChannelParts) {
+    const config = parts.config;
+    this.config = config;
+    this.calls = parts.calls;
+    this.outbox = parts.outbox;
+    this.inbox = parts.inbox;
+    this.login = new Login(config, parts.scratch);
+    this.fields = {
+      clientId: config.deviceId,
+      userName: this.login.userName,
+      password: this.login.password,
+      passwordLength: this.login.passwordLength,
+      keepAliveSeconds: config.limits.keepAliveS,
+      cleanSession: config.cleanSession,
+    };
+    this.topicLength = config.filter.length - 2;
+    this.mqtt = new MqttReader(this.topicLength + 1);
+    // A kept session may hold what we published before: CONNACK says so, and nothing goes out before it.
+    this.isPipelined = config.pipeline && config.cleanSession;
+    this.replyBytes = ACK_BYTES;
+    this.idleMs = config.limits.keepAliveS > 0 ? config.limits.keepAliveS * 750 : Infinity;
+    this.at = 0;
+    this.status = Status.OK;
+    this.stage = Stage.CONNECT;
+    this.subscribeIdentifier = 0;
+    this.pieceLeft = 0;
+    const bytes = connectLength(this.fields) + subscribeLength(config.filter.length);
+    if (bytes > config.limits.sendBytes) {
+      throw new Error(
+        `motekey: limits.sendBytes must be at least ${bytes} for CONNECT and SUBSCRIBE of this device`,
+      );
+    }
+  }
+
+  open(): void {
+    const outbox = this.outbox;
+    this.mqtt.reset();
+    this.status = Status.OK;
+    this.stage = Stage.CONNECT;
+    this.pieceLeft = 0;
+    this.login.renew();
+    this.fields.passwordLength = this.login.passwordLength;
+    outbox.to = writeConnect(outbox.bytes, outbox.to, this.fields);
+    if (this.config.pipeline) this.subscribe();
+  }
+
+  read(bytes: Uint8Array, from: number, to: number): ChannelEvent {
+    const mqtt = this.mqtt;
+    let event = ChannelEvent.MORE;
+    this.at = from;
+    do {
+      if (this.pieceLeft > 0 && this.readPiece(bytes)) return ChannelEvent.HOST;
+      const packet = mqtt.read(bytes, this.at, to);
+      this.at = mqtt.at;
+      if (packet === MqttEvent.MORE) return ChannelEvent.MORE;
+      event = this.take(packet);
+    } while (event === ChannelEvent.MORE);
+    return event;
+  }
+
+  frameLength(payloadLength: number): number {
+    return publishHeaderLength(this.config.requestTopic.length, 1, payloadLength) + payloadLength;
+  }
+
+  openFrame(call: Call, payloadLength: number): number {
+    const outbox = this.outbox;
+    const topic = this.config.requestTopic;
+    return writePublishHeader(
+      outbox.bytes,
+      outbox.to,
+      topic,
+      topic.length,
+      call.packetIdentifier,
+      1,
+      call.isRedelivery,
+      false,
+      payloadLength,
+    );
+  }
+
+  /** At QoS 0, to `<id>/rpc`: the array has room for that behind the id. */
+  openReply(stranger: Uint8Array, length: number, payloadLength: number): number {
+    const outbox = this.outbox;
+    const topicLength = length + SLASH_RPC.length;
+    if (publishHeaderLength(topicLength, 0, payloadLength) + payloadLength > outbox.room()) return -1;
+    stranger.set(SLASH_RPC, length);
+    return writePublishHeader(
+      outbox.bytes,
+      outbox.to,
+      stranger,
+      topicLength,
+      0,
+      0,
+      false,
+      false,
+      payloadLength,
+    );
+  }
+
+  closeFrame(_from: number, to: number): void {
+    this.outbox.to = to;
+  }
+
+  ping(): boolean {
+    const outbox = this.outbox;
+    const hasRoom = outbox.room() >= PINGREQ_BYTES;
+    if (hasRoom) outbox.to = writePingreq(outbox.bytes, outbox.to);
+    return hasRoom;
+  }
+
+  leave(): void {
+    this.outbox.to = writeDisconnect(this.outbox.bytes, 0);
+  }
+
+  wipe(): void {
+    this.login.wipe();
+  }
+
+  /** Looks at the piece that begins at `at`, to its end or to a host. Returns whether there is one. */
+  private readPiece(bytes: Uint8Array): boolean {
+    const to = this.at + this.pieceLeft;
+    const event = this.inbox.readPiece(bytes, this.at, to);
+    this.at = this.inbox.at;
+    this.pieceLeft = to - this.at;
+    return event === PieceEvent.HOST;
+  }
+
+  private take(packet: MqttEvent): ChannelEvent {
+    if (packet === MqttEvent.REFUSED) return this.broken(this.mqtt.status);
+    if (packet === MqttEvent.CONNACK) return this.takeConnack();
+    if (this.stage === Stage.CONNECT) return this.broken(Status.MQTT_UNEXPECTED);
+    switch (packet) {
+      case MqttEvent.SUBACK:
+        return this.takeSuback();
+      case MqttEvent.PUBACK:
+        this.takePuback();
+        return ChannelEvent.MORE;
+      case MqttEvent.PINGRESP:
+        return ChannelEvent.PONG;
+      case MqttEvent.PUBLISH:
+        return this.takePublish();
+      case MqttEvent.PAYLOAD:
+        this.at = this.mqtt.payloadFrom;
+        this.pieceLeft = this.mqtt.payloadTo - this.at;
+        return ChannelEvent.MORE;
+      case MqttEvent.MESSAGE:
+        this.takeMessage();
+        return ChannelEvent.MESSAGE;
+      default:
+        return this.broken(Status.MQTT_UNEXPECTED);
+    }
+  }
+
+  private broken(status: Status): ChannelEvent {
+    this.status = status;
+    return ChannelEvent.BROKEN;
+  }
+
+  private takeConnack(): ChannelEvent {
+    const mqtt = this.mqtt;
+    const isStrange = this.stage !== Stage.CONNECT || (mqtt.sessionPresent && this.config.cleanSession);
+    if (isStrange) return this.broken(Status.MQTT_UNEXPECTED);
+    if (mqtt.returnCode !== 0) return this.broken(CONNACK_STATUS + mqtt.returnCode);
+    this.stage = Stage.ACCEPTED;
+    if (!mqtt.sessionPresent) this.calls.forgetPackets();
+    if (!this.config.pipeline) this.subscribe();
+    return ChannelEvent.MORE;
+  }
+
+  private takeSuback(): ChannelEvent {
+    const mqtt = this.mqtt;
+    if (this.stage === Stage.READY || mqtt.packetIdentifier !== this.subscribeIdentifier) {
+      return this.broken(Status.MQTT_UNEXPECTED);
+    }
+    if (mqtt.returnCode === SUBACK_FAILURE) return this.broken(Status.SUBSCRIPTION_REFUSED);
+    this.stage = Stage.READY;
+    return ChannelEvent.READY;
+  }
+
+  private takePuback(): void {
+    const call = this.calls.sentWithPacket(this.mqtt.packetIdentifier);
+    if (call !== null) call.isAcknowledged = true;
+  }
+
+  private takePublish(): ChannelEvent {
+    const mqtt = this.mqtt;
+    const length = this.topicLength;
+    if (mqtt.qos > 1) return this.broken(Status.MQTT_QOS);
+    const isOurs =
+      sameBytes(this.config.filter, 0, mqtt.topic, 0, length) &&
+      (mqtt.topicLength === length || (mqtt.topicLength > length && mqtt.topic[length] === SLASH));
+    if (isOurs) this.inbox.open(mqtt.topicLength > length + 1);
+    else this.inbox.ignore();
+    return ChannelEvent.MORE;
+  }
+
+  private takeMessage(): void {
+    const outbox = this.outbox;
+    this.inbox.close();
+    if (this.mqtt.qos === 1) {
+      outbox.to = writeAck(outbox.bytes, outbox.to, PacketType.PUBACK, this.mqtt.packetIdentifier);
+    }
+  }
+
+  private subscribe(): void {
+    const outbox = this.outbox;
+    this.subscribeIdentifier = this.calls.nextPacketIdentifier();
+    outbox.to = writeSubscribe(outbox.bytes, outbox.to, this.subscribeIdentifier, this.config.filter, 1);
+  }
+}
+
+/** MQTT 3.1.1. */
+export const mqtt: Transport = {
+  name: "mqtt",
+  channel: (parts) => new MqttChannel(parts),
+};
