@@ -271,8 +271,8 @@ export class MqttChannel implements Channel {
   }
 }
 
+/** @construction */
+const mqttChannel = (parts: ChannelParts): Channel => new MqttChannel(parts);
+
 /** MQTT 3.1.1. */
-export const mqtt: Transport = {
-  name: "mqtt",
-  channel: (parts) => new MqttChannel(parts),
-};
+export const mqtt: Transport = { name: "mqtt", channel: mqttChannel };
