@@ -71,7 +71,7 @@ export async function bundleEspruino({ mangle = true, minify = true, entry = ENT
     format: "cjs",
     platform: "neutral",
     plugins: native ? [replacing] : [],
-    external: ["net", "tls", "crypto"],
+    external: ["net", "tls", "crypto", "Storage"],
     target: "es2015",
     ...(mangle ? { mangleProps: new RegExp(`^(${names.join("|")})$`) } : {}),
   });

@@ -11,6 +11,19 @@ const PAYLOAD_BYTES = 8;
 const TWO_TO_32 = 4_294_967_296;
 const COUNTER_MAX = 9_007_199_254_740_991;
 
+const counterIn = (payload: Uint8Array): number =>
+  readUint32(payload, 0) * TWO_TO_32 + readUint32(payload, 4);
+
+/**
+ * The highest counter that is reserved in the store; 0 where none is, or the store could not tell.
+ * @construction
+ */
+export const reservedCounter = (store: Store): number => {
+  const payload = new Uint8Array(PAYLOAD_BYTES);
+  new KeptRecord(store, RecordKind.COUNTER, NAME, PAYLOAD_BYTES).load(payload);
+  return counterIn(payload);
+};
+
 /**
  * Counters that are never handed out twice, over reboots too where there is a store: a block of them is
  * reserved there before its first is used, and a boot begins above all that were reserved. Without a store
@@ -63,10 +76,7 @@ export class CounterBlock {
   private load(record: KeptRecord): boolean {
     const length = record.load(this.payload);
     if (length === Unread.UNREADABLE) return false;
-    if (length === PAYLOAD_BYTES) {
-      const kept = readUint32(this.payload, 0) * TWO_TO_32 + readUint32(this.payload, 4);
-      this.latest = Math.max(this.latest, kept);
-    }
+    if (length === PAYLOAD_BYTES) this.latest = Math.max(this.latest, counterIn(this.payload));
     this.isLoaded = true;
     return true;
   }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -9,6 +9,12 @@ const MARKER = "@result ";
 
 /** In the engine: tells the test process a text. */
 const PRELUDE = `function tell(text) { print("${MARKER}" + JSON.stringify(text)); }\n`;
+
+/** The file that the engine has in the place of flash; it can be given at the start. */
+export const FLASH = "espruino.flash";
+
+/** Files by name. */
+export type Files = Record<string, string | Buffer>;
 
 /**
  * Where Espruino's build for Linux is: the variable ESPRUINO names it. Without it the suite is skipped, in CI too,
@@ -31,8 +37,9 @@ export class Espruino {
   private ended: Error | undefined;
 
   private constructor(
-    private readonly child: ChildProcess,
+    private readonly program: string,
     private readonly folder: string,
+    private readonly child: ChildProcess,
   ) {
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
     lines.on("line", (line) => this.heard(line));
@@ -49,14 +56,33 @@ export class Espruino {
    * Runs a script, which has `tell(text)` and ends with `quit()`.
    * @param files written beside it; `require("fs")` and `E.openFile` find them
    */
-  static async start(program: string, script: string, files: Record<string, string> = {}): Promise<Espruino> {
-    const folder = await mkdtemp(join(tmpdir(), "motekey-espruino-"));
-    for (const [name, text] of Object.entries({ ...files, "script.js": PRELUDE + script })) {
-      await writeFile(join(folder, name), text);
+  static async start(program: string, script: string, files: Files = {}): Promise<Espruino> {
+    return Espruino.boot(program, await mkdtemp(join(tmpdir(), "motekey-espruino-")), script, files);
+  }
+
+  private static async boot(
+    program: string,
+    folder: string,
+    script: string,
+    files: Files,
+  ): Promise<Espruino> {
+    for (const [name, content] of Object.entries({ ...files, "script.js": PRELUDE + script })) {
+      await writeFile(join(folder, name), content);
     }
     // At the end of its input the engine would end.
     const child = spawn(program, ["script.js"], { cwd: folder, stdio: ["pipe", "pipe", "inherit"] });
-    return new Espruino(child, folder);
+    return new Espruino(program, folder, child);
+  }
+
+  /** Cuts the power and runs another script, with the flash and all files as they are. */
+  async reboot(script: string, files: Files = {}): Promise<Espruino> {
+    await this.kill();
+    return Espruino.boot(this.program, this.folder, script, files);
+  }
+
+  /** The flash, which holds what lies in Storage. */
+  flash(): Promise<Buffer> {
+    return readFile(join(this.folder, FLASH));
   }
 
   /** The next text that the script tells; rejects when the engine ends or a script throws before. */
@@ -70,10 +96,14 @@ export class Espruino {
   }
 
   async close(): Promise<void> {
+    await this.kill();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  private async kill(): Promise<void> {
     this.end(new Error("Espruino was closed"));
     this.child.kill("SIGKILL");
     await this.exited;
-    await rm(this.folder, { recursive: true, force: true });
   }
 
   private heard(line: string): void {

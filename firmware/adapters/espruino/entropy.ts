@@ -6,10 +6,10 @@ const SEED_BYTES_MAX = 96;
 
 /**
  * Random bytes where the engine has none: its generators start alike at every boot. A state of 32 bytes is made
- * of the device's secret, a number that was never used before, and what the engine has of time and chance; from
+ * of the device's secret, the counter that is kept in the store, and what the engine has of time and chance; from
  * it comes SHA-256(0 ‖ state) as output, and SHA-256(1 ‖ state) as the next state, so that a state that is read
  * later tells nothing about what came before. Whoever does not know the secret cannot foretell it, and the
- * number keeps boots apart.
+ * counter keeps boots apart: each that proved itself with one has raised it.
  */
 export class EspruinoEntropy implements Entropy {
   private readonly hash: Sha256;
@@ -18,15 +18,15 @@ export class EspruinoEntropy implements Entropy {
 
   /**
    * @param secret the device's key; it is not kept
-   * @param boot never the same twice on this device, 0…2^53−1: the first counter of this boot serves
+   * @param counter the highest that is reserved, 0…2^53−1
    */
-  constructor(secret: string | Uint8Array, boot: number) {
+  constructor(secret: string | Uint8Array, counter: number) {
     const hash = new Sha256(SEED_BYTES_MAX);
     this.hash = hash;
     this.state = new Uint8Array(DIGEST_BYTES);
     this.output = new Uint8Array(DIGEST_BYTES);
-    hash.pushU32(Math.floor(boot / 0x100000000));
-    hash.pushU32(boot >>> 0);
+    hash.pushU32(Math.floor(counter / 0x100000000));
+    hash.pushU32(counter >>> 0);
     hash.pushU32((getTime() * 1000000) >>> 0);
     for (let i = 0; i < 8; i++) hash.pushU32(E.hwRand() >>> 0);
     if (secret instanceof Uint8Array) hash.update(secret, 0, secret.length);

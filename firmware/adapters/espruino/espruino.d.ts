@@ -30,9 +30,18 @@ interface CryptoModule {
   SHA256(message: Uint8Array): ArrayBuffer;
 }
 
+/** The module `Storage`: files in flash, under names of at most 28 bytes. */
+interface StorageModule {
+  /** The value's bytes as characters, still in flash; undefined: there is none. */
+  read(name: string): string | undefined;
+  /** It throws where there is no room. */
+  write(name: string, value: Uint8Array): boolean;
+}
+
 /** Built-in modules. It throws where the build has no such module. */
 declare function require(name: "net" | "tls"): SocketModule;
 declare function require(name: "crypto"): CryptoModule;
+declare function require(name: "Storage"): StorageModule;
 
 declare const E: {
   /** The bytes of a typed array as characters. */
@@ -49,7 +58,7 @@ declare function setTimeout(callback: () => void, delayMs: number): number;
 declare function clearTimeout(timer: number): void;
 
 interface Uint8Array {
-  /** Takes the bytes of a string's characters. */
+  /** Takes the bytes of a string's characters, as many as fit. */
   set(source: string, at: number): void;
   indexOf(byte: number, from: number): number;
 }

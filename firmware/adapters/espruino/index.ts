@@ -1,7 +1,9 @@
+import { reservedCounter } from "../../keep/counter-block.js";
 import type { Ports } from "../../ports.js";
 import { EspruinoClock } from "./clock.js";
 import { EspruinoEntropy } from "./entropy.js";
 import { EspruinoLink, type TlsOptions } from "./link.js";
+import { EspruinoStore } from "./store.js";
 
 export type { TlsOptions } from "./link.js";
 
@@ -9,8 +11,6 @@ export type { TlsOptions } from "./link.js";
 export interface EspruinoOptions {
   /** The device's key as provisioned; it seeds the random numbers and is not kept. */
   readonly psk: string | Uint8Array;
-  /** The first counter of this boot, as in the credential: it must rise over reboots. */
-  readonly counter: number;
   /** With it the link is TLS: hidden from who only listens, but the server is never verified. */
   readonly tls?: TlsOptions;
 }
@@ -20,9 +20,11 @@ export interface EspruinoOptions {
  * @construction
  */
 export const espruinoPorts = (options: EspruinoOptions): Ports => {
+  const store = new EspruinoStore();
   return {
     link: new EspruinoLink(options.tls === undefined ? null : options.tls),
     clock: new EspruinoClock(),
-    entropy: new EspruinoEntropy(options.psk, options.counter),
+    entropy: new EspruinoEntropy(options.psk, reservedCounter(store)),
+    store,
   };
 };
