@@ -1,43 +1,21 @@
 import { CounterBlock } from "./keep/counter-block.js";
 import { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
-import type { Address, Store } from "./ports.js";
-import { bytesOf } from "./wire/bytes.js";
-
-/** How a device proves who it is: to the broker in CONNECT, and to the cloud in each frame. The first is the default. */
-export const PROOFS = [
-  "counter+mac",
-  "counter",
-  "mac",
-  "password",
-  "password+mac",
-  "password+key",
-  "password+digest",
-  "key",
-  "digest",
-] as const;
-
-/** One of {@link PROOFS}. */
-export type Proof = (typeof PROOFS)[number];
-
-/** What stands in CONNECT. */
-export enum ConnectProof {
-  NONE,
-  /** A password that is good once: a counter and its MAC. */
-  COUNTER,
-  /** The PSK as password: whoever reads the link has it. */
-  PASSWORD,
-}
-
-/** What stands in each frame. */
-export enum FrameProof {
-  NONE,
-  /** A MAC over the frame, both ways. */
-  MAC,
-  /** The PSK in a member `key`: whoever reads the link has it. */
-  KEY,
-  /** mg-rpc's challenge and response. */
-  DIGEST,
-}
+import {
+  ConnectProof,
+  connectProofOf,
+  type Floor,
+  FrameProof,
+  frameProofOf,
+  isBearer,
+  judge,
+  PROOFS,
+  type Proof,
+  proofFor,
+} from "./policy.js";
+import { type Address, LinkSecurity, type Ports } from "./ports.js";
+import { sentenceOf } from "./sentences.js";
+import { Status } from "./status.js";
+import { bytesOf, NO_BYTES } from "./wire/bytes.js";
 
 /** Where the cloud is and how it is spoken to. */
 export interface CloudOptions {
@@ -56,13 +34,23 @@ export interface CloudOptions {
 
 /** What proves the device's identity. */
 export interface Credential {
-  /** The pre-shared key as provisioned; its UTF-8 bytes are the key. Bytes are taken over and wiped on `close()`. */
-  readonly psk: string | Uint8Array;
+  /**
+   * The pre-shared key as provisioned; its UTF-8 bytes are the key. Bytes are taken over and wiped on `close()`.
+   * Absent where the link alone proves the device.
+   */
+  readonly psk?: string | Uint8Array;
   /**
    * The first counter that was never used, for the proofs `counter` and `mac`. Without a store it must rise over
    * reboots; with one the higher of the two wins, and it may be left out.
    */
   readonly counter?: number;
+  /** What the device must not fall below, whatever the options say. */
+  readonly floor?: Floor;
+}
+
+/** What `createAuth` throws where the policy refuses the proof: the status says why. */
+export interface PolicyError extends Error {
+  readonly status: Status;
 }
 
 /** What `createAuth` needs to know, but for the transport. */
@@ -71,7 +59,7 @@ export interface ConfigOptions {
   readonly deviceId: string;
   readonly cloud: CloudOptions;
   readonly credential: Credential;
-  /** `counter+mac` when absent. */
+  /** When absent, the strongest that the link allows: `link`, `password` where it verifies the cloud, or `counter+mac`. */
   readonly proof?: Proof;
   /** Lets a proof that gives the PSK away (`password`, `key`) use a link that does not verify the server. */
   readonly allowInsecure?: boolean;
@@ -85,9 +73,20 @@ const DEFAULT_PORT = 1883;
 const DEFAULT_REQUEST_TOPIC = "cloud/from/{id}/rpc";
 /** Counters are 53-bit; the last ones are left so that counting never reaches the end. */
 const COUNTER_END = 9_007_199_254_000_000;
+const SPREAD_BYTES = 16;
+const NO_FLOOR: Floor = {};
 
 const refuse = (message: string): never => {
   throw new Error(`motekey: ${message}`);
+};
+
+/** @construction */
+const refuseProof = (proof: Proof, status: Status): never => {
+  const error = new Error(`motekey: proof ${proof} is refused. ${sentenceOf(status)}`) as Error & {
+    status: Status;
+  };
+  error.status = status;
+  throw error;
 };
 
 /** Whether `bytes[from..to)` is a portable id: one topic segment of letters, digits, `_` and `-`. */
@@ -100,23 +99,15 @@ export const isPortableId = (bytes: Uint8Array, from: number, to: number): boole
   return to > from;
 };
 
-const connectProofOf = (proof: Proof): ConnectProof => {
-  if (proof.indexOf("counter") === 0) return ConnectProof.COUNTER;
-  return proof.indexOf("password") === 0 ? ConnectProof.PASSWORD : ConnectProof.NONE;
-};
-
-const frameProofOf = (proof: Proof): FrameProof => {
-  if (proof.indexOf("mac") >= 0) return FrameProof.MAC;
-  if (proof.indexOf("key") >= 0) return FrameProof.KEY;
-  return proof.indexOf("digest") >= 0 ? FrameProof.DIGEST : FrameProof.NONE;
-};
-
 /** The options, checked, with all text as bytes. */
 export class Config {
   readonly limits: Limits;
   readonly address: Address;
   readonly deviceId: Uint8Array;
+  /** Empty where the link alone proves the device. */
   readonly psk: Uint8Array;
+  /** What nobody else can foretell: the PSK, or random bytes of this life. */
+  readonly spreadSecret: Uint8Array;
   readonly cloud: Uint8Array;
   readonly requestTopic: Uint8Array;
   /** `<id>/rpc/#`, which also covers `<id>/rpc`. */
@@ -126,15 +117,17 @@ export class Config {
   readonly frameProof: FrameProof;
   readonly pipeline: boolean;
   readonly cleanSession: boolean;
+  readonly link: LinkSecurity;
   /** The PSK crosses a link that does not verify the server, and the app agreed to it. */
   readonly isExposed: boolean;
   readonly counterBlock: CounterBlock;
 
   /**
-   * @param store where counters are kept, if the proof has any
+   * @param hasExchange the transport can carry a challenge and response before it accepts us
+   * @construction
    * @throws Error that names the first option which cannot be right, and what to do
    */
-  constructor(options: ConfigOptions, store?: Store) {
+  constructor(options: ConfigOptions, ports: Ports, hasExchange: boolean) {
     const cloud = options.cloud;
     const limits = limitsFrom(options.limits === undefined ? DEFAULT_LIMITS : options.limits);
     const psk = options.credential.psk;
@@ -142,7 +135,8 @@ export class Config {
     const address = cloud.address === undefined ? DEFAULT_CLOUD_ADDRESS : cloud.address;
     const topic = cloud.requestTopic === undefined ? DEFAULT_REQUEST_TOPIC : cloud.requestTopic;
     const topicParts = topic.split("{id}");
-    const proof: Proof = options.proof === undefined ? PROOFS[0] : options.proof;
+    const link = ports.link.security === undefined ? LinkSecurity.PLAIN : ports.link.security;
+    const proof: Proof = options.proof === undefined ? proofFor(link) : options.proof;
 
     this.limits = limits;
     this.deviceId = bytesOf(options.deviceId);
@@ -153,8 +147,11 @@ export class Config {
     }
     if (this.deviceId.length > limits.idBytes)
       refuse(`deviceId is longer than limits.idBytes (${limits.idBytes})`);
-    this.psk = typeof psk === "string" ? bytesOf(psk) : psk;
-    if (this.psk.length === 0) refuse("credential.psk is empty: provision the device's key first");
+    this.psk = psk === undefined ? NO_BYTES : typeof psk === "string" ? bytesOf(psk) : psk;
+    if (this.psk.length === 0 && proof !== "link")
+      refuse("credential.psk is empty: provision the device's key first");
+    this.spreadSecret = this.psk.length > 0 ? this.psk : new Uint8Array(SPREAD_BYTES);
+    if (this.psk.length === 0) ports.entropy.fill(this.spreadSecret, 0, SPREAD_BYTES);
     this.address = { host: cloud.host, port: cloud.port === undefined ? DEFAULT_PORT : cloud.port };
     if (!(this.address.port >= 1 && this.address.port <= 65_535))
       refuse("cloud.port must lie between 1 and 65535");
@@ -170,12 +167,11 @@ export class Config {
     this.proof = proof;
     this.connectProof = connectProofOf(proof);
     this.frameProof = frameProofOf(proof);
-    this.isExposed = this.connectProof === ConnectProof.PASSWORD || this.frameProof === FrameProof.KEY;
-    if (this.isExposed && options.allowInsecure !== true) {
-      refuse(
-        `proof ${proof} gives the key to whoever reads a plain connection; use counter+mac, or set allowInsecure to accept that`,
-      );
-    }
+    this.link = link;
+    this.isExposed = isBearer(proof) && link < LinkSecurity.VERIFIED_TLS;
+    const floor = options.credential.floor === undefined ? NO_FLOOR : options.credential.floor;
+    const verdict = judge(proof, link, hasExchange, options.allowInsecure === true, floor);
+    if (verdict !== Status.OK) refuseProof(proof, verdict);
     this.pipeline = cloud.pipeline !== false;
     this.cleanSession = cloud.cleanSession !== false;
     const latest = counter === undefined ? 0 : counter - 1;
@@ -183,6 +179,7 @@ export class Config {
       refuse("credential.counter must be a whole number from 1 on");
     }
     const hasCounters = this.connectProof === ConnectProof.COUNTER || this.frameProof === FrameProof.MAC;
+    const store = ports.store;
     this.counterBlock = new CounterBlock(latest, hasCounters && store !== undefined ? store : null);
   }
 }

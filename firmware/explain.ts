@@ -1,5 +1,6 @@
 import type { Auth } from "./auth.js";
 import type { Config } from "./config.js";
+import { LinkSecurity } from "./ports.js";
 import { nameOf, sentenceOf } from "./sentences.js";
 import { Status } from "./status.js";
 
@@ -20,6 +21,14 @@ export interface Explanation {
   readonly exposure: string;
 }
 
+const exposureOf = (config: Config): string => {
+  if (config.link >= LinkSecurity.VERIFIED_TLS)
+    return "The link verifies the cloud and hides what is said: nobody on the way learns a token.";
+  return config.isExposed
+    ? "The link does not verify the cloud: whoever reads it has the device's key and its tokens. allowInsecure was set to accept that."
+    : "The link does not verify the cloud: whoever reads it sees the tokens, but not the key.";
+};
+
 /**
  * @allocates texts, because a person asked
  */
@@ -35,8 +44,6 @@ export const explain = (auth: Auth, config: Config): Explanation => {
     code: auth.lastCode,
     lastRefusal: session.inbox.lastRefusal,
     cloudTimeS: session.answers.cloudTimeS,
-    exposure: config.isExposed
-      ? "The link does not verify the cloud: whoever reads it has the device's key and its tokens. allowInsecure was set to accept that."
-      : "The link does not verify the cloud: whoever reads it sees the tokens, but not the key.",
+    exposure: exposureOf(config),
   };
 };

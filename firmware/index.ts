@@ -13,10 +13,11 @@ import type { Host } from "./tokens/host.js";
 import type { Text } from "./wire/bytes.js";
 
 export { type Credentials, type OnState, State } from "./auth.js";
-export { type CloudOptions, type Credential, PROOFS, type Proof } from "./config.js";
+export type { CloudOptions, Credential, PolicyError } from "./config.js";
 export type { Counters } from "./counters.js";
 export type { Explanation } from "./explain.js";
 export { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
+export { type Floor, PROOFS, type Proof } from "./policy.js";
 export {
   type Address,
   type Clock,
@@ -51,8 +52,8 @@ export class AuthClient {
 
   /** Made by {@link createAuth}. */
   constructor(options: AuthOptions, ports: Ports, scratch: Scratch) {
-    this.config = new Config(options, ports.store);
     const transport = options.transport === undefined ? mqtt : options.transport;
+    this.config = new Config(options, ports, transport.hasExchange);
     this.driver = new Driver(this.config, transport, ports, scratch);
     this.driver.start();
   }

@@ -71,6 +71,16 @@ export const sentenceOf = (status: Status): string => {
       return "A frame did not prove that it comes from the cloud, and was dropped; somebody else may write to the device's topic.";
     case Status.CHALLENGE_REFUSED:
       return "The cloud offers a digest other than SHA-256, which would be weaker than the key deserves; have SHA-256 switched on.";
+    case Status.PROOF_EXPOSED:
+      return "This proof gives the key to whoever reads a link that does not verify the cloud; use counter+mac or a verified link, or set allowInsecure to accept that.";
+    case Status.LINK_UNPROVED:
+      return "The proof link needs a link that proves the device: TLS with a client certificate, or TLS-PSK.";
+    case Status.PROOF_UNFIT:
+      return "The proof auth5 needs MQTT 5; give createAuth that transport, or choose another proof.";
+    case Status.PROOF_BELOW_FLOOR:
+      return "The proof is weaker than the device's credential allows; choose a stronger one, or have the floor lowered by provisioning.";
+    case Status.LINK_BELOW_FLOOR:
+      return "The link is weaker than the device's credential allows; use TLS as it was provisioned, or have the floor lowered by provisioning.";
     default:
       return status >= Status.MQTT_PACKET_TYPE
         ? "The broker broke the MQTT protocol, and the connection was ended; see that it is an MQTT 3.1.1 broker."

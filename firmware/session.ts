@@ -1,7 +1,8 @@
-import { type Config, ConnectProof, FrameProof } from "./config.js";
+import type { Config } from "./config.js";
 import type { Counters } from "./counters.js";
 import { KeepAlive } from "./keep/alive.js";
 import { Backoff } from "./keep/backoff.js";
+import { ConnectProof, FrameProof } from "./policy.js";
 import type { Entropy } from "./ports.js";
 import { MacSession } from "./proof/mac.js";
 import { randomId, randomUnit } from "./proof/random.js";

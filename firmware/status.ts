@@ -74,4 +74,9 @@ export enum Status {
 
   // The policy of proofs.
   CHALLENGE_REFUSED = 90,
+  PROOF_EXPOSED = 91,
+  LINK_UNPROVED = 92,
+  PROOF_UNFIT = 93,
+  PROOF_BELOW_FLOOR = 94,
+  LINK_BELOW_FLOOR = 95,
 }

@@ -51,7 +51,7 @@ export class Tokens implements HostCalls {
     this.counters = counters;
     this.scratch = scratch;
     this.spreadKey = new HmacKey();
-    this.spreadKey.set(scratch.hash, config.psk, 0, config.psk.length);
+    this.spreadKey.set(scratch.hash, config.spreadSecret, 0, config.spreadSecret.length);
     this.turns = turns;
     this.hosts = [];
     this.waiters = new Waiters(limits.waiters);

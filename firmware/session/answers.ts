@@ -1,5 +1,6 @@
-import { type Config, FrameProof, isPortableId } from "../config.js";
+import { type Config, isPortableId } from "../config.js";
 import type { Counters } from "../counters.js";
+import { FrameProof } from "../policy.js";
 import { Status } from "../status.js";
 import { type FrameReader, Party, Result } from "../wire/frame.js";
 import { Method } from "../wire/methods.js";

@@ -73,6 +73,8 @@ export interface ChannelParts {
 export interface Transport {
   /** As in `explain()`. */
   readonly name: string;
+  /** It can carry a challenge and response before the peer accepts us (the proof `auth5`). */
+  readonly hasExchange: boolean;
   /** @construction */
   readonly channel: (parts: ChannelParts) => Channel;
 }

@@ -1,4 +1,5 @@
-import { type Config, ConnectProof } from "../config.js";
+import type { Config } from "../config.js";
+import { ConnectProof } from "../policy.js";
 import { COUNTER_PASSWORD_BYTES_MAX, counterKey, writeCounterPassword } from "../proof/counter.js";
 import type { Scratch } from "../proof/scratch.js";
 
@@ -16,7 +17,8 @@ export class Login {
     const proof = config.connectProof;
     this.config = config;
     this.scratch = scratch;
-    this.userName = proof === ConnectProof.NONE ? null : config.deviceId;
+    const hasPassword = proof === ConnectProof.PASSWORD || proof === ConnectProof.COUNTER;
+    this.userName = hasPassword ? config.deviceId : null;
     if (proof === ConnectProof.PASSWORD) this.password = config.psk;
     else this.password = proof === ConnectProof.COUNTER ? new Uint8Array(COUNTER_PASSWORD_BYTES_MAX) : null;
     this.passwordLength = this.password === null ? 0 : this.password.length;

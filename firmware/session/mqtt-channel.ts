@@ -275,4 +275,4 @@ export class MqttChannel implements Channel {
 const mqttChannel = (parts: ChannelParts): Channel => new MqttChannel(parts);
 
 /** MQTT 3.1.1. */
-export const mqtt: Transport = { name: "mqtt", channel: mqttChannel };
+export const mqtt: Transport = { name: "mqtt", hasExchange: false, channel: mqttChannel };

@@ -1,4 +1,5 @@
-import { type Config, FrameProof } from "../config.js";
+import type { Config } from "../config.js";
+import { FrameProof } from "../policy.js";
 import type { Entropy } from "../ports.js";
 import { base64urlLength, writeBase64url } from "../proof/base64.js";
 import { MAC_NONCE_BYTES, type MacSession } from "../proof/mac.js";

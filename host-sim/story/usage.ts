@@ -1,6 +1,9 @@
 import { parseArgs } from "node:util";
 import { PROOFS, type Proof } from "../../firmware/index.js";
 
+/** What a broker without TLS can be shown. */
+const PLAIN = PROOFS.filter((proof) => !/^(link|auth5)/.test(proof));
+
 /** The most devices that one process connects: local ports to one broker end at about 28,000. */
 const DEVICES_MAX = 20_000;
 
@@ -35,8 +38,8 @@ export const HELP = `npm start: a mock cloud and the firmware in Node, from firs
                     read cloud/from/+/rpc and to write +/rpc
   --id ID           the device's id (device_1)
   --proof PROOF     how the device proves who it is: counter+mac (mac with --cloud), or one of
-                    ${PROOFS.slice(1, 5).join(", ")},
-                    ${PROOFS.slice(5).join(", ")}
+                    ${PLAIN.slice(1, 5).join(", ")},
+                    ${PLAIN.slice(5).join(", ")}
   --allow-insecure  lets password and key go over a link that does not verify the server
   --devices N       so many devices, 1 to ${DEVICES_MAX}
   --json            events as JSON, one a line
@@ -64,8 +67,8 @@ export function parseUsage(words: readonly string[], environment: NodeJS.Process
     throw new UsageError("--cloud must be mqtt://user:password@host:port");
   }
   const word = values.proof ?? (broker === null ? "counter+mac" : "mac");
-  const proof = PROOFS.find((known) => known === word);
-  if (proof === undefined) throw new UsageError(`--proof must be one of ${PROOFS.join(", ")}`);
+  const proof = PLAIN.find((known) => known === word);
+  if (proof === undefined) throw new UsageError(`--proof must be one of ${PLAIN.join(", ")}`);
   const allowInsecure = values["allow-insecure"] ?? false;
   if (/password|key/.test(proof) && !allowInsecure) {
     throw new UsageError(

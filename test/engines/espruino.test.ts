@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { bundleEspruino } from "../../build/espruino.mjs";
-import { PROOFS, type Proof, Status } from "../../firmware/index.js";
+import { type Proof, Status } from "../../firmware/index.js";
 import { type Cloud, type CloudEvent, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
+import { PLAIN_PROOFS } from "../proofs.js";
 import { findMosquitto, startMosquitto } from "../servers/mosquitto.js";
 import { ACCEPTED, REFUSALS } from "../wire/json-cases.js";
 import { Espruino, findEspruino } from "./espruino.js";
@@ -131,14 +132,14 @@ describe("Espruino", function () {
       await cloud.addDevice({ id: ID, psk: PSK });
     }
 
-    for (const proof of PROOFS) {
+    for (const proof of PLAIN_PROOFS) {
       it(`from the embedded broker with the proof ${proof}`, async () => {
         await startFor({ requireFrameProof: /mac|key|digest/.test(proof) });
         await getTokens(proof, cloud.port);
       });
     }
 
-    for (const proof of PROOFS.filter((name) => name.startsWith("password"))) {
+    for (const proof of PLAIN_PROOFS.filter((name) => name.startsWith("password"))) {
       it(`from mosquitto with the proof ${proof}`, async function () {
         const broker = await startMosquitto(findMosquitto(this), [{ id: ID, password: PSK }]);
         try {

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 import { bundleModdable } from "../../build/moddable.mjs";
-import { type AuthOptions, PROOFS, type Proof, State, Status } from "../../firmware/index.js";
+import { type AuthOptions, type Proof, State, Status } from "../../firmware/index.js";
 import { type Cloud, type CloudEvent, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
+import { PLAIN_PROOFS } from "../proofs.js";
 import { findMosquitto, type Mosquitto, startMosquitto } from "../servers/mosquitto.js";
 import { ACCEPTED, REFUSALS } from "../wire/json-cases.js";
 import { buildApp, findModdable, type ModdableApp, playApp } from "./moddable.js";
@@ -96,7 +97,7 @@ describe("Moddable", function () {
       return told.token;
     }
 
-    for (const proof of PROOFS) {
+    for (const proof of PLAIN_PROOFS) {
       it(`from the embedded broker with the proof ${proof}`, async () => {
         await startFor({ requireFrameProof: /mac|key|digest/.test(proof) });
         await getTokens(proof, cloud.port);
@@ -154,7 +155,7 @@ describe("Moddable", function () {
       after(() => broker?.close());
 
       // A broker that knows passwords only checks no counters, and lets nobody in without a password.
-      for (const proof of PROOFS.filter((name) => name.startsWith("password"))) {
+      for (const proof of PLAIN_PROOFS.filter((name) => name.startsWith("password"))) {
         it(`with the proof ${proof}`, async () => {
           await startFor({ broker: broker.cloudUrl, topicsBound: proof === "password" });
           await getTokens(proof, broker.port);

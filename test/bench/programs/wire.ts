@@ -14,6 +14,7 @@ import { Outbox } from "../../../firmware/session/outbox.js";
 import { Requests } from "../../../firmware/session/requests.js";
 import { Host, type HostCalls } from "../../../firmware/tokens/host.js";
 import { Method } from "../../../firmware/wire/methods.js";
+import { nodePorts } from "../../../host-sim/node/ports.js";
 
 /** One device, one app, one request and its answer, as all codecs of the bench have them. */
 export const DEVICE = "greenhouse_sensor_123";
@@ -74,13 +75,17 @@ export function replyPacket(key: Buffer | null): Buffer {
 }
 
 const config = (isMac: boolean): Config =>
-  new Config({
-    deviceId: DEVICE,
-    cloud: { host: "127.0.0.1" },
-    credential: { psk: PSK, counter: COUNTER },
-    proof: isMac ? "password+mac" : "password",
-    allowInsecure: true,
-  });
+  new Config(
+    {
+      deviceId: DEVICE,
+      cloud: { host: "127.0.0.1" },
+      credential: { psk: PSK, counter: COUNTER },
+      proof: isMac ? "password+mac" : "password",
+      allowInsecure: true,
+    },
+    nodePorts(),
+    transport.hasExchange,
+  );
 
 const entropy = { fill: (bytes: Uint8Array): void => void bytes.set(NONCE, 0) };
 

@@ -1,0 +1,146 @@
+import { LinkSecurity } from "./ports.js";
+import { Status } from "./status.js";
+
+/** How a device proves who it is: to the broker when it connects, and to the cloud in each frame. */
+export const PROOFS = [
+  "counter+mac",
+  "counter",
+  "mac",
+  "password",
+  "password+mac",
+  "password+key",
+  "password+digest",
+  "key",
+  "digest",
+  "link",
+  "link+mac",
+  "auth5",
+  "auth5+mac",
+] as const;
+
+/** One of {@link PROOFS}. */
+export type Proof = (typeof PROOFS)[number];
+
+/** What proves us when we connect. */
+export enum ConnectProof {
+  NONE,
+  /** A password that is good once: a counter and its MAC. */
+  COUNTER,
+  /** The PSK as password: whoever reads the link has it. */
+  PASSWORD,
+  /** The link itself: a client certificate or a key that TLS was made with. */
+  LINK,
+  /** A challenge and response before the connection is accepted (MQTT 5, 4.12). */
+  EXCHANGE,
+}
+
+/** What stands in each frame. */
+export enum FrameProof {
+  NONE,
+  /** A MAC over the frame, both ways. */
+  MAC,
+  /** The PSK in a member `key`: whoever reads the link has it. */
+  KEY,
+  /** mg-rpc's challenge and response. */
+  DIGEST,
+}
+
+/** The least that a device may be content with; provisioned with its credential, so that no setting undercuts it. */
+export interface Floor {
+  /** Nothing weaker than this proof. */
+  readonly proof?: Proof;
+  /** Nothing weaker than this link. */
+  readonly link?: LinkSecurity;
+}
+
+/** What a proof gives to whom it is shown, from the weakest on. */
+enum Strength {
+  /** The key itself. */
+  BEARER,
+  /** One answer, which binds neither method nor arguments. */
+  DIGEST,
+  /** One password, good once; an active relay is not stopped. */
+  COUNTER,
+  /** Both ends are proved while connecting. */
+  EXCHANGE,
+  /** Both ends are proved in every frame. */
+  MAC,
+  /** Both ends are proved before a byte of ours leaves. */
+  LINK,
+}
+
+const A = Status.OK;
+const X = Status.PROOF_EXPOSED;
+const L = Status.LINK_UNPROVED;
+
+// biome-ignore format: a table
+/** Which proof may go over which link: a row per strength, a column per link. */
+const POLICY = [
+  //            PLAIN UNVERIFIED VERIFIED MUTUAL PSK
+  /* BEARER   */ X,   X,         A,       A,     A,
+  /* DIGEST   */ A,   A,         A,       A,     A,
+  /* COUNTER  */ A,   A,         A,       A,     A,
+  /* EXCHANGE */ A,   A,         A,       A,     A,
+  /* MAC      */ A,   A,         A,       A,     A,
+  /* LINK     */ L,   L,         L,       A,     A,
+];
+const LINKS = 5;
+
+/** What proves us when we connect with this proof. */
+export const connectProofOf = (proof: Proof): ConnectProof => {
+  if (proof.indexOf("counter") === 0) return ConnectProof.COUNTER;
+  if (proof.indexOf("password") === 0) return ConnectProof.PASSWORD;
+  if (proof.indexOf("link") === 0) return ConnectProof.LINK;
+  return proof.indexOf("auth5") === 0 ? ConnectProof.EXCHANGE : ConnectProof.NONE;
+};
+
+/** What stands in each frame with this proof. */
+export const frameProofOf = (proof: Proof): FrameProof => {
+  if (proof.indexOf("mac") >= 0) return FrameProof.MAC;
+  if (proof.indexOf("key") >= 0) return FrameProof.KEY;
+  return proof.indexOf("digest") >= 0 ? FrameProof.DIGEST : FrameProof.NONE;
+};
+
+/** A proof is as strong as the strongest of its parts, unless one of them gives the key away. */
+const strengthOf = (proof: Proof): Strength => {
+  const connect = connectProofOf(proof);
+  const frame = frameProofOf(proof);
+  if (connect === ConnectProof.PASSWORD || frame === FrameProof.KEY) return Strength.BEARER;
+  if (connect === ConnectProof.LINK) return Strength.LINK;
+  if (frame === FrameProof.MAC) return Strength.MAC;
+  if (connect === ConnectProof.EXCHANGE) return Strength.EXCHANGE;
+  return connect === ConnectProof.COUNTER ? Strength.COUNTER : Strength.DIGEST;
+};
+
+/** A certificate and a key that TLS was made with count the same. */
+const rankOf = (link: LinkSecurity): number => Math.min(link, LinkSecurity.MUTUAL_TLS);
+
+/** Whether somebody who reads this link, or answers in the cloud's place, learns the key. */
+export const isBearer = (proof: Proof): boolean => strengthOf(proof) === Strength.BEARER;
+
+/** The strongest proof for a link, where the app names none. */
+export const proofFor = (link: LinkSecurity): Proof => {
+  if (link >= LinkSecurity.MUTUAL_TLS) return "link";
+  return link === LinkSecurity.VERIFIED_TLS ? "password" : "counter+mac";
+};
+
+/**
+ * Whether a proof may go over a link, and neither is below the floor.
+ * @param hasExchange the transport can carry a challenge and response before it accepts us
+ * @param allowInsecure the app accepts that the link's readers learn the key; it does not lower the floor
+ * @returns OK, PROOF_EXPOSED, LINK_UNPROVED, PROOF_UNFIT, PROOF_BELOW_FLOOR or LINK_BELOW_FLOOR
+ */
+export const judge = (
+  proof: Proof,
+  link: LinkSecurity,
+  hasExchange: boolean,
+  allowInsecure: boolean,
+  floor: Floor,
+): Status => {
+  const strength = strengthOf(proof);
+  const verdict = POLICY[strength * LINKS + link];
+  if (floor.link !== undefined && rankOf(link) < rankOf(floor.link)) return Status.LINK_BELOW_FLOOR;
+  if (floor.proof !== undefined && strength < strengthOf(floor.proof)) return Status.PROOF_BELOW_FLOOR;
+  if (connectProofOf(proof) === ConnectProof.EXCHANGE && !hasExchange) return Status.PROOF_UNFIT;
+  return verdict === Status.PROOF_EXPOSED && allowInsecure ? Status.OK : verdict;
+};
