@@ -1,15 +1,8 @@
-import type { CloudEvent, CloudEventName, CloudEventOf, CloudStats } from "./types.js";
-
-const NEXT_LIMIT_MS = 8_000;
-
-interface Waiter {
-  name: CloudEventName;
-  offer: (event: CloudEvent) => boolean;
-  end: (reason: Error) => void;
-}
+import { countOne, Listeners } from "./listeners.js";
+import type { CloudEvent, CloudStats } from "./types.js";
 
 /** Tells listeners and waiting tests what happens, and counts it. */
-export class Events {
+export class Events extends Listeners<CloudEvent> {
   readonly stats: CloudStats = {
     connections: 0,
     connects: 0,
@@ -23,60 +16,15 @@ export class Events {
     macSessions: 0,
     tokens: 0,
   };
-  private listeners = new Set<(event: CloudEvent) => void>();
-  private waiters = new Set<Waiter>();
+
+  constructor() {
+    super("cloud");
+  }
 
   /** Counts the event and hands it to everybody who listens. */
-  emit(event: CloudEvent): void {
+  override emit(event: CloudEvent): void {
     this.count(event);
-    for (const listener of this.listeners) listener(event);
-    for (const waiter of [...this.waiters]) if (waiter.offer(event)) this.waiters.delete(waiter);
-  }
-
-  /** Hears every event until the returned function is called. */
-  on(listener: (event: CloudEvent) => void): () => void {
-    this.listeners.add(listener);
-    return () => {
-      this.listeners.delete(listener);
-    };
-  }
-
-  /** The next event of this name that the predicate accepts; rejects after the limit and when the cloud closes. */
-  next<Name extends CloudEventName>(
-    name: Name,
-    predicate?: (event: CloudEventOf<Name>) => boolean,
-    limitMs: number = NEXT_LIMIT_MS,
-  ): Promise<CloudEventOf<Name>> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.waiters.delete(waiter);
-        reject(new Error(`The cloud saw no event "${name}" within ${limitMs} ms`));
-      }, limitMs);
-      const waiter: Waiter = {
-        name,
-        offer(event) {
-          if (event.event !== name) return false;
-          const wanted = event as CloudEventOf<Name>;
-          if (predicate !== undefined && !predicate(wanted)) return false;
-          clearTimeout(timer);
-          resolve(wanted);
-          return true;
-        },
-        end(reason) {
-          clearTimeout(timer);
-          reject(reason);
-        },
-      };
-      this.waiters.add(waiter);
-    });
-  }
-
-  /** Ends all waiting. */
-  close(): void {
-    for (const waiter of this.waiters)
-      waiter.end(new Error(`The cloud closed before an event "${waiter.name}"`));
-    this.waiters.clear();
-    this.listeners.clear();
+    super.emit(event);
   }
 
   private count(event: CloudEvent): void {
@@ -97,8 +45,4 @@ export class Events {
       if (event.repeated) stats.repliesRepeated++;
     }
   }
-}
-
-function countOne(counts: Record<string, number>, name: string): void {
-  counts[name] = (counts[name] ?? 0) + 1;
 }
