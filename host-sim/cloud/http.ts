@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { readBody } from "./body.js";
 import { RpcError } from "./frame.js";
 import type { Registry } from "./registry.js";
 import { MESSAGE_BYTES_MAX, type Rpc } from "./rpc.js";
@@ -64,7 +65,7 @@ async function serve(parts: HttpParts, request: IncomingMessage, response: Serve
     const hint = { error: `Give a good token of the cloud for ${parts.apiHost}: Authorization: Bearer …` };
     return answer(response, 401, hint, { "www-authenticate": "Bearer" });
   }
-  const body = await readBody(request);
+  const body = await readBody(request, MESSAGE_BYTES_MAX);
   if (body === null) {
     const hint = { error: `A frame has at most ${MESSAGE_BYTES_MAX} bytes` };
     return answer(response, 413, hint, { connection: "close" });
@@ -89,17 +90,6 @@ function bearer(parts: HttpParts, request: IncomingMessage): Entity | null {
   const check = parts.tokens.check(token, parts.apiHost);
   const caller = check.active ? parts.registry.get(check.sub) : undefined;
   return caller === undefined || caller.disabled ? null : caller;
-}
-
-/** The body, or null when it is longer than a frame may be. */
-async function readBody(request: IncomingMessage): Promise<Buffer | null> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length <= MESSAGE_BYTES_MAX) chunks.push(chunk);
-  }
-  return length <= MESSAGE_BYTES_MAX ? Buffer.concat(chunks) : null;
 }
 
 function answer(

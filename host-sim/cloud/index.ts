@@ -9,6 +9,7 @@ export type {
   StruckRequest,
   Trigger,
 } from "./faults.js";
+export * from "./identity/index.js";
 export type {
   CloudEvent,
   CloudEventName,

@@ -1,0 +1,235 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import type Provider from "oidc-provider";
+import { countOne, type EventOf, Listeners } from "../listeners.js";
+import { CLI_CLIENT_ID } from "./clients.js";
+import { devicePace } from "./device-pace.js";
+import { Directory } from "./directory.js";
+import { registerExchangeGrant } from "./exchange-grant.js";
+import { faultyAnswers, type IdentityFaults, makeIdentityFaults, struckDown } from "./faults.js";
+import { interactionPages } from "./interactions.js";
+import { Logins } from "./logins.js";
+import { meEndpoint } from "./me.js";
+import { registerPasswordGrant } from "./password-grant.js";
+import { makeProvider } from "./provider.js";
+import { tellEvents } from "./telling.js";
+import type {
+  IdentityEvent,
+  IdentityOptions,
+  IdentityStats,
+  Lifetimes,
+  NewServiceAccount,
+  NewUser,
+} from "./types.js";
+
+const DEFAULT_HOST = "127.0.0.1";
+const ADMIN = "admin";
+const DEFAULT_LIFETIMES: Lifetimes = {
+  accessToken: 30 * 60,
+  refreshToken: 6 * 60 * 60,
+  authorizationCode: 60,
+  deviceCode: 10 * 60,
+  deviceInterval: 5,
+};
+
+interface IdentityParts {
+  server: Server;
+  directory: Directory;
+  logins: Logins;
+  listeners: Listeners<IdentityEvent>;
+  stats: IdentityStats;
+}
+
+/** A running mock identity provider. */
+export class Identity {
+  /** The client id of the command line: public, native, loopback redirects to `/callback` on any port. */
+  readonly clientId = CLI_CLIENT_ID;
+  private closing: Promise<void> | null = null;
+
+  /** Use `startIdentity`. */
+  constructor(
+    private parts: IdentityParts,
+    /** The issuer: discovery is at `<issuer>/.well-known/openid-configuration`. */
+    readonly issuer: string,
+    /** The password of `admin` where this start made that user: show it once. Otherwise null. */
+    readonly adminPassword: string | null,
+    /** Change them at any time. */
+    readonly lifetimes: Lifetimes,
+    /** The knobs; set them at any time. */
+    readonly faults: IdentityFaults,
+  ) {}
+
+  /** Counts since the start, live. */
+  get stats(): IdentityStats {
+    return this.parts.stats;
+  }
+
+  /** Hears every event until the returned function is called. */
+  on(listener: (event: IdentityEvent) => void): () => void {
+    return this.parts.listeners.on(listener);
+  }
+
+  /**
+   * The next event of this name that the predicate accepts. Ask before causing it.
+   * @param limitMs rejects after this time (8 s), and when the identity closes
+   */
+  next<Name extends IdentityEvent["event"]>(
+    name: Name,
+    predicate?: (event: EventOf<IdentityEvent, Name>) => boolean,
+    limitMs?: number,
+  ): Promise<EventOf<IdentityEvent, Name>> {
+    return this.parts.listeners.next(name, predicate, limitMs);
+  }
+
+  /** Adds a user; resolves when the file has it. Rejects when the user name or the address is taken. */
+  async addUser(user: NewUser): Promise<{ id: string; username: string; password: string }> {
+    const added = await this.parts.directory.addUser(user);
+    await this.parts.directory.flush();
+    return { id: added.user.id, username: added.user.username, password: added.password };
+  }
+
+  /** Adds a service account; `secret` where it has one. Rejects when its client id is taken. */
+  async addServiceAccount(wanted: NewServiceAccount): Promise<{ clientId: string; secret?: string }> {
+    const { clientId, secret } = this.parts.directory.addServiceAccount(wanted);
+    await this.parts.directory.flush();
+    return secret === undefined ? { clientId } : { clientId, secret };
+  }
+
+  /** Replaces a user's password. */
+  async setPassword(username: string, password: string): Promise<void> {
+    await this.parts.directory.setPassword(username, password);
+    await this.parts.directory.flush();
+  }
+
+  /** Bars a user: no new logins, and running ones are refused. */
+  async disableUser(username: string): Promise<void> {
+    this.parts.directory.disable(username);
+    await this.parts.directory.flush();
+  }
+
+  /** Lets codes, tokens and sessions get older, as if so many seconds had passed. */
+  age(seconds: number): void {
+    this.parts.logins.age(seconds);
+  }
+
+  /** Ends everything and writes the files. May be called more than once. */
+  close(): Promise<void> {
+    if (this.closing === null) this.closing = this.end();
+    return this.closing;
+  }
+
+  private async end(): Promise<void> {
+    const { server, directory, logins, listeners } = this.parts;
+    const closed = new Promise((resolve) => server.close(resolve));
+    server.closeAllConnections();
+    await closed;
+    listeners.close();
+    await Promise.all([directory.flush(), logins.flush()]);
+  }
+}
+
+/**
+ * Starts a mock identity provider: OpenID Connect with PKCE (S256), the device grant, client credentials by
+ * secret and by private_key_jwt, the password grant, token exchange, rotating refresh tokens, revocation,
+ * introspection, userinfo, and `/me`. Access tokens are opaque, so that a revoked one ends at once.
+ *
+ * ```ts
+ * const identity = await startIdentity({ users: [{ username: "ada", password: "right horse" }] });
+ * // identity.issuer, identity.clientId ("motekey-cli"), redirects to http://127.0.0.1:<any>/callback
+ * ```
+ */
+export async function startIdentity(options: IdentityOptions = {}): Promise<Identity> {
+  const { folder } = options;
+  const directory = await Directory.open(folder && join(folder, "identity.json"));
+  const logins = new Logins(folder && join(folder, "logins.json"));
+  const adminPassword = await fill(directory, options);
+  const listeners = new Listeners<IdentityEvent>("identity");
+  const stats: IdentityStats = { tokens: {}, refused: {} };
+  listeners.on((event) => {
+    if (event.event === "token") countOne(stats.tokens, event.grant);
+    else if (event.event === "refused") countOne(stats.refused, event.error);
+  });
+  if (options.log !== undefined) listeners.on(options.log);
+  const faults = makeIdentityFaults(options.faults ?? {});
+  const lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes };
+  let serve: RequestListener | undefined;
+  const server = await listen(options, (request, response) => {
+    struckDown(faults, request, response)
+      .then((struck) => struck || serve?.(request, response))
+      .catch(() => response.destroy());
+  });
+  const issuer = issuerOf(server, options);
+  const tell = (event: IdentityEvent): void => listeners.emit(event);
+  const provider = await makeProvider(issuer, { directory, logins, lifetimes });
+  await extend(provider, { directory, logins, lifetimes, faults, tell });
+  serve = provider.callback();
+  await Promise.all([directory.flush(), logins.flush()]);
+  return new Identity(
+    { server, directory, logins, listeners, stats },
+    issuer,
+    adminPassword,
+    lifetimes,
+    faults,
+  );
+}
+
+/** What the options name and the folder does not know; and `admin`, whose password is told. */
+async function fill(directory: Directory, options: IdentityOptions): Promise<string | null> {
+  for (const { name, teams } of options.organizations ?? []) directory.addOrganization(name, teams);
+  for (const user of options.users ?? [])
+    if (directory.userNamed(user.username) === undefined) await directory.addUser(user);
+  for (const account of options.serviceAccounts ?? []) {
+    const known = account.clientId !== undefined && directory.serviceAccount(account.clientId);
+    if (!known) directory.addServiceAccount(account);
+  }
+  if (directory.userNamed(ADMIN) !== undefined) return null;
+  const organization = directory.firstOrganization().name;
+  const memberships = [{ organization, role: "admin" as const }];
+  const { password } = await directory.addUser({ username: ADMIN, name: "Administrator", memberships });
+  return password;
+}
+
+interface Extension {
+  directory: Directory;
+  logins: Logins;
+  lifetimes: Lifetimes;
+  faults: IdentityFaults;
+  tell: (event: IdentityEvent) => void;
+}
+
+async function extend(provider: Provider, parts: Extension): Promise<void> {
+  const { directory, logins, lifetimes, faults, tell } = parts;
+  await registerPasswordGrant(provider, directory, tell);
+  await registerExchangeGrant(provider, directory);
+  tellEvents(provider, tell);
+  const [key = {}] = directory.secrets.keys;
+  provider.use(faultyAnswers(faults, key));
+  provider.use(devicePace(provider, lifetimes));
+  provider.use(interactionPages({ provider, directory, logins, tell }));
+  provider.use(meEndpoint({ provider, directory, logins, tell }));
+}
+
+async function listen({ host, port, tls }: IdentityOptions, serve: RequestListener): Promise<Server> {
+  const server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve);
+  const address = { host: host ?? DEFAULT_HOST, port: port ?? 0 };
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(address, resolve);
+    });
+  } catch (failure) {
+    const shown = `${address.host}:${address.port}`;
+    throw new Error(`Cannot listen for the identity on ${shown}; is the port taken?`, { cause: failure });
+  }
+  return server;
+}
+
+/** Who listens on all addresses is still reached, and named, by the loopback one. */
+function issuerOf(server: Server, { host, tls }: IdentityOptions): string {
+  const { port } = server.address() as AddressInfo;
+  const named = host === undefined || host === "0.0.0.0" || host === "::" ? DEFAULT_HOST : host;
+  const shown = named.includes(":") ? `[${named}]` : named;
+  return `${tls === undefined ? "http" : "https"}://${shown}:${port}`;
+}
