@@ -5,7 +5,7 @@ import type { Sha256 } from "../proof/sha256.js";
 import { Status } from "../status.js";
 import { bytesOf, sameBytes, writeDecimal } from "../wire/bytes.js";
 import type { FrameReader } from "../wire/frame.js";
-import { JsonEvent } from "../wire/json.js";
+import { ValueEvent } from "../wire/value.js";
 import { IN_CHALLENGE, Member, memberOf } from "../wire/members.js";
 import type { Pen } from "../wire/pen.js";
 
@@ -80,15 +80,15 @@ export class Challenge {
     for (;;) {
       const event = json.read(text, at, to);
       at = json.at;
-      if (event === JsonEvent.END) break;
-      if (event === JsonEvent.MORE || event === JsonEvent.REFUSED) return Status.UNAUTHENTICATED;
-      if (event === JsonEvent.KEY) {
+      if (event === ValueEvent.END) break;
+      if (event === ValueEvent.MORE || event === ValueEvent.REFUSED) return Status.UNAUTHENTICATED;
+      if (event === ValueEvent.KEY) {
         member = json.depth === 1 ? memberOf(IN_CHALLENGE, json.key, json.keyLength) : Member.NONE;
         if (member === Member.NONE) json.skip();
         else if (member === Member.REALM) json.capture(realm, 0, TEXT_BYTES_MAX);
         else if (member === Member.NONCE) json.capture(this.nonce, 0, TEXT_BYTES_MAX);
         else json.capture(this.response, 0, DIGEST_RESPONSE_BYTES);
-      } else if (event === JsonEvent.STRING) {
+      } else if (event === ValueEvent.STRING) {
         const length = json.textLength;
         if (length > TEXT_BYTES_MAX) return Status.UNAUTHENTICATED;
         if (member === Member.REALM) this.realmLength = length;
@@ -96,7 +96,7 @@ export class Challenge {
         if (member === Member.AUTH_TYPE) isDigest = this.said(DIGEST, length);
         if (member === Member.ALGORITHM) isSha256 = this.said(SHA_256, length);
       } else if (
-        event === JsonEvent.NUMBER &&
+        event === ValueEvent.NUMBER &&
         member === Member.NONCE &&
         json.isInteger &&
         json.number >= 0

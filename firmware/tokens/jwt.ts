@@ -1,5 +1,6 @@
 import { readBase64url } from "../proof/base64.js";
-import { JsonEvent, type JsonReader } from "../wire/json.js";
+import type { JsonReader } from "../wire/json.js";
+import { ValueEvent } from "../wire/value.js";
 import { IN_JWT, Member, memberOf } from "../wire/members.js";
 
 const DOT = 0x2e;
@@ -36,12 +37,12 @@ export const readJwtLifetime = (
     const decodedTo = readBase64url(scratch, 0, token, piece, Math.min(piece + PIECE_CHARACTERS, to));
     if (decodedTo < 0) return -1;
     let event = json.read(scratch, 0, decodedTo);
-    while (event !== JsonEvent.MORE && event !== JsonEvent.END) {
-      if (event === JsonEvent.REFUSED) return -1;
-      if (event === JsonEvent.KEY) {
+    while (event !== ValueEvent.MORE && event !== ValueEvent.END) {
+      if (event === ValueEvent.REFUSED) return -1;
+      if (event === ValueEvent.KEY) {
         member = json.depth === 1 ? memberOf(IN_JWT, json.key, json.keyLength) : Member.NONE;
         if (member === Member.NONE) json.skip();
-      } else if (event === JsonEvent.NUMBER) {
+      } else if (event === ValueEvent.NUMBER) {
         if (member === Member.ISSUED_AT) issuedAtS = json.number;
         if (member === Member.EXPIRES_AT) expiresAtS = json.number;
       }

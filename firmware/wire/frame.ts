@@ -1,6 +1,7 @@
 import { Status } from "../status.js";
 import { sameBytes } from "./bytes.js";
-import { JsonEvent, JsonReader } from "./json.js";
+import { JsonReader } from "./json.js";
+import { ValueEvent } from "./value.js";
 import { AT_TOP, IN_ERROR, IN_LIST_ITEM, IN_RESULT, Member, memberOf, NOWHERE } from "./members.js";
 
 /** What {@link FrameReader.read} came to. */
@@ -156,19 +157,19 @@ export class FrameReader {
       this.at = at;
       let isHost = false;
       switch (event) {
-        case JsonEvent.MORE:
+        case ValueEvent.MORE:
           return FrameEvent.MORE;
-        case JsonEvent.KEY:
+        case ValueEvent.KEY:
           this.takeKey();
           break;
-        case JsonEvent.OBJECT_END:
-        case JsonEvent.ARRAY_END:
+        case ValueEvent.OBJECT_END:
+        case ValueEvent.ARRAY_END:
           break;
-        case JsonEvent.END:
+        case ValueEvent.END:
           if (this.hasError && this.code === 0) this.status = Status.FRAME_MEMBER;
           else return FrameEvent.END;
           break;
-        case JsonEvent.REFUSED:
+        case ValueEvent.REFUSED:
           this.status = json.status;
           break;
         default:
@@ -240,10 +241,10 @@ export class FrameReader {
   }
 
   /** Takes the value of `member`. Returns whether it was one more host of a list. */
-  private takeValue(event: JsonEvent): boolean {
+  private takeValue(event: ValueEvent): boolean {
     if (!this.isOpen) {
       this.isOpen = true;
-      if (event !== JsonEvent.OBJECT) this.status = Status.FRAME_MEMBER;
+      if (event !== ValueEvent.OBJECT) this.status = Status.FRAME_MEMBER;
       return false;
     }
     const member = this.member;
@@ -251,34 +252,34 @@ export class FrameReader {
     if (member >= Member.TOKEN) return this.takeInner(member, event);
     switch (member) {
       case Member.VERSION:
-        if (event !== JsonEvent.NUMBER || this.json.number !== 2) this.status = Status.FRAME_VERSION;
+        if (event !== ValueEvent.NUMBER || this.json.number !== 2) this.status = Status.FRAME_VERSION;
         break;
       case Member.SRC:
-        this.expect(event, JsonEvent.STRING);
+        this.expect(event, ValueEvent.STRING);
         this.srcLength = this.json.textLength;
         this.src = this.partyOf(0, this.srcLength);
         break;
       case Member.DST:
-        this.expect(event, JsonEvent.STRING);
+        this.expect(event, ValueEvent.STRING);
         this.dst = this.partyOf(this.idBytes, this.json.textLength);
         break;
       case Member.ID:
-        this.expect(event, JsonEvent.NUMBER);
+        this.expect(event, ValueEvent.NUMBER);
         if (!this.json.isInteger || this.json.number < 1) this.status = Status.FRAME_MEMBER;
         this.id = this.json.number;
         break;
       case Member.METHOD:
-        this.expect(event, JsonEvent.STRING);
+        this.expect(event, ValueEvent.STRING);
         this.hasMethod = true;
         break;
       case Member.NO_REPLY:
-        this.noReply = event === JsonEvent.TRUE;
+        this.noReply = event === ValueEvent.TRUE;
         break;
       case Member.RESULT:
         this.takeResult(event);
         break;
       case Member.ERROR:
-        this.expect(event, JsonEvent.OBJECT);
+        this.expect(event, ValueEvent.OBJECT);
         this.hasError = true;
         this.tokenLength = 0;
         this.hostsTo = 0;
@@ -289,22 +290,22 @@ export class FrameReader {
     return false;
   }
 
-  private takeResult(event: JsonEvent): void {
+  private takeResult(event: ValueEvent): void {
     this.section = Member.RESULT;
     switch (event) {
-      case JsonEvent.TRUE:
-      case JsonEvent.FALSE:
+      case ValueEvent.TRUE:
+      case ValueEvent.FALSE:
         this.result = Result.VERDICT;
         this.takeVerdict(event);
         break;
-      case JsonEvent.STRING:
+      case ValueEvent.STRING:
         this.result = Result.TEXT;
         this.takeToken();
         break;
-      case JsonEvent.OBJECT:
+      case ValueEvent.OBJECT:
         this.result = Result.OBJECT;
         break;
-      case JsonEvent.ARRAY:
+      case ValueEvent.ARRAY:
         this.result = Result.LIST;
         break;
       default:
@@ -313,15 +314,15 @@ export class FrameReader {
   }
 
   /** A value inside `result` or `error`. One of an unexpected type is as good as absent. */
-  private takeInner(member: Member, event: JsonEvent): boolean {
+  private takeInner(member: Member, event: ValueEvent): boolean {
     const json = this.json;
-    const isNumber = event === JsonEvent.NUMBER;
+    const isNumber = event === ValueEvent.NUMBER;
     switch (member) {
       case Member.TOKEN:
-        if (event === JsonEvent.STRING) this.takeToken();
+        if (event === ValueEvent.STRING) this.takeToken();
         break;
       case Member.EXIST:
-        this.exist = event === JsonEvent.TRUE;
+        this.exist = event === ValueEvent.TRUE;
         break;
       case Member.SUCCESS:
         this.takeVerdict(event);
@@ -336,21 +337,21 @@ export class FrameReader {
         if (isNumber && json.isInteger) this.code = json.number;
         break;
       case Member.MESSAGE:
-        if (event === JsonEvent.STRING) this.messageLength = Math.min(json.textLength, this.staging.length);
+        if (event === ValueEvent.STRING) this.messageLength = Math.min(json.textLength, this.staging.length);
         break;
       case Member.RETRY_AFTER:
         if (isNumber && json.number >= 0) this.retryAfterS = json.number;
         break;
       case Member.HOST:
-        return event === JsonEvent.STRING && !this.hasError && this.takeHost();
+        return event === ValueEvent.STRING && !this.hasError && this.takeHost();
       default:
     }
     return false;
   }
 
-  private takeVerdict(event: JsonEvent): void {
-    this.success = event === JsonEvent.TRUE;
-    this.hasVerdict = this.success || event === JsonEvent.FALSE;
+  private takeVerdict(event: ValueEvent): void {
+    this.success = event === ValueEvent.TRUE;
+    this.hasVerdict = this.success || event === ValueEvent.FALSE;
   }
 
   private takeToken(): void {
@@ -376,7 +377,7 @@ export class FrameReader {
     return true;
   }
 
-  private expect(event: JsonEvent, expected: JsonEvent): void {
+  private expect(event: ValueEvent, expected: ValueEvent): void {
     if (event !== expected) this.status = Status.FRAME_MEMBER;
   }
 

@@ -2,29 +2,7 @@ import { Status } from "../status.js";
 import { JsonNumber } from "./json-number.js";
 import { JsonText } from "./json-text.js";
 import { copyPlain, skipPlain } from "./run.js";
-
-/** What {@link JsonReader.read} found. */
-export enum JsonEvent {
-  /** All bytes were consumed; the text goes on. */
-  MORE,
-  /** The text is not JSON or exceeds a limit; `status` says why. */
-  REFUSED,
-  OBJECT,
-  OBJECT_END,
-  ARRAY,
-  ARRAY_END,
-  /** A member's name: `key`, `keyLength`. */
-  KEY,
-  /** A string value: where {@link JsonReader.capture} put it, `textLength`. */
-  STRING,
-  /** A number: `number`, `isInteger`. */
-  NUMBER,
-  TRUE,
-  FALSE,
-  NULL,
-  /** The top-level value is complete. */
-  END,
-}
+import { ValueEvent, type ValueReader } from "./value.js";
 
 /** What may come next; from KEY_TEXT on: in the middle of a token, or behind the text. */
 enum State {
@@ -54,29 +32,22 @@ const FALSE_END = 9;
 const NULL_END = 13;
 
 /**
- * An incremental, strict reader of JSON (RFC 8259) that is pulled: each {@link read} goes on to the next
- * event. The text may come in pieces of any size; the events do not depend on where it was cut. Nothing is
- * allocated after construction, and nothing of the text is kept but what the caller asks for.
+ * A strict {@link ValueReader} of JSON (RFC 8259).
  *
  * Refused with a status of its own: JSON_SYNTAX, JSON_UTF8 (inside strings), JSON_SURROGATE (a `\u` surrogate
  * without its pair), JSON_DEPTH, JSON_NUMBER (longer than 64 characters), JSON_TRUNCATED.
  */
-export class JsonReader {
-  /** Index of the first byte that was not consumed. */
+export class JsonReader implements ValueReader {
   at: number;
-  /** Why REFUSED. */
   status: Status;
-  /** Open objects and arrays. */
   depth: number;
-  /** The last KEY in UTF-8, escapes decoded. */
+  readonly isText: boolean;
   readonly key: Uint8Array;
-  /** Its length in bytes; above `key.length` only its start was kept. */
   keyLength: number;
   /** The last NUMBER: exact when `isInteger`, else see {@link JsonNumber.value}. */
   number: number;
   /** Whether it was written without fraction and exponent and lies within ±(2^53 − 1). */
   isInteger: boolean;
-  /** Bytes of the last STRING if it was captured, else 0; above the capacity it did not fit. */
   textLength: number;
 
   private readonly depthMax: number;
@@ -106,6 +77,7 @@ export class JsonReader {
       throw new Error("JsonReader: depthMax must be 1 to 30; one bit is kept for each open container");
     }
     this.depthMax = depthMax;
+    this.isText = true;
     this.key = new Uint8Array(keyBytesMax);
     this.text = new JsonText();
     this.digits = new JsonNumber();
@@ -128,7 +100,6 @@ export class JsonReader {
     this.isCapturing = false;
   }
 
-  /** Ready for a new text. */
   reset(): void {
     this.status = Status.OK;
     this.depth = 0;
@@ -139,10 +110,6 @@ export class JsonReader {
     this.isCapturing = false;
   }
 
-  /**
-   * For the next value only: if it is a string, its UTF-8 goes to `into[from…to)`. A string that was not asked
-   * for is checked and dropped.
-   */
   capture(into: Uint8Array, from: number, to: number): void {
     this.into = into;
     this.intoFrom = from;
@@ -150,25 +117,18 @@ export class JsonReader {
     this.isCapturing = true;
   }
 
-  /**
-   * Behind a KEY: its value, of any size and nesting within the depth, is checked and dropped without events.
-   * The next event is that of the next member or the end of the object.
-   */
   skip(): void {
     this.skipDepth = this.depth;
     this.isCapturing = false;
   }
 
-  /**
-   * Goes on with `bytes[from…to)` to the next event; `at` tells how far. END comes as soon as the top-level
-   * value is complete (a number: at the byte behind it); what follows is the caller's business.
-   */
-  read(bytes: Uint8Array, from: number, to: number): JsonEvent {
+  /** A number at the top is complete at the byte behind it. */
+  read(bytes: Uint8Array, from: number, to: number): ValueEvent {
     let i = from;
     let state = this.state;
     if (state >= State.KEY_TEXT) {
       const event = this.resume(bytes, from, to);
-      if (event !== JsonEvent.MORE) return event;
+      if (event !== ValueEvent.MORE) return event;
       i = this.at;
       state = this.state;
     }
@@ -184,38 +144,37 @@ export class JsonReader {
         i++;
       } else {
         const event = this.token(state, bytes, i, to);
-        if (event !== JsonEvent.MORE) return event;
+        if (event !== ValueEvent.MORE) return event;
         i = this.at;
         state = this.state;
       }
     }
     this.at = i;
     this.state = state;
-    return JsonEvent.MORE;
+    return ValueEvent.MORE;
   }
 
-  /** The input is over: END, or the NUMBER that was the whole text (END the next time), or REFUSED. */
-  finish(): JsonEvent {
+  finish(): ValueEvent {
     if (this.state === State.NUMBER && this.depth === 0 && this.digits.finish() === Status.OK) {
       return this.numberEnded(this.digits.value, this.digits.isInteger, this.at);
     }
-    if (this.state === State.DONE) return JsonEvent.END;
-    if (this.state === State.REFUSED) return JsonEvent.REFUSED;
+    if (this.state === State.DONE) return ValueEvent.END;
+    if (this.state === State.REFUSED) return ValueEvent.REFUSED;
     return this.refuse(Status.JSON_TRUNCATED, this.at);
   }
 
   /** The token at `bytes[from]`. MORE: nothing to tell, go on at `at`. */
-  private token(state: State, bytes: Uint8Array, from: number, to: number): JsonEvent {
+  private token(state: State, bytes: Uint8Array, from: number, to: number): ValueEvent {
     const byte = bytes[from];
     if (byte === 0x22) {
       if (state <= State.FIRST_ITEM) return this.openText(bytes, from + 1, to);
       if (state <= State.NEXT_KEY) return this.openKey(bytes, from + 1, to);
     } else if (byte === 0x7d) {
       if (state === State.FIRST_KEY || state === State.AFTER_MEMBER)
-        return this.close(JsonEvent.OBJECT_END, from + 1);
+        return this.close(ValueEvent.OBJECT_END, from + 1);
     } else if (byte === 0x5d) {
       if (state === State.FIRST_ITEM || state === State.AFTER_ITEM)
-        return this.close(JsonEvent.ARRAY_END, from + 1);
+        return this.close(ValueEvent.ARRAY_END, from + 1);
     } else if (state <= State.FIRST_ITEM) {
       this.isCapturing = false;
       if (byte === 0x7b || byte === 0x5b) return this.open(byte === 0x7b, from);
@@ -228,7 +187,7 @@ export class JsonReader {
   }
 
   /** A key from behind its quote on. Most are plain and whole: they need no more than one run. */
-  private openKey(bytes: Uint8Array, from: number, to: number): JsonEvent {
+  private openKey(bytes: Uint8Array, from: number, to: number): ValueEvent {
     const isTold = this.skipDepth < 0;
     const room = this.key.length;
     const end = isTold
@@ -240,7 +199,7 @@ export class JsonReader {
   }
 
   /** A string value from behind its quote on. */
-  private openText(bytes: Uint8Array, from: number, to: number): JsonEvent {
+  private openText(bytes: Uint8Array, from: number, to: number): ValueEvent {
     const at = this.intoFrom;
     const room = this.intoTo - at;
     const end = this.isCapturing
@@ -252,7 +211,7 @@ export class JsonReader {
   }
 
   /** A number from its first character on. Most are integers that lie whole in the piece. */
-  private openNumber(bytes: Uint8Array, from: number, to: number): JsonEvent {
+  private openNumber(bytes: Uint8Array, from: number, to: number): ValueEvent {
     let i = from;
     let value = 0;
     let digit = bytes[i] - 0x30;
@@ -274,17 +233,17 @@ export class JsonReader {
   }
 
   /** Goes on in the middle of a token. MORE: nothing to tell, go on at `at`. */
-  private resume(bytes: Uint8Array, from: number, to: number): JsonEvent {
+  private resume(bytes: Uint8Array, from: number, to: number): ValueEvent {
     const state = this.state;
     if (state === State.KEY_TEXT) return this.keyText(bytes, from, to);
     if (state === State.VALUE_TEXT) return this.valueText(bytes, from, to);
     if (state === State.NUMBER) return this.digitsRead(bytes, from, to);
     if (state === State.WORD) return this.word(this.wordAt, this.wordEnd, bytes, from, to);
     this.at = from;
-    return state === State.DONE ? JsonEvent.END : JsonEvent.REFUSED;
+    return state === State.DONE ? ValueEvent.END : ValueEvent.REFUSED;
   }
 
-  private keyText(bytes: Uint8Array, from: number, to: number): JsonEvent {
+  private keyText(bytes: Uint8Array, from: number, to: number): ValueEvent {
     const text = this.text;
     const status = text.read(bytes, from, to, this.key, 0, this.skipDepth < 0 ? this.key.length : 0);
     return status === Status.OK
@@ -292,15 +251,15 @@ export class JsonReader {
       : this.unfinished(status, State.KEY_TEXT, text.at);
   }
 
-  private keyEnded(length: number, at: number): JsonEvent {
+  private keyEnded(length: number, at: number): ValueEvent {
     this.at = at;
     this.state = State.COLON;
-    if (this.skipDepth >= 0) return JsonEvent.MORE;
+    if (this.skipDepth >= 0) return ValueEvent.MORE;
     this.keyLength = length;
-    return JsonEvent.KEY;
+    return ValueEvent.KEY;
   }
 
-  private valueText(bytes: Uint8Array, from: number, to: number): JsonEvent {
+  private valueText(bytes: Uint8Array, from: number, to: number): ValueEvent {
     const text = this.text;
     const textTo = this.isCapturing ? this.intoTo : this.intoFrom;
     const status = text.read(bytes, from, to, this.into, this.intoFrom, textTo);
@@ -309,13 +268,13 @@ export class JsonReader {
       : this.unfinished(status, State.VALUE_TEXT, text.at);
   }
 
-  private textEnded(length: number, at: number): JsonEvent {
+  private textEnded(length: number, at: number): ValueEvent {
     if (this.skipDepth < 0) this.textLength = this.isCapturing ? length : 0;
     this.isCapturing = false;
-    return this.ended(JsonEvent.STRING, at);
+    return this.ended(ValueEvent.STRING, at);
   }
 
-  private digitsRead(bytes: Uint8Array, from: number, to: number): JsonEvent {
+  private digitsRead(bytes: Uint8Array, from: number, to: number): ValueEvent {
     const digits = this.digits;
     const status = digits.read(bytes, from, to);
     return status === Status.OK
@@ -323,15 +282,15 @@ export class JsonReader {
       : this.unfinished(status, State.NUMBER, digits.at);
   }
 
-  private numberEnded(value: number, isInteger: boolean, at: number): JsonEvent {
+  private numberEnded(value: number, isInteger: boolean, at: number): ValueEvent {
     if (this.skipDepth < 0) {
       this.number = value;
       this.isInteger = isInteger;
     }
-    return this.ended(JsonEvent.NUMBER, at);
+    return this.ended(ValueEvent.NUMBER, at);
   }
 
-  private word(wordAt: number, wordEnd: number, bytes: Uint8Array, from: number, to: number): JsonEvent {
+  private word(wordAt: number, wordEnd: number, bytes: Uint8Array, from: number, to: number): ValueEvent {
     let i = from;
     let w = wordAt;
     while (i < to && w < wordEnd) {
@@ -342,7 +301,7 @@ export class JsonReader {
     if (w === wordEnd) {
       const isTrue = wordEnd === TRUE_END;
       return this.ended(
-        isTrue ? JsonEvent.TRUE : wordEnd === FALSE_END ? JsonEvent.FALSE : JsonEvent.NULL,
+        isTrue ? ValueEvent.TRUE : wordEnd === FALSE_END ? ValueEvent.FALSE : ValueEvent.NULL,
         i,
       );
     }
@@ -350,10 +309,10 @@ export class JsonReader {
     this.wordEnd = wordEnd;
     this.at = i;
     this.state = State.WORD;
-    return JsonEvent.MORE;
+    return ValueEvent.MORE;
   }
 
-  private open(isObject: boolean, at: number): JsonEvent {
+  private open(isObject: boolean, at: number): ValueEvent {
     if (this.depth === this.depthMax) return this.refuse(Status.JSON_DEPTH, at);
     const bit = 1 << this.depth;
     this.objects = isObject ? this.objects | bit : this.objects & ~bit;
@@ -361,11 +320,11 @@ export class JsonReader {
     this.at = at + 1;
     this.state = isObject ? State.FIRST_KEY : State.FIRST_ITEM;
     this.after = isObject ? State.AFTER_MEMBER : State.AFTER_ITEM;
-    if (this.skipDepth >= 0) return JsonEvent.MORE;
-    return isObject ? JsonEvent.OBJECT : JsonEvent.ARRAY;
+    if (this.skipDepth >= 0) return ValueEvent.MORE;
+    return isObject ? ValueEvent.OBJECT : ValueEvent.ARRAY;
   }
 
-  private close(event: JsonEvent, at: number): JsonEvent {
+  private close(event: ValueEvent, at: number): ValueEvent {
     const depth = this.depth - 1;
     const isInObject = depth > 0 && ((this.objects >> (depth - 1)) & 1) === 1;
     this.depth = depth;
@@ -374,26 +333,26 @@ export class JsonReader {
   }
 
   /** A value is complete: told, unless it is skipped. */
-  private ended(event: JsonEvent, at: number): JsonEvent {
+  private ended(event: ValueEvent, at: number): ValueEvent {
     this.at = at;
     this.state = this.after;
     if (this.skipDepth < 0) return event;
     if (this.skipDepth === this.depth) this.skipDepth = -1;
-    return this.state === State.DONE ? JsonEvent.END : JsonEvent.MORE;
+    return this.state === State.DONE ? ValueEvent.END : ValueEvent.MORE;
   }
 
   /** The piece ends inside a token, or the token was refused. */
-  private unfinished(status: Status, state: State, at: number): JsonEvent {
+  private unfinished(status: Status, state: State, at: number): ValueEvent {
     if (status !== Status.JSON_TRUNCATED) return this.refuse(status, at);
     this.at = at;
     this.state = state;
-    return JsonEvent.MORE;
+    return ValueEvent.MORE;
   }
 
-  private refuse(status: Status, at: number): JsonEvent {
+  private refuse(status: Status, at: number): ValueEvent {
     this.at = at;
     this.status = status;
     this.state = State.REFUSED;
-    return JsonEvent.REFUSED;
+    return ValueEvent.REFUSED;
   }
 }

@@ -21,7 +21,8 @@ import { MacSession } from "../../firmware/proof/mac.js";
 import { Sha256 } from "../../firmware/proof/sha256.js";
 import { unitInterval } from "../../firmware/proof/spread.js";
 import { bytesOf, writeDecimal, writeJsonText } from "../../firmware/wire/bytes.js";
-import { JsonEvent, JsonReader } from "../../firmware/wire/json.js";
+import { JsonReader } from "../../firmware/wire/json.js";
+import { ValueEvent } from "../../firmware/wire/value.js";
 import {
   PacketType,
   writeAck,
@@ -207,12 +208,12 @@ export function readJson(text: string, size: number): string {
     reader.capture(kept, 0, kept.length);
     const event = at < bytes.length ? reader.read(bytes, at, end) : reader.finish();
     at = at < bytes.length ? reader.at : at;
-    if (event === JsonEvent.MORE) continue;
+    if (event === ValueEvent.MORE) continue;
     events += `${event}/${reader.depth} `;
-    if (event === JsonEvent.KEY) events += `${hex(reader.key, 0, Math.min(reader.keyLength, 32))} `;
-    if (event === JsonEvent.STRING) events += `${hex(kept, 0, reader.textLength)} `;
-    if (event === JsonEvent.NUMBER) events += `${shown(reader.number)} ${reader.isInteger} `;
-    if (event === JsonEvent.END || event === JsonEvent.REFUSED) break;
+    if (event === ValueEvent.KEY) events += `${hex(reader.key, 0, Math.min(reader.keyLength, 32))} `;
+    if (event === ValueEvent.STRING) events += `${hex(kept, 0, reader.textLength)} `;
+    if (event === ValueEvent.NUMBER) events += `${shown(reader.number)} ${reader.isInteger} `;
+    if (event === ValueEvent.END || event === ValueEvent.REFUSED) break;
   }
   return `${events}at ${at} status ${reader.status}`;
 }

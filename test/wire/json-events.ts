@@ -1,5 +1,6 @@
 import { Status } from "../../firmware/status.js";
-import { JsonEvent, JsonReader } from "../../firmware/wire/json.js";
+import { JsonReader } from "../../firmware/wire/json.js";
+import { ValueEvent } from "../../firmware/wire/value.js";
 
 /** The limits of a reader in tests. */
 export const DEPTH_MAX = 16;
@@ -61,32 +62,32 @@ export function readPieces(
   const builder = new Builder();
   const events: string[] = [];
   let at = 0;
-  let event = JsonEvent.MORE;
+  let event = ValueEvent.MORE;
 
   function take(): void {
-    let note = JsonEvent[event] as string;
-    if (event === JsonEvent.OBJECT) builder.start({});
-    else if (event === JsonEvent.ARRAY) builder.start([]);
-    else if (event === JsonEvent.OBJECT_END || event === JsonEvent.ARRAY_END) builder.end();
-    else if (event === JsonEvent.KEY) {
+    let note = ValueEvent[event] as string;
+    if (event === ValueEvent.OBJECT) builder.start({});
+    else if (event === ValueEvent.ARRAY) builder.start([]);
+    else if (event === ValueEvent.OBJECT_END || event === ValueEvent.ARRAY_END) builder.end();
+    else if (event === ValueEvent.KEY) {
       const key = utf8.decode(reader.key.subarray(0, reader.keyLength));
       builder.name(key);
       note += ` ${key}`;
-    } else if (event === JsonEvent.STRING) {
+    } else if (event === ValueEvent.STRING) {
       const text = utf8.decode(into.subarray(0, reader.textLength));
       builder.add(text);
       note += ` ${text}`;
-    } else if (event === JsonEvent.NUMBER) {
+    } else if (event === ValueEvent.NUMBER) {
       builder.add(reader.number);
       note += ` ${reader.number} ${reader.isInteger}`;
-    } else if (event === JsonEvent.TRUE || event === JsonEvent.FALSE) builder.add(event === JsonEvent.TRUE);
-    else if (event === JsonEvent.NULL) builder.add(null);
+    } else if (event === ValueEvent.TRUE || event === ValueEvent.FALSE) builder.add(event === ValueEvent.TRUE);
+    else if (event === ValueEvent.NULL) builder.add(null);
     note += ` /${reader.depth}`;
     events.push(note);
   }
 
   function isOver(): boolean {
-    return event === JsonEvent.END || event === JsonEvent.REFUSED;
+    return event === ValueEvent.END || event === ValueEvent.REFUSED;
   }
 
   for (const end of [...ends, bytes.length]) {
@@ -94,9 +95,9 @@ export function readPieces(
       reader.capture(into, 0, into.length);
       event = reader.read(bytes, at, end);
       at = reader.at;
-      if (event !== JsonEvent.MORE) take();
+      if (event !== ValueEvent.MORE) take();
       else if (at !== end) throw new Error(`MORE at ${at} with bytes left up to ${end}`);
-    } while (event !== JsonEvent.MORE && !isOver());
+    } while (event !== ValueEvent.MORE && !isOver());
     if (isOver()) break;
   }
   while (!isOver()) {

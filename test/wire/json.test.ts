@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Status } from "../../firmware/status.js";
-import { JsonEvent, JsonReader } from "../../firmware/wire/json.js";
+import { JsonReader } from "../../firmware/wire/json.js";
+import { ValueEvent } from "../../firmware/wire/value.js";
 import { ACCEPTED, latin1, REFUSALS, REPLY } from "./json-cases.js";
 import { DEPTH_MAX, everyBytes, KEY_BYTES_MAX, readPieces, readText } from "./json-events.js";
 
@@ -123,9 +124,9 @@ describe("JsonReader", () => {
     const reader = new JsonReader(DEPTH_MAX, 255);
     for (let end = 0; end < bytes.length; end++) {
       assert.equal(readPieces(bytes.subarray(0, end), [], reader).status, Status.JSON_TRUNCATED, `${end}`);
-      assert.equal(reader.read(bytes, end, bytes.length), JsonEvent.REFUSED);
+      assert.equal(reader.read(bytes, end, bytes.length), ValueEvent.REFUSED);
       assert.equal(reader.at, end);
-      assert.equal(reader.finish(), JsonEvent.REFUSED);
+      assert.equal(reader.finish(), ValueEvent.REFUSED);
       reader.reset();
     }
     assert.equal(readPieces(bytes, [], reader).status, Status.OK);
@@ -137,12 +138,12 @@ describe("JsonReader", () => {
       const bytes = encoder.encode(`${text}\nrest`);
       reader.reset();
       let event = reader.read(bytes, 0, bytes.length);
-      while (event > JsonEvent.REFUSED && event !== JsonEvent.END)
+      while (event > ValueEvent.REFUSED && event !== ValueEvent.END)
         event = reader.read(bytes, reader.at, bytes.length);
-      assert.equal(event, JsonEvent.END, text);
+      assert.equal(event, ValueEvent.END, text);
       assert.equal(reader.at, text.length, text);
-      assert.equal(reader.read(bytes, 3, 3), JsonEvent.END);
-      assert.equal(reader.finish(), JsonEvent.END);
+      assert.equal(reader.read(bytes, 3, 3), ValueEvent.END);
+      assert.equal(reader.finish(), ValueEvent.END);
     }
   });
 
@@ -177,10 +178,10 @@ describe("JsonReader", () => {
       const bytes = encoder.encode(`{"${name}":0}`);
       for (const first of [bytes.length, 3, 5]) {
         reader.reset();
-        assert.equal(reader.read(bytes, 0, 1), JsonEvent.OBJECT);
+        assert.equal(reader.read(bytes, 0, 1), ValueEvent.OBJECT);
         let event = reader.read(bytes, 1, first);
-        if (event === JsonEvent.MORE) event = reader.read(bytes, reader.at, bytes.length);
-        assert.equal(event, JsonEvent.KEY);
+        if (event === ValueEvent.MORE) event = reader.read(bytes, reader.at, bytes.length);
+        assert.equal(event, ValueEvent.KEY);
         assert.equal(reader.keyLength, length, name);
         assert.equal(reader.key[0], 0x61);
       }
@@ -198,11 +199,11 @@ describe("JsonReader.capture", () => {
         const into = new Uint8Array(60).fill(0xaa);
         const reader = new JsonReader(1, 1);
         reader.capture(into, 10, 10 + room);
-        let event = JsonEvent.MORE;
+        let event = ValueEvent.MORE;
         for (const end of [...cutsOf(parts, bytes.length), bytes.length]) {
-          if (event === JsonEvent.MORE) event = reader.read(bytes, reader.at, end);
+          if (event === ValueEvent.MORE) event = reader.read(bytes, reader.at, end);
         }
-        assert.equal(event, JsonEvent.STRING);
+        assert.equal(event, ValueEvent.STRING);
         assert.equal(reader.textLength, expected.length);
         if (expected.length <= room) assert.deepEqual(into.subarray(10, 10 + expected.length), expected);
         assert.ok(into.subarray(0, 10).every((byte) => byte === 0xaa));
@@ -218,7 +219,7 @@ describe("JsonReader.capture", () => {
       const reader = new JsonReader(4, 4);
       reader.read(bytes, 0, bytes.length);
       reader.capture(into, 0, into.length);
-      while (reader.read(bytes, reader.at, bytes.length) !== JsonEvent.END);
+      while (reader.read(bytes, reader.at, bytes.length) !== ValueEvent.END);
       assert.equal(reader.textLength, 0, first);
       assert.equal(into[1], 0, first);
     }
@@ -238,16 +239,16 @@ describe("JsonReader.skip", () => {
       const piece = bytes.subarray(from, from + windowBytes);
       window.set(piece);
       let at = 0;
-      let event: JsonEvent;
+      let event: ValueEvent;
       do {
         event = reader.read(window, at, piece.length);
         at = reader.at;
-        if (event === JsonEvent.KEY) {
+        if (event === ValueEvent.KEY) {
           const name = Buffer.from(reader.key.subarray(0, reader.keyLength)).toString();
           names += `${name} `;
           if (name !== "kept") reader.skip();
-        } else if (event > JsonEvent.REFUSED) names += `${JsonEvent[event]} `;
-      } while (event > JsonEvent.REFUSED && event !== JsonEvent.END);
+        } else if (event > ValueEvent.REFUSED) names += `${ValueEvent[event]} `;
+      } while (event > ValueEvent.REFUSED && event !== ValueEvent.END);
     }
     return { status: reader.status, number: reader.number, names };
   }
