@@ -81,7 +81,11 @@ export const sentenceOf = (status: Status): string => {
       return "The proof is weaker than the device's credential allows; choose a stronger one, or have the floor lowered by provisioning.";
     case Status.LINK_BELOW_FLOOR:
       return "The link is weaker than the device's credential allows; use TLS as it was provisioned, or have the floor lowered by provisioning.";
+    case Status.CWT_REFUSED:
+      return "The token's MAC is wrong, or it is no COSE_Mac0 with HMAC 256/256; compare the key given to cbor() with the one that the cloud makes tokens with.";
     default:
+      if (status >= Status.CBOR_ADDITIONAL && status <= Status.CBOR_TRUNCATED)
+        return "A frame was not well-formed CBOR, and was dropped; the call is made again by itself.";
       return status >= Status.MQTT_PACKET_TYPE
         ? "The broker broke the MQTT protocol, and the connection was ended; see that it is an MQTT 3.1.1 broker."
         : "A frame was malformed, and was dropped; the call is made again by itself.";

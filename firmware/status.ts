@@ -79,4 +79,16 @@ export enum Status {
   PROOF_UNFIT = 93,
   PROOF_BELOW_FLOOR = 94,
   LINK_BELOW_FLOOR = 95,
+
+  // Malformed input: CBOR (RFC 8949), and tokens made of it (RFC 8392).
+  CBOR_ADDITIONAL = 120,
+  CBOR_BREAK = 121,
+  CBOR_CHUNK = 122,
+  CBOR_SIMPLE = 123,
+  CBOR_UTF8 = 124,
+  CBOR_KEY = 125,
+  CBOR_DEPTH = 126,
+  CBOR_LENGTH = 127,
+  CBOR_TRUNCATED = 128,
+  CWT_REFUSED = 129,
 }

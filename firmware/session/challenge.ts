@@ -5,9 +5,9 @@ import type { Sha256 } from "../proof/sha256.js";
 import { Status } from "../status.js";
 import { bytesOf, sameBytes, writeDecimal } from "../wire/bytes.js";
 import type { FrameReader } from "../wire/frame.js";
-import { ValueEvent } from "../wire/value.js";
 import { IN_CHALLENGE, Member, memberOf } from "../wire/members.js";
 import type { Pen } from "../wire/pen.js";
+import { ValueEvent } from "../wire/value.js";
 
 const TEXT_BYTES_MAX = 64;
 const DIGEST = bytesOf("digest");

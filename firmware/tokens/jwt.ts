@@ -1,7 +1,7 @@
 import { readBase64url } from "../proof/base64.js";
 import type { JsonReader } from "../wire/json.js";
-import { ValueEvent } from "../wire/value.js";
 import { IN_JWT, Member, memberOf } from "../wire/members.js";
+import { ValueEvent } from "../wire/value.js";
 
 const DOT = 0x2e;
 /** Characters decoded at a time: 4 of them are 3 bytes. */

@@ -1,8 +1,8 @@
 import { Status } from "../status.js";
 import { sameBytes } from "./bytes.js";
 import { JsonReader } from "./json.js";
-import { ValueEvent } from "./value.js";
 import { AT_TOP, IN_ERROR, IN_LIST_ITEM, IN_RESULT, Member, memberOf, NOWHERE } from "./members.js";
+import { ValueEvent } from "./value.js";
 
 /** What {@link FrameReader.read} came to. */
 export enum FrameEvent {

@@ -7,7 +7,7 @@ import { decimalLength, jsonTextLength, type Text, writeDecimal, writeJsonText }
 export class Pen {
   /** Where the next piece goes; after counting: how many bytes there were. */
   at: number;
-  private out: Uint8Array | null;
+  protected out: Uint8Array | null;
 
   constructor() {
     this.at = 0;

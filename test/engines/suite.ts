@@ -22,7 +22,6 @@ import { Sha256 } from "../../firmware/proof/sha256.js";
 import { unitInterval } from "../../firmware/proof/spread.js";
 import { bytesOf, writeDecimal, writeJsonText } from "../../firmware/wire/bytes.js";
 import { JsonReader } from "../../firmware/wire/json.js";
-import { ValueEvent } from "../../firmware/wire/value.js";
 import {
   PacketType,
   writeAck,
@@ -34,6 +33,7 @@ import {
   writeUnsubscribe,
 } from "../../firmware/wire/mqtt.js";
 import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt-reader.js";
+import { ValueEvent } from "../../firmware/wire/value.js";
 
 /** One thing to do; its result is text: hexadecimal bytes, or what was seen. */
 export interface EngineCase {

@@ -1,6 +1,7 @@
 import { Status } from "../../firmware/status.js";
 import { JsonReader } from "../../firmware/wire/json.js";
 import { ValueEvent } from "../../firmware/wire/value.js";
+import { Builder } from "./value-builder.js";
 
 /** The limits of a reader in tests. */
 export const DEPTH_MAX = 16;
@@ -14,40 +15,6 @@ export interface Outcome {
   readonly events: string;
   /** Index in the whole text of the first byte that was not consumed. */
   readonly at: number;
-}
-
-/** Builds a value from events, so that it can be held against JSON.parse. */
-class Builder {
-  root: unknown;
-  private readonly open: { container: Record<string, unknown> | unknown[]; name: string }[] = [];
-
-  name(name: string): void {
-    const parent = this.open[this.open.length - 1];
-    if (parent !== undefined) parent.name = name;
-  }
-
-  add(value: unknown): void {
-    const parent = this.open[this.open.length - 1];
-    if (parent === undefined) this.root = value;
-    else if (Array.isArray(parent.container)) parent.container.push(value);
-    // As JSON.parse does it: `__proto__` is a member like any other.
-    else
-      Object.defineProperty(parent.container, parent.name, {
-        value,
-        enumerable: true,
-        configurable: true,
-        writable: true,
-      });
-  }
-
-  start(container: Record<string, unknown> | unknown[]): void {
-    this.add(container);
-    this.open.push({ container, name: "" });
-  }
-
-  end(): void {
-    this.open.pop();
-  }
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -66,10 +33,7 @@ export function readPieces(
 
   function take(): void {
     let note = ValueEvent[event] as string;
-    if (event === ValueEvent.OBJECT) builder.start({});
-    else if (event === ValueEvent.ARRAY) builder.start([]);
-    else if (event === ValueEvent.OBJECT_END || event === ValueEvent.ARRAY_END) builder.end();
-    else if (event === ValueEvent.KEY) {
+    if (event === ValueEvent.KEY) {
       const key = utf8.decode(reader.key.subarray(0, reader.keyLength));
       builder.name(key);
       note += ` ${key}`;
@@ -80,8 +44,7 @@ export function readPieces(
     } else if (event === ValueEvent.NUMBER) {
       builder.add(reader.number);
       note += ` ${reader.number} ${reader.isInteger}`;
-    } else if (event === ValueEvent.TRUE || event === ValueEvent.FALSE) builder.add(event === ValueEvent.TRUE);
-    else if (event === ValueEvent.NULL) builder.add(null);
+    } else builder.take(event);
     note += ` /${reader.depth}`;
     events.push(note);
   }

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { Decoder, Encoder } from "cbor-x";
+import fc from "fast-check";
+import { CborPen, cborText } from "../../firmware/wire/cbor-pen.js";
+import { readPieces } from "./cbor-events.js";
+
+const oracle = new Decoder({ mapsAsObjects: true });
+const theirs = new Encoder({ useRecords: false, variableMapSize: true, useTag259ForMaps: false });
+
+type Value = string | number | Uint8Array | Value[] | { [name: string]: Value };
+
+/** What the firmware writes: texts, whole numbers, byte strings, arrays and maps with texts for keys. */
+const { value: values } = fc.letrec<{ value: Value }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 4 },
+    fc.string({ unit: "binary", maxLength: 40 }),
+    fc.oneof(fc.maxSafeNat(), fc.nat(70_000), fc.nat(30)),
+    fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
+    fc.array(tie("value"), { maxLength: 30 }),
+    fc.dictionary(
+      fc.string({ maxLength: 8 }).filter((name) => name !== "__proto__"),
+      tie("value"),
+      {
+        maxKeys: 30,
+      },
+    ),
+  ),
+}));
+
+/** The order of RFC 8949, 4.2.1: that of the encoded keys, byte by byte. */
+const sorted = (names: string[]): string[] =>
+  names.sort((a, b) => Buffer.compare(theirs.encode(a), theirs.encode(b)));
+
+function lay(pen: CborPen, value: Value, isUtf8: boolean): void {
+  if (typeof value === "number") pen.integer(value);
+  else if (typeof value === "string") pen.string(isUtf8 ? Buffer.from(value) : value);
+  else if (value instanceof Uint8Array) {
+    pen.byteString(value.length);
+    pen.bytes(value);
+  } else if (Array.isArray(value)) {
+    pen.array(value.length);
+    for (const item of value) lay(pen, item, isUtf8);
+  } else {
+    pen.map(Object.keys(value).length);
+    for (const name of sorted(Object.keys(value))) {
+      pen.bytes(cborText(name));
+      lay(pen, value[name] as Value, isUtf8);
+    }
+  }
+}
+
+/** Counts, writes into a marked array, and checks that both agree and nothing else was touched. */
+function written(value: Value, isUtf8 = false): Buffer {
+  const pen = new CborPen();
+  pen.count();
+  lay(pen, value, isUtf8);
+  const out = Buffer.alloc(pen.at + 6, 0xaa);
+  const end = pen.at + 3;
+  pen.write(out, 3);
+  lay(pen, value, isUtf8);
+  assert.equal(pen.at, end);
+  assert.equal(`${out.toString("hex", 0, 3)}${out.toString("hex", end)}`, "aa".repeat(6));
+  return out.subarray(3, end);
+}
+
+/** cbor-x's bytes in the same order of keys; it needs a bigint for eight bytes. */
+function prepared(value: Value): unknown {
+  if (typeof value === "number") return value > 0xffffffff ? BigInt(value) : value;
+  if (typeof value === "string" || value instanceof Uint8Array) return value;
+  if (Array.isArray(value)) return value.map(prepared);
+  const names = sorted(Object.keys(value));
+  return new Map(names.map((name) => [name, prepared(value[name] as Value)]));
+}
+
+describe("CborPen", () => {
+  it("writes what cbor-x writes of the same value, and cbor-x and we read it back", () => {
+    fc.assert(
+      fc.property(values, fc.boolean(), (value, isUtf8) => {
+        const bytes = written(value, isUtf8);
+        assert.equal(bytes.toString("hex"), Buffer.from(theirs.encode(prepared(value))).toString("hex"));
+        assert.deepEqual(readPieces(bytes).value, value);
+        assert.deepEqual(
+          JSON.stringify(oracle.decode(bytes), (_, item) => (typeof item === "bigint" ? Number(item) : item)),
+          JSON.stringify(sortedValue(value)),
+        );
+      }),
+    );
+  });
+
+  it("takes the shortest head at every edge (RFC 8949, 4.2.1)", () => {
+    for (const [value, hex] of [
+      [23, "17"],
+      [24, "1818"],
+      [255, "18ff"],
+      [256, "190100"],
+      [65_535, "19ffff"],
+      [65_536, "1a00010000"],
+      [4_294_967_295, "1affffffff"],
+      [4_294_967_296, "1b0000000100000000"],
+      [Number.MAX_SAFE_INTEGER, "1b001fffffffffffff"],
+    ] as const) {
+      assert.equal(written(value).toString("hex"), hex);
+    }
+  });
+
+  it("writes a lone surrogate as U+FFFD, and the first bytes of a longer array", () => {
+    assert.equal(written("a\ud800").toString("hex"), "6461efbfbd");
+    const pen = new CborPen();
+    const out = Buffer.alloc(4);
+    pen.write(out, 0);
+    pen.stringPart(Buffer.from("abcdef"), 3);
+    assert.equal(out.toString("hex"), "63616263");
+  });
+});
+
+/** As an object whose members stand in the order in which they were written. */
+function sortedValue(value: Value): unknown {
+  if (typeof value !== "object" || value instanceof Uint8Array) return value;
+  if (Array.isArray(value)) return value.map(sortedValue);
+  return Object.fromEntries(
+    sorted(Object.keys(value)).map((name) => [name, sortedValue(value[name] as Value)]),
+  );
+}
