@@ -22,6 +22,7 @@ const { value: values } = fc.letrec<{ value: Value }>((tie) => ({
       tie("value"),
       {
         maxKeys: 30,
+      noNullPrototype: true,
       },
     ),
   ),
