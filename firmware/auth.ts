@@ -4,7 +4,7 @@ import type { Entropy, Turns } from "./ports.js";
 import type { Scratch } from "./proof/scratch.js";
 import type { CallOwner } from "./session/answers.js";
 import { type Call, CallPhase, type OnDone, type OnHost } from "./session/calls.js";
-import type { Transport } from "./session/channel.js";
+import type { Features } from "./session/features.js";
 import { Phase, type Want } from "./session/phases.js";
 import { Session } from "./session.js";
 import { Status } from "./status.js";
@@ -52,11 +52,11 @@ export class Auth implements CallOwner {
   /** A call ended in this poll: what follows from that is to be done now. */
   private isRestless: boolean;
 
-  constructor(config: Config, transport: Transport, entropy: Entropy, turns: Turns, scratch: Scratch) {
+  constructor(config: Config, features: Features, entropy: Entropy, turns: Turns, scratch: Scratch) {
     this.config = config;
     this.turns = turns;
     this.counters = new Counters();
-    this.session = new Session(config, transport, entropy, this, this.counters, scratch);
+    this.session = new Session(config, features, entropy, this, this.counters, scratch);
     this.tokens = new Tokens(config, this.session, this.counters, scratch, turns);
     this.onState = null;
     this.lastCode = 0;

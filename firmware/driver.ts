@@ -3,7 +3,7 @@ import type { Config } from "./config.js";
 import { Monotonic } from "./keep/monotonic.js";
 import type { LinkEvents, Ports, Turns, Waker } from "./ports.js";
 import type { Scratch } from "./proof/scratch.js";
-import type { Transport } from "./session/channel.js";
+import type { Features } from "./session/features.js";
 import { Phase, Want } from "./session/phases.js";
 import { Status } from "./status.js";
 
@@ -27,11 +27,11 @@ export class Driver implements LinkEvents, Waker, Turns {
   /** When the timer fires; Infinity when none is armed. */
   private armedAtMs: number;
 
-  constructor(config: Config, transport: Transport, ports: Ports, scratch: Scratch) {
+  constructor(config: Config, features: Features, ports: Ports, scratch: Scratch) {
     this.config = config;
     this.ports = ports;
     this.time = new Monotonic(ports.clock.now());
-    this.auth = new Auth(config, transport, ports.entropy, this, scratch);
+    this.auth = new Auth(config, features, ports.entropy, this, scratch);
     this.isTurning = false;
     this.isRung = false;
     this.isBlocked = false;

@@ -7,6 +7,7 @@ import type { Ports } from "./ports.js";
 import { Scratch } from "./proof/scratch.js";
 import type { OnDone, OnHost } from "./session/calls.js";
 import type { Transport } from "./session/channel.js";
+import type { Encoding } from "./session/frames.js";
 import { mqtt } from "./session/mqtt-channel.js";
 import type { Status } from "./status.js";
 import type { Host } from "./tokens/host.js";
@@ -33,6 +34,7 @@ export { Scratch } from "./proof/scratch.js";
 export { sentenceOf } from "./sentences.js";
 export type { OnDone, OnHost } from "./session/calls.js";
 export type { Transport } from "./session/channel.js";
+export type { Encoding } from "./session/frames.js";
 export { mqtt } from "./session/mqtt-channel.js";
 export { Status } from "./status.js";
 export type { Host } from "./tokens/host.js";
@@ -43,6 +45,8 @@ export type { Text } from "./wire/bytes.js";
 export interface AuthOptions extends ConfigOptions {
   /** How frames travel over the link; {@link mqtt} when absent. */
   readonly transport?: Transport;
+  /** What frames are spelt in where the cloud takes it, such as `cbor` of `motekey/cbor`; JSON else. */
+  readonly encoding?: Encoding;
 }
 
 /** A device's client of the Auth service. Every callback comes after the turn, once, and at the latest with `close()`. */
@@ -53,8 +57,9 @@ export class AuthClient {
   /** Made by {@link createAuth}. */
   constructor(options: AuthOptions, ports: Ports, scratch: Scratch) {
     const transport = options.transport === undefined ? mqtt : options.transport;
+    const encoding = options.encoding === undefined ? null : options.encoding;
     this.config = new Config(options, ports, transport.hasExchange);
-    this.driver = new Driver(this.config, transport, ports, scratch);
+    this.driver = new Driver(this.config, { transport, encoding }, ports, scratch);
     this.driver.start();
   }
 

@@ -11,8 +11,9 @@ import { Sha256 } from "./proof/sha256.js";
 import { Answers, type CallOwner } from "./session/answers.js";
 import { type Call, CallTable } from "./session/calls.js";
 import { Challenge } from "./session/challenge.js";
-import { type Channel, ChannelEvent, type Transport } from "./session/channel.js";
+import { type Channel, ChannelEvent } from "./session/channel.js";
 import { Courier } from "./session/courier.js";
+import type { Features } from "./session/features.js";
 import { Inbox } from "./session/inbox.js";
 import { Outbox } from "./session/outbox.js";
 import { Change, nextPhase, Phase, Want } from "./session/phases.js";
@@ -65,7 +66,7 @@ export class Session {
    */
   constructor(
     config: Config,
-    transport: Transport,
+    features: Features,
     entropy: Entropy,
     owner: CallOwner,
     counters: Counters,
@@ -80,16 +81,19 @@ export class Session {
     this.mac = isMac ? new MacSession() : null;
     this.challenge = config.frameProof === FrameProof.DIGEST ? new Challenge() : null;
     this.outbox = new Outbox(limits.sendBytes);
-    this.inbox = new Inbox(config, this.mac, isMac ? new Sha256() : null, counters);
+    // A challenge is JSON; and what a broker may hold of us is sent again as it was.
+    const encoding = this.challenge === null && config.cleanSession ? features.encoding : null;
+    this.inbox = new Inbox(config, this.mac, isMac ? new Sha256() : null, encoding, counters);
     this.frame = this.inbox.frame;
     this.calls = new CallTable(limits.calls, randomId(entropy, scratch.key.digest));
-    this.channel = transport.channel({
+    this.channel = features.transport.channel({
       config,
       entropy,
       scratch,
       calls: this.calls,
       outbox: this.outbox,
       inbox: this.inbox,
+      encoding,
     });
     this.requests = new Requests(
       config,
@@ -99,6 +103,7 @@ export class Session {
       scratch.hash,
       this.mac,
       this.challenge,
+      encoding,
     );
     this.answers = new Answers(
       config,
@@ -179,6 +184,7 @@ export class Session {
     this.change(Change.OPENED);
     this.keepAlive.reset(nowMs, this.channel.idleMs);
     this.channel.open();
+    this.answers.takesCbor = false;
     this.requests.renewMacSession(this.config.connectProof === ConnectProof.COUNTER);
     this.calls.take(Method.HELLO, nowMs + this.config.limits.callDeadlineMs);
   }
@@ -300,7 +306,7 @@ export class Session {
       this.failList();
       return;
     }
-    const call = this.answers.take(this.inbox.isRequest, this.nowMs);
+    const call = this.answers.take(this.inbox, this.nowMs);
     if (call !== null && call.method === Method.LIST_TOKEN && this.frame.hostsTo > 0) this.tellHosts(call);
   }
 
@@ -328,6 +334,7 @@ export class Session {
     if (isReady && this.keepAlive.isDue(this.nowMs)) {
       this.keepAlive.pinged(this.nowMs, this.channel.ping());
     }
+    if (isReady && this.answers.takesCbor) this.answers.takesCbor = !this.channel.encode();
     if (!isReady && !this.channel.isPipelined) return;
     if (this.requests.prepare()) this.courier.publish(this.nowMs);
     else this.fail(Status.STORE_FAILED);

@@ -2,10 +2,12 @@ import { type Config, isPortableId } from "../config.js";
 import type { Counters } from "../counters.js";
 import { FrameProof } from "../policy.js";
 import { Status } from "../status.js";
-import { type FrameReader, Party, Result } from "../wire/frame.js";
+import { type FrameReader, Result } from "../wire/frame.js";
 import { Method } from "../wire/methods.js";
+import { Party } from "../wire/parties.js";
 import { type Call, CallPhase, type CallTable } from "./calls.js";
 import type { Challenge } from "./challenge.js";
+import type { Inbox } from "./inbox.js";
 import type { Requests } from "./requests.js";
 
 /** Who makes calls through a session. */
@@ -43,6 +45,8 @@ const statusOf = (code: number): Status => {
 export class Answers {
   /** Unix seconds by the cloud's Hello, a hint for people; −1 before it. */
   cloudTimeS: number;
+  /** The cloud's Hello offered CBOR frames, and the channel has not been told yet. */
+  takesCbor: boolean;
   private readonly config: Config;
   private readonly calls: CallTable;
   private readonly frame: FrameReader;
@@ -69,6 +73,7 @@ export class Answers {
     this.counters = counters;
     this.owner = owner;
     this.cloudTimeS = -1;
+    this.takesCbor = false;
     this.strangerAtMs = -STRANGER_MS;
   }
 
@@ -76,10 +81,10 @@ export class Answers {
    * A whole frame came, its MAC right where there is one.
    * @returns the call that it ended or set going again, or null
    */
-  take(isRequestTopic: boolean, nowMs: number): Call | null {
+  take(inbox: Inbox, nowMs: number): Call | null {
     const frame = this.frame;
-    if (isRequestTopic || frame.hasMethod) {
-      this.takeRequest(nowMs);
+    if (inbox.isRequest || frame.hasMethod) {
+      this.takeRequest(inbox.isEncoded, nowMs);
       return null;
     }
     const isOurs = frame.dst === Party.ABSENT || frame.dst === Party.US;
@@ -131,6 +136,7 @@ export class Answers {
     switch (call.method) {
       case Method.HELLO:
         this.cloudTimeS = frame.timeS;
+        this.takesCbor = frame.takesCbor;
         break;
       case Method.LIST_TOKEN:
         if (frame.result !== Result.LIST) status = Status.BAD_RESULT;
@@ -155,7 +161,7 @@ export class Answers {
   }
 
   /** Somebody asks us. We serve no method: a valid sender learns it, at a limited rate; nobody else does. */
-  private takeRequest(nowMs: number): void {
+  private takeRequest(isEncoded: boolean, nowMs: number): void {
     const frame = this.frame;
     if (frame.src === Party.US) {
       this.counters.echoes++;
@@ -171,7 +177,7 @@ export class Answers {
       nowMs - this.strangerAtMs >= STRANGER_MS;
     if (
       isAnswerable &&
-      this.requests.refuseStranger(frame.parties, frame.srcLength, frame.id) === Status.OK
+      this.requests.refuseStranger(frame.parties, frame.srcLength, frame.id, isEncoded) === Status.OK
     ) {
       this.strangerAtMs = nowMs;
       this.counters.requestsRefused++;

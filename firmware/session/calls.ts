@@ -13,6 +13,9 @@ export enum CallPhase {
   DONE,
 }
 
+/** Behind the name in {@link Call.host}: the quote and the brace that end a JSON request's arguments. */
+export const HOST_END_BYTES = 2;
+
 /** Told at the end of a call, once. `value` is the verdict of authenticate and authorizeCommand. */
 export type OnDone = (status: Status, value: boolean) => void;
 /** Told for each host of a list: `bytes[from..to)` is its name, UTF-8, good during the callback only. */
@@ -48,7 +51,7 @@ export class Call {
   /** Its subject was revoked: the answer is awaited only to be undone, and it is not published again. */
   isAbandoned: boolean;
 
-  /** The host of the token methods, as its handle has it; the arguments of the others, as the frame has them. */
+  /** The host of the token methods, as its handle has it, with {@link HOST_END_BYTES} behind it; the arguments of the others, as the frame has them. */
   host: Uint8Array;
   first: Text;
   second: Text;

@@ -3,6 +3,7 @@ import type { Entropy } from "../ports.js";
 import type { Scratch } from "../proof/scratch.js";
 import type { Status } from "../status.js";
 import type { Call, CallTable } from "./calls.js";
+import type { Encoding } from "./frames.js";
 import type { Inbox } from "./inbox.js";
 import type { Outbox } from "./outbox.js";
 
@@ -36,6 +37,8 @@ export interface Channel {
   readonly isPipelined: boolean;
   /** Room that {@link read} may need in the outbox, bytes. */
   readonly replyBytes: number;
+  /** Requests leave in the app's encoding from now on. */
+  readonly isEncoded: boolean;
   /** {@link ping} is due after this long without a byte sent, ms; Infinity: never. Final with READY. */
   idleMs: number;
 
@@ -48,9 +51,11 @@ export interface Channel {
   /** Composes what stands before a call's frame. Returns where in the outbox the frame is to be laid. */
   openFrame(call: Call, payloadLength: number): number;
   /** The same for an answer to a stranger, whose id is the first `length` bytes; −1: there is no room. */
-  openReply(stranger: Uint8Array, length: number, payloadLength: number): number;
+  openReply(stranger: Uint8Array, length: number, isEncoded: boolean, payloadLength: number): number;
   /** The frame lies in `outbox.bytes[from..to)`: completes it, and lets it go. */
   closeFrame(from: number, to: number): void;
+  /** The cloud takes the app's encoding too: composes what that needs. false: there was no room. */
+  encode(): boolean;
   /** Asks the peer for a sign of life. false: there was no room. */
   ping(): boolean;
   /** Composes the farewell; nothing else is sent. The outbox is empty. */
@@ -67,6 +72,8 @@ export interface ChannelParts {
   readonly calls: CallTable;
   readonly outbox: Outbox;
   readonly inbox: Inbox;
+  /** What frames may be spelt in beside JSON. */
+  readonly encoding: Encoding | null;
 }
 
 /** A kind of channel: `mqtt` unless the app gives another. What it does not import does not get into its bundle. */

@@ -4,6 +4,8 @@ import type { MacSession } from "../proof/mac.js";
 import type { Sha256 } from "../proof/sha256.js";
 import { Status } from "../status.js";
 import { FrameEvent, FrameReader } from "../wire/frame.js";
+import type { ValueReader } from "../wire/value.js";
+import type { Encoding } from "./frames.js";
 
 /** What {@link Inbox.readPiece} came to. */
 export enum PieceEvent {
@@ -34,14 +36,23 @@ export class Inbox {
   isRequest: boolean;
   /** Why the last frame was dropped, for people. */
   lastRefusal: Status;
+  /** The message is spelt in the app's encoding. */
+  isEncoded: boolean;
 
+  private readonly encoded: ValueReader | null;
   private readonly mac: MacSession | null;
   private readonly hash: Sha256 | null;
   private readonly counters: Counters;
   private route: Route;
 
   /** @param hash for incoming MACs only: one may be half computed while a request is signed */
-  constructor(config: Config, mac: MacSession | null, hash: Sha256 | null, counters: Counters) {
+  constructor(
+    config: Config,
+    mac: MacSession | null,
+    hash: Sha256 | null,
+    encoding: Encoding | null,
+    counters: Counters,
+  ) {
     const limits = config.limits;
     this.frame = new FrameReader(
       config.deviceId,
@@ -50,12 +61,14 @@ export class Inbox {
       limits.hostBytes,
       limits.tokenBytes,
     );
+    this.encoded = encoding === null ? null : encoding.reader();
     this.mac = mac;
     this.hash = hash;
     this.counters = counters;
     this.at = 0;
     this.isFrame = false;
     this.isRequest = false;
+    this.isEncoded = false;
     this.lastRefusal = Status.OK;
     this.route = Route.DROP;
   }
@@ -66,12 +79,13 @@ export class Inbox {
     if (this.hash !== null) this.hash.wipe();
   }
 
-  /** A message for us begins. */
-  open(isRequest: boolean): void {
+  /** A message for us begins, in JSON or in the app's encoding. */
+  open(isRequest: boolean, isEncoded: boolean): void {
     this.isRequest = isRequest;
+    this.isEncoded = isEncoded;
     this.isFrame = false;
     this.route = Route.FRAME;
-    this.frame.reset();
+    this.frame.reset(isEncoded ? this.encoded : null);
     if (this.mac !== null && this.hash !== null) this.mac.receiveBegin(this.hash);
   }
 
@@ -106,7 +120,8 @@ export class Inbox {
 
   /** The message is complete. */
   close(): void {
-    if (this.route === Route.FRAME) this.drop(Status.JSON_TRUNCATED);
+    if (this.route === Route.FRAME && this.frame.finish() === FrameEvent.END) this.route = Route.TRAILER;
+    if (this.route === Route.FRAME) this.drop(this.frame.status);
     if (this.route !== Route.TRAILER) return;
     if (this.mac !== null && this.hash !== null) {
       const status = this.mac.receiveEnd(this.hash);
@@ -127,7 +142,8 @@ export class Inbox {
     for (let i = from; i < to; i++) {
       // Space, tab, line feed, carriage return: what may stand behind a JSON text (RFC 8259, section 2).
       const c = bytes[i];
-      if (c !== SPACE && c !== 0x09 && c !== 0x0a && c !== 0x0d) {
+      const isSpace = c === SPACE || c === 0x09 || c === 0x0a || c === 0x0d;
+      if (!isSpace || !this.frame.isText) {
         this.drop(Status.FRAME_TRAILING);
         return;
       }

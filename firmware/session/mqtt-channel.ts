@@ -1,6 +1,6 @@
 import type { Config } from "../config.js";
 import { Status } from "../status.js";
-import { bytesOf, sameBytes } from "../wire/bytes.js";
+import { bytesOf, copyBytes, NO_BYTES, sameBytes } from "../wire/bytes.js";
 import {
   ACK_BYTES,
   type ConnectFields,
@@ -28,6 +28,7 @@ const CONNACK_STATUS = Status.VERSION_REFUSED - 1;
 const SUBACK_FAILURE = 0x80;
 const SLASH = 0x2f;
 const SLASH_RPC = bytesOf("/rpc");
+const HYPHEN = bytesOf("-");
 
 /** What of a connection's beginning is over. */
 enum Stage {
@@ -38,11 +39,20 @@ enum Stage {
   READY,
 }
 
+/** @construction */
+const joined = (head: Uint8Array, length: number, tail: Uint8Array): Uint8Array => {
+  const bytes = new Uint8Array(length + tail.length);
+  copyBytes(bytes, 0, head, 0, length);
+  bytes.set(tail, length);
+  return bytes;
+};
+
 /** Frames over MQTT 3.1.1: requests are published, answers come on the device's own topic. */
 export class MqttChannel implements Channel {
   at: number;
   status: Status;
   idleMs: number;
+  isEncoded: boolean;
   readonly isPipelined: boolean;
   readonly replyBytes: number;
 
@@ -55,8 +65,14 @@ export class MqttChannel implements Channel {
   private readonly mqtt: MqttReader;
   /** The device's own topic without `/#`, in the first `topicLength` bytes of the filter. */
   private readonly topicLength: number;
+  /** Behind each topic of frames in the app's encoding: `-cbor`; nothing where there is none. */
+  private readonly suffix: Uint8Array;
+  private readonly encodedFilter: Uint8Array;
+  private readonly encodedRequestTopic: Uint8Array;
   private stage: Stage;
   private subscribeIdentifier: number;
+  /** Of the subscription to encoded frames; 0: there is none. */
+  private encodedIdentifier: number;
   /** Bytes of the window's payload piece that were not looked at yet. */
   private pieceLeft: number;
 
@@ -76,7 +92,10 @@ export class MqttChannel implements Channel {
       cleanSession: config.cleanSession,
     };
     this.topicLength = config.filter.length - 2;
-    this.mqtt = new MqttReader(this.topicLength + 1);
+    this.suffix = parts.encoding === null ? NO_BYTES : joined(HYPHEN, 1, bytesOf(parts.encoding.name));
+    this.encodedFilter = joined(config.filter, this.topicLength, this.suffix);
+    this.encodedRequestTopic = joined(config.requestTopic, config.requestTopic.length, this.suffix);
+    this.mqtt = new MqttReader(this.encodedFilter.length + 1);
     // A kept session may hold what we published before: CONNACK says so, and nothing goes out before it.
     this.isPipelined = config.pipeline && config.cleanSession;
     this.replyBytes = ACK_BYTES;
@@ -84,7 +103,9 @@ export class MqttChannel implements Channel {
     this.at = 0;
     this.status = Status.OK;
     this.stage = Stage.CONNECT;
+    this.isEncoded = false;
     this.subscribeIdentifier = 0;
+    this.encodedIdentifier = 0;
     this.pieceLeft = 0;
     const bytes = connectLength(this.fields) + subscribeLength(config.filter.length);
     if (bytes > config.limits.sendBytes) {
@@ -99,6 +120,8 @@ export class MqttChannel implements Channel {
     this.mqtt.reset();
     this.status = Status.OK;
     this.stage = Stage.CONNECT;
+    this.isEncoded = false;
+    this.encodedIdentifier = 0;
     this.pieceLeft = 0;
     this.login.renew();
     this.fields.passwordLength = this.login.passwordLength;
@@ -121,12 +144,12 @@ export class MqttChannel implements Channel {
   }
 
   frameLength(payloadLength: number): number {
-    return publishHeaderLength(this.config.requestTopic.length, 1, payloadLength) + payloadLength;
+    return publishHeaderLength(this.requestTopic().length, 1, payloadLength) + payloadLength;
   }
 
   openFrame(call: Call, payloadLength: number): number {
     const outbox = this.outbox;
-    const topic = this.config.requestTopic;
+    const topic = this.requestTopic();
     return writePublishHeader(
       outbox.bytes,
       outbox.to,
@@ -140,12 +163,14 @@ export class MqttChannel implements Channel {
     );
   }
 
-  /** At QoS 0, to `<id>/rpc`: the array has room for that behind the id. */
-  openReply(stranger: Uint8Array, length: number, payloadLength: number): number {
+  /** At QoS 0, to `<id>/rpc` or what it is for encoded frames: the array has room for that behind the id. */
+  openReply(stranger: Uint8Array, length: number, isEncoded: boolean, payloadLength: number): number {
     const outbox = this.outbox;
-    const topicLength = length + SLASH_RPC.length;
+    const rpcLength = length + SLASH_RPC.length;
+    const topicLength = rpcLength + (isEncoded ? this.suffix.length : 0);
     if (publishHeaderLength(topicLength, 0, payloadLength) + payloadLength > outbox.room()) return -1;
     stranger.set(SLASH_RPC, length);
+    if (isEncoded) stranger.set(this.suffix, rpcLength);
     return writePublishHeader(
       outbox.bytes,
       outbox.to,
@@ -161,6 +186,16 @@ export class MqttChannel implements Channel {
 
   closeFrame(_from: number, to: number): void {
     this.outbox.to = to;
+  }
+
+  encode(): boolean {
+    const outbox = this.outbox;
+    const filter = this.encodedFilter;
+    if (this.suffix.length === 0 || this.encodedIdentifier !== 0) return true;
+    if (outbox.room() < subscribeLength(filter.length)) return false;
+    this.encodedIdentifier = this.calls.nextPacketIdentifier();
+    outbox.to = writeSubscribe(outbox.bytes, outbox.to, this.encodedIdentifier, filter, 1);
+    return true;
   }
 
   ping(): boolean {
@@ -231,6 +266,11 @@ export class MqttChannel implements Channel {
 
   private takeSuback(): ChannelEvent {
     const mqtt = this.mqtt;
+    if (this.stage === Stage.READY && !this.isEncoded && mqtt.packetIdentifier === this.encodedIdentifier) {
+      // A broker that refuses it leaves us with JSON.
+      this.isEncoded = mqtt.returnCode !== SUBACK_FAILURE;
+      return ChannelEvent.MORE;
+    }
     if (this.stage === Stage.READY || mqtt.packetIdentifier !== this.subscribeIdentifier) {
       return this.broken(Status.MQTT_UNEXPECTED);
     }
@@ -247,11 +287,17 @@ export class MqttChannel implements Channel {
   private takePublish(): ChannelEvent {
     const mqtt = this.mqtt;
     const length = this.topicLength;
+    const encoded = this.encodedFilter;
     if (mqtt.qos > 1) return this.broken(Status.MQTT_QOS);
     const isOurs =
       sameBytes(this.config.filter, 0, mqtt.topic, 0, length) &&
       (mqtt.topicLength === length || (mqtt.topicLength > length && mqtt.topic[length] === SLASH));
-    if (isOurs) this.inbox.open(mqtt.topicLength > length + 1);
+    const isEncoded =
+      this.encodedIdentifier !== 0 &&
+      mqtt.topicLength === encoded.length &&
+      sameBytes(encoded, 0, mqtt.topic, 0, encoded.length);
+    if (isEncoded) this.inbox.open(false, true);
+    else if (isOurs) this.inbox.open(mqtt.topicLength > length + 1, false);
     else this.inbox.ignore();
     return ChannelEvent.MORE;
   }
@@ -262,6 +308,10 @@ export class MqttChannel implements Channel {
     if (this.mqtt.qos === 1) {
       outbox.to = writeAck(outbox.bytes, outbox.to, PacketType.PUBACK, this.mqtt.packetIdentifier);
     }
+  }
+
+  private requestTopic(): Uint8Array {
+    return this.isEncoded ? this.encodedRequestTopic : this.config.requestTopic;
   }
 
   private subscribe(): void {

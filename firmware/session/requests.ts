@@ -1,41 +1,22 @@
 import type { Config } from "../config.js";
-import { FrameProof } from "../policy.js";
 import type { Entropy } from "../ports.js";
 import { base64urlLength, writeBase64url } from "../proof/base64.js";
 import { MAC_NONCE_BYTES, type MacSession } from "../proof/mac.js";
 import type { Sha256 } from "../proof/sha256.js";
 import { Status } from "../status.js";
-import { bytesOf, NO_BYTES, type Text } from "../wire/bytes.js";
-import { Method, openingOf } from "../wire/methods.js";
-import { Pen } from "../wire/pen.js";
+import { NO_BYTES } from "../wire/bytes.js";
 import type { Call } from "./calls.js";
 import type { Challenge } from "./challenge.js";
 import type { Channel } from "./channel.js";
+import type { Encoding, FrameProofs, FrameWriter } from "./frames.js";
+import { JsonFrames } from "./json-frames.js";
 import type { Outbox } from "./outbox.js";
 
-const OPEN_SRC = bytesOf('{"v":2,"src":"');
-const OPEN_ID = bytesOf('","id":');
-const QUOTE_BRACE = bytesOf('"}');
-const BRACE = bytesOf("}");
-const OPEN_PSK = bytesOf('"psk":"');
-const QUOTE = bytesOf('"');
-const OPEN_CERT = bytesOf('"cert":"');
-const COMMA = bytesOf(",");
-const OPEN_AUTH_ID = bytesOf('},"id":"');
-const OPEN_DST = bytesOf('","dst":"');
-const OPEN_COMMAND_SRC = bytesOf('","src":"');
-const OPEN_SEC = bytesOf(',"sec":{"c":');
-const OPEN_SEC_NONCE = bytesOf(',"n":"');
-const CLOSE_SEC = bytesOf('"}');
-const OPEN_KEY = bytesOf(',"key":"');
-const OPEN_STRANGER = bytesOf('","dst":"');
-const NO_SUCH_METHOD = bytesOf(',"error":{"code":404,"message":"no such method"}}');
-
 /**
- * Lays requests out in the outbox: prepared pieces, the id, the arguments, and the frame's proof. A frame is
- * laid out twice by the same function: once counted, because channels name its length first, once written.
+ * Lays requests out in the outbox, in JSON or in the encoding that was agreed on. A frame is laid out twice by the
+ * same function: once counted, because channels name its length first, once written.
  */
-export class Requests {
+export class Requests implements FrameProofs {
   private readonly config: Config;
   private readonly outbox: Outbox;
   private readonly channel: Channel;
@@ -43,16 +24,14 @@ export class Requests {
   private readonly hash: Sha256;
   private readonly mac: MacSession | null;
   private readonly challenge: Challenge | null;
-  private readonly pen: Pen;
-  /** What every request begins with, up to its id. */
-  private readonly head: Uint8Array;
-  /** The nonce of the MAC session, as it goes into its first frame. */
+  private readonly json: FrameWriter;
+  private readonly encoded: FrameWriter | null;
   private readonly nonce: Uint8Array;
-  private readonly nonceText: Uint8Array;
+  readonly nonceText: Uint8Array;
   private needsMacSession: boolean;
   private isCounterFresh: boolean;
-  private macCounter: number;
-  private announcesMacSession: boolean;
+  macCounter: number;
+  announcesMacSession: boolean;
 
   constructor(
     config: Config,
@@ -62,6 +41,7 @@ export class Requests {
     hash: Sha256,
     mac: MacSession | null,
     challenge: Challenge | null,
+    encoding: Encoding | null,
   ) {
     this.config = config;
     this.outbox = outbox;
@@ -70,11 +50,8 @@ export class Requests {
     this.hash = hash;
     this.mac = mac;
     this.challenge = challenge;
-    this.pen = new Pen();
-    this.head = new Uint8Array(OPEN_SRC.length + config.deviceId.length + OPEN_ID.length);
-    this.head.set(OPEN_SRC, 0);
-    this.head.set(config.deviceId, OPEN_SRC.length);
-    this.head.set(OPEN_ID, OPEN_SRC.length + config.deviceId.length);
+    this.json = new JsonFrames(config, challenge);
+    this.encoded = encoding === null ? null : encoding.writer(config);
     this.nonce = mac === null ? NO_BYTES : new Uint8Array(MAC_NONCE_BYTES);
     this.nonceText = mac === null ? NO_BYTES : new Uint8Array(base64urlLength(MAC_NONCE_BYTES));
     this.needsMacSession = true;
@@ -124,35 +101,38 @@ export class Requests {
     if (challenge !== null && challenge.isHeld) {
       challenge.answer(this.hash, this.entropy, config.deviceId, config.psk);
     }
-    this.pen.count();
-    this.writeFrame(call);
-    const payloadLength = this.pen.at + (mac === null ? 0 : mac.trailerLength());
+    const frames = this.encoded !== null && channel.isEncoded ? this.encoded : this.json;
+    const pen = frames.pen;
+    pen.count();
+    frames.request(call, this);
+    const payloadLength = pen.at + (mac === null ? 0 : mac.trailerLength());
     const length = channel.frameLength(payloadLength);
     if (length > outbox.bytes.length) return Status.TOO_LONG;
     if (length > outbox.room()) return Status.BUSY;
 
     const from = channel.openFrame(call, payloadLength);
-    this.pen.write(outbox.bytes, from);
-    this.writeFrame(call);
-    const to = this.pen.at;
+    pen.write(outbox.bytes, from);
+    frames.request(call, this);
+    const to = pen.at;
     channel.closeFrame(from, mac === null ? to : mac.sign(this.hash, outbox.bytes, from, to));
     this.announcesMacSession = false;
     return Status.OK;
   }
 
   /**
-   * Answers a stranger's request with 404.
-   * @param parties the stranger's id in the first `length` bytes, and room for four more behind it
+   * Answers a stranger's request with 404, spelt as that was.
+   * @param parties the stranger's id in the first `length` bytes, and room for a topic's rest behind it
    * @returns OK, or BUSY where there was no room: then there is no answer
    */
-  refuseStranger(parties: Uint8Array, length: number, id: number): Status {
-    const pen = this.pen;
+  refuseStranger(parties: Uint8Array, length: number, id: number, isEncoded: boolean): Status {
+    const frames = isEncoded && this.encoded !== null ? this.encoded : this.json;
+    const pen = frames.pen;
     pen.count();
-    this.writeRefusal(parties, length, id);
-    const from = this.channel.openReply(parties, length, pen.at);
+    frames.refusal(parties, length, id);
+    const from = this.channel.openReply(parties, length, isEncoded, pen.at);
     if (from < 0) return Status.BUSY;
     pen.write(this.outbox.bytes, from);
-    this.writeRefusal(parties, length, id);
+    frames.refusal(parties, length, id);
     this.channel.closeFrame(from, pen.at);
     return Status.OK;
   }
@@ -161,74 +141,5 @@ export class Requests {
   wipe(): void {
     this.nonce.fill(0);
     this.nonceText.fill(0);
-  }
-
-  private writeFrame(call: Call): void {
-    const pen = this.pen;
-    const config = this.config;
-    pen.bytes(this.head);
-    pen.decimal(call.id);
-    pen.bytes(openingOf(call.method));
-    this.writeArguments(call);
-    if (this.announcesMacSession) {
-      pen.bytes(OPEN_SEC);
-      pen.decimal(this.macCounter);
-      pen.bytes(OPEN_SEC_NONCE);
-      pen.bytes(this.nonceText);
-      pen.bytes(CLOSE_SEC);
-    }
-    if (config.frameProof === FrameProof.KEY) {
-      pen.bytes(OPEN_KEY);
-      pen.text(config.psk);
-      pen.bytes(QUOTE);
-    }
-    if (this.challenge !== null && this.challenge.isHeld) this.challenge.write(pen, config.deviceId);
-    pen.bytes(BRACE);
-  }
-
-  /** The arguments from the first value to the closing brace of `args`. */
-  private writeArguments(call: Call): void {
-    const pen = this.pen;
-    switch (call.method) {
-      case Method.HELLO:
-      case Method.LIST_TOKEN:
-        pen.bytes(BRACE);
-        break;
-      case Method.AUTHENTICATE:
-        if (call.first.length > 0) this.writeMember(OPEN_PSK, call.first);
-        if (call.first.length > 0 && call.second.length > 0) pen.bytes(COMMA);
-        if (call.second.length > 0) this.writeMember(OPEN_CERT, call.second);
-        pen.bytes(OPEN_AUTH_ID);
-        pen.text(call.third);
-        pen.bytes(QUOTE_BRACE);
-        break;
-      case Method.AUTHORIZE_COMMAND:
-        pen.text(call.first);
-        pen.bytes(OPEN_DST);
-        pen.text(call.second);
-        pen.bytes(OPEN_COMMAND_SRC);
-        pen.text(call.third);
-        pen.bytes(QUOTE_BRACE);
-        break;
-      default:
-        pen.bytes(call.host);
-    }
-  }
-
-  private writeMember(opening: Uint8Array, value: Text): void {
-    this.pen.bytes(opening);
-    this.pen.text(value);
-    this.pen.bytes(QUOTE);
-  }
-
-  private writeRefusal(stranger: Uint8Array, length: number, id: number): void {
-    const pen = this.pen;
-    pen.bytes(OPEN_SRC);
-    pen.bytes(this.config.deviceId);
-    pen.bytes(OPEN_STRANGER);
-    pen.part(stranger, length);
-    pen.bytes(OPEN_ID);
-    pen.decimal(id);
-    pen.bytes(NO_SUCH_METHOD);
   }
 }

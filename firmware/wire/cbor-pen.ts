@@ -47,18 +47,29 @@ export function cborText(text: string): Uint8Array {
 }
 
 /**
- * A {@link Pen} that writes CBOR (RFC 8949), each item in its shortest form. It is deterministic (4.2.1) if its
- * user names a map's keys in the order of their encoded bytes: the shorter first.
+ * Writes CBOR (RFC 8949) with a {@link Pen}, each item in its shortest form. It is deterministic (4.2.1) if its user
+ * names a map's keys in the order of their encoded bytes: the shorter first.
  */
-export class CborPen extends Pen {
-  /** Begins a map: so many pairs follow. */
-  map(pairs: number): void {
-    this.head(MAP, pairs);
+export class CborPen {
+  readonly pen: Pen;
+
+  constructor() {
+    this.pen = new Pen();
   }
 
-  /** Begins an array: so many items follow. */
-  array(items: number): void {
-    this.head(ARRAY, items);
+  /** A map: so many pairs follow. */
+  pairs(count: number): void {
+    this.head(MAP, count);
+  }
+
+  /** An array: so many items follow. */
+  items(count: number): void {
+    this.head(ARRAY, count);
+  }
+
+  /** Prepared items, or the content of a byte string. */
+  bytes(piece: Uint8Array): void {
+    this.pen.bytes(piece);
   }
 
   /** A whole number, 0…2^53−1. */
@@ -68,30 +79,32 @@ export class CborPen extends Pen {
 
   /** A text; of a string, lone surrogates become U+FFFD. */
   string(text: Text): void {
+    const pen = this.pen;
     if (text instanceof Uint8Array) {
       this.head(TEXT, text.length);
-      this.bytes(text);
+      pen.bytes(text);
       return;
     }
     const length = utf8Length(text);
     this.head(TEXT, length);
-    if (this.out !== null) writeUtf8(this.out, this.at, text);
-    this.at += length;
+    if (pen.out !== null) writeUtf8(pen.out, pen.at, text);
+    pen.at += length;
   }
 
   /** A text of the first `length` bytes of `text`. */
   stringPart(text: Uint8Array, length: number): void {
     this.head(TEXT, length);
-    this.part(text, length);
+    this.pen.part(text, length);
   }
 
-  /** The head of a byte string of so many bytes, which follow. */
+  /** A byte string of so many bytes, which follow. */
   byteString(length: number): void {
     this.head(BYTES, length);
   }
 
   private head(major: number, argument: number): void {
-    if (this.out !== null) writeHead(this.out, this.at, major, argument);
-    this.at += headLength(argument);
+    const pen = this.pen;
+    if (pen.out !== null) writeHead(pen.out, pen.at, major, argument);
+    pen.at += headLength(argument);
   }
 }

@@ -1,8 +1,9 @@
 import { Status } from "../status.js";
-import { sameBytes } from "./bytes.js";
+import { NO_BYTES } from "./bytes.js";
 import { JsonReader } from "./json.js";
-import { AT_TOP, IN_ERROR, IN_LIST_ITEM, IN_RESULT, Member, memberOf, NOWHERE } from "./members.js";
-import { ValueEvent } from "./value.js";
+import { Member, memberOf, namesIn } from "./members.js";
+import { Parties, Party } from "./parties.js";
+import { ValueEvent, type ValueReader } from "./value.js";
 
 /** What {@link FrameReader.read} came to. */
 export enum FrameEvent {
@@ -16,14 +17,6 @@ export enum FrameEvent {
   REFUSED,
 }
 
-/** Who a frame says it comes from, or goes to. */
-export enum Party {
-  ABSENT,
-  US,
-  CLOUD,
-  OTHER,
-}
-
 /** What `result` holds; anything but these says nothing to us. */
 export enum Result {
   ABSENT,
@@ -35,11 +28,13 @@ export enum Result {
   OTHER,
 }
 
-const DEPTH_MAX = 16;
-const KEY_BYTES_MAX = 16;
+/** Open objects and arrays of a frame, at the most. */
+export const FRAME_DEPTH_MAX = 16;
+/** Bytes of a key that a frame's reader keeps. */
+export const FRAME_KEY_BYTES_MAX = 16;
 
 /**
- * Reads one v2 frame as its bytes come, in any pieces, and keeps what an answer can hold: the token, the hosts
+ * Reads one v2 frame as its bytes come, in any pieces, JSON or CBOR, and keeps what an answer can hold: the token, the hosts
  * of a list (one behind the other: a length byte, then the name) or an error's message lie in `staging`, the
  * rest in fields. Members may come in any order; unknown ones are skipped at any size; a known one that comes
  * twice is refused. Nothing here is to be believed before END, and before the MAC where there is one.
@@ -58,7 +53,6 @@ export class FrameReader {
   dst: Party;
   /** The sender's name is the first `srcLength` bytes of `parties`; longer than `idBytes`: it was cut. */
   srcLength: number;
-  /** `src` from 0, `dst` from `idBytes` on; at least four bytes longer than an id. */
   readonly parties: Uint8Array;
 
   result: Result;
@@ -72,6 +66,8 @@ export class FrameReader {
   expiresInS: number;
   /** Unix seconds of Hello's `time`, or −1. */
   timeS: number;
+  /** Hello's `ext` names the first version of CBOR frames. */
+  takesCbor: boolean;
 
   hasError: boolean;
   code: number;
@@ -87,10 +83,10 @@ export class FrameReader {
   /** What could not be kept: TOKEN_TOO_LONG, HOST_TOO_LONG or FRAME_ORDER; else OK. */
   overflow: Status;
 
+  /** What the present frame is read with. */
+  private value: ValueReader;
   private readonly json: JsonReader;
-  private readonly us: Uint8Array;
-  private readonly cloud: Uint8Array;
-  private readonly idBytes: number;
+  private readonly names: Parties;
   private readonly hostBytes: number;
   private member: Member;
   /** One bit per {@link Member} that was there. */
@@ -98,6 +94,8 @@ export class FrameReader {
   /** The member of the frame whose value is open: RESULT or ERROR, else NONE. */
   private section: Member;
   private isOpen: boolean;
+  /** The member of the section whose value is open. */
+  private inner: Member;
 
   /**
    * @param us our device id
@@ -107,18 +105,17 @@ export class FrameReader {
    * @param tokenBytes size of the staging area
    */
   constructor(us: Uint8Array, cloud: Uint8Array, idBytes: number, hostBytes: number, tokenBytes: number) {
-    this.us = us;
-    this.cloud = cloud;
-    this.idBytes = idBytes;
+    this.names = new Parties(us, cloud, idBytes);
+    this.parties = this.names.bytes;
     this.hostBytes = hostBytes;
-    this.json = new JsonReader(DEPTH_MAX, KEY_BYTES_MAX);
-    this.parties = new Uint8Array(idBytes + Math.max(us.length + 1, 4));
+    this.json = new JsonReader(FRAME_DEPTH_MAX, FRAME_KEY_BYTES_MAX);
     this.staging = new Uint8Array(tokenBytes);
-    this.reset();
+    this.reset(null);
   }
 
-  /** Ready for the next frame. */
-  reset(): void {
+  /** Ready for the next frame. @param encoded what it is read with; null: it is JSON */
+  reset(encoded: ValueReader | null): void {
+    this.value = encoded === null ? this.json : encoded;
     this.at = 0;
     this.status = Status.OK;
     this.id = 0;
@@ -133,6 +130,7 @@ export class FrameReader {
     this.hasVerdict = false;
     this.expiresInS = -1;
     this.timeS = -1;
+    this.takesCbor = false;
     this.hasError = false;
     this.code = 0;
     this.retryAfterS = -1;
@@ -144,16 +142,22 @@ export class FrameReader {
     this.seen = 0;
     this.section = Member.NONE;
     this.isOpen = false;
-    this.json.reset();
+    this.inner = Member.NONE;
+    this.value.reset();
+  }
+
+  /** White space may stand behind the frame. */
+  get isText(): boolean {
+    return this.value.isText;
   }
 
   /** Consumes bytes up to the next event; `at` tells how far. */
   read(bytes: Uint8Array, from: number, to: number): FrameEvent {
-    const json = this.json;
+    const value = this.value;
     let at = from;
     for (;;) {
-      const event = json.read(bytes, at, to);
-      at = json.at;
+      const event = value.read(bytes, at, to);
+      at = value.at;
       this.at = at;
       let isHost = false;
       switch (event) {
@@ -170,7 +174,7 @@ export class FrameReader {
           else return FrameEvent.END;
           break;
         case ValueEvent.REFUSED:
-          this.status = json.status;
+          this.status = value.status;
           break;
         default:
           isHost = this.takeValue(event);
@@ -178,6 +182,15 @@ export class FrameReader {
       if (this.status !== Status.OK) return FrameEvent.REFUSED;
       if (isHost) return FrameEvent.HOST;
     }
+  }
+
+  /** The message is over: END, or REFUSED where the frame goes on. */
+  finish(): FrameEvent {
+    const event = this.read(NO_BYTES, 0, 0);
+    if (event !== FrameEvent.MORE) return event;
+    this.value.finish();
+    this.status = this.value.status === Status.OK ? Status.FRAME_MEMBER : this.value.status;
+    return FrameEvent.REFUSED;
   }
 
   /** The staged hosts were told: the area is free for more of them. */
@@ -192,19 +205,15 @@ export class FrameReader {
   }
 
   private takeKey(): void {
-    const json = this.json;
-    let names = NOWHERE;
-    if (json.depth === 1) {
-      names = AT_TOP;
-      this.section = Member.NONE;
-    } else if (json.depth === 2 && this.section === Member.ERROR) names = IN_ERROR;
-    else if (json.depth === 2) names = IN_RESULT;
-    else if (json.depth === 3 && this.result === Result.LIST && this.section === Member.RESULT)
-      names = IN_LIST_ITEM;
-    const member = memberOf(names, json.key, json.keyLength);
+    const value = this.value;
+    const depth = value.depth;
+    if (depth === 1) this.section = Member.NONE;
+    const names = namesIn(depth, this.section, this.inner, this.result === Result.LIST);
+    const member = memberOf(names, value.key, value.keyLength);
     this.member = member;
+    if (depth === 2) this.inner = member;
     if (member === Member.NONE) {
-      json.skip();
+      value.skip();
       return;
     }
     const bit = 1 << member;
@@ -218,23 +227,23 @@ export class FrameReader {
     const staging = this.staging;
     switch (member) {
       case Member.SRC:
-        this.json.capture(this.parties, 0, this.idBytes);
+        this.value.capture(this.parties, 0, this.names.idBytes);
         break;
       case Member.DST:
-        this.json.capture(this.parties, this.idBytes, this.parties.length);
+        this.value.capture(this.parties, this.names.idBytes, this.parties.length);
         break;
       case Member.RESULT:
       case Member.TOKEN:
-        if (!this.hasError) this.json.capture(staging, 0, staging.length);
+        if (!this.hasError) this.value.capture(staging, 0, staging.length);
         break;
       case Member.HOST:
         if (!this.hasError) {
           const from = this.hostsTo + 1;
-          this.json.capture(staging, from, Math.max(from, Math.min(from + this.hostBytes, staging.length)));
+          this.value.capture(staging, from, Math.max(from, Math.min(from + this.hostBytes, staging.length)));
         }
         break;
       case Member.MESSAGE:
-        this.json.capture(staging, 0, staging.length);
+        this.value.capture(staging, 0, staging.length);
         break;
       default:
     }
@@ -252,21 +261,21 @@ export class FrameReader {
     if (member >= Member.TOKEN) return this.takeInner(member, event);
     switch (member) {
       case Member.VERSION:
-        if (event !== ValueEvent.NUMBER || this.json.number !== 2) this.status = Status.FRAME_VERSION;
+        if (event !== ValueEvent.NUMBER || this.value.number !== 2) this.status = Status.FRAME_VERSION;
         break;
       case Member.SRC:
         this.expect(event, ValueEvent.STRING);
-        this.srcLength = this.json.textLength;
-        this.src = this.partyOf(0, this.srcLength);
+        this.srcLength = this.value.textLength;
+        this.src = this.names.partyAt(0, this.srcLength);
         break;
       case Member.DST:
         this.expect(event, ValueEvent.STRING);
-        this.dst = this.partyOf(this.idBytes, this.json.textLength);
+        this.dst = this.names.partyAt(this.names.idBytes, this.value.textLength);
         break;
       case Member.ID:
         this.expect(event, ValueEvent.NUMBER);
-        if (!this.json.isInteger || this.json.number < 1) this.status = Status.FRAME_MEMBER;
-        this.id = this.json.number;
+        if (!this.value.isInteger || this.value.number < 1) this.status = Status.FRAME_MEMBER;
+        this.id = this.value.number;
         break;
       case Member.METHOD:
         this.expect(event, ValueEvent.STRING);
@@ -315,7 +324,7 @@ export class FrameReader {
 
   /** A value inside `result` or `error`. One of an unexpected type is as good as absent. */
   private takeInner(member: Member, event: ValueEvent): boolean {
-    const json = this.json;
+    const value = this.value;
     const isNumber = event === ValueEvent.NUMBER;
     switch (member) {
       case Member.TOKEN:
@@ -328,19 +337,22 @@ export class FrameReader {
         this.takeVerdict(event);
         break;
       case Member.EXPIRES_IN:
-        if (isNumber && json.number >= 0) this.expiresInS = json.number;
+        if (isNumber && value.number >= 0) this.expiresInS = value.number;
         break;
       case Member.TIME:
-        if (isNumber) this.timeS = json.number;
+        if (isNumber) this.timeS = value.number;
         break;
       case Member.CODE:
-        if (isNumber && json.isInteger) this.code = json.number;
+        if (isNumber && value.isInteger) this.code = value.number;
         break;
       case Member.MESSAGE:
-        if (event === ValueEvent.STRING) this.messageLength = Math.min(json.textLength, this.staging.length);
+        if (event === ValueEvent.STRING) this.messageLength = Math.min(value.textLength, this.staging.length);
         break;
       case Member.RETRY_AFTER:
-        if (isNumber && json.number >= 0) this.retryAfterS = json.number;
+        if (isNumber && value.number >= 0) this.retryAfterS = value.number;
+        break;
+      case Member.CBOR:
+        this.takesCbor = isNumber && value.number === 1;
         break;
       case Member.HOST:
         return event === ValueEvent.STRING && !this.hasError && this.takeHost();
@@ -356,13 +368,13 @@ export class FrameReader {
 
   private takeToken(): void {
     if (this.hasError) return;
-    const length = this.json.textLength;
+    const length = this.value.textLength;
     if (length <= this.staging.length) this.tokenLength = length;
     else this.overflow = this.id !== 0 ? Status.TOKEN_TOO_LONG : Status.FRAME_ORDER;
   }
 
   private takeHost(): boolean {
-    const length = this.json.textLength;
+    const length = this.value.textLength;
     const from = this.hostsTo;
     if (length > this.hostBytes) {
       this.overflow = Status.HOST_TOO_LONG;
@@ -379,12 +391,5 @@ export class FrameReader {
 
   private expect(event: ValueEvent, expected: ValueEvent): void {
     if (event !== expected) this.status = Status.FRAME_MEMBER;
-  }
-
-  private partyOf(from: number, length: number): Party {
-    if (length === this.us.length && sameBytes(this.us, 0, this.parties, from, length)) return Party.US;
-    if (length === this.cloud.length && sameBytes(this.cloud, 0, this.parties, from, length))
-      return Party.CLOUD;
-    return Party.OTHER;
   }
 }

@@ -20,6 +20,8 @@ export enum Member {
   MESSAGE,
   RETRY_AFTER,
   HOST,
+  EXTENSIONS,
+  CBOR,
   ISSUED_AT,
   EXPIRES_AT,
   AUTH_TYPE,
@@ -39,7 +41,7 @@ export class Name {
 }
 
 /** In the frame itself; any key that no table has is skipped, whatever its value. */
-export const AT_TOP: readonly Name[] = [
+const AT_TOP: readonly Name[] = [
   new Name("v", Member.VERSION),
   new Name("src", Member.SRC),
   new Name("dst", Member.DST),
@@ -50,21 +52,24 @@ export const AT_TOP: readonly Name[] = [
   new Name("error", Member.ERROR),
 ];
 /** Inside `result`. */
-export const IN_RESULT: readonly Name[] = [
+const IN_RESULT: readonly Name[] = [
   new Name("token", Member.TOKEN),
   new Name("exist", Member.EXIST),
   new Name("success", Member.SUCCESS),
   new Name("expires_in", Member.EXPIRES_IN),
   new Name("time", Member.TIME),
+  new Name("ext", Member.EXTENSIONS),
 ];
+/** Inside the `ext` of Hello's answer: extensions and their versions. */
+const IN_EXTENSIONS: readonly Name[] = [new Name("cbor", Member.CBOR)];
 /** Inside `error`. */
-export const IN_ERROR: readonly Name[] = [
+const IN_ERROR: readonly Name[] = [
   new Name("code", Member.CODE),
   new Name("message", Member.MESSAGE),
   new Name("retry_after", Member.RETRY_AFTER),
 ];
 /** Inside an item of ListToken's answer. */
-export const IN_LIST_ITEM: readonly Name[] = [new Name("host", Member.HOST)];
+const IN_LIST_ITEM: readonly Name[] = [new Name("host", Member.HOST)];
 /** Inside a JWT's claims (RFC 7519). */
 export const IN_JWT: readonly Name[] = [
   new Name("iat", Member.ISSUED_AT),
@@ -78,7 +83,23 @@ export const IN_CHALLENGE: readonly Name[] = [
   new Name("algorithm", Member.ALGORITHM),
 ];
 /** Inside anything else. */
-export const NOWHERE: readonly Name[] = [];
+const NOWHERE: readonly Name[] = [];
+
+/**
+ * What is known at a place of a frame.
+ *
+ * @param depth 1 in the frame itself
+ * @param section whose value is open at depth 1: RESULT, ERROR, or NONE
+ * @param inner the same at depth 2
+ * @param isList `result` is an array
+ */
+export const namesIn = (depth: number, section: Member, inner: Member, isList: boolean): readonly Name[] => {
+  if (depth === 1) return AT_TOP;
+  if (depth === 2) return section === Member.ERROR ? IN_ERROR : IN_RESULT;
+  if (depth !== 3 || section !== Member.RESULT) return NOWHERE;
+  if (isList) return IN_LIST_ITEM;
+  return inner === Member.EXTENSIONS ? IN_EXTENSIONS : NOWHERE;
+};
 
 /** Which of `names` a key is; NONE when it is none of them. */
 export const memberOf = (names: readonly Name[], key: Uint8Array, length: number): Member => {

@@ -11,16 +11,34 @@ export enum Method {
   AUTHORIZE_COMMAND = 6,
 }
 
-/** What stands between the id and the arguments' first value, per {@link Method}. */
-const OPENINGS: readonly Uint8Array[] = [
-  bytesOf(',"method":"/v1/Hello","args":{'),
-  bytesOf(',"method":"/v1/Auth.GenerateToken","args":{"host":"'),
-  bytesOf(',"method":"/v1/Auth.GetToken","args":{"host":"'),
-  bytesOf(',"method":"/v1/Auth.ListToken","args":{'),
-  bytesOf(',"method":"/v1/Auth.RevokeToken","args":{"host":"'),
-  bytesOf(',"method":"/v1/Auth.Authenticate","args":{"credentials":{'),
-  bytesOf(',"method":"/v1/Auth.AuthorizeCommand","args":{"cmd":"'),
+/** Names, per {@link Method}. */
+const NAMES: readonly string[] = [
+  "/v1/Hello",
+  "/v1/Auth.GenerateToken",
+  "/v1/Auth.GetToken",
+  "/v1/Auth.ListToken",
+  "/v1/Auth.RevokeToken",
+  "/v1/Auth.Authenticate",
+  "/v1/Auth.AuthorizeCommand",
 ];
 
-/** The prepared bytes from behind the id to the first argument's value. */
+/** How the arguments begin in JSON, up to the first value. */
+const ARGUMENTS: readonly string[] = [
+  "",
+  '"host":"',
+  '"host":"',
+  "",
+  '"host":"',
+  '"credentials":{',
+  '"cmd":"',
+];
+
+const OPENINGS: Uint8Array[] = [];
+for (let i = 0; i < NAMES.length; i++)
+  OPENINGS.push(bytesOf(`,"method":"${NAMES[i]}","args":{${ARGUMENTS[i]}`));
+
+/** The name in a frame's `method`. */
+export const nameOf = (method: Method): string => NAMES[method];
+
+/** The prepared bytes of JSON from behind the id to the first argument's value. */
 export const openingOf = (method: Method): Uint8Array => OPENINGS[method];

@@ -7,7 +7,8 @@ import { decimalLength, jsonTextLength, type Text, writeDecimal, writeJsonText }
 export class Pen {
   /** Where the next piece goes; after counting: how many bytes there were. */
   at: number;
-  protected out: Uint8Array | null;
+  /** What is written on; null while pieces are counted. */
+  out: Uint8Array | null;
 
   constructor() {
     this.at = 0;

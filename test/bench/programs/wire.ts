@@ -93,7 +93,7 @@ const entropy = { fill: (bytes: Uint8Array): void => void bytes.set(NONCE, 0) };
 function channelOf(config: Config, outbox: Outbox, inbox: Inbox): Channel {
   const scratch = new Scratch();
   const calls = new CallTable(1, FIRST_ID);
-  const channel = transport.channel({ config, entropy, scratch, calls, outbox, inbox });
+  const channel = transport.channel({ config, entropy, scratch, calls, outbox, inbox, encoding: null });
   channel.open();
   outbox.clear();
   const accepted = [
@@ -117,9 +117,9 @@ export class Encoder {
     const setUp = config(isMac);
     this.outbox = new Outbox(setUp.limits.sendBytes);
     this.mac = isMac ? new MacSession() : null;
-    const inbox = new Inbox(setUp, null, null, new Counters());
+    const inbox = new Inbox(setUp, null, null, null, new Counters());
     const channel = channelOf(setUp, this.outbox, inbox);
-    this.requests = new Requests(setUp, this.outbox, channel, entropy, new Sha256(), this.mac, null);
+    this.requests = new Requests(setUp, this.outbox, channel, entropy, new Sha256(), this.mac, null, null);
     this.call = new Call();
     this.call.method = Method.GENERATE_TOKEN;
     this.call.host = new Host(HOST, setUp.limits, NO_CALLS).bytes;
@@ -151,7 +151,7 @@ export class Decoder {
     const setUp = config(isMac);
     this.mac = isMac ? new MacSession() : null;
     if (this.mac !== null) this.mac.begin(new Sha256(), setUp.psk, setUp.psk.length, COUNTER, NONCE);
-    this.inbox = new Inbox(setUp, this.mac, isMac ? new Sha256() : null, new Counters());
+    this.inbox = new Inbox(setUp, this.mac, isMac ? new Sha256() : null, null, new Counters());
     this.outbox = new Outbox(setUp.limits.sendBytes);
     this.channel = channelOf(setUp, this.outbox, this.inbox);
   }

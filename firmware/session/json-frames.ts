@@ -1,0 +1,114 @@
+import type { Config } from "../config.js";
+import { FrameProof } from "../policy.js";
+import { bytesOf, type Text } from "../wire/bytes.js";
+import { Method, openingOf } from "../wire/methods.js";
+import { Pen } from "../wire/pen.js";
+import type { Call } from "./calls.js";
+import type { Challenge } from "./challenge.js";
+import type { FrameProofs, FrameWriter } from "./frames.js";
+
+const OPEN_SRC = bytesOf('{"v":2,"src":"');
+const OPEN_ID = bytesOf('","id":');
+const QUOTE_BRACE = bytesOf('"}');
+const BRACE = bytesOf("}");
+const OPEN_PSK = bytesOf('"psk":"');
+const QUOTE = bytesOf('"');
+const OPEN_CERT = bytesOf('"cert":"');
+const COMMA = bytesOf(",");
+const OPEN_AUTH_ID = bytesOf('},"id":"');
+const OPEN_DST = bytesOf('","dst":"');
+const OPEN_COMMAND_SRC = bytesOf('","src":"');
+const OPEN_SEC = bytesOf(',"sec":{"c":');
+const OPEN_SEC_NONCE = bytesOf(',"n":"');
+const CLOSE_SEC = bytesOf('"}');
+const OPEN_KEY = bytesOf(',"key":"');
+const OPEN_STRANGER = bytesOf('","dst":"');
+const NO_SUCH_METHOD = bytesOf(',"error":{"code":404,"message":"no such method"}}');
+
+/** Frames in JSON: prepared pieces, the id, the arguments, and the frame's proof. */
+export class JsonFrames implements FrameWriter {
+  readonly pen: Pen;
+  private readonly config: Config;
+  private readonly challenge: Challenge | null;
+  /** What every request begins with, up to its id. */
+  private readonly head: Uint8Array;
+
+  constructor(config: Config, challenge: Challenge | null) {
+    this.pen = new Pen();
+    this.config = config;
+    this.challenge = challenge;
+    this.head = new Uint8Array(OPEN_SRC.length + config.deviceId.length + OPEN_ID.length);
+    this.head.set(OPEN_SRC, 0);
+    this.head.set(config.deviceId, OPEN_SRC.length);
+    this.head.set(OPEN_ID, OPEN_SRC.length + config.deviceId.length);
+  }
+
+  request(call: Call, proofs: FrameProofs): void {
+    const pen = this.pen;
+    const config = this.config;
+    pen.bytes(this.head);
+    pen.decimal(call.id);
+    pen.bytes(openingOf(call.method));
+    this.writeArguments(call);
+    if (proofs.announcesMacSession) {
+      pen.bytes(OPEN_SEC);
+      pen.decimal(proofs.macCounter);
+      pen.bytes(OPEN_SEC_NONCE);
+      pen.bytes(proofs.nonceText);
+      pen.bytes(CLOSE_SEC);
+    }
+    if (config.frameProof === FrameProof.KEY) {
+      pen.bytes(OPEN_KEY);
+      pen.text(config.psk);
+      pen.bytes(QUOTE);
+    }
+    if (this.challenge !== null && this.challenge.isHeld) this.challenge.write(pen, config.deviceId);
+    pen.bytes(BRACE);
+  }
+
+  refusal(stranger: Uint8Array, length: number, id: number): void {
+    const pen = this.pen;
+    pen.bytes(OPEN_SRC);
+    pen.bytes(this.config.deviceId);
+    pen.bytes(OPEN_STRANGER);
+    pen.part(stranger, length);
+    pen.bytes(OPEN_ID);
+    pen.decimal(id);
+    pen.bytes(NO_SUCH_METHOD);
+  }
+
+  /** The arguments from the first value to the closing brace of `args`. */
+  private writeArguments(call: Call): void {
+    const pen = this.pen;
+    switch (call.method) {
+      case Method.HELLO:
+      case Method.LIST_TOKEN:
+        pen.bytes(BRACE);
+        break;
+      case Method.AUTHENTICATE:
+        if (call.first.length > 0) this.writeMember(OPEN_PSK, call.first);
+        if (call.first.length > 0 && call.second.length > 0) pen.bytes(COMMA);
+        if (call.second.length > 0) this.writeMember(OPEN_CERT, call.second);
+        pen.bytes(OPEN_AUTH_ID);
+        pen.text(call.third);
+        pen.bytes(QUOTE_BRACE);
+        break;
+      case Method.AUTHORIZE_COMMAND:
+        pen.text(call.first);
+        pen.bytes(OPEN_DST);
+        pen.text(call.second);
+        pen.bytes(OPEN_COMMAND_SRC);
+        pen.text(call.third);
+        pen.bytes(QUOTE_BRACE);
+        break;
+      default:
+        pen.bytes(call.host);
+    }
+  }
+
+  private writeMember(opening: Uint8Array, value: Text): void {
+    this.pen.bytes(opening);
+    this.pen.text(value);
+    this.pen.bytes(QUOTE);
+  }
+}
