@@ -1,4 +1,5 @@
 /** openid-client, which shares no code with the identity's side, as the command line would use it. */
+import assert from "node:assert/strict";
 import * as oidc from "openid-client";
 import type { Identity } from "../../host-sim/cloud/identity/index.js";
 import { Person } from "./people.js";
@@ -57,4 +58,14 @@ export async function logIn(
 /** What the identity answers to a bearer token at `/me`. */
 export function me(identity: Identity, token: string): Promise<Response> {
   return fetch(`${identity.issuer}/me`, { headers: { authorization: `Bearer ${token}` } });
+}
+
+/** Rejects, and one of the causes in a row says why. */
+export async function rejectsFor(request: Promise<unknown>, why: RegExp): Promise<void> {
+  await assert.rejects(request, (failure: Error) => {
+    const said: string[] = [];
+    for (let at: unknown = failure; at instanceof Error; at = at.cause) said.push(at.message);
+    assert.match(said.join(": "), why);
+    return true;
+  });
 }
