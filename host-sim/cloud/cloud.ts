@@ -5,6 +5,7 @@ import type { Channel } from "./channel.js";
 import { Events } from "./events.js";
 import { type Faults, makeFaults } from "./faults.js";
 import { Http } from "./http.js";
+import { type Identity, startIdentity } from "./identity/index.js";
 import { Peers } from "./peers.js";
 import { Proofs } from "./proofs.js";
 import { Registry } from "./registry.js";
@@ -32,6 +33,7 @@ interface CloudParts {
   rpc: Rpc;
   channel: Channel;
   http: Http;
+  identity: Identity | null;
   apiHost: string;
 }
 
@@ -43,6 +45,8 @@ export class Cloud {
   readonly httpUrl: string;
   /** The MQTT port. */
   readonly port: number;
+  /** The identity provider for operators; null where the options ask for none. */
+  readonly identity: Identity | null;
   private closing: Promise<void> | null = null;
 
   /** Use `startCloud`. */
@@ -54,6 +58,7 @@ export class Cloud {
     this.mqttUrl = parts.channel.url;
     this.port = parts.channel.port;
     this.httpUrl = parts.http.url;
+    this.identity = parts.identity;
   }
 
   /** Counts since the start, live. */
@@ -141,7 +146,8 @@ export class Cloud {
 
   private async end(): Promise<void> {
     this.parts.rpc.close();
-    await Promise.all([this.parts.channel.close(), this.parts.http.close()]);
+    const { channel, http, identity } = this.parts;
+    await Promise.all([channel.close(), http.close(), identity?.close()]);
     this.parts.events.close();
     await this.parts.registry.flush();
   }
@@ -179,13 +185,20 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
     rpc,
     apiHost,
   });
+  let identity: Identity | null = null;
   try {
+    identity = await startIdentityBeside(options);
     const channel = await startChannel(options, { registry, peers, proofs, events, faults, receiver: rpc });
-    return new Cloud({ registry, tokens, peers, events, rpc, channel, http, apiHost }, faults);
+    return new Cloud({ registry, tokens, peers, events, rpc, channel, http, identity, apiHost }, faults);
   } catch (failure) {
-    await http.close();
+    await Promise.all([http.close(), identity?.close()]);
     throw failure;
   }
+}
+
+async function startIdentityBeside({ identity, host }: CloudOptions): Promise<Identity | null> {
+  if (identity === undefined || identity === false) return null;
+  return startIdentity({ ...(host !== undefined && { host }), ...(identity !== true && identity) });
 }
 
 function startChannel(

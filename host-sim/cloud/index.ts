@@ -9,6 +9,7 @@ export type {
   StruckRequest,
   Trigger,
 } from "./faults.js";
+export { type CloudFolderOptions, type CloudInFolder, startCloudIn } from "./folder.js";
 export * from "./identity/index.js";
 export type {
   CloudEvent,

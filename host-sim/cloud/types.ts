@@ -1,4 +1,5 @@
 import type { Extensions, FaultOptions } from "./faults.js";
+import type { IdentityOptions } from "./identity/index.js";
 
 /** Who an entity of the registry is: a device or user asks for its own tokens, a backend asks about others. */
 export type Role = "device" | "user" | "backend";
@@ -112,6 +113,8 @@ export interface CloudOptions {
   /** Life of a digest nonce. Default 60 s. */
   nonceLifetimeSeconds?: number;
   policy?: CommandPolicy;
+  /** Starts an identity provider for operators beside it, on a port of its own. Default false. */
+  identity?: boolean | IdentityOptions;
   extensions?: boolean | Partial<Extensions>;
   faults?: FaultOptions;
   /** Wall clock in ms, for tests. */
