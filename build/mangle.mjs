@@ -51,11 +51,12 @@ function publicMembers(program) {
     if (type.isUnionOrIntersection()) for (const part of type.types) reach(part);
     for (const signature of type.getCallSignatures()) reachSignature(signature);
     for (const signature of type.getConstructSignatures()) reach(signature.getReturnType());
-    const members = checker.getPropertiesOfType(type).filter(isOurs);
-    const isPublic = (member) =>
-      !member.declarations.some((node) => ts.getCombinedModifierFlags(node) & ts.ModifierFlags.Private);
-    const isCallable = (member) =>
-      member.flags & (ts.SymbolFlags.Method | ts.SymbolFlags.Accessor) && isPublic(member);
+    const isHidden = (node) =>
+      ts.getCombinedModifierFlags(node) & ts.ModifierFlags.Private ||
+      ts.getJSDocTags(node).some((tag) => tag.tagName.text === "internal");
+    const isPublic = (member) => !member.declarations.some(isHidden);
+    const members = checker.getPropertiesOfType(type).filter(isOurs).filter(isPublic);
+    const isCallable = (member) => member.flags & (ts.SymbolFlags.Method | ts.SymbolFlags.Accessor);
     const shown = type.isClass() && members.some(isCallable) ? members.filter(isCallable) : members;
     for (const member of shown) {
       names.add(member.name);

@@ -82,6 +82,6 @@ export interface Transport {
   readonly name: string;
   /** It can carry a challenge and response before the peer accepts us (the proof `auth5`). */
   readonly hasExchange: boolean;
-  /** @construction */
+  /** @construction @internal */
   readonly channel: (parts: ChannelParts) => Channel;
 }
