@@ -43,6 +43,14 @@ export const sentenceOf = (status: Status): string => {
       return "The broker does not let this device in; see that it is registered and not disabled.";
     case Status.SUBSCRIPTION_REFUSED:
       return "The broker refuses the subscription to the device's own topic; allow it <id>/rpc/#.";
+    case Status.SESSION_TAKEN_OVER:
+      return "Another client connected under our client id, and the broker closed this connection; see that no two devices have one id, and that the broker ties it to the user.";
+    case Status.QUOTA_EXCEEDED:
+      return "The broker says that we send too much or too often; the next attempt is made by itself, later.";
+    case Status.SERVER_MOVED:
+      return "The broker says that we should use another one; set its host.";
+    case Status.METHOD_REFUSED:
+      return "The broker does not know the proof auth5; choose another proof, or a broker that has it.";
     case Status.BAD_ARGUMENTS:
       return "The cloud did not understand the arguments; compare the host name with what the cloud expects.";
     case Status.UNAUTHENTICATED:
@@ -77,6 +85,8 @@ export const sentenceOf = (status: Status): string => {
       return "The proof link needs a link that proves the device: TLS with a client certificate, or TLS-PSK.";
     case Status.PROOF_UNFIT:
       return "The proof auth5 needs MQTT 5; give createAuth that transport, or choose another proof.";
+    case Status.EXCHANGE_WRONG:
+      return "The cloud did not prove that it knows the device's key, and was told nothing more; compare the keys, or somebody answers in its place.";
     case Status.PROOF_BELOW_FLOOR:
       return "The proof is weaker than the device's credential allows; choose a stronger one, or have the floor lowered by provisioning.";
     case Status.LINK_BELOW_FLOOR:

@@ -22,6 +22,13 @@ import { Status } from "./status.js";
 import type { FrameReader } from "./wire/frame.js";
 import { Method } from "./wire/methods.js";
 
+/** Whether somebody must do something before a connection can be made: no need to ask often. */
+const needsPerson = (status: Status): boolean =>
+  status === Status.METHOD_REFUSED ||
+  (status >= Status.CLIENT_ID_REFUSED &&
+    status <= Status.SUBSCRIPTION_REFUSED &&
+    status !== Status.SERVER_UNAVAILABLE);
+
 /**
  * One device's connection to the cloud: connects, keeps it alive, publishes calls, matches their answers, and
  * connects again. It does no I/O: `poll` says what is wanted, and `opened`, `wrote`, `received` and `closed`
@@ -353,11 +360,9 @@ export class Session {
       if (this.nowMs - this.readyAtMs >= this.config.limits.stableMs) this.backoff.reset();
     }
     this.status = status;
-    const isRefusal = status >= Status.VERSION_REFUSED && status <= Status.SUBSCRIPTION_REFUSED;
-    const needsPerson = isRefusal && status !== Status.SERVER_UNAVAILABLE;
     const random = this.random();
     this.phaseEndsAtMs =
-      this.nowMs + (needsPerson ? this.backoff.cappedMs(random) : this.backoff.nextMs(random, 0));
+      this.nowMs + (needsPerson(status) ? this.backoff.cappedMs(random) : this.backoff.nextMs(random, 0));
     this.forget();
   }
 

@@ -32,6 +32,12 @@ export enum Status {
   NOT_AUTHORIZED = 24,
   SUBSCRIPTION_REFUSED = 25,
 
+  // Reason codes of MQTT 5 (2.4) that say more.
+  SESSION_TAKEN_OVER = 26,
+  QUOTA_EXCEEDED = 27,
+  SERVER_MOVED = 28,
+  METHOD_REFUSED = 29,
+
   // Errors that the cloud answered (the codes of the v2 RPC protocol).
   BAD_ARGUMENTS = 30,
   UNAUTHENTICATED = 31,
@@ -71,6 +77,7 @@ export enum Status {
   MQTT_TOPIC = 75,
   MQTT_QOS = 76,
   MQTT_UNEXPECTED = 77,
+  MQTT_PROPERTY = 78,
 
   // The policy of proofs.
   CHALLENGE_REFUSED = 90,
@@ -79,6 +86,7 @@ export enum Status {
   PROOF_UNFIT = 93,
   PROOF_BELOW_FLOOR = 94,
   LINK_BELOW_FLOOR = 95,
+  EXCHANGE_WRONG = 96,
 
   // Malformed input: CBOR (RFC 8949), and tokens made of it (RFC 8392).
   CBOR_ADDITIONAL = 120,

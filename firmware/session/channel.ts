@@ -41,12 +41,18 @@ export interface Channel {
   readonly isEncoded: boolean;
   /** {@link ping} is due after this long without a byte sent, ms; Infinity: never. Final with READY. */
   idleMs: number;
+  /** What the peer gave as its reason when it last refused something, and its words, as much of them as is kept. */
+  reasonCode: number;
+  readonly reason: Uint8Array;
+  reasonLength: number;
 
   /** A new connection: composes what it begins with. The outbox is empty. */
   open(): void;
   /** Consumes bytes up to the next event; `at` tells how far. After HOST the rest is read by the next call. */
   read(bytes: Uint8Array, from: number, to: number): ChannelEvent;
-  /** Bytes that a frame of this length takes in the outbox, all in all. */
+  /** Whether the peer takes another frame now. */
+  takesFrame(): boolean;
+  /** Bytes that a frame of this length takes in the outbox, all in all; Infinity: more than the peer takes. */
   frameLength(payloadLength: number): number;
   /** Composes what stands before a call's frame. Returns where in the outbox the frame is to be laid. */
   openFrame(call: Call, payloadLength: number): number;

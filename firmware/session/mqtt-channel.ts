@@ -1,4 +1,6 @@
 import type { Config } from "../config.js";
+import type { Limits } from "../limits.js";
+import { ConnectProof } from "../policy.js";
 import { Status } from "../status.js";
 import { bytesOf, copyBytes, NO_BYTES, sameBytes } from "../wire/bytes.js";
 import {
@@ -31,9 +33,11 @@ const SLASH_RPC = bytesOf("/rpc");
 const HYPHEN = bytesOf("-");
 
 /** What of a connection's beginning is over. */
-enum Stage {
+export enum Stage {
   /** CONNECT was sent. */
   CONNECT,
+  /** CONNACK refused us. */
+  REFUSED,
   /** CONNACK accepted us, SUBACK is awaited. */
   ACCEPTED,
   READY,
@@ -53,30 +57,35 @@ export class MqttChannel implements Channel {
   status: Status;
   idleMs: number;
   isEncoded: boolean;
+  reasonCode: number;
+  readonly reason: Uint8Array;
+  reasonLength: number;
   readonly isPipelined: boolean;
   readonly replyBytes: number;
 
-  private readonly config: Config;
-  private readonly calls: CallTable;
-  private readonly outbox: Outbox;
-  private readonly inbox: Inbox;
-  private readonly login: Login;
-  private readonly fields: ConnectFields;
-  private readonly mqtt: MqttReader;
+  protected readonly config: Config;
+  protected readonly calls: CallTable;
+  protected readonly outbox: Outbox;
+  protected readonly inbox: Inbox;
+  protected readonly login: Login;
+  protected readonly fields: ConnectFields;
+  protected mqtt: MqttReader;
   /** The device's own topic without `/#`, in the first `topicLength` bytes of the filter. */
   private readonly topicLength: number;
   /** Behind each topic of frames in the app's encoding: `-cbor`; nothing where there is none. */
   private readonly suffix: Uint8Array;
   private readonly encodedFilter: Uint8Array;
   private readonly encodedRequestTopic: Uint8Array;
-  private stage: Stage;
+  protected stage: Stage;
+  /** SUBSCRIBE leaves with CONNECT. */
+  private readonly subscribesEarly: boolean;
   private subscribeIdentifier: number;
   /** Of the subscription to encoded frames; 0: there is none. */
   private encodedIdentifier: number;
   /** Bytes of the window's payload piece that were not looked at yet. */
   private pieceLeft: number;
 
-  constructor(parts: ChannelParts) {
+  constructor(parts: ChannelParts, reason?: Uint8Array) {
     const config = parts.config;
     this.config = config;
     this.calls = parts.calls;
@@ -96,27 +105,25 @@ export class MqttChannel implements Channel {
     this.encodedFilter = joined(config.filter, this.topicLength, this.suffix);
     this.encodedRequestTopic = joined(config.requestTopic, config.requestTopic.length, this.suffix);
     this.mqtt = new MqttReader(this.encodedFilter.length + 1);
+    // Only AUTH may come between CONNECT and CONNACK where there is an exchange (MQTT 5, 4.12).
+    this.subscribesEarly = config.pipeline && config.connectProof !== ConnectProof.EXCHANGE;
     // A kept session may hold what we published before: CONNACK says so, and nothing goes out before it.
-    this.isPipelined = config.pipeline && config.cleanSession;
+    this.isPipelined = this.subscribesEarly && config.cleanSession;
     this.replyBytes = ACK_BYTES;
     this.idleMs = config.limits.keepAliveS > 0 ? config.limits.keepAliveS * 750 : Infinity;
     this.at = 0;
     this.status = Status.OK;
+    this.reasonCode = 0;
+    this.reason = reason === undefined ? NO_BYTES : reason;
+    this.reasonLength = 0;
     this.stage = Stage.CONNECT;
     this.isEncoded = false;
     this.subscribeIdentifier = 0;
     this.encodedIdentifier = 0;
     this.pieceLeft = 0;
-    const bytes = connectLength(this.fields) + subscribeLength(config.filter.length);
-    if (bytes > config.limits.sendBytes) {
-      throw new Error(
-        `motekey: limits.sendBytes must be at least ${bytes} for CONNECT and SUBSCRIBE of this device`,
-      );
-    }
   }
 
   open(): void {
-    const outbox = this.outbox;
     this.mqtt.reset();
     this.status = Status.OK;
     this.stage = Stage.CONNECT;
@@ -125,8 +132,13 @@ export class MqttChannel implements Channel {
     this.pieceLeft = 0;
     this.login.renew();
     this.fields.passwordLength = this.login.passwordLength;
-    outbox.to = writeConnect(outbox.bytes, outbox.to, this.fields);
-    if (this.config.pipeline) this.subscribe();
+    this.writeConnect();
+    if (this.subscribesEarly) this.subscribe();
+  }
+
+  /** What CONNECT and SUBSCRIBE take, which leave in one write. */
+  openingLength(): number {
+    return this.connectLength() + this.subscribeLength(this.config.filter);
   }
 
   read(bytes: Uint8Array, from: number, to: number): ChannelEvent {
@@ -143,45 +155,27 @@ export class MqttChannel implements Channel {
     return event;
   }
 
+  takesFrame(): boolean {
+    return true;
+  }
+
   frameLength(payloadLength: number): number {
-    return publishHeaderLength(this.requestTopic().length, 1, payloadLength) + payloadLength;
+    return this.headerLength(this.requestTopic().length, 1, payloadLength) + payloadLength;
   }
 
   openFrame(call: Call, payloadLength: number): number {
-    const outbox = this.outbox;
     const topic = this.requestTopic();
-    return writePublishHeader(
-      outbox.bytes,
-      outbox.to,
-      topic,
-      topic.length,
-      call.packetIdentifier,
-      1,
-      call.isRedelivery,
-      false,
-      payloadLength,
-    );
+    return this.writeHeader(topic, topic.length, call.packetIdentifier, 1, call.isRedelivery, payloadLength);
   }
 
   /** At QoS 0, to `<id>/rpc` or what it is for encoded frames: the array has room for that behind the id. */
   openReply(stranger: Uint8Array, length: number, isEncoded: boolean, payloadLength: number): number {
-    const outbox = this.outbox;
     const rpcLength = length + SLASH_RPC.length;
     const topicLength = rpcLength + (isEncoded ? this.suffix.length : 0);
-    if (publishHeaderLength(topicLength, 0, payloadLength) + payloadLength > outbox.room()) return -1;
+    if (this.headerLength(topicLength, 0, payloadLength) + payloadLength > this.outbox.room()) return -1;
     stranger.set(SLASH_RPC, length);
     if (isEncoded) stranger.set(this.suffix, rpcLength);
-    return writePublishHeader(
-      outbox.bytes,
-      outbox.to,
-      stranger,
-      topicLength,
-      0,
-      0,
-      false,
-      false,
-      payloadLength,
-    );
+    return this.writeHeader(stranger, topicLength, 0, 0, false, payloadLength);
   }
 
   closeFrame(_from: number, to: number): void {
@@ -189,12 +183,11 @@ export class MqttChannel implements Channel {
   }
 
   encode(): boolean {
-    const outbox = this.outbox;
     const filter = this.encodedFilter;
     if (this.suffix.length === 0 || this.encodedIdentifier !== 0) return true;
-    if (outbox.room() < subscribeLength(filter.length)) return false;
+    if (this.outbox.room() < this.subscribeLength(filter)) return false;
     this.encodedIdentifier = this.calls.nextPacketIdentifier();
-    outbox.to = writeSubscribe(outbox.bytes, outbox.to, this.encodedIdentifier, filter, 1);
+    this.writeSubscribe(this.encodedIdentifier, filter);
     return true;
   }
 
@@ -222,7 +215,7 @@ export class MqttChannel implements Channel {
     return event === PieceEvent.HOST;
   }
 
-  private take(packet: MqttEvent): ChannelEvent {
+  protected take(packet: MqttEvent): ChannelEvent {
     if (packet === MqttEvent.REFUSED) return this.broken(this.mqtt.status);
     if (packet === MqttEvent.CONNACK) return this.takeConnack();
     if (this.stage === Stage.CONNECT) return this.broken(Status.MQTT_UNEXPECTED);
@@ -248,23 +241,27 @@ export class MqttChannel implements Channel {
     }
   }
 
-  private broken(status: Status): ChannelEvent {
+  protected broken(status: Status): ChannelEvent {
     this.status = status;
     return ChannelEvent.BROKEN;
   }
 
-  private takeConnack(): ChannelEvent {
+  protected takeConnack(): ChannelEvent {
     const mqtt = this.mqtt;
     const isStrange = this.stage !== Stage.CONNECT || (mqtt.sessionPresent && this.config.cleanSession);
     if (isStrange) return this.broken(Status.MQTT_UNEXPECTED);
-    if (mqtt.returnCode !== 0) return this.broken(CONNACK_STATUS + mqtt.returnCode);
+    this.reasonCode = mqtt.returnCode;
+    if (mqtt.returnCode !== 0) {
+      this.stage = Stage.REFUSED;
+      return this.broken(this.refusalOf(mqtt.returnCode));
+    }
     this.stage = Stage.ACCEPTED;
     if (!mqtt.sessionPresent) this.calls.forgetPackets();
-    if (!this.config.pipeline) this.subscribe();
+    if (!this.subscribesEarly) this.subscribe();
     return ChannelEvent.MORE;
   }
 
-  private takeSuback(): ChannelEvent {
+  protected takeSuback(): ChannelEvent {
     const mqtt = this.mqtt;
     if (this.stage === Stage.READY && !this.isEncoded && mqtt.packetIdentifier === this.encodedIdentifier) {
       // A broker that refuses it leaves us with JSON.
@@ -274,17 +271,20 @@ export class MqttChannel implements Channel {
     if (this.stage === Stage.READY || mqtt.packetIdentifier !== this.subscribeIdentifier) {
       return this.broken(Status.MQTT_UNEXPECTED);
     }
-    if (mqtt.returnCode === SUBACK_FAILURE) return this.broken(Status.SUBSCRIPTION_REFUSED);
+    if (mqtt.returnCode >= SUBACK_FAILURE) {
+      this.reasonCode = mqtt.returnCode;
+      return this.broken(Status.SUBSCRIPTION_REFUSED);
+    }
     this.stage = Stage.READY;
     return ChannelEvent.READY;
   }
 
-  private takePuback(): void {
+  protected takePuback(): void {
     const call = this.calls.sentWithPacket(this.mqtt.packetIdentifier);
     if (call !== null) call.isAcknowledged = true;
   }
 
-  private takePublish(): ChannelEvent {
+  protected takePublish(): ChannelEvent {
     const mqtt = this.mqtt;
     const length = this.topicLength;
     const encoded = this.encodedFilter;
@@ -310,19 +310,80 @@ export class MqttChannel implements Channel {
     }
   }
 
+  /** What a CONNACK's return code means. */
+  protected refusalOf(returnCode: number): Status {
+    return CONNACK_STATUS + returnCode;
+  }
+
+  protected connectLength(): number {
+    return connectLength(this.fields);
+  }
+
+  protected writeConnect(): void {
+    this.outbox.to = writeConnect(this.outbox.bytes, this.outbox.to, this.fields);
+  }
+
+  protected subscribeLength(filter: Uint8Array): number {
+    return subscribeLength(filter.length);
+  }
+
+  protected writeSubscribe(packetIdentifier: number, filter: Uint8Array): void {
+    this.outbox.to = writeSubscribe(this.outbox.bytes, this.outbox.to, packetIdentifier, filter, 1);
+  }
+
+  /** Of a PUBLISH at this QoS, up to its payload. */
+  protected headerLength(topicLength: number, qos: number, payloadLength: number): number {
+    return publishHeaderLength(topicLength, qos, payloadLength);
+  }
+
+  /** Composes a PUBLISH up to its payload, and returns where that begins. */
+  protected writeHeader(
+    topic: Uint8Array,
+    topicLength: number,
+    packetIdentifier: number,
+    qos: number,
+    dup: boolean,
+    payloadLength: number,
+  ): number {
+    const outbox = this.outbox;
+    return writePublishHeader(
+      outbox.bytes,
+      outbox.to,
+      topic,
+      topicLength,
+      packetIdentifier,
+      qos,
+      dup,
+      false,
+      payloadLength,
+    );
+  }
+
   private requestTopic(): Uint8Array {
     return this.isEncoded ? this.encodedRequestTopic : this.config.requestTopic;
   }
 
   private subscribe(): void {
-    const outbox = this.outbox;
     this.subscribeIdentifier = this.calls.nextPacketIdentifier();
-    outbox.to = writeSubscribe(outbox.bytes, outbox.to, this.subscribeIdentifier, this.config.filter, 1);
+    this.writeSubscribe(this.subscribeIdentifier, this.config.filter);
   }
 }
 
+/**
+ * The channel, if the send buffer has room for what it begins with.
+ * @construction
+ * @throws Error that names the limit to raise
+ */
+export const fitting = (channel: MqttChannel, limits: Limits): Channel => {
+  const bytes = channel.openingLength();
+  if (bytes <= limits.sendBytes) return channel;
+  throw new Error(
+    `motekey: limits.sendBytes must be at least ${bytes} for CONNECT and SUBSCRIBE of this device`,
+  );
+};
+
 /** @construction */
-const mqttChannel = (parts: ChannelParts): Channel => new MqttChannel(parts);
+const mqttChannel = (parts: ChannelParts): Channel => fitting(new MqttChannel(parts), parts.config.limits);
 
 /** MQTT 3.1.1. */
 export const mqtt: Transport = { name: "mqtt", hasExchange: false, channel: mqttChannel };

@@ -108,7 +108,7 @@ export class Requests implements FrameProofs {
     const payloadLength = pen.at + (mac === null ? 0 : mac.trailerLength());
     const length = channel.frameLength(payloadLength);
     if (length > outbox.bytes.length) return Status.TOO_LONG;
-    if (length > outbox.room()) return Status.BUSY;
+    if (length > outbox.room() || !channel.takesFrame()) return Status.BUSY;
 
     const from = channel.openFrame(call, payloadLength);
     pen.write(outbox.bytes, from);

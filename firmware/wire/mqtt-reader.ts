@@ -18,13 +18,17 @@ export enum MqttEvent {
   SUBACK = 9,
   UNSUBACK = 11,
   PINGRESP = 13,
+  /** MQTT 5 only, as AUTH. */
+  DISCONNECT = 14,
+  AUTH = 15,
   /** A piece of the payload lies in the window. */
   PAYLOAD = 16,
   /** The payload is complete: now the PUBLISH may be acknowledged. */
   MESSAGE = 17,
 }
 
-enum Step {
+/** What the next byte of a header is. */
+export enum Step {
   TYPE,
   LENGTH,
   CONNACK_FLAGS,
@@ -38,10 +42,12 @@ enum Step {
   PAYLOAD,
 }
 
-const NOT_FROM_SERVER = 255;
-const ANY_LENGTH = 254;
+/** In a table of remaining lengths: a server sends no such packet. */
+export const NOT_FROM_SERVER = 255;
+/** In a table of remaining lengths: it varies. */
+export const ANY_LENGTH = 254;
 
-/** The remaining length by packet type; a SUBACK answers one filter, since we subscribe one filter a packet. */
+/** The remaining length by packet type, MQTT 3.1.1; a SUBACK answers one filter, since we subscribe one filter a packet. */
 const REMAINING_LENGTH = new Uint8Array([
   NOT_FROM_SERVER,
   NOT_FROM_SERVER,
@@ -93,16 +99,20 @@ export class MqttReader {
   /** Of CONNACK, 0–5 (3.2.2.3), and of SUBACK: the granted QoS, or 0x80 (3.9.3). */
   returnCode: number;
 
-  private step: Step;
-  private type: number;
-  private remainingLength: number;
-  private lengthShift: number;
-  private high: number;
+  private readonly lengths: Uint8Array;
+  protected step: Step;
+  protected type: number;
+  protected remainingLength: number;
+  protected lengthShift: number;
+  protected high: number;
   private topicRead: number;
-  private utf8: number;
+  protected utf8: number;
 
-  /** @param topicBytesMax how much of a topic is kept, 1–65,535 bytes */
-  constructor(topicBytesMax: number) {
+  /**
+   * @param topicBytesMax how much of a topic is kept, 1–65,535 bytes
+   * @param lengths the remaining length by packet type; absent: as in MQTT 3.1.1
+   */
+  constructor(topicBytesMax: number, lengths?: Uint8Array) {
     if (!(topicBytesMax >= 1 && topicBytesMax <= 65535)) {
       throw new Error("MqttReader keeps 1 to 65535 bytes of a topic: set topicBytesMax within");
     }
@@ -119,6 +129,7 @@ export class MqttReader {
     this.payloadLeft = 0;
     this.sessionPresent = false;
     this.returnCode = 0;
+    this.lengths = lengths === undefined ? REMAINING_LENGTH : lengths;
     this.step = Step.TYPE;
     this.type = 0;
     this.remainingLength = 0;
@@ -210,7 +221,7 @@ export class MqttReader {
     return MqttEvent.MORE;
   }
 
-  private readHeader(byte: number): MqttEvent {
+  protected readHeader(byte: number): MqttEvent {
     switch (this.step) {
       case Step.TYPE:
         return this.readType(byte);
@@ -242,10 +253,10 @@ export class MqttReader {
     }
   }
 
-  private readType(byte: number): MqttEvent {
+  protected readType(byte: number): MqttEvent {
     const type = byte >> 4;
     const flags = byte & 15;
-    if (REMAINING_LENGTH[type] === NOT_FROM_SERVER) return this.refuse(Status.MQTT_PACKET_TYPE);
+    if (this.lengths[type] === NOT_FROM_SERVER) return this.refuse(Status.MQTT_PACKET_TYPE);
     if (type === PacketType.PUBLISH) {
       const qos = (flags >> 1) & 3;
       if (qos === 3) return this.refuse(Status.MQTT_QOS);
@@ -265,7 +276,7 @@ export class MqttReader {
   }
 
   /** Accepts padded lengths (0x80 0x00) within the four bytes: only MQTT 5 forbids them. */
-  private readLength(byte: number): MqttEvent {
+  protected readLength(byte: number): MqttEvent {
     const length = this.remainingLength | ((byte & 127) << this.lengthShift);
     if (byte > 127) {
       if (this.lengthShift === 21) return this.refuse(Status.MQTT_LENGTH);
@@ -279,7 +290,8 @@ export class MqttReader {
       this.step = Step.TOPIC_LENGTH_HIGH;
       return MqttEvent.MORE;
     }
-    if (length !== REMAINING_LENGTH[this.type]) return this.refuse(Status.MQTT_LENGTH);
+    const wanted = this.lengths[this.type];
+    if (length !== wanted && wanted !== ANY_LENGTH) return this.refuse(Status.MQTT_LENGTH);
     if (this.type === PacketType.PINGRESP) return this.acknowledged();
     this.step = this.type === PacketType.CONNACK ? Step.CONNACK_FLAGS : Step.IDENTIFIER_HIGH;
     return MqttEvent.MORE;
@@ -296,7 +308,7 @@ export class MqttReader {
     return MqttEvent.MORE;
   }
 
-  private readIdentifier(packetIdentifier: number): MqttEvent {
+  protected readIdentifier(packetIdentifier: number): MqttEvent {
     if (packetIdentifier === 0) return this.refuse(Status.MQTT_PACKET_IDENTIFIER);
     this.packetIdentifier = packetIdentifier;
     if (this.type === PacketType.PUBLISH) return this.published();
@@ -305,17 +317,17 @@ export class MqttReader {
     return MqttEvent.MORE;
   }
 
-  private published(): MqttEvent {
+  protected published(): MqttEvent {
     this.step = Step.PAYLOAD;
     return MqttEvent.PUBLISH;
   }
 
-  private acknowledged(): MqttEvent {
+  protected acknowledged(): MqttEvent {
     this.step = Step.TYPE;
     return this.type;
   }
 
-  private refuse(status: Status): MqttEvent {
+  protected refuse(status: Status): MqttEvent {
     this.status = status;
     return MqttEvent.REFUSED;
   }

@@ -22,6 +22,8 @@ export enum PacketType {
   PINGREQ = 12,
   PINGRESP = 13,
   DISCONNECT = 14,
+  /** MQTT 5 only. */
+  AUTH = 15,
 }
 
 /** What four bytes of remaining length can say (2.2.3). */
@@ -46,29 +48,48 @@ export interface ConnectFields {
   cleanSession: boolean;
 }
 
-function packetLength(remainingLength: number): number {
-  if (remainingLength < 128) return remainingLength + 2;
-  if (remainingLength < 16384) return remainingLength + 3;
-  return remainingLength + (remainingLength < 2097152 ? 4 : 5);
+/** Bytes of a length in the form of 2.2.3. */
+export function lengthBytes(length: number): number {
+  if (length < 128) return 1;
+  if (length < 16384) return 2;
+  return length < 2097152 ? 3 : 4;
 }
 
-function writeFixedHeader(out: Uint8Array, at: number, first: number, remainingLength: number): number {
-  out[at++] = first;
-  while (remainingLength > 127) {
-    out[at++] = (remainingLength & 127) | 128;
-    remainingLength >>>= 7;
+/** Length in bytes of a packet with this remaining length. */
+export function packetLength(remainingLength: number): number {
+  return 1 + lengthBytes(remainingLength) + remainingLength;
+}
+
+/** A length, seven bits a byte, the lowest first (2.2.3). */
+export function writeLength(out: Uint8Array, at: number, length: number): number {
+  while (length > 127) {
+    out[at++] = (length & 127) | 128;
+    length >>>= 7;
   }
-  out[at++] = remainingLength;
+  out[at++] = length;
   return at;
 }
 
-function writeU16(out: Uint8Array, at: number, value: number): number {
+/** The first byte and the remaining length (2.2). */
+export function writeFixedHeader(
+  out: Uint8Array,
+  at: number,
+  first: number,
+  remainingLength: number,
+): number {
+  out[at] = first;
+  return writeLength(out, at + 1, remainingLength);
+}
+
+/** A number of 16 bits (1.5.2). */
+export function writeU16(out: Uint8Array, at: number, value: number): number {
   out[at] = value >> 8;
   out[at + 1] = value & 255;
   return at + 2;
 }
 
-function writeText(out: Uint8Array, at: number, text: Uint8Array): number {
+/** A text or binary data behind its length (1.5.3). */
+export function writeText(out: Uint8Array, at: number, text: Uint8Array): number {
   at = writeU16(out, at, text.length);
   out.set(text, at);
   return at + text.length;

@@ -1,0 +1,63 @@
+import { bytesOf } from "../wire/bytes.js";
+import { sameSecret } from "./compare.js";
+import { hkdf32 } from "./hkdf.js";
+import { type HmacKey, hmacBegin, hmacEnd } from "./hmac.js";
+import { DIGEST_BYTES, type Sha256 } from "./sha256.js";
+
+const INFO = bytesOf("motekey auth5 v1");
+const FROM_CLOUD = 0x63;
+const FROM_DEVICE = 0x64;
+
+/** The Authentication Method of MQTT 5's CONNECT (4.12). */
+export const EXCHANGE_METHOD = bytesOf("MOTEKEY-HMAC-SHA-256");
+/** Each side's nonce, bytes. */
+export const EXCHANGE_NONCE_BYTES = 16;
+/** What the cloud answers: its nonce and its MAC. */
+export const EXCHANGE_CHALLENGE_BYTES = EXCHANGE_NONCE_BYTES + DIGEST_BYTES;
+
+/**
+ * Writes HMAC-SHA-256(Ke, side ‖ nonce of the device ‖ nonce of the cloud ‖ client id) into `key.digest`, with
+ * Ke = HKDF-SHA-256(psk, salt empty, info `motekey auth5 v1`, 32 bytes). The side is `c` or `d`.
+ */
+const prove = (
+  hash: Sha256,
+  key: HmacKey,
+  psk: Uint8Array,
+  side: number,
+  nonce: Uint8Array,
+  challenge: Uint8Array,
+  clientId: Uint8Array,
+): void => {
+  hkdf32(hash, key, psk, 0, psk.length, INFO, key.digest, 0);
+  key.set(hash, key.digest, 0, DIGEST_BYTES);
+  hmacBegin(hash, key);
+  hash.push(side);
+  hash.update(nonce, 0, EXCHANGE_NONCE_BYTES);
+  hash.update(challenge, 0, EXCHANGE_NONCE_BYTES);
+  hash.update(clientId, 0, clientId.length);
+  hmacEnd(hash, key, key.digest, 0);
+};
+
+/**
+ * Answers the cloud's challenge, {@link EXCHANGE_CHALLENGE_BYTES} long, once the cloud has proved that it knows
+ * the key: writes 32 bytes to `out`. false: it has not proved it, and nothing is written.
+ * @param nonce what we sent, fresh for this connection
+ */
+export const answerExchange = (
+  out: Uint8Array,
+  hash: Sha256,
+  key: HmacKey,
+  psk: Uint8Array,
+  nonce: Uint8Array,
+  challenge: Uint8Array,
+  clientId: Uint8Array,
+): boolean => {
+  prove(hash, key, psk, FROM_CLOUD, nonce, challenge, clientId);
+  const isProved = sameSecret(key.digest, 0, challenge, EXCHANGE_NONCE_BYTES, DIGEST_BYTES);
+  if (isProved) {
+    prove(hash, key, psk, FROM_DEVICE, nonce, challenge, clientId);
+    out.set(key.digest, 0);
+  }
+  key.wipe();
+  return isProved;
+};

@@ -1,0 +1,318 @@
+import { ConnectProof } from "../policy.js";
+import {
+  answerExchange,
+  EXCHANGE_CHALLENGE_BYTES,
+  EXCHANGE_METHOD,
+  EXCHANGE_NONCE_BYTES,
+} from "../proof/exchange.js";
+import { DIGEST_BYTES } from "../proof/sha256.js";
+import { Status } from "../status.js";
+import { bytesOf, NO_BYTES } from "../wire/bytes.js";
+import { MqttEvent, type MqttReader } from "../wire/mqtt-reader.js";
+import {
+  type Connect5Fields,
+  connect5Length,
+  publish5HeaderLength,
+  subscribe5Length,
+  writeAuth,
+  writeConnect5,
+  writePublish5Header,
+  writeSubscribe5,
+} from "../wire/mqtt5.js";
+import { type Mqtt5Properties, REASON_BYTES_MAX } from "../wire/mqtt5-properties.js";
+import { Mqtt5Reader } from "../wire/mqtt5-reader.js";
+import { type Call, CallPhase } from "./calls.js";
+import {
+  type Channel,
+  type ChannelEvent,
+  type ChannelParts,
+  ChannelEvent as Event,
+  type Transport,
+} from "./channel.js";
+import { fitting, MqttChannel, Stage } from "./mqtt-channel.js";
+
+const RPC = bytesOf("/rpc");
+const CORRELATION_BYTES = 8;
+const UNSUPPORTED_VERSION = 1;
+const CONTINUE_AUTHENTICATION = 0x18;
+/** How long the broker keeps our session where `cleanSession` is off, s. */
+const SESSION_EXPIRY_S = 3_600;
+
+/** What a reason code of CONNACK or DISCONNECT means (2.4); `other` where it says nothing more. */
+const statusOf = (reasonCode: number, other: Status): Status => {
+  switch (reasonCode) {
+    case 0x84:
+      return Status.VERSION_REFUSED;
+    case 0x85:
+      return Status.CLIENT_ID_REFUSED;
+    case 0x86:
+      return Status.BAD_CREDENTIALS;
+    case 0x87:
+    case 0x8a:
+      return Status.NOT_AUTHORIZED;
+    case 0x88:
+    case 0x89:
+    case 0x8b:
+      return Status.SERVER_UNAVAILABLE;
+    case 0x8c:
+      return Status.METHOD_REFUSED;
+    case 0x8d:
+      return Status.KEEP_ALIVE_TIMEOUT;
+    case 0x8e:
+      return Status.SESSION_TAKEN_OVER;
+    case 0x93:
+    case 0x95:
+    case 0x96:
+    case 0x97:
+    case 0x9f:
+      return Status.QUOTA_EXCEEDED;
+    case 0x9c:
+    case 0x9d:
+      return Status.SERVER_MOVED;
+    default:
+      return other;
+  }
+};
+
+/**
+ * Frames over MQTT 5, or over 3.1.1 where the broker knows no other: it says so in its CONNACK, or closes the
+ * connection without one. The proof `auth5` never falls back.
+ */
+export class Mqtt5Channel extends MqttChannel {
+  protected override readonly fields: Connect5Fields;
+  private readonly parts: ChannelParts;
+  private readonly four: MqttReader;
+  private readonly five: Mqtt5Reader;
+  private readonly properties: Mqtt5Properties;
+  private readonly hasExchange: boolean;
+  /** The version of this connection is 5. */
+  private isFive: boolean;
+  private wasOpened: boolean;
+  private receiveMaximum: number;
+  private maximumPacketSize: number;
+  /** `<id>/rpc`, the Response Topic of our requests. */
+  private readonly responseTopic: Uint8Array;
+  /** The call's id, 64 bits, in the Correlation Data. */
+  private readonly correlation: Uint8Array;
+  /** What AUTH answers; the first bytes of CONNECT's data are our nonce. */
+  private readonly answer: Uint8Array;
+  private isExchanged: boolean;
+
+  constructor(parts: ChannelParts) {
+    super(parts, new Uint8Array(REASON_BYTES_MAX));
+    const config = parts.config;
+    const hasExchange = config.connectProof === ConnectProof.EXCHANGE;
+    this.parts = parts;
+    this.four = this.mqtt;
+    this.five = new Mqtt5Reader(this.mqtt.topic.length);
+    this.properties = this.five.properties;
+    this.hasExchange = hasExchange;
+    this.fields.sessionExpirySeconds = config.cleanSession ? 0 : SESSION_EXPIRY_S;
+    this.fields.method = hasExchange ? EXCHANGE_METHOD : null;
+    this.fields.data = hasExchange ? new Uint8Array(EXCHANGE_NONCE_BYTES) : NO_BYTES;
+    this.isFive = true;
+    this.wasOpened = false;
+    this.receiveMaximum = 0;
+    this.maximumPacketSize = 0;
+    this.responseTopic = new Uint8Array(config.deviceId.length + RPC.length);
+    this.responseTopic.set(config.deviceId, 0);
+    this.responseTopic.set(RPC, config.deviceId.length);
+    this.correlation = new Uint8Array(CORRELATION_BYTES);
+    this.answer = hasExchange ? new Uint8Array(DIGEST_BYTES) : NO_BYTES;
+    this.isExchanged = false;
+  }
+
+  override open(): void {
+    // No CONNACK at all: the broker may have closed what it does not know. Both versions get their turn then.
+    if (this.wasOpened && this.stage === Stage.CONNECT) this.changeVersion();
+    this.wasOpened = true;
+    this.mqtt = this.isFive ? this.five : this.four;
+    this.receiveMaximum = Infinity;
+    this.maximumPacketSize = Infinity;
+    this.isExchanged = false;
+    if (this.hasExchange) this.parts.entropy.fill(this.fields.data, 0, EXCHANGE_NONCE_BYTES);
+    super.open();
+  }
+
+  override takesFrame(): boolean {
+    const calls = this.calls.calls;
+    let left = this.receiveMaximum;
+    for (let i = 0; i < calls.length; i++)
+      if (calls[i].phase === CallPhase.SENT && !calls[i].isAcknowledged) left--;
+    return left > 0;
+  }
+
+  override frameLength(payloadLength: number): number {
+    const length = super.frameLength(payloadLength);
+    return length > this.maximumPacketSize ? Infinity : length;
+  }
+
+  override openFrame(call: Call, payloadLength: number): number {
+    this.writeCorrelation(call.id);
+    return super.openFrame(call, payloadLength);
+  }
+
+  override wipe(): void {
+    super.wipe();
+    this.answer.fill(0);
+  }
+
+  protected override take(packet: MqttEvent): ChannelEvent {
+    if (!this.isFive) return super.take(packet);
+    if (packet === MqttEvent.DISCONNECT) return this.takeDisconnect();
+    if (packet === MqttEvent.AUTH) return this.takeAuth();
+    return super.take(packet);
+  }
+
+  protected override takeConnack(): ChannelEvent {
+    const five = this.five;
+    const properties = this.properties;
+    if (!this.isFive) return super.takeConnack();
+    const isOld = five.isOldConnack;
+    this.keepReason();
+    if (isOld && five.returnCode !== UNSUPPORTED_VERSION) return this.broken(Status.MQTT_UNEXPECTED);
+    if (five.returnCode === 0) {
+      if (this.hasExchange && !this.isExchanged) return this.broken(Status.EXCHANGE_WRONG);
+      // We publish at QoS 1, under the name that we gave.
+      if (properties.maximumQos === 0) return this.broken(Status.MQTT_QOS);
+      if (properties.hasAssignedClientIdentifier) return this.broken(Status.CLIENT_ID_REFUSED);
+      this.receiveMaximum = properties.receiveMaximum;
+      this.maximumPacketSize = properties.maximumPacketSize;
+      if (properties.serverKeepAlive === 0) this.idleMs = Infinity;
+      else if (properties.serverKeepAlive > 0) this.idleMs = properties.serverKeepAlive * 750;
+    }
+    const event = super.takeConnack();
+    if (this.status === Status.VERSION_REFUSED) this.changeVersion();
+    return event;
+  }
+
+  protected override refusalOf(returnCode: number): Status {
+    if (!this.isFive || this.five.isOldConnack) return super.refusalOf(returnCode);
+    return statusOf(returnCode, Status.SERVER_UNAVAILABLE);
+  }
+
+  protected override takePuback(): void {
+    if (this.isFive && this.mqtt.returnCode !== 0) this.keepReason();
+    super.takePuback();
+  }
+
+  protected override takePublish(): ChannelEvent {
+    const event = super.takePublish();
+    // An answer to a question that nobody asked: its frame would say the same, later.
+    if (this.isFive && this.properties.dataLength === CORRELATION_BYTES && event !== Event.BROKEN) {
+      if (this.calls.sentWithId(this.readCorrelation()) === null) this.inbox.ignore();
+    }
+    return event;
+  }
+
+  protected override connectLength(): number {
+    return connect5Length(this.fields);
+  }
+
+  protected override writeConnect(): void {
+    const outbox = this.outbox;
+    if (this.isFive) outbox.to = writeConnect5(outbox.bytes, outbox.to, this.fields);
+    else super.writeConnect();
+  }
+
+  protected override subscribeLength(filter: Uint8Array): number {
+    return subscribe5Length(filter.length);
+  }
+
+  protected override writeSubscribe(packetIdentifier: number, filter: Uint8Array): void {
+    const outbox = this.outbox;
+    if (this.isFive) outbox.to = writeSubscribe5(outbox.bytes, outbox.to, packetIdentifier, filter);
+    else super.writeSubscribe(packetIdentifier, filter);
+  }
+
+  protected override headerLength(topicLength: number, qos: number, payloadLength: number): number {
+    if (!this.isFive) return super.headerLength(topicLength, qos, payloadLength);
+    const response = qos === 0 ? 0 : this.responseTopic.length;
+    return publish5HeaderLength(topicLength, qos, response, CORRELATION_BYTES, payloadLength);
+  }
+
+  /** Only requests, which leave at QoS 1, have a Response Topic: they want an answer. */
+  protected override writeHeader(
+    topic: Uint8Array,
+    topicLength: number,
+    packetIdentifier: number,
+    qos: number,
+    dup: boolean,
+    payloadLength: number,
+  ): number {
+    if (!this.isFive) return super.writeHeader(topic, topicLength, packetIdentifier, qos, dup, payloadLength);
+    return writePublish5Header(
+      this.outbox.bytes,
+      this.outbox.to,
+      topic,
+      topicLength,
+      packetIdentifier,
+      qos,
+      dup,
+      this.responseTopic,
+      qos === 0 ? 0 : this.responseTopic.length,
+      this.correlation,
+      payloadLength,
+    );
+  }
+
+  private takeDisconnect(): ChannelEvent {
+    this.keepReason();
+    return this.broken(statusOf(this.five.returnCode, Status.CONNECTION_LOST));
+  }
+
+  /** The cloud's challenge, once, before CONNACK. */
+  private takeAuth(): ChannelEvent {
+    const outbox = this.outbox;
+    const scratch = this.parts.scratch;
+    const properties = this.properties;
+    const isAsked = this.hasExchange && this.stage === Stage.CONNECT && !this.isExchanged;
+    if (!isAsked || this.five.returnCode !== CONTINUE_AUTHENTICATION)
+      return this.broken(Status.MQTT_UNEXPECTED);
+    this.isExchanged =
+      properties.dataLength === EXCHANGE_CHALLENGE_BYTES &&
+      answerExchange(
+        this.answer,
+        scratch.hash,
+        scratch.key,
+        this.config.psk,
+        this.fields.data,
+        properties.data,
+        this.config.deviceId,
+      );
+    if (!this.isExchanged) return this.broken(Status.EXCHANGE_WRONG);
+    outbox.to = writeAuth(outbox.bytes, outbox.to, EXCHANGE_METHOD, this.answer);
+    return Event.MORE;
+  }
+
+  private changeVersion(): void {
+    if (!this.hasExchange) this.isFive = !this.isFive;
+  }
+
+  private keepReason(): void {
+    const length = this.properties.reasonLength;
+    this.reasonCode = this.five.returnCode;
+    this.reasonLength = length;
+    this.reason.set(this.properties.reason, 0);
+  }
+
+  private writeCorrelation(id: number): void {
+    let rest = id;
+    for (let i = CORRELATION_BYTES - 1; i >= 0; i--) {
+      this.correlation[i] = rest % 256;
+      rest = Math.floor(rest / 256);
+    }
+  }
+
+  private readCorrelation(): number {
+    let id = 0;
+    for (let i = 0; i < CORRELATION_BYTES; i++) id = id * 256 + this.properties.data[i];
+    return id;
+  }
+}
+
+/** @construction */
+const mqtt5Channel = (parts: ChannelParts): Channel => fitting(new Mqtt5Channel(parts), parts.config.limits);
+
+/** MQTT 5, with a fallback to 3.1.1. */
+export const mqtt5: Transport = { name: "mqtt5", hasExchange: true, channel: mqtt5Channel };
