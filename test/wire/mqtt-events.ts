@@ -2,8 +2,12 @@ import assert from "node:assert/strict";
 import { Status } from "../../firmware/status.js";
 import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt-reader.js";
 
-/** Reads windows one after the other and tells each event as a line, the pieces of a payload as one. */
-export function eventsOf(windows: Uint8Array[], reader = new MqttReader(1000)): string[] {
+/** Reads windows one after the other and tells each event as a line, `more` behind it; the pieces of a payload as one. */
+export function eventsOf(
+  windows: Uint8Array[],
+  reader = new MqttReader(1000),
+  more: (event: MqttEvent) => string = () => "",
+): string[] {
   const lines: string[] = [];
   let payload = "";
   let passed = 0;
@@ -23,7 +27,7 @@ export function eventsOf(windows: Uint8Array[], reader = new MqttReader(1000)): 
       }
       if (event === MqttEvent.MESSAGE && payload !== "") lines.push(`PAYLOAD ${payload}`);
       payload = "";
-      lines.push(lineOf(event, reader));
+      lines.push(lineOf(event, reader) + more(event));
     }
     assert.equal(reader.at, window.length, "MORE leaves no byte behind");
     passed += window.length;

@@ -5,7 +5,7 @@ import { Status } from "../../firmware/status.js";
 import { REMAINING_LENGTH_MAX } from "../../firmware/wire/mqtt.js";
 import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt-reader.js";
 import { eventsOf } from "./mqtt-events.js";
-import { everySplit } from "./transcript.js";
+import { cut, everySplit } from "./transcript.js";
 
 type Refusal = [name: string, status: Status, bytes: Uint8Array];
 
@@ -72,15 +72,6 @@ const serverPacket = fc.oneof<fc.Arbitrary<Told>[]>(
 );
 
 const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 50, size: "max" });
-
-/** Windows of these sizes in turn. */
-function cut(bytes: Uint8Array, sizes: number[]): Uint8Array[] {
-  const windows: Uint8Array[] = [];
-  for (let at = 0; at < bytes.length; at += windows[windows.length - 1].length) {
-    windows.push(bytes.subarray(at, at + sizes[windows.length % sizes.length]));
-  }
-  return windows;
-}
 
 describe("MqttReader", () => {
   it("reads what mqtt-packet writes, however it is split", () => {

@@ -72,3 +72,12 @@ export function* everySplit(bytes: Uint8Array): Generator<Uint8Array[]> {
   for (let at = 0; at <= bytes.length; at++) yield [bytes.subarray(0, at), bytes.subarray(at)];
   yield Array.from(bytes, (_, at) => bytes.subarray(at, at + 1));
 }
+
+/** Windows of these sizes in turn. */
+export function cut(bytes: Uint8Array, sizes: number[]): Uint8Array[] {
+  const windows: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += windows[windows.length - 1].length) {
+    windows.push(bytes.subarray(at, at + sizes[windows.length % sizes.length]));
+  }
+  return windows;
+}

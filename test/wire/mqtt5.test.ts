@@ -1,0 +1,399 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { generate, type Packet, parser } from "mqtt-packet";
+import { Status } from "../../firmware/status.js";
+import { MqttEvent } from "../../firmware/wire/mqtt-reader.js";
+import {
+  authLength,
+  type Connect5Fields,
+  connect5Length,
+  publish5HeaderLength,
+  subscribe5Length,
+  writeAuth,
+  writeConnect5,
+  writePublish5Header,
+  writeSubscribe5,
+} from "../../firmware/wire/mqtt5.js";
+import { DATA_BYTES_MAX, REASON_BYTES_MAX } from "../../firmware/wire/mqtt5-properties.js";
+import { Mqtt5Reader } from "../../firmware/wire/mqtt5-reader.js";
+import { eventsOf } from "./mqtt-events.js";
+import { cut, everySplit } from "./transcript.js";
+
+const FIVE = { protocolVersion: 5 } as const;
+
+/** What our reader makes of these windows: events, reason codes, and the properties that it keeps. */
+function told(windows: Uint8Array[]): string[] {
+  const reader = new Mqtt5Reader(1000);
+  const { properties } = reader;
+  return eventsOf(windows, reader, (event) => {
+    if (event === MqttEvent.MESSAGE || event === MqttEvent.PINGRESP) return "";
+    const words: unknown[] = [];
+    if (event !== MqttEvent.PUBLISH) words.push(`reason=${reader.returnCode}`);
+    if (properties.reasonLength > 0) {
+      words.push(`"${Buffer.from(properties.reason.subarray(0, properties.reasonLength))}"`);
+    }
+    if (properties.dataLength >= 0) {
+      const kept = Math.min(properties.dataLength, DATA_BYTES_MAX);
+      words.push(`data=${Buffer.from(properties.data.subarray(0, kept)).toString("hex")}`);
+    }
+    if (event === MqttEvent.CONNACK) {
+      const { receiveMaximum, maximumPacketSize, maximumQos, serverKeepAlive } = properties;
+      words.push([receiveMaximum, maximumPacketSize, maximumQos, serverKeepAlive].join("/"));
+      if (properties.hasAssignedClientIdentifier) words.push("assigned");
+    }
+    return ` | ${words.join(" ")}`;
+  });
+}
+
+interface Case {
+  packet: Packet;
+  lines: string[];
+}
+
+const identifier = fc.integer({ min: 1, max: 65_535 });
+const reasonText = fc.option(fc.stringMatching(/^[ -~]{1,60}$/), { nil: undefined });
+const word = fc.stringMatching(/^[a-z]{1,12}$/);
+const userProperties = fc.option(fc.dictionary(word, word, { minKeys: 1, maxKeys: 3 }), { nil: undefined });
+const data = fc.option(
+  fc.uint8Array({ minLength: 1, maxLength: 90 }).map((bytes) => Buffer.from(bytes)),
+  { nil: undefined },
+);
+const dataText = (bytes: Buffer | undefined): string =>
+  bytes === undefined ? "" : ` data=${bytes.subarray(0, DATA_BYTES_MAX).toString("hex")}`;
+const quoted = (text: string | undefined): string => (text === undefined ? "" : ` "${text}"`);
+
+/** Without the members that are undefined: mqtt-packet writes those too. */
+const given = <T extends object>(properties: T): T =>
+  Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined)) as T;
+
+const connack = fc
+  .record({
+    code: fc.constantFrom(0, 0x80, 0x84, 0x87, 0x8c, 0x97),
+    present: fc.boolean(),
+    receiveMaximum: fc.option(identifier, { nil: undefined }),
+    maximumPacketSize: fc.option(fc.integer({ min: 1, max: 0xffff_ffff }), { nil: undefined }),
+    maximumQoS: fc.option(fc.constantFrom(0, 1), { nil: undefined }),
+    serverKeepAlive: fc.option(fc.integer({ min: 0, max: 65_535 }), { nil: undefined }),
+    assignedClientIdentifier: fc.option(word, { nil: undefined }),
+    reasonString: reasonText,
+    userProperties,
+    data,
+  })
+  .map(({ code, present, data, ...properties }): Case => {
+    const { receiveMaximum, maximumPacketSize, maximumQoS, serverKeepAlive, reasonString } = properties;
+    const sessionPresent = present && code === 0;
+    const numbers = [
+      receiveMaximum ?? 65_535,
+      maximumPacketSize ?? Infinity,
+      maximumQoS ?? 2,
+      serverKeepAlive ?? -1,
+    ];
+    const assigned = properties.assignedClientIdentifier === undefined ? "" : " assigned";
+    const method = data === undefined ? undefined : "M";
+    return {
+      packet: {
+        cmd: "connack",
+        reasonCode: code,
+        sessionPresent,
+        properties: given({
+          ...properties,
+          authenticationMethod: method,
+          authenticationData: data,
+        }) as object,
+      },
+      lines: [
+        `CONNACK sessionPresent=${sessionPresent} returnCode=${code} | reason=${code}${quoted(reasonString)}${dataText(data)} ${numbers.join("/")}${assigned}`,
+      ],
+    };
+  });
+
+const acknowledgement = fc
+  .tuple(
+    fc.constantFrom("puback", "pubrec", "pubrel", "pubcomp"),
+    identifier,
+    fc.constantFrom(0, 0x10, 0x87, 0x97),
+    reasonText,
+    userProperties,
+  )
+  .map(([cmd, messageId, wanted, reasonString, userProperties]): Case => {
+    const reasonCode = cmd === "pubrel" || cmd === "pubcomp" ? 0 : wanted;
+    const properties = given({ reasonString, userProperties });
+    return {
+      packet: { cmd, messageId, reasonCode, properties } as Packet,
+      lines: [
+        `${cmd.toUpperCase()} packetIdentifier=${messageId} | reason=${reasonCode}${quoted(reasonString)}`,
+      ],
+    };
+  });
+
+const suback = fc
+  .tuple(fc.constantFrom("suback", "unsuback"), identifier, fc.constantFrom(0, 1, 0x87), reasonText)
+  .map(([cmd, messageId, code, reasonString]): Case => {
+    const granted = cmd === "unsuback" && code === 1 ? 0 : code;
+    const returned = cmd === "suback" ? ` returnCode=${granted}` : "";
+    return {
+      packet: { cmd, messageId, granted: [granted], properties: given({ reasonString }) } as Packet,
+      lines: [
+        `${cmd.toUpperCase()} packetIdentifier=${messageId}${returned} | reason=${granted}${quoted(reasonString)}`,
+      ],
+    };
+  });
+
+const farewell = fc
+  .tuple(fc.constantFrom("disconnect", "auth"), reasonText, data)
+  .map(([cmd, reasonString, data]): Case => {
+    const reasonCode = cmd === "auth" ? 0x18 : 0x8e;
+    const method = cmd === "auth" ? { authenticationMethod: "M", authenticationData: data } : {};
+    return {
+      packet: { cmd, reasonCode, properties: given({ ...method, reasonString }) } as Packet,
+      lines: [
+        `${cmd.toUpperCase()} | reason=${reasonCode}${quoted(reasonString)}${cmd === "auth" ? dataText(data) : ""}`,
+      ],
+    };
+  });
+
+const publish = fc
+  .tuple(
+    word,
+    fc.constantFrom(0 as const, 1 as const),
+    identifier,
+    data,
+    userProperties,
+    fc.uint8Array({ maxLength: 300 }),
+  )
+  .map(([topic, qos, messageId, correlationData, userProperties, bytes]): Case => {
+    const payload = Buffer.from(bytes);
+    const properties = given({
+      responseTopic: "a/b",
+      contentType: "application/json",
+      messageExpiryInterval: 7,
+      payloadFormatIndicator: true,
+      correlationData,
+      userProperties,
+    });
+    const id = qos > 0 ? ` packetIdentifier=${messageId}` : "";
+    return {
+      packet: {
+        cmd: "publish",
+        topic,
+        qos,
+        messageId,
+        payload,
+        dup: false,
+        retain: false,
+        properties,
+      } as Packet,
+      lines: [
+        `PUBLISH ${topic} qos=${qos}${id} payload=${payload.length} |${dataText(correlationData)}`
+          .replace("|", "| ")
+          .replace("|  ", "| "),
+        ...(payload.length > 0 ? [`PAYLOAD ${payload.toString("latin1")}`] : []),
+        "MESSAGE",
+      ],
+    };
+  });
+
+const serverPacket = fc.oneof(connack, acknowledgement, suback, farewell, publish);
+const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 50 });
+
+describe("Mqtt5Reader", () => {
+  it("reads what mqtt-packet writes, however it is split", () => {
+    fc.assert(
+      fc.property(fc.array(serverPacket, { maxLength: 6 }), sizes, (cases, sizes) => {
+        const bytes = Buffer.concat(cases.map(({ packet }) => generate(packet, FIVE)));
+        const expected = cases.flatMap(({ lines }) => lines);
+        assert.deepEqual(told([bytes]), expected);
+        assert.deepEqual(told(cut(bytes, sizes)), expected);
+      }),
+    );
+  });
+
+  it("says the same of packets with a wrong byte, however they are split", () => {
+    const some = fc.array(serverPacket, { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(some, fc.nat(), fc.nat(255), sizes, (cases, at, wrong, sizes) => {
+        const bytes = Buffer.concat(cases.map(({ packet }) => generate(packet, FIVE)));
+        bytes[at % Math.min(bytes.length, 60)] = wrong;
+        assert.deepEqual(told(cut(bytes, sizes)), told([bytes]));
+      }),
+    );
+  });
+
+  it("takes the CONNACK of a broker that knows no MQTT 5", () => {
+    const reader = new Mqtt5Reader(10);
+    const bytes = Buffer.from("20020001", "hex");
+    assert.equal(reader.read(bytes, 0, bytes.length), MqttEvent.CONNACK);
+    assert.deepEqual([reader.isOldConnack, reader.returnCode], [true, 1]);
+  });
+
+  it("keeps the beginning of a long Reason String", () => {
+    const reasonString = "x".repeat(REASON_BYTES_MAX + 20);
+    const bytes = generate({ cmd: "disconnect", reasonCode: 0x97, properties: { reasonString } }, FIVE);
+    assert.deepEqual(told([bytes]), [`DISCONNECT | reason=151 "${"x".repeat(REASON_BYTES_MAX)}"`]);
+  });
+
+  const refusals: [name: string, status: Status, hex: string][] = [
+    ["a remaining length with padding", Status.MQTT_LENGTH, "d08000"],
+    ["a remaining length of five bytes", Status.MQTT_LENGTH, "308080808001"],
+    ["an AUTH with flags", Status.MQTT_FLAGS, "f100"],
+    ["a SUBSCRIBE, which only a client sends", Status.MQTT_PACKET_TYPE, "8200"],
+    ["a CONNACK without its properties' length", Status.MQTT_RETURN_CODE, "20020087"],
+    ["a CONNACK with a reason code of success but 0", Status.MQTT_RETURN_CODE, "2003000100"],
+    ["a session present although refused", Status.MQTT_FLAGS, "2003018700"],
+    ["CONNACK flags but bit 0", Status.MQTT_FLAGS, "2003020000"],
+    ["a CONNACK of one byte", Status.MQTT_LENGTH, "200100"],
+    ["bytes behind a CONNACK's properties", Status.MQTT_LENGTH, "200400000001"],
+    ["properties beyond their packet", Status.MQTT_LENGTH, "2003000001"],
+    ["a properties' length with padding", Status.MQTT_LENGTH, "200400008000"],
+    ["a properties' length of five bytes", Status.MQTT_LENGTH, "2009000080808080010000"],
+    ["a properties' length that never ends", Status.MQTT_LENGTH, "2003000080"],
+    ["an unknown property", Status.MQTT_PROPERTY, "200500000204ff"],
+    ["a property of identifier 0x7f", Status.MQTT_PROPERTY, "20050000027f01"],
+    ["a property in the wrong packet", Status.MQTT_PROPERTY, "40060001000121000f"],
+    ["a property that is twice there", Status.MQTT_PROPERTY, "20090000062100012100 02".replace(" ", "")],
+    ["a property cut off by the properties' end", Status.MQTT_PROPERTY, "20050000022100"],
+    ["a Receive Maximum of 0", Status.MQTT_PROPERTY, "2006000003210000"],
+    ["a Maximum Packet Size of 0", Status.MQTT_PROPERTY, "20080000052700000000"],
+    ["a Maximum QoS of 2", Status.MQTT_PROPERTY, "20050000022402"],
+    ["a flag of 2", Status.MQTT_PROPERTY, "20050000022502"],
+    ["a Reason String that is no UTF-8", Status.MQTT_PROPERTY, "2007000004 1f0001ff".replace(" ", "")],
+    ["a Reason String with U+0000", Status.MQTT_PROPERTY, "20070000041f000100"],
+    ["a Reason String that ends within a character", Status.MQTT_PROPERTY, "20070000041f0001c3"],
+    ["a topic alias, which we do not allow", Status.MQTT_PROPERTY, "300700017403230001"],
+    ["a topic replaced by an alias", Status.MQTT_TOPIC, "30060000032300 01".replace(" ", "")],
+    ["a subscription identifier of five bytes", Status.MQTT_PROPERTY, "300a000174060bffffffff01"],
+    ["an identifier 0", Status.MQTT_PACKET_IDENTIFIER, "40020000"],
+    ["a PUBACK of one byte", Status.MQTT_LENGTH, "400100"],
+    ["a SUBACK without a reason code", Status.MQTT_LENGTH, "9003000100"],
+    ["a SUBACK with two reason codes", Status.MQTT_LENGTH, "900500010001 01".replace(" ", "")],
+    ["a PUBLISH without properties' length", Status.MQTT_LENGTH, "3003000174"],
+  ];
+  for (const [name, status, hex] of refusals) {
+    it(`refuses ${name}`, () => {
+      const bytes = Buffer.from(hex, "hex");
+      const expected = told([bytes]);
+      assert.match(expected[expected.length - 1] ?? "", new RegExp(`^REFUSED ${Status[status]} `));
+      for (const windows of everySplit(bytes)) assert.deepEqual(told(windows), expected);
+    });
+  }
+});
+
+/** The packet that mqtt-packet reads from what a writer puts into a buffer of the length that it named. */
+function readBack(length: number, write: (out: Uint8Array) => number, payload = Buffer.alloc(0)): Packet {
+  const out = Buffer.alloc(length);
+  assert.equal(write(out), length, "the companion said the length");
+  const packets: Packet[] = [];
+  const reader = parser(FIVE);
+  reader.on("packet", (packet: Packet) => packets.push(packet));
+  reader.on("error", (error: Error) => assert.fail(error));
+  reader.parse(Buffer.concat([out, payload]));
+  assert.equal(packets.length, 1);
+  return packets[0] as Packet;
+}
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+describe("MQTT 5 writers", () => {
+  it("write a CONNECT that mqtt-packet reads back", () => {
+    fc.assert(
+      fc.property(
+        word,
+        fc.option(word),
+        fc.option(fc.uint8Array({ maxLength: 80 })),
+        fc.integer({ min: 0, max: 65_535 }),
+        fc.boolean(),
+        fc.integer({ min: 0, max: 0xffff_fffe }),
+        fc.option(fc.tuple(word, fc.uint8Array({ maxLength: 60 }))),
+        (id, user, password, keepAliveSeconds, cleanSession, sessionExpirySeconds, exchange) => {
+          const fields: Connect5Fields = {
+            clientId: bytesOf(id),
+            userName: user === null ? null : bytesOf(user),
+            password,
+            passwordLength: password === null ? 0 : password.length,
+            keepAliveSeconds,
+            cleanSession,
+            sessionExpirySeconds,
+            method: exchange === null ? null : bytesOf(exchange[0]),
+            data: exchange === null ? new Uint8Array(0) : exchange[1],
+          };
+          const packet = readBack(connect5Length(fields), (out) => writeConnect5(out, 0, fields));
+          assert.ok(packet.cmd === "connect");
+          assert.deepEqual(
+            [
+              packet.protocolVersion,
+              packet.clientId,
+              packet.username ?? null,
+              packet.keepalive,
+              packet.clean,
+            ],
+            [5, id, user, keepAliveSeconds, cleanSession],
+          );
+          assert.deepEqual(packet.password ?? null, password === null ? null : Buffer.from(password));
+          const { sessionExpiryInterval, authenticationMethod, authenticationData } = packet.properties ?? {};
+          assert.equal(sessionExpiryInterval ?? 0, sessionExpirySeconds);
+          assert.equal(authenticationMethod ?? null, exchange === null ? null : exchange[0]);
+          if (exchange !== null) assert.deepEqual(authenticationData, Buffer.from(exchange[1]));
+        },
+      ),
+    );
+  });
+
+  it("write a PUBLISH with Response Topic and Correlation Data, or without either", () => {
+    fc.assert(
+      fc.property(
+        word,
+        fc.constantFrom(0 as const, 1 as const),
+        fc.boolean(),
+        fc.stringMatching(/^[a-z]{0,150}$/),
+        fc.uint8Array({ maxLength: 300 }),
+        (topic, qos, again, response, bytes) => {
+          const payload = Buffer.from(bytes);
+          const correlation = Buffer.from("0123456789abcdef", "hex");
+          const length = publish5HeaderLength(topic.length, qos, response.length, 8, payload.length);
+          const dup = again && qos > 0;
+          const packet = readBack(
+            length,
+            (out) =>
+              writePublish5Header(
+                out,
+                0,
+                bytesOf(topic),
+                topic.length,
+                9,
+                qos,
+                dup,
+                bytesOf(response),
+                response.length,
+                correlation,
+                payload.length,
+              ),
+            payload,
+          );
+          assert.ok(packet.cmd === "publish");
+          assert.deepEqual([packet.topic, packet.qos, packet.dup, packet.retain], [topic, qos, dup, false]);
+          assert.deepEqual(packet.payload, payload);
+          assert.equal(packet.properties?.responseTopic ?? "", response);
+          const echoed = packet.properties?.correlationData;
+          assert.deepEqual(echoed, response === "" ? undefined : correlation);
+        },
+      ),
+    );
+  });
+
+  it("write a SUBSCRIBE at QoS 1 without echoes and retained messages", () => {
+    const filter = bytesOf("d/rpc/#");
+    const packet = readBack(subscribe5Length(filter.length), (out) => writeSubscribe5(out, 0, 7, filter));
+    assert.ok(packet.cmd === "subscribe");
+    assert.deepEqual(packet.subscriptions, [{ topic: "d/rpc/#", qos: 1, nl: true, rap: false, rh: 2 }]);
+  });
+
+  it("write an AUTH that continues an exchange", () => {
+    const [method, data] = [bytesOf("M"), Buffer.from("00ff", "hex")];
+    const packet = readBack(authLength(method, data), (out) => writeAuth(out, 0, method, data));
+    assert.ok(packet.cmd === "auth");
+    assert.deepEqual(
+      [packet.reasonCode, packet.properties?.authenticationMethod, packet.properties?.authenticationData],
+      [0x18, "M", data],
+    );
+  });
+});
