@@ -25,7 +25,7 @@ import { Method } from "./wire/methods.js";
 /** Whether somebody must do something before a connection can be made: no need to ask often. */
 const needsPerson = (status: Status): boolean =>
   status === Status.METHOD_REFUSED ||
-  (status >= Status.CLIENT_ID_REFUSED &&
+  (status >= Status.VERSION_REFUSED &&
     status <= Status.SUBSCRIPTION_REFUSED &&
     status !== Status.SERVER_UNAVAILABLE);
 
@@ -362,7 +362,10 @@ export class Session {
     this.status = status;
     const random = this.random();
     this.phaseEndsAtMs =
-      this.nowMs + (needsPerson(status) ? this.backoff.cappedMs(random) : this.backoff.nextMs(random, 0));
+      this.nowMs +
+      (needsPerson(status) && !this.channel.hasFallback
+        ? this.backoff.cappedMs(random)
+        : this.backoff.nextMs(random, 0));
     this.forget();
   }
 

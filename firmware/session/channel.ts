@@ -39,6 +39,8 @@ export interface Channel {
   readonly replyBytes: number;
   /** Requests leave in the app's encoding from now on. */
   readonly isEncoded: boolean;
+  /** After BROKEN: the next connection is made in another way, so that what refused this one need not refuse it. */
+  readonly hasFallback: boolean;
   /** {@link ping} is due after this long without a byte sent, ms; Infinity: never. Final with READY. */
   idleMs: number;
   /** What the peer gave as its reason when it last refused something, and its words, as much of them as is kept. */

@@ -57,6 +57,7 @@ export class MqttChannel implements Channel {
   status: Status;
   idleMs: number;
   isEncoded: boolean;
+  hasFallback: boolean;
   reasonCode: number;
   readonly reason: Uint8Array;
   reasonLength: number;
@@ -118,6 +119,7 @@ export class MqttChannel implements Channel {
     this.reasonLength = 0;
     this.stage = Stage.CONNECT;
     this.isEncoded = false;
+    this.hasFallback = false;
     this.subscribeIdentifier = 0;
     this.encodedIdentifier = 0;
     this.pieceLeft = 0;

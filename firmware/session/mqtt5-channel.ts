@@ -22,14 +22,8 @@ import {
 import { type Mqtt5Properties, REASON_BYTES_MAX } from "../wire/mqtt5-properties.js";
 import { Mqtt5Reader } from "../wire/mqtt5-reader.js";
 import { type Call, CallPhase } from "./calls.js";
-import {
-  type Channel,
-  type ChannelEvent,
-  type ChannelParts,
-  ChannelEvent as Event,
-  type Transport,
-} from "./channel.js";
-import { fitting, MqttChannel, Stage } from "./mqtt-channel.js";
+import { type ChannelEvent, type ChannelParts, ChannelEvent as Event } from "./channel.js";
+import { MqttChannel, Stage } from "./mqtt-channel.js";
 
 const RPC = bytesOf("/rpc");
 const CORRELATION_BYTES = 8;
@@ -126,6 +120,7 @@ export class Mqtt5Channel extends MqttChannel {
     // No CONNACK at all: the broker may have closed what it does not know. Both versions get their turn then.
     if (this.wasOpened && this.stage === Stage.CONNECT) this.changeVersion();
     this.wasOpened = true;
+    this.hasFallback = false;
     this.mqtt = this.isFive ? this.five : this.four;
     this.receiveMaximum = Infinity;
     this.maximumPacketSize = Infinity;
@@ -286,7 +281,8 @@ export class Mqtt5Channel extends MqttChannel {
   }
 
   private changeVersion(): void {
-    if (!this.hasExchange) this.isFive = !this.isFive;
+    this.hasFallback = !this.hasExchange;
+    if (this.hasFallback) this.isFive = !this.isFive;
   }
 
   private keepReason(): void {
@@ -310,9 +306,3 @@ export class Mqtt5Channel extends MqttChannel {
     return id;
   }
 }
-
-/** @construction */
-const mqtt5Channel = (parts: ChannelParts): Channel => fitting(new Mqtt5Channel(parts), parts.config.limits);
-
-/** MQTT 5, with a fallback to 3.1.1. */
-export const mqtt5: Transport = { name: "mqtt5", hasExchange: true, channel: mqtt5Channel };

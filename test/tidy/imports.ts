@@ -10,7 +10,7 @@ import { lineOf, type Rule, type SourceText, walk } from "./rule.js";
  */
 const LAYERS: readonly (readonly string[])[] = [
   ["promises"],
-  ["index", "cbor"],
+  ["index", "cbor", "mqtt5"],
   ["explain"],
   ["driver"],
   ["auth"],
