@@ -8,6 +8,7 @@ import { build } from "esbuild";
 import { bundleEspruino } from "./build/espruino.mjs";
 import { bundleMinified } from "./build/minified.mjs";
 import { buildModdable } from "./build/moddable.mjs";
+import { bundleTools } from "./build/tools.mjs";
 
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 const compile = (project) => execFileSync(process.execPath, [tsc, "-p", project], { stdio: "inherit" });
@@ -37,6 +38,8 @@ await build({
   format: "esm",
   target: "node20",
 });
+
+await bundleTools();
 
 for (const file of ["firmware/dist/motekey.min.js", "firmware/dist/moddable.js", "host-sim/dist/index.js"]) {
   console.log(`${file}  ${(statSync(file).size / 1024).toFixed(1)} KiB`);

@@ -1,0 +1,71 @@
+// The command line as modules for Node: an entry that loads quickly, and a piece per command that is loaded when it runs.
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const TOOLS = join(dirname(fileURLToPath(import.meta.url)), "../tools");
+const CACHE = join(TOOLS, ".cache");
+const STAMP = join(CACHE, "inputs.json");
+
+/** Packed, the mock cloud is a package of its own; in the repository it comes along. */
+const hostSimIsAPackage = {
+  name: "host-sim",
+  setup(build) {
+    build.onResolve({ filter: /\/host-sim\/index\.js$/ }, () => ({
+      path: "motekey-host-sim",
+      external: true,
+    }));
+  },
+};
+
+async function bundle({ packed }) {
+  const { build } = await import("esbuild");
+  return build({
+    entryPoints: [join(TOOLS, "main.ts")],
+    outdir: packed ? join(TOOLS, "dist") : CACHE,
+    bundle: true,
+    splitting: true,
+    write: false,
+    metafile: true,
+    packages: "external",
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    absWorkingDir: TOOLS,
+    logLevel: "warning",
+    plugins: packed ? [hostSimIsAPackage] : [],
+  });
+}
+
+/** What the package ships, in tools/dist. */
+export async function bundleTools() {
+  const { outputFiles } = await bundle({ packed: true });
+  rmSync(join(TOOLS, "dist"), { recursive: true, force: true });
+  mkdirSync(join(TOOLS, "dist"));
+  for (const { path, contents } of outputFiles) writeFileSync(path, contents);
+}
+
+/** The repository's own bundle. Several processes may do this at once: the entry is put in place last. */
+export async function bundleToolsWhenChanged() {
+  if (isFresh()) return;
+  const startedAtMs = Date.now();
+  const { outputFiles, metafile } = await bundle({ packed: false });
+  mkdirSync(CACHE, { recursive: true });
+  const inputs = Object.keys(metafile.inputs).map((path) => join(TOOLS, path));
+  const stamp = { path: STAMP, contents: JSON.stringify({ startedAtMs, inputs }) };
+  const isEntry = ({ path }) => basename(path) === "main.js";
+  for (const file of [...outputFiles.filter((file) => !isEntry(file)), outputFiles.find(isEntry), stamp]) {
+    const temporary = `${file.path}.${process.pid}`;
+    writeFileSync(temporary, file.contents);
+    renameSync(temporary, file.path);
+  }
+}
+
+function isFresh() {
+  try {
+    const { startedAtMs, inputs } = JSON.parse(readFileSync(STAMP, "utf8"));
+    return inputs.every((path) => statSync(path).mtimeMs < startedAtMs);
+  } catch {
+    return false;
+  }
+}

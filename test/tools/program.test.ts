@@ -1,0 +1,99 @@
+/** The command line as such: help, usage, words, exit statuses. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { World } from "./world.js";
+
+describe("the command line", () => {
+  let world: World;
+  beforeEach(() => {
+    world = new World();
+  });
+  afterEach(() => world.end());
+
+  it("--version prints the package's version on stdout", async () => {
+    const { version } = JSON.parse(
+      readFileSync(new URL("../../tools/package.json", import.meta.url), "utf8"),
+    );
+    assert.deepEqual(await world.line("--version"), { exit: 0, stdout: `${version}\n`, stderr: "" });
+  });
+
+  for (const line of ["--help", "", "help auth", "auth --help", "auth login -h"]) {
+    it(`'motekey ${line}' shows help with examples on stdout`, async () => {
+      const { exit, stdout, stderr } = await world.line(line);
+      assert.equal(exit, 0);
+      assert.match(stdout, /^Usage: motekey [\s\S]*\nExamples:\n {2}# /);
+      assert.equal(stderr, "");
+    });
+  }
+
+  it("help of a command shows the flags that all commands have", async () => {
+    const { stdout } = await world.line("auth status --help");
+    for (const flag of ["--explain", "--team", "--config", "--issuer", "--json", "--quiet"])
+      assert.ok(stdout.includes(`  ${flag}`), flag);
+  });
+
+  const wrong: [line: string, told: RegExp][] = [
+    ["auth whomai", /^Error: Unknown command 'whomai'\. Did you mean whoami\?\n$/],
+    ["auth login -username ann", /^Error: '-username' has one dash too few\. Did you mean '--username'\?\n$/],
+    ["--team=x", /^Error: A command is missing\. /],
+    ["auth", /^Error: A command is missing\. /],
+    ["auth status --bogus", /^Error: Unknown option '--bogus'\. /],
+    ["auth status --explian", /^Error: Unknown option '--explian'\. Did you mean --explain\?\n$/],
+    ["auth login --browser=perhaps", /^Error: --browser is true or false, not 'perhaps'\.\n$/],
+    ["auth exec", /^Error: Missing required argument 'program'\. /],
+    ["completion tcsh", /^Error: .*'tcsh' is invalid.*bash, zsh, fish/],
+    ["auth status --team=", /^Error: --team is empty\.\n$/],
+    ["auth status --team -x", /^Error: '-x' \(--team\) is not a team's name\. /],
+    [
+      "auth status --issuer http://example.com",
+      /^Error: 'http:\/\/example\.com' \(--issuer\) is not an issuer\. /,
+    ],
+  ];
+  for (const [line, told] of wrong) {
+    it(`'motekey ${line}' is wrong usage: exit 2, one line on stderr, nothing on stdout`, async () => {
+      const { exit, stdout, stderr } = await world.line(line);
+      assert.match(stderr, told);
+      assert.equal(stdout, "");
+      assert.equal(exit, 2);
+    });
+  }
+
+  it("with --json a failure is one JSON object on stderr", async () => {
+    const { exit, stdout, stderr } = await world.line("auth token --json");
+    assert.equal(stdout, "");
+    assert.equal(exit, 4);
+    assert.deepEqual(JSON.parse(stderr), {
+      error: {
+        code: "not_authenticated",
+        message: "Not authenticated.",
+        next: "Run 'motekey auth login'.",
+        exit: 4,
+      },
+    });
+  });
+
+  it("--json with a field that is not there is refused before anything is done", async () => {
+    const { exit, stdout, stderr } = await world.line("auth logout --force --json=account,bogus");
+    assert.equal(stdout, "");
+    assert.equal(exit, 2);
+    const { error } = JSON.parse(stderr);
+    assert.equal(error.message, "There is no field 'bogus'.");
+    assert.equal(error.next, "Choose from account, team, result, detail.");
+  });
+
+  for (const line of [
+    "auth token",
+    "auth whoami",
+    "auth me",
+    "auth refresh",
+    "auth exec -- true",
+    "auth logout --force",
+  ]) {
+    it(`'motekey ${line}' without a login says so and exits with 4`, async () => {
+      const { exit, stdout, stderr } = await world.line(line);
+      assert.equal(stderr, "Error: Not authenticated. Run 'motekey auth login'.\n");
+      assert.equal(stdout, "");
+      assert.equal(exit, 4);
+    });
+  }
+});

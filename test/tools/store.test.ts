@@ -1,0 +1,272 @@
+/** The store: what is kept, where, with which permissions, and what many processes do to it. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Account } from "../../tools/store/account.js";
+import { Store } from "../../tools/store/store.js";
+import { World } from "./world.js";
+
+const SAVER = fileURLToPath(new URL("./programs/saver.ts", import.meta.url));
+
+/** A login of this name. */
+function accountOf(name: string, fields: Partial<Account> = {}): Account {
+  return {
+    team: "acme",
+    name,
+    type: "platform",
+    method: "password",
+    issuer: "https://id.example.com",
+    clientId: "motekey-cli",
+    subject: null,
+    email: name,
+    organization: null,
+    scope: "openid",
+    accessToken: "canary-access",
+    refreshToken: "canary-refresh",
+    issuedAtMs: 0,
+    expiresAtMs: 1000,
+    refreshExpiresAtMs: null,
+    kept: { username: "ann", password: "canary-password", clientSecret: "canary-secret" },
+    ...fields,
+  };
+}
+
+const isFailure = (code: string, told?: RegExp) => (failure: unknown) => {
+  const { code: actual, message, next } = failure as { code: string; message: string; next: string };
+  assert.equal(actual, code);
+  if (told !== undefined) assert.match(`${message} ${next}`, told);
+  return true;
+};
+
+describe("the store", () => {
+  let world: World;
+  let store: Store;
+  beforeEach(() => {
+    world = new World();
+    store = new Store(world.config, world.keychain);
+  });
+  afterEach(() => world.end());
+
+  const saved = async (...accounts: Account[]): Promise<void> => {
+    await store.prepare(false);
+    await store.change((change) => {
+      for (const account of accounts) change.put(account);
+    });
+  };
+  const text = (): string => readFileSync(world.config, "utf8");
+
+  it("gives back what was put, also to another process with the same keychain", async () => {
+    await saved(accountOf("ann"), accountOf("bob"));
+    const { accounts } = await new Store(world.config, world.keychain).read();
+    assert.deepEqual(accounts, [accountOf("ann"), accountOf("bob")]);
+  });
+
+  it("the first account of a team is its default, the first team the active one", async () => {
+    await saved(accountOf("ann"), accountOf("bob"), accountOf("ann", { team: "other" }));
+    const { activeTeam, teams } = await store.read();
+    assert.equal(activeTeam, "acme");
+    assert.equal(teams.acme?.account, "ann");
+    assert.equal(teams.other?.account, "ann");
+  });
+
+  it("when the default account goes, the next one is the default; after the last team's, another team is active", async () => {
+    await saved(accountOf("ann"), accountOf("bob"), accountOf("eve", { team: "other" }));
+    await store.change((change) => change.remove({ team: "acme", name: "ann" }));
+    assert.equal((await store.read()).teams.acme?.account, "bob");
+    await store.change((change) => change.remove({ team: "acme", name: "bob" }));
+    assert.equal((await store.read()).activeTeam, "other");
+  });
+
+  it("team names that differ in a letter's case or a dash are different teams", async () => {
+    const teams = ["My-Team", "my-team", "my_team", "my team", "myteam"];
+    await saved(...teams.map((team) => accountOf("ann", { team, accessToken: team })));
+    const { accounts } = await store.read();
+    assert.deepEqual(
+      accounts.map(({ team, accessToken }) => [team, accessToken]),
+      teams.map((team) => [team, team]),
+    );
+  });
+
+  it("no secret can be read in the file, which only its owner may touch", async () => {
+    await saved(accountOf("ann"));
+    assert.ok(!text().includes("canary"));
+    assert.equal(statSync(world.config).mode & 0o777, 0o600);
+  });
+
+  it("with insecure storage the tokens are readable for the owner, passwords and clients' secrets are not kept", async () => {
+    await store.prepare(true);
+    await store.change((change) => change.put(accountOf("ann")));
+    assert.ok(text().includes("canary-access"));
+    assert.ok(!text().includes("canary-password"));
+    assert.ok(!text().includes("canary-secret"));
+    assert.equal(statSync(world.config).mode & 0o777, 0o600);
+    const { storage, accounts } = await store.read();
+    assert.equal(storage, "file");
+    assert.deepEqual(accounts[0]?.kept, { username: "ann" });
+  });
+
+  it("keeps what people wrote into the file by hand", async () => {
+    writeFileSync(
+      world.config,
+      '{"auth_token":"theirs","teams":{"acme":{"issuer":"https://a","colour":"red"}}}',
+      {
+        mode: 0o600,
+      },
+    );
+    await saved(accountOf("ann"));
+    const { auth_token, teams } = JSON.parse(text());
+    assert.equal(auth_token, "theirs");
+    assert.deepEqual(teams.acme, { issuer: "https://a", colour: "red", account: "ann" });
+  });
+
+  it("an entry under another name, or sealed with another key, does not open", async () => {
+    await saved(accountOf("ann"));
+    const state = JSON.parse(text());
+    writeFileSync(
+      world.config,
+      JSON.stringify({ ...state, accounts: [{ ...state.accounts[0], name: "bob" }] }),
+    );
+    await assert.rejects(store.read(), isFailure("storage_broken", /login of bob .* was changed/));
+  });
+
+  it("says what to do when the keychain lost the key", async () => {
+    await saved(accountOf("ann"));
+    const { keychain } = new World();
+    await assert.rejects(
+      new Store(world.config, keychain).read(),
+      isFailure("key_missing", /Move the file away/),
+    );
+  });
+
+  const broken: [name: string, content: string][] = [
+    ["no JSON", "canary-token"],
+    ["cut off", '{"accounts":[{"team":"canary-token"'],
+    ["a list", "[]"],
+    ["accounts that are none", '{"accounts":[{"team":"canary-token"}]}'],
+    ["a later version", '{"version":2}'],
+    ["empty", ""],
+  ];
+  for (const [name, content] of broken) {
+    it(`a file that holds ${name} is refused without quoting it`, async () => {
+      writeFileSync(world.config, content, { mode: 0o600 });
+      await assert.rejects(store.read(), (failure: Error) => {
+        assert.ok(!failure.message.includes("canary"));
+        return isFailure("storage_broken", /does not hold what motekey writes: .*Mend it/)(failure);
+      });
+    });
+  }
+
+  it("a symbolic link is refused, for reading and for writing", async () => {
+    const target = join(world.folder, "target.json");
+    writeFileSync(target, "{}", { mode: 0o600 });
+    symlinkSync(target, world.config);
+    await assert.rejects(store.read(), isFailure("storage_unsafe", /is a symbolic link/));
+    await assert.rejects(saved(accountOf("ann")), isFailure("storage_unsafe"));
+    assert.equal(readFileSync(target, "utf8"), "{}");
+  });
+
+  it("a folder, or a pipe, in the file's place is refused", async () => {
+    mkdirSync(world.config);
+    await assert.rejects(store.read(), isFailure("storage_unsafe", /is not a file/));
+  });
+
+  it("a file that others may write is refused", async () => {
+    await saved(accountOf("ann"));
+    chmodSync(world.config, 0o622);
+    await assert.rejects(store.read(), isFailure("storage_unsafe", /Others may write .*Run chmod 600/));
+  });
+
+  it("readable tokens that others can read are refused; of a token written by hand people are warned", async () => {
+    await store.prepare(true);
+    await store.change((change) => change.put(accountOf("ann")));
+    chmodSync(world.config, 0o644);
+    await assert.rejects(store.read(), isFailure("storage_unsafe", /Others can read .*chmod 600/));
+    writeFileSync(world.config, '{"auth_token":"theirs"}');
+    const { warning, authToken } = await store.read();
+    assert.match(warning ?? "", /Others can read .*chmod 600/);
+    assert.equal(authToken, "theirs");
+  });
+
+  it("a save leaves nothing beside the file, and sweeps what a killed one left", async () => {
+    writeFileSync(`${world.config}.4711`, "half");
+    await saved(accountOf("ann"));
+    assert.deepEqual(readdirSync(world.folder), [basename(world.config)]);
+  });
+
+  it("a folder that cannot be written is told with the file's name", async () => {
+    if (process.getuid?.() === 0) {
+      // root may write everywhere but below a file
+      writeFileSync(join(world.folder, "file"), "");
+      const below = new Store(join(world.folder, "file", "config.json"), world.keychain);
+      await assert.rejects(
+        below.prepare(false),
+        isFailure("storage_denied", /Cannot write .*config\.json: .*MOTEKEY_CONFIG_PATH/),
+      );
+      return;
+    }
+    chmodSync(world.folder, 0o500);
+    await assert.rejects(
+      saved(accountOf("ann")),
+      isFailure("storage_denied", /permission denied; run chmod 600/),
+    );
+    chmodSync(world.folder, 0o700);
+  });
+
+  it("processes that save at the same time lose nothing", async function () {
+    this.timeout(60_000);
+    const ends = [0, 1, 2, 3].map((index) => once(saver(world.config, `process-${index}`, "5"), "exit"));
+    for (const end of ends) assert.deepEqual(await end, [0, null]);
+    const { accounts } = await store.read();
+    assert.equal(accounts.length, 20);
+  });
+
+  it("kill -9 at any moment of a save leaves the old file or the new one", async function () {
+    this.timeout(120_000);
+    await Promise.all([killedAfter(0), killedAfter(3), killedAfter(6), killedAfter(9)]);
+    await Promise.all([killedAfter(1), killedAfter(4), killedAfter(7), killedAfter(20)]);
+  });
+
+  it("a lock whose owner was killed is taken over", async function () {
+    this.timeout(60_000);
+    await saved(accountOf("ann"));
+    mkdirSync(`${world.config}.lock`);
+    const old = new Date(Date.now() - 60_000);
+    utimesSync(`${world.config}.lock`, old, old);
+    await store.change((change) => change.put(accountOf("bob")));
+    assert.equal((await store.read()).accounts.length, 2);
+  });
+
+  /** Kills a process this long after it began to save, and looks at what it left. */
+  async function killedAfter(ms: number): Promise<void> {
+    const file = join(world.folder, `killed-${ms}.json`);
+    const child = saver(file, "killed", "100000");
+    await once(child.stdout, "data");
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const { accounts } = await new Store(file, world.keychain).read();
+    assert.ok(accounts.length > 0, `nothing was saved in ${ms} ms`);
+    assert.deepEqual(
+      accounts.map(({ name, accessToken }) => [name, accessToken?.length]),
+      accounts.map((_, index) => [`killed-${index}`, 1000]),
+    );
+  }
+
+  /** A process that saves one account after another, readable: it has no keychain. */
+  function saver(file: string, prefix: string, count: string) {
+    const words = ["--import", "tsx", SAVER, file, prefix, count];
+    return spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
+  }
+});

@@ -1,0 +1,90 @@
+/** A machine for the command line, in this process: streams that are kept, a clock, a keychain of its own. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import type { Keychain, System } from "../../tools/cli/system.js";
+
+/** What one run said, and its exit status. */
+export interface Said {
+  readonly exit: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What may differ from run to run. */
+export interface RunOptions {
+  readonly env?: Record<string, string>;
+  /** What is piped in. */
+  readonly input?: string;
+  readonly directory?: string;
+  readonly now?: () => number;
+  readonly openBrowser?: (url: string) => Promise<void>;
+  readonly interrupted?: AbortSignal;
+}
+
+/** Secrets in memory: for tests of what is above the keychain; the real one has tests of its own. */
+export class MemoryKeychain implements Keychain {
+  readonly name = "Memory";
+  readonly entries = new Map<string, Uint8Array>();
+  get(entry: string): Promise<Uint8Array | null> {
+    return Promise.resolve(this.entries.get(entry) ?? null);
+  }
+  set(entry: string, secret: Uint8Array): Promise<void> {
+    this.entries.set(entry, Uint8Array.from(secret));
+    return Promise.resolve();
+  }
+  delete(entry: string): Promise<boolean> {
+    return Promise.resolve(this.entries.delete(entry));
+  }
+}
+
+/** A folder with a configuration file that is not there yet, and a keychain. */
+export class World {
+  readonly folder = mkdtempSync(join(tmpdir(), "motekey-tools-"));
+  readonly config = join(this.folder, "config.json");
+  keychain: Keychain = new MemoryKeychain();
+  /** The environment of every run. */
+  readonly env: Record<string, string> = { MOTEKEY_CONFIG_PATH: this.config };
+  /** What the last runs opened in the browser. */
+  readonly opened: string[] = [];
+
+  /** Runs a command line given as words. */
+  async run(words: readonly string[], options: RunOptions = {}): Promise<Said> {
+    let [stdout, stderr] = ["", ""];
+    const stdin = new PassThrough();
+    stdin.end(options.input ?? "");
+    const system: System = {
+      stdin,
+      stdout: { write: (text) => (stdout += text) },
+      stderr: { write: (text) => (stderr += text) },
+      env: { ...this.env, ...options.env },
+      directory: options.directory ?? this.folder,
+      platform: "linux",
+      keychain: this.keychain,
+      now: options.now ?? Date.now,
+      openBrowser: (url) => {
+        this.opened.push(url);
+        return options.openBrowser?.(url) ?? Promise.resolve();
+      },
+      runProgram: () => Promise.reject(new Error("no programs here")),
+      interrupted: options.interrupted ?? new AbortController().signal,
+    };
+    // Imported as the commands import their runs: mocha's require() would make second copies of all modules.
+    const { run } = await import("../../tools/program.js");
+    const exit = await run(words, system);
+    return { exit, stdout, stderr };
+  }
+
+  /** The same for a line without quotes. */
+  line(line: string, options?: RunOptions): Promise<Said> {
+    return this.run(
+      line.split(" ").filter((word) => word !== ""),
+      options,
+    );
+  }
+
+  end(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

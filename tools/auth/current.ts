@@ -1,0 +1,121 @@
+/** Whose login a command works with. */
+import type { Context } from "../cli/act.js";
+import { Failure, notAuthenticated, usage } from "../cli/failure.js";
+import { checkedIssuer, type Setting } from "../cli/settings.js";
+import { variable } from "../cli/system.js";
+import type { Account } from "../store/account.js";
+import { type Logins, Store } from "../store/store.js";
+
+/** A token that was handed to this process, or a login that is kept. */
+export type Credential =
+  | { readonly source: "MOTEKEY_AUTH_TOKEN" | "auth_token"; readonly token: string }
+  | { readonly source: "login"; readonly account: Account };
+
+/** The file of this run, opened. */
+export function openStore({ settings, system }: Context): Store {
+  return new Store(settings.config.value, system.keychain);
+}
+
+/** What the store holds; a warning about the file is passed on. */
+export async function readLogins(store: Store, { output }: Context): Promise<Logins> {
+  const logins = await store.read();
+  if (logins.warning !== null) output.warn(logins.warning);
+  return logins;
+}
+
+/** The token from the environment, which is used and never kept. */
+export function environmentToken({ system }: Context): string | null {
+  return variable(system, "MOTEKEY_AUTH_TOKEN")?.trim() ?? null;
+}
+
+/** The environment's token before the file's, that before the logins; null where there is none of them. */
+export async function findCredential(context: Context, store: Store): Promise<Credential | null> {
+  const given = environmentToken(context);
+  if (given !== null) return { source: "MOTEKEY_AUTH_TOKEN", token: given };
+  const logins = await readLogins(store, context);
+  if (logins.authToken !== null) return { source: "auth_token", token: logins.authToken };
+  const account = defaultAccount(context, logins);
+  return account === null ? null : { source: "login", account };
+}
+
+/** @throws Failure where there is none */
+export async function needCredential(context: Context, store: Store): Promise<Credential> {
+  const credential = await findCredential(context, store);
+  if (credential !== null) return credential;
+  throw notAuthenticated();
+}
+
+/** The team that was named, else the active one. */
+export function chosenTeam({ settings }: Context, logins: Logins): Setting | null {
+  if (settings.team !== null) return settings.team;
+  return logins.activeTeam === null ? null : { value: logins.activeTeam, from: "active account" };
+}
+
+/** The default account of the chosen team; null where nobody is logged in there. */
+export function defaultAccount(context: Context, logins: Logins): Account | null {
+  const team = chosenTeam(context, logins);
+  if (team === null) return null;
+  const name = logins.teams[team.value]?.account;
+  const account = logins.accounts.find((known) => known.team === team.value && known.name === name);
+  if (account !== undefined) return account.accessToken === null ? null : account;
+  if (context.settings.team !== null && !Object.hasOwn(logins.teams, team.value)) {
+    throw unknownTeam(team, Object.keys(logins.teams));
+  }
+  return null;
+}
+
+/** Is this the account's default place in its team? */
+export function isDefault(account: Account, logins: Logins): boolean {
+  return logins.activeTeam === account.team && logins.teams[account.team]?.account === account.name;
+}
+
+/** @param known the teams there are */
+export function unknownTeam(team: Setting, known: readonly string[]): Failure {
+  const others = known.length === 0 ? "" : ` Known are ${known.join(", ")}.`;
+  return new Failure(
+    "team_unknown",
+    `Team '${team.value}' is not known.${others}`,
+    "Check --team and MOTEKEY_TEAM, or log in to it: motekey auth login --team NAME --issuer URL.",
+  );
+}
+
+/**
+ * The provider to ask: what was named, else the team's.
+ * @throws Failure where nothing names one
+ */
+export function issuerOf({ settings }: Context, logins: Logins, team: string | null): Setting {
+  if (settings.issuer !== null) return settings.issuer;
+  const issuer = team === null ? undefined : logins.teams[team]?.issuer;
+  if (issuer !== undefined)
+    return { value: checkedIssuer(issuer, "the team's setting"), from: `team ${team}` };
+  if (settings.team !== null && Object.keys(logins.teams).length > 0) {
+    throw unknownTeam(settings.team, Object.keys(logins.teams));
+  }
+  throw new Failure(
+    "issuer_missing",
+    "Nothing names the identity provider.",
+    "Give --issuer URL, or set MOTEKEY_ISSUER. 'motekey cloud start' starts one on this machine.",
+  );
+}
+
+/** The kept accounts of a name: an account's own, or the user name it was logged in with. */
+export function accountsNamed(name: string, { settings }: Context, logins: Logins): Account[] {
+  const here = (account: Account) => settings.team === null || account.team === settings.team.value;
+  const found = logins.accounts.filter(
+    (account) => here(account) && (account.name === name || account.kept.username === name),
+  );
+  const active = found.filter(({ team }) => team === logins.activeTeam);
+  return active.length > 0 ? active : found;
+}
+
+/** The one account of a name. */
+export function oneAccountNamed(name: string, context: Context, logins: Logins): Account {
+  const [found, another] = accountsNamed(name, context, logins);
+  if (found === undefined) {
+    const known = logins.accounts.map((account) => account.name).join(", ");
+    const next = known === "" ? "Run 'motekey auth login'." : `Choose from ${known}.`;
+    throw new Failure("account_unknown", `No account '${name}' is logged in.`, next);
+  }
+  if (another !== undefined) throw usage(`'${name}' is in more than one team.`, "Say which: --team NAME.");
+  return found;
+}

@@ -1,0 +1,26 @@
+import type { Context } from "../../cli/act.js";
+import { Failure, printable, systemCode } from "../../cli/failure.js";
+import { withoutSecrets } from "../../cli/system.js";
+import { freshToken } from "../token/run.js";
+
+/** Runs a program with a fresh token in its environment. Resolves to its exit status. */
+export async function exec(
+  context: Context,
+  _flags: object,
+  [program = "", ...words]: string[],
+): Promise<number> {
+  const { system } = context;
+  const env = { ...withoutSecrets(system.env), MOTEKEY_AUTH_TOKEN: await freshToken(context) };
+  try {
+    return await system.runProgram(program, words, env);
+  } catch (failure) {
+    const code = systemCode(failure);
+    const why =
+      code === "ENOENT" ? "there is no such program" : code === "EACCES" ? "permission denied" : code;
+    throw new Failure(
+      "command_failed",
+      `Cannot run ${printable(program, 200)}: ${why}.`,
+      "Check its name, PATH, and that it may be executed.",
+    );
+  }
+}

@@ -1,0 +1,91 @@
+/** What is kept of a login: whose it is, in which team and organization. */
+import type { Context } from "../../cli/act.js";
+import { asking } from "../../oidc/failure.js";
+import { askPerson, chooseOrganization, type Person, personOfClaims } from "../../oidc/person.js";
+import type { Provider } from "../../oidc/provider.js";
+import type { Tokens } from "../../oidc/tokens.js";
+import type { Account } from "../../store/account.js";
+import { unknownTeam } from "../current.js";
+import type { Method } from "./method.js";
+
+/** The team of logins at providers that tell of none, when nobody names one. */
+const DEFAULT_TEAM = "default";
+
+/**
+ * @param team null: the first that the provider tells
+ * @throws Failure when the provider tells the account's teams, and this one is none of them
+ */
+export async function accountOf(
+  context: Context,
+  provider: Provider,
+  method: Method,
+  tokens: Tokens,
+  team: string | null,
+): Promise<Account> {
+  const person = await personOf(provider, tokens);
+  const { clientId } = method.client;
+  const isService = method.kind === "client" || person?.type === "service";
+  const place = await placeOf(context, provider, tokens, person, team);
+  return {
+    team: place.team,
+    name: isService ? clientId : (person?.email ?? person?.username ?? person?.id ?? clientId),
+    type: isService ? "service" : "platform",
+    method: method.kind,
+    issuer: provider.issuer,
+    clientId,
+    subject: person?.id ?? null,
+    email: person?.email ?? null,
+    organization: place.organization,
+    scope: tokens.scope,
+    accessToken: tokens.accessToken,
+    refreshToken: tokens.refreshToken,
+    issuedAtMs: tokens.issuedAtMs,
+    expiresAtMs: tokens.expiresAtMs,
+    refreshExpiresAtMs: tokens.refreshExpiresAtMs,
+    kept: keptOf(method),
+  };
+}
+
+async function personOf(provider: Provider, tokens: Tokens): Promise<Person | null> {
+  const person = await asking(provider.issuer, () => askPerson(provider, tokens.accessToken));
+  return person ?? (tokens.claims === null ? null : personOfClaims(provider, tokens.claims));
+}
+
+interface Place {
+  readonly team: string;
+  readonly organization: Account["organization"];
+}
+
+/** Finds the team among the account's, and makes the login act for the team's organization. */
+async function placeOf(
+  { settings }: Context,
+  provider: Provider,
+  tokens: Tokens,
+  person: Person | null,
+  team: string | null,
+): Promise<Place> {
+  const current = person?.organization ?? null;
+  const organizations = person?.organizations ?? [];
+  if (person?.hasTeams !== true) return { team: team ?? DEFAULT_TEAM, organization: current };
+  const here = organizations.find(({ id }) => id === current?.id);
+  if (team === null) return { team: here?.teams[0]?.name ?? DEFAULT_TEAM, organization: current };
+  const has = (organization: typeof here) =>
+    organization?.teams.some(({ name, guid }) => name === team || guid === team) === true;
+  if (has(here)) return { team, organization: current };
+  const other = organizations.find(has);
+  if (other === undefined) {
+    const known = organizations.flatMap(({ teams }) => teams.map(({ name }) => name));
+    throw unknownTeam(settings.team ?? { value: team, from: "active account" }, known);
+  }
+  await chooseOrganization(provider, tokens.accessToken, other);
+  return { team, organization: { id: other.id, guid: other.guid, name: other.name } };
+}
+
+/** What renews the login, or makes the next one, without questions. */
+function keptOf({ client }: Method): Account["kept"] {
+  const { clientSecret, keyFile } = client;
+  return {
+    ...(clientSecret === undefined ? {} : { clientSecret }),
+    ...(keyFile === undefined ? {} : { keyFile }),
+  };
+}

@@ -1,0 +1,142 @@
+/** How to log in: decided from flags, variables and what is kept, before anything is asked. */
+import { resolve } from "node:path";
+import type { Context } from "../../cli/act.js";
+import { usage } from "../../cli/failure.js";
+import { askLine, askSecret, hasTerminal, needsTerminal, readPipedLine } from "../../cli/prompt.js";
+import { type System, variable } from "../../cli/system.js";
+import { CLIENT_ID, type Client } from "../../oidc/provider.js";
+import type { Account } from "../../store/account.js";
+
+/** The flags of `motekey auth login`, as commander hands them over. */
+export interface LoginFlags {
+  /** True without a value: asked for. */
+  readonly username?: string | true;
+  readonly password?: string;
+  readonly clientId?: string;
+  readonly clientSecret?: string;
+  readonly secretFile?: string;
+  readonly withToken?: boolean;
+  /** Undefined: as the machine is; true: --browser; false: --no-browser or --no-launch-browser. */
+  readonly browser?: boolean;
+  readonly launchBrowser?: boolean;
+  readonly deviceCode?: boolean;
+  readonly force?: boolean;
+  readonly clear?: boolean;
+  readonly insecureStorage?: boolean;
+  readonly scopes?: string;
+}
+
+/** A way to log in, with what it needs. */
+export type Method =
+  | {
+      readonly kind: "browser";
+      readonly client: Client;
+      readonly launch: boolean;
+      readonly device: "never" | "if-any" | "always";
+    }
+  | {
+      readonly kind: "password";
+      readonly client: Client;
+      readonly username: string | null;
+      readonly password: string | null;
+    }
+  | { readonly kind: "client"; readonly client: Client }
+  | { readonly kind: "token"; readonly client: Client };
+
+/**
+ * @param kept the login that is there; its user name and password serve where nothing else is named
+ * @throws Failure when flags exclude each other
+ */
+export function methodOf({ system, output }: Context, flags: LoginFlags, kept: Account | null): Method {
+  checkCombination(flags);
+  const client = clientOf(system, flags);
+  if (flags.withToken === true) return { kind: "token", client };
+  for (const name of ["password", "clientSecret"] as const) {
+    if (flags[name] !== undefined)
+      output.warn(`${FLAGS[name]} is seen by everybody on this machine; ${BETTER[name]}`);
+  }
+  const given = flags.username ?? variable(system, "MOTEKEY_USERNAME");
+  if (given !== undefined) {
+    const password = flags.password ?? variable(system, "MOTEKEY_PASSWORD") ?? null;
+    return { kind: "password", client, username: given === true ? null : given, password };
+  }
+  if (flags.password !== undefined) throw usage("--password needs --username.");
+  if (client.clientSecret !== undefined || client.keyFile !== undefined) return { kind: "client", client };
+  const isBrowser = flags.browser !== undefined || flags.launchBrowser === false || flags.deviceCode === true;
+  if (!isBrowser && kept?.method === "password" && kept.kept.username !== undefined) {
+    const { username, password = null } = kept.kept;
+    return { kind: "password", client, username, password };
+  }
+  return browserMethod(system, flags, client);
+}
+
+function browserMethod(system: System, flags: LoginFlags, client: Client): Method {
+  const isRefused = flags.browser === false || flags.launchBrowser === false;
+  const launch = !isRefused && (flags.browser === true || hasBrowser(system));
+  const device = flags.deviceCode === true ? "always" : launch ? "never" : "if-any";
+  return { kind: "browser", client, launch, device };
+}
+
+/** Over SSH, or on a Linux without a display, a browser would open where nobody sees it, or not at all. */
+function hasBrowser({ env, platform }: System): boolean {
+  if (env.BROWSER !== undefined && env.BROWSER !== "") return true;
+  if (env.SSH_CONNECTION !== undefined || env.SSH_TTY !== undefined) return false;
+  return platform !== "linux" || env.DISPLAY !== undefined || env.WAYLAND_DISPLAY !== undefined;
+}
+
+function clientOf(system: System, flags: LoginFlags): Client {
+  const clientId = flags.clientId ?? variable(system, "MOTEKEY_CLIENT_ID");
+  const keyFile = flags.secretFile === undefined ? undefined : resolve(system.directory, flags.secretFile);
+  const secret =
+    flags.clientSecret ?? (clientId === undefined ? undefined : variable(system, "MOTEKEY_CLIENT_SECRET"));
+  const clientSecret = keyFile === undefined ? secret : undefined;
+  if (clientId !== undefined) return { clientId, clientSecret, keyFile };
+  if (clientSecret === undefined && keyFile === undefined) return { clientId: CLIENT_ID };
+  throw usage("A secret or a key proves a client: say which.", "Give --client-id, or set MOTEKEY_CLIENT_ID.");
+}
+
+const FLAGS = { password: "--password", clientSecret: "--client-secret" } as const;
+const BETTER = {
+  password: "pipe it in, or set MOTEKEY_PASSWORD.",
+  clientSecret: "set MOTEKEY_CLIENT_SECRET, or use --secret-file.",
+} as const;
+
+function checkCombination(flags: LoginFlags): void {
+  const exclude = (a: string | false, b: string | false) => {
+    if (a !== false && b !== false) throw usage(`${a} and ${b} exclude each other.`);
+  };
+  const secret = flags.clientSecret !== undefined && "--client-secret";
+  const key = flags.secretFile !== undefined && "--secret-file";
+  const username = flags.username !== undefined && "--username";
+  const device = flags.deviceCode === true && "--device-code";
+  const browser = flags.browser === true && "--browser";
+  const token = flags.withToken === true && "--with-token";
+  exclude(secret, key);
+  exclude(browser, device);
+  for (const other of [secret, key, username]) {
+    exclude(other, device);
+    exclude(other, browser);
+    exclude(other, token);
+  }
+  exclude(token, device);
+  exclude(token, browser);
+}
+
+/** The user's name, asked for where it was not given. */
+export async function usernameOf(system: System, given: string | null): Promise<string> {
+  if (given !== null) return given;
+  if (!hasTerminal(system))
+    throw needsTerminal("A user name is needed", "Give --username NAME, or set MOTEKEY_USERNAME.");
+  const name = (await askLine(system, "Enter username: ")).trim();
+  if (name === "") throw usage("The user name is empty.");
+  return name;
+}
+
+/** The password: given, asked for without showing it, or the first line of what is piped in. */
+export async function passwordOf(system: System, given: string | null): Promise<string> {
+  if (given !== null) return given;
+  if (hasTerminal(system)) return askSecret(system, "Enter password: ");
+  const piped = system.stdin.isTTY === true ? "" : await readPipedLine(system);
+  if (piped === "") throw needsTerminal("A password is needed", "Pipe it in, or set MOTEKEY_PASSWORD.");
+  return piped;
+}

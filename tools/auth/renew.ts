@@ -1,0 +1,146 @@
+/** Fresh tokens: whoever needs one gets it under the store's lock, so that many processes make one refresh. */
+import type { Context } from "../cli/act.js";
+import { Failure } from "../cli/failure.js";
+import { logInAsClient, refreshed } from "../oidc/grants.js";
+import { type Client, findProvider, type Provider } from "../oidc/provider.js";
+import type { Tokens } from "../oidc/tokens.js";
+import { type Account, isSame } from "../store/account.js";
+import type { Change, Store } from "../store/store.js";
+
+/** A token this near its end is renewed: it must outlive the request it is for. */
+const MARGIN_MS = 30_000;
+/** Tokens that live for seconds only keep nine tenths of their life. */
+const MARGIN_OF_LIFE = 0.1;
+
+/** Why a good token is not good enough. */
+export interface Need {
+  /** The provider refused the token that the caller had. */
+  readonly refused?: boolean;
+  /** Somebody asked for a new one. */
+  readonly asked?: boolean;
+  readonly scope?: string | undefined;
+}
+
+/** Is the access token good for a while? */
+export function isFresh(account: Account, nowMs: number): boolean {
+  if (account.accessToken === null) return false;
+  if (account.expiresAtMs === null) return true;
+  const lifeMs = account.expiresAtMs - account.issuedAtMs;
+  return account.expiresAtMs - nowMs > Math.min(MARGIN_MS, lifeMs * MARGIN_OF_LIFE);
+}
+
+/** Has the access token ended? */
+export function isOver(account: Account, nowMs: number): boolean {
+  return account.accessToken === null || (account.expiresAtMs !== null && account.expiresAtMs <= nowMs);
+}
+
+/** Can a new access token be had without anybody's help? */
+export function isRefreshable(
+  { refreshToken, refreshExpiresAtMs, kept, method }: Account,
+  nowMs: number,
+): boolean {
+  if (refreshToken !== null) return refreshExpiresAtMs === null || refreshExpiresAtMs > nowMs;
+  return method === "client" && (kept.clientSecret !== undefined || kept.keyFile !== undefined);
+}
+
+/** What proves the client of an account. */
+export function clientOf({ clientId, kept }: Account): Client {
+  return { clientId, clientSecret: kept.clientSecret, keyFile: kept.keyFile };
+}
+
+/**
+ * The account with an access token that is good for a while.
+ * @throws Failure `token_expired` when the login is over
+ */
+export async function freshAccount(
+  context: Context,
+  store: Store,
+  account: Account,
+  need: Need = {},
+): Promise<Account> {
+  const isGood = (known: Account): boolean => {
+    const isNew = known.accessToken !== account.accessToken;
+    return (
+      isFresh(known, context.system.now()) && (isNew || !(need.refused ?? false)) && !(need.asked ?? false)
+    );
+  };
+  if (isGood(account)) return account;
+  return store.change(async (change) => {
+    const current = change.accounts.find((known) => isSame(known, account));
+    if (current === undefined || current.accessToken === null) throw over("somebody logged out meanwhile");
+    return isGood(current) ? current : renewed(context, store, change, current, need);
+  });
+}
+
+async function renewed(
+  { system }: Context,
+  store: Store,
+  change: Change,
+  account: Account,
+  need: Need,
+): Promise<Account> {
+  if (!isRefreshable(account, system.now())) throw over("it has no refresh token, or that has ended too");
+  let tokens: Tokens | null;
+  try {
+    tokens = await newTokens(
+      await findProvider(account.issuer, clientOf(account)),
+      account,
+      need,
+      system.now,
+    );
+  } catch (failure) {
+    // Nearly over is good enough when there is nothing better.
+    const isEnough = !isOver(account, system.now()) && !(need.refused ?? false) && !(need.asked ?? false);
+    const isAway = failure instanceof Failure && failure.code === "issuer_unreachable";
+    if (isEnough && isAway) return account;
+    throw failure;
+  }
+  if (tokens === null) return afterRefusal(store, change, account, system.now());
+  const next = { ...account, ...kept(tokens, account) };
+  change.put(next);
+  return next;
+}
+
+async function newTokens(
+  provider: Provider,
+  account: Account,
+  need: Need,
+  now: () => number,
+): Promise<Tokens | null> {
+  if (account.refreshToken !== null) return refreshed(provider, account.refreshToken, need.scope, now);
+  return logInAsClient(provider, need.scope ?? (account.scope === "" ? undefined : account.scope), now);
+}
+
+/** Somebody who does not know our lock may have refreshed: their tokens are in the file then. */
+async function afterRefusal(store: Store, change: Change, account: Account, nowMs: number): Promise<Account> {
+  const { accounts } = await store.read();
+  const theirs = accounts.find((known) => isSame(known, account));
+  if (theirs !== undefined && theirs.refreshToken !== account.refreshToken && isFresh(theirs, nowMs)) {
+    change.put(theirs);
+    return theirs;
+  }
+  change.put({ ...account, refreshToken: null, refreshExpiresAtMs: null });
+  throw over("the provider takes its refresh token no more");
+}
+
+/** The fields of an account that new tokens change. */
+function kept(tokens: Tokens, account: Account): Partial<Account> {
+  const { accessToken, issuedAtMs, expiresAtMs } = tokens;
+  const isRotated = tokens.refreshToken !== null;
+  return {
+    accessToken,
+    issuedAtMs,
+    expiresAtMs,
+    refreshToken: tokens.refreshToken ?? account.refreshToken,
+    refreshExpiresAtMs: isRotated ? tokens.refreshExpiresAtMs : account.refreshExpiresAtMs,
+    scope: tokens.scope === "" ? account.scope : tokens.scope,
+  };
+}
+
+function over(why: string): Failure {
+  return new Failure(
+    "token_expired",
+    `The token has expired and cannot be refreshed: ${why}.`,
+    "Run 'motekey auth login'.",
+  );
+}

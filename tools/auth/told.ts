@@ -1,0 +1,21 @@
+/** How accounts and times are told. */
+
+/** ISO 8601 to the second, as in JSON answers; null: not known. */
+export function isoTime(ms: number | null): string | null {
+  return ms === null ? null : `${new Date(ms).toISOString().slice(0, 19)}Z`;
+}
+
+/** A time for people, in UTC so that it compares with JSON and with servers' logs. */
+export function plainTime(ms: number | null): string {
+  return ms === null ? "unknown" : `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
+/** Milliseconds of a JWT's `exp` (RFC 7519 section 4.1.4), unverified; null where there is none. */
+export function endOfToken(token: string): number | null {
+  try {
+    const { exp } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8"));
+    return typeof exp === "number" ? exp * 1000 : null;
+  } catch {
+    return null;
+  }
+}

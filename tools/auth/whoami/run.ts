@@ -1,0 +1,44 @@
+import type { Context } from "../../cli/act.js";
+import { Failure } from "../../cli/failure.js";
+import type { Person } from "../../oidc/person.js";
+import { askAbout } from "../ask.js";
+import { needCredential, openStore } from "../current.js";
+
+/** Shows whose login it is. */
+export async function whoami(context: Context): Promise<void> {
+  const store = openStore(context);
+  const { provider, person, account } = await askAbout(context, store, await needCredential(context, store));
+  if (person === null) {
+    throw new Failure(
+      "not_supported",
+      `${provider.issuer} tells nothing of the account.`,
+      "Run 'motekey auth status'.",
+    );
+  }
+  const { id, email, name, role, created_at } = person;
+  const organization = person.organization?.name ?? null;
+  context.output.answer(
+    {
+      id,
+      email,
+      name,
+      organization,
+      role,
+      created_at,
+      account: account?.name ?? null,
+      team: account?.team ?? context.settings.team?.value ?? null,
+    },
+    lines(person, organization),
+  );
+}
+
+function lines({ id, email, name, role }: Person, organization: string | null): string {
+  const rows: [label: string, value: string | null][] = [
+    ["Email:", email],
+    ["Name:", name],
+    ["Organization:", organization],
+    ["Role:", role === null ? null : `${role.charAt(0).toUpperCase()}${role.slice(1)}`],
+    ["Account ID:", id],
+  ];
+  return rows.map(([label, value]) => `${label.padEnd(14)}${value ?? "-"}`).join("\n");
+}

@@ -1,0 +1,47 @@
+import { usage } from "./failure.js";
+
+const YES = new Set(["true", "yes", "1"]);
+const NO = new Set(["false", "no", "0"]);
+
+/**
+ * The command line as commander reads it. `--json=a,b` chooses fields, and `--browser=false` is `--no-browser`:
+ * as options with an optional value both would swallow the word after them.
+ * @throws Failure for a long flag with one dash, which would be read as short ones
+ */
+export function normalWords(words: readonly string[]): string[] {
+  const end = words.indexOf("--");
+  const ours = end === -1 ? words : words.slice(0, end);
+  return [...ours.flatMap(normalWord), ...(end === -1 ? [] : words.slice(end))];
+}
+
+function normalWord(word: string): string[] {
+  const slip = /^-([a-z][a-z-]{3,})(=.*)?$/.exec(word);
+  if (slip !== null && LONG_FLAGS.has(slip[1] as string)) {
+    throw usage(`'-${slip[1]}' has one dash too few.`, `Did you mean '--${slip[1]}'?`);
+  }
+  if (word.startsWith("--json=")) return ["--json", `--fields=${word.slice("--json=".length)}`];
+  if (!word.startsWith("--browser=")) return [word];
+  const value = word.slice("--browser=".length).toLowerCase();
+  if (YES.has(value)) return ["--browser"];
+  if (NO.has(value)) return ["--no-browser"];
+  throw usage(`--browser is true or false, not '${value}'.`);
+}
+
+/** The long flags of the documents that people write with one dash. */
+const LONG_FLAGS = new Set([
+  "account",
+  "browser",
+  "clear",
+  "client-id",
+  "client-secret",
+  "config",
+  "force",
+  "help",
+  "issuer",
+  "json",
+  "password",
+  "quiet",
+  "secret-file",
+  "team",
+  "username",
+]);

@@ -1,0 +1,58 @@
+/** The process: streams, signals, keychain, browser and programs of this machine, and the status it ends with. */
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import { Exit } from "./cli/failure.js";
+import { SECRET_VARIABLES, type System } from "./cli/system.js";
+import { run } from "./program.js";
+import { systemKeychain } from "./store/keychain.js";
+
+const interruption = new AbortController();
+/** What `auth exec` runs: Ctrl-C is its own matter, and reaches it by itself. */
+let child: ReturnType<typeof spawn> | null = null;
+
+process.on("SIGINT", () => {
+  if (child === null) interruption.abort();
+});
+for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    if (child === null) interruption.abort();
+    else child.kill(signal);
+  });
+}
+process.stdout.on("error", (failure: NodeJS.ErrnoException) => {
+  // `motekey … | head` is no failure.
+  process.exit(failure.code === "EPIPE" ? Exit.DONE : Exit.FAILED);
+});
+
+// The browser's helpers inherit the process's environment, whatever they are given.
+const env = { ...process.env };
+for (const name of SECRET_VARIABLES) delete process.env[name];
+
+const system: System = {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env,
+  directory: process.cwd(),
+  platform: process.platform,
+  keychain: systemKeychain(process.platform),
+  now: Date.now,
+  async openBrowser(url) {
+    const { default: open } = await import("open");
+    await open(url);
+  },
+  runProgram(program, words, environment) {
+    return new Promise((resolve, reject) => {
+      child = spawn(program, [...words], { stdio: "inherit", env: environment });
+      child.once("error", reject);
+      child.once("exit", (code, signal) =>
+        resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])),
+      );
+    });
+  },
+  interrupted: interruption.signal,
+};
+
+const exit = await run(process.argv.slice(2), system);
+// A keychain that hangs, or a connection kept alive, must not hold the process; what was written must leave it.
+process.stdout.write("", () => process.stderr.write("", () => process.exit(exit)));

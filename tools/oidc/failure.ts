@@ -1,0 +1,127 @@
+/** The library's errors as failures that tell people what happened, with the provider's own words kept. */
+import * as oidc from "openid-client";
+import { Failure, type FailureCode, printable, systemCode } from "../cli/failure.js";
+
+/** OAuth's error codes (RFC 6749 section 5.2, RFC 8628 section 3.5, RFC 6749 section 4.1.2.1). */
+const CODES: Readonly<Record<string, readonly [code: FailureCode, message: string, next: string]>> = {
+  invalid_grant: ["invalid_credentials", "The provider refuses the login.", "Log in again with --force."],
+  invalid_client: [
+    "invalid_credentials",
+    "The provider refuses the client.",
+    "Check --client-id, and its secret or key.",
+  ],
+  unauthorized_client: [
+    "not_supported",
+    "This client may not log in this way.",
+    "Check --client-id, or log in another way.",
+  ],
+  unsupported_grant_type: [
+    "not_supported",
+    "The provider does not know this way to log in.",
+    "Log in another way.",
+  ],
+  access_denied: ["login_denied", "The login was denied.", "Try again, and allow it."],
+  expired_token: ["login_timeout", "The code was not confirmed in time.", "Try again."],
+  invalid_scope: ["issuer_refused", "The provider refuses the scopes.", "Check --scopes."],
+};
+
+/** What an honest provider's answer would not be. */
+const UNSAFE = new Set([
+  "OAUTH_INVALID_RESPONSE",
+  "OAUTH_JWT_CLAIM_COMPARISON_FAILED",
+  "OAUTH_JWT_TIMESTAMP_CHECK_FAILED",
+  "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED",
+  "OAUTH_KEY_SELECTION_FAILED",
+]);
+
+/** The OAuth error code of an answer, such as `invalid_grant`, or the empty string. */
+export function oauthError(failure: unknown): string {
+  const isAnswer =
+    failure instanceof oidc.ResponseBodyError || failure instanceof oidc.AuthorizationResponseError;
+  return isAnswer ? failure.error : "";
+}
+
+/** Did the provider refuse the access token (RFC 6750 section 3.1)? */
+export function isRefusedToken(failure: unknown): boolean {
+  const { status } = failure as { status?: unknown };
+  return failure instanceof oidc.WWWAuthenticateChallengeError && status === 401;
+}
+
+/** Runs a conversation with a provider; what fails in it is told as a {@link Failure}. */
+export async function asking<T>(issuer: string, talk: () => Promise<T>): Promise<T> {
+  try {
+    return await talk();
+  } catch (failure) {
+    throw failure instanceof Failure ? failure : toldFailure(issuer, failure);
+  }
+}
+
+function toldFailure(issuer: string, failure: unknown): Failure {
+  const cause = { cause: failure };
+  const error = oauthError(failure);
+  if (error !== "") {
+    const { error_description } = failure as oidc.ResponseBodyError;
+    const said = printable([error, error_description].filter(Boolean).join(": "), 300);
+    const [code, message, next] = CODES[error] ?? ["issuer_refused", "The provider refuses this.", ""];
+    return new Failure(code, `${message.slice(0, -1)} (${said}).`, next, cause);
+  }
+  if (isRefusedToken(failure)) {
+    return new Failure(
+      "invalid_token",
+      "The provider refuses the token.",
+      "Run 'motekey auth login --force'.",
+      cause,
+    );
+  }
+  const { code, message } = (failure ?? {}) as { code?: string; message?: string };
+  if (code === "OAUTH_TIMEOUT") return unreachable(issuer, "no answer in time", failure);
+  if (code !== undefined && UNSAFE.has(code)) {
+    const what = printable(reasonOf(failure), 300);
+    return new Failure(
+      "unsafe_response",
+      `The answer of ${issuer} is not to be trusted: ${what}.`,
+      "Log in again; if this stays, ask whoever runs the provider.",
+      cause,
+    );
+  }
+  if (code?.startsWith("OAUTH_") === true) {
+    const what = printable(reasonOf(failure), 300);
+    return new Failure(
+      "issuer_invalid",
+      `${issuer} does not answer as an OpenID provider does: ${what}.`,
+      "Check --issuer.",
+      cause,
+    );
+  }
+  if (failure instanceof TypeError && message === "fetch failed") {
+    return unreachable(issuer, networkReason(failure), failure);
+  }
+  throw failure;
+}
+
+/** No answer, and why. */
+function unreachable(issuer: string, why: string, cause: unknown): Failure {
+  return new Failure(
+    "issuer_unreachable",
+    `${issuer} cannot be reached: ${printable(why, 200)}.`,
+    "Run 'motekey doctor' for the reason.",
+    { cause },
+  );
+}
+
+/** The system's words for why a fetch failed, with its code. */
+export function networkReason(failure: unknown): string {
+  let cause: unknown = failure;
+  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
+  if (cause instanceof AggregateError && cause.errors.length > 0) cause = cause.errors[0];
+  const code = systemCode(cause);
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return code === "" || message.includes(code) ? message : `${message} (${code})`;
+}
+
+/** The library's words: the innermost say most. */
+function reasonOf(failure: unknown): string {
+  let cause = failure;
+  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
+  return cause instanceof Error ? cause.message.replace(/^"response" /, "") : String(cause);
+}

@@ -1,0 +1,78 @@
+/** The grants that need nobody: one question to the token endpoint each. */
+import * as oidc from "openid-client";
+import { Failure } from "../cli/failure.js";
+import { asking, oauthError } from "./failure.js";
+import { GRANTS, needGrant, type Provider } from "./provider.js";
+import { type Tokens, tokensOf } from "./tokens.js";
+
+/** With a user's name and password (RFC 6749 section 4.3). */
+export async function logInByPassword(
+  provider: Provider,
+  user: { readonly username: string; readonly password: string },
+  scope: string,
+  now: () => number,
+): Promise<Tokens> {
+  needGrant(provider, GRANTS.password, "login by password");
+  const parameters = { username: user.username, password: user.password, scope };
+  const response = await asking(provider.issuer, async () => {
+    try {
+      return await oidc.genericGrantRequest(provider.configuration, GRANTS.password, parameters);
+    } catch (failure) {
+      if (oauthError(failure) !== "invalid_grant") throw failure;
+      const next = "Try again; 'motekey auth login --clear' forgets what is kept.";
+      throw new Failure("invalid_credentials", "Invalid user name or password.", next, { cause: failure });
+    }
+  });
+  return tokensOf(response, now(), scope);
+}
+
+/** As a service account (RFC 6749 section 4.4). */
+export async function logInAsClient(
+  provider: Provider,
+  scope: string | undefined,
+  now: () => number,
+): Promise<Tokens> {
+  needGrant(provider, GRANTS.client, "login of service accounts");
+  const response = await asking(provider.issuer, () =>
+    oidc.clientCredentialsGrant(provider.configuration, scope === undefined ? {} : { scope }),
+  );
+  return tokensOf(response, now(), scope ?? "");
+}
+
+/**
+ * With a refresh token (RFC 6749 section 6).
+ * @returns null when the provider says that the login is over
+ */
+export async function refreshed(
+  provider: Provider,
+  refreshToken: string,
+  scope: string | undefined,
+  now: () => number,
+): Promise<Tokens | null> {
+  return asking(provider.issuer, async () => {
+    try {
+      const parameters = scope === undefined ? {} : { scope };
+      const response = await oidc.refreshTokenGrant(provider.configuration, refreshToken, parameters);
+      return tokensOf(response, now(), scope ?? "");
+    } catch (failure) {
+      if (oauthError(failure) === "invalid_grant") return null;
+      throw failure;
+    }
+  });
+}
+
+/**
+ * Ends a token (RFC 7009).
+ * @returns false where the provider ends no tokens
+ */
+export async function revoke(
+  provider: Provider,
+  token: string,
+  kind: "access_token" | "refresh_token",
+): Promise<boolean> {
+  if (provider.metadata.revocation_endpoint === undefined) return false;
+  await asking(provider.issuer, () =>
+    oidc.tokenRevocation(provider.configuration, token, { token_type_hint: kind }),
+  );
+  return true;
+}

@@ -1,0 +1,150 @@
+/** An OpenID provider, found by discovery (OpenID Connect Discovery 1.0 section 4), and a client of it. */
+import { createPrivateKey, type KeyObject } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { importPKCS8 } from "jose";
+import * as oidc from "openid-client";
+import { Failure, printable, systemCode, usage } from "../cli/failure.js";
+import { asking } from "./failure.js";
+
+/** The client id of this program where nothing names another. */
+export const CLIENT_ID = "motekey-cli";
+/** What this program asks for; a provider is asked for those of them that it knows. */
+const SCOPES = ["openid", "offline_access", "profile", "email", "organization"];
+const ANSWER_SECONDS_MAX = 15;
+/** Clocks that differ by less are no reason to refuse a login. */
+const CLOCK_TOLERANCE_SECONDS = 30;
+
+/** Grants by their `grant_type`. */
+export const GRANTS = {
+  code: "authorization_code",
+  device: "urn:ietf:params:oauth:grant-type:device_code",
+  password: "password",
+  client: "client_credentials",
+} as const;
+
+/** Who asks: this program, or a service account with what proves it. */
+export interface Client {
+  readonly clientId: string;
+  readonly clientSecret?: string | undefined;
+  /** The path of a PEM file. */
+  readonly keyFile?: string | undefined;
+}
+
+/** A provider that was found. */
+export interface Provider {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly configuration: oidc.Configuration;
+  readonly metadata: oidc.ServerMetadata;
+}
+
+/** Asks the issuer what it can do. */
+export async function findProvider(issuer: string, client: Client): Promise<Provider> {
+  const key = client.keyFile === undefined ? null : await readKey(client.keyFile);
+  const execute = [oidc.enableNonRepudiationChecks];
+  if (new URL(issuer).protocol === "http:") execute.push(oidc.allowInsecureRequests);
+  const found = await asking(issuer, () =>
+    oidc.discovery(
+      new URL(issuer),
+      client.clientId,
+      { [oidc.clockTolerance]: CLOCK_TOLERANCE_SECONDS },
+      oidc.None(),
+      {
+        execute,
+        timeout: ANSWER_SECONDS_MAX,
+      },
+    ),
+  );
+  const metadata = found.serverMetadata();
+  const configuration = new oidc.Configuration(
+    metadata,
+    client.clientId,
+    { [oidc.clockTolerance]: CLOCK_TOLERANCE_SECONDS },
+    await proof(metadata, client, key),
+  );
+  configuration.timeout = ANSWER_SECONDS_MAX;
+  for (const extension of execute) extension(configuration);
+  return { issuer, clientId: client.clientId, configuration, metadata };
+}
+
+/** Does the provider say that it knows this grant? One that names none knows the code's (RFC 8414 section 2). */
+export function knows({ metadata }: Provider, grant: string): boolean {
+  return (metadata.grant_types_supported ?? [GRANTS.code, "implicit"]).includes(grant);
+}
+
+/** @throws Failure where the provider says that it does not know the grant */
+export function needGrant(provider: Provider, grant: string, what: string): void {
+  if (knows(provider, grant)) return;
+  throw new Failure(
+    "not_supported",
+    `${provider.issuer} has no ${what}.`,
+    `It has ${printable((provider.metadata.grant_types_supported ?? []).join(", ") || "the browser's login only", 300)}.`,
+  );
+}
+
+/** The scopes to ask for. */
+export function scopesOf({ metadata }: Provider, wanted?: string): string {
+  if (wanted !== undefined) return wanted;
+  const known = metadata.scopes_supported;
+  return SCOPES.filter((scope) => known === undefined || known.includes(scope)).join(" ");
+}
+
+async function proof(
+  metadata: oidc.ServerMetadata,
+  client: Client,
+  key: KeyObject | null,
+): Promise<oidc.ClientAuth> {
+  if (key !== null) {
+    const alg = algorithmOf(key);
+    return oidc.PrivateKeyJwt(
+      await importPKCS8(key.export({ type: "pkcs8", format: "pem" }).toString(), alg),
+    );
+  }
+  if (client.clientSecret === undefined) return oidc.None();
+  // Basic where nothing is said: it is OAuth's own default (RFC 8414 section 2).
+  const methods = metadata.token_endpoint_auth_methods_supported ?? ["client_secret_basic"];
+  const isBasic = methods.includes("client_secret_basic");
+  return isBasic ? oidc.ClientSecretBasic(client.clientSecret) : oidc.ClientSecretPost(client.clientSecret);
+}
+
+async function readKey(path: string): Promise<KeyObject> {
+  let pem: string;
+  try {
+    pem = await readFile(path, "utf8");
+  } catch (failure) {
+    const why = systemCode(failure) === "ENOENT" ? "there is no such file" : systemCode(failure);
+    throw usage(`Cannot read the key ${printable(path)}: ${why}.`, "Give --secret-file a PEM file.");
+  }
+  if (/ENCRYPTED/.test(pem)) {
+    throw usage(
+      `The key in ${printable(path)} is encrypted.`,
+      "Decrypt it first: openssl pkey -in KEY -out PLAIN.",
+    );
+  }
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    throw usage(
+      `${printable(path)} holds no private key in PEM.`,
+      "It begins with -----BEGIN PRIVATE KEY-----.",
+    );
+  }
+}
+
+const CURVES: Readonly<Record<string, string>> = {
+  prime256v1: "ES256",
+  secp384r1: "ES384",
+  secp521r1: "ES512",
+};
+
+/** The JWS algorithm of a key (RFC 7518 section 3.1, RFC 8037 section 3.1). */
+function algorithmOf(key: KeyObject): string {
+  if (key.asymmetricKeyType === "rsa") return "RS256";
+  if (key.asymmetricKeyType === "ed25519") return "EdDSA";
+  const curve = CURVES[key.asymmetricKeyDetails?.namedCurve ?? ""];
+  if (key.asymmetricKeyType === "ec" && curve !== undefined) return curve;
+  throw usage(
+    `A ${key.asymmetricKeyType ?? "symmetric"} key cannot prove a client here.`,
+    "Use RSA, P-256, P-384, P-521 or Ed25519.",
+  );
+}

@@ -1,0 +1,102 @@
+/** The tree of commands, and one run of it. */
+import { Command, CommanderError, Option } from "commander";
+import { authCommand } from "./auth/command.js";
+import { type Act, actOn } from "./cli/act.js";
+import { Exit, Failure, printable, usage } from "./cli/failure.js";
+import { withHelp } from "./cli/help.js";
+import { tellFailure } from "./cli/output.js";
+import { interrupted } from "./cli/prompt.js";
+import type { System } from "./cli/system.js";
+import { normalWords } from "./cli/words.js";
+import { completionCommand } from "./completion/command.js";
+import { VERSION } from "./version.js";
+
+/** All commands. `act` hangs the runs on them. */
+export function program(act: Act): Command {
+  const root = new Command("motekey")
+    .description("Logs operators in to their teams, and says what keeps them or their devices out.")
+    .version(VERSION, "-V, --version", "print the version")
+    .helpCommand("help [command]", "show help of a command")
+    .option("--team <name>", "the team to work in (MOTEKEY_TEAM, or the directory's .motekey.json)")
+    .option("--config <file>", "where logins are kept (MOTEKEY_CONFIG_PATH)")
+    .option("--issuer <url>", "the identity provider (MOTEKEY_ISSUER, or the team's)")
+    .option("--json", "print the answer as JSON; --json=a,b prints these fields only")
+    .option("--quiet", "print neither hints nor progress, nor the answer unless --json")
+    .addOption(new Option("--fields <names>").hideHelp());
+  withHelp(root, {
+    examples: [
+      ["motekey auth login --team acme --issuer https://id.example.com", "Log in with the browser"],
+      ["motekey auth status", "Is the login still good?"],
+      ['curl -H "Authorization: Bearer $(motekey auth token)" https://api.example.com/', "Use the token"],
+      ["motekey cloud start", "A mock cloud with an identity provider, on this machine"],
+    ],
+    notes: [
+      "A flag goes before an environment variable, that before the directory's .motekey.json, that before the active account.",
+      "Exit: 0 done, 1 failed, 2 wrong usage, 4 authentication needed, 130 interrupted.",
+    ],
+  });
+  root.addCommand(authCommand(act));
+  root.addCommand(completionCommand(act, () => root));
+  return root;
+}
+
+/** Runs a command line (without the interpreter's words). Resolves to the exit status; never rejects. */
+export async function run(words: readonly string[], system: System): Promise<number> {
+  let exit: number = Exit.DONE;
+  try {
+    const root = program(actOn(system, (status) => (exit = status)));
+    adopt(root, system);
+    if (words.length === 0) root.outputHelp();
+    else await unlessInterrupted(system, root.parseAsync(normalWords(words), { from: "user" }));
+    return exit;
+  } catch (failure) {
+    const told = asFailure(failure, system);
+    if (told === null) return Exit.DONE;
+    tellFailure(
+      system,
+      told,
+      words.some((word) => /^--json(=|$)/.test(word)),
+    );
+    return told.exit;
+  }
+}
+
+/** Ctrl-C ends the run, whatever it waits for. Locks are released when the process ends. */
+function unlessInterrupted(system: System, work: Promise<unknown>): Promise<unknown> {
+  const ended = new Promise<never>((_resolve, reject) => {
+    system.interrupted.addEventListener("abort", () => reject(interrupted()), { once: true });
+  });
+  return Promise.race([work, ended]);
+}
+
+/** Every command speaks through the system's streams, and throws instead of ending the process. */
+function adopt(command: Command, system: System): void {
+  command.configureHelp({ showGlobalOptions: true }).helpOption("-h, --help", "show help");
+  command.exitOverride().configureOutput({
+    writeOut: (text) => system.stdout.write(text),
+    writeErr: () => undefined,
+    getOutHasColors: () => false,
+  });
+  for (const child of command.commands) adopt(child, system);
+}
+
+/** Null where there is nothing to tell: help and version were asked for, and shown. */
+function asFailure(failure: unknown, system: System): Failure | null {
+  if (failure instanceof Failure) return failure;
+  if (system.interrupted.aborted) return interrupted();
+  if (!(failure instanceof CommanderError)) return unexpected(failure, system);
+  if (failure.exitCode === 0) return null;
+  if (failure.code === "commander.help") return usage("A command is missing.", "See 'motekey --help'.");
+  const [message = "", hint = ""] = failure.message.replace(/^error: /, "").split("\n");
+  return usage(sentence(message), hint.replace(/^\(|\)$/g, "") || "See 'motekey --help'.");
+}
+
+/** A mistake of ours, or of a library: told without its stack, which few can use. */
+function unexpected(failure: unknown, system: System): Failure {
+  const message = failure instanceof Error ? failure.message : String(failure);
+  const stack = system.env.MOTEKEY_DEBUG === undefined ? "" : `\n${(failure as Error).stack}`;
+  const next = "MOTEKEY_DEBUG=1 shows where; please report it.";
+  return new Failure("failed", `Unexpected: ${printable(message)}.`, `${next}${stack}`, { cause: failure });
+}
+
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;

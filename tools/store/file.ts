@@ -1,0 +1,136 @@
+/** The file on disk: only its owner may touch it, and it is replaced whole or not at all. */
+import { constants } from "node:fs";
+import { mkdir, open, readdir, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import lockfile from "proper-lockfile";
+import writeFileAtomic from "write-file-atomic";
+import { Failure, systemCode } from "../cli/failure.js";
+
+const OWNER_ONLY = 0o600;
+const BYTES_MAX = 4 * 1024 * 1024;
+/** A lock whose owner died is taken over after this time; a living one says so twice as often. */
+const LOCK_STALE_MS = 10_000;
+/** A refresh may take its time; those who wait for it take turns. */
+const LOCK_RETRIES = { retries: 600, factor: 1, minTimeout: 50, maxTimeout: 150, randomize: true };
+
+/** A file's text, and who may read it beside its owner. */
+export interface ReadFile {
+  readonly text: string;
+  readonly readableByOthers: boolean;
+  /** The permission bits in octal, such as `644`. */
+  readonly mode: string;
+}
+
+/**
+ * Reads the file; null where there is none.
+ * @throws Failure when it is a link or no file, belongs to another user, can be written by others or not be read
+ */
+export async function readPrivate(path: string): Promise<ReadFile | null> {
+  const handle = await openPrivate(path);
+  if (handle === null) return null;
+  try {
+    const { mode, uid, size } = await handle.stat();
+    const bits = (mode & 0o777).toString(8);
+    if ((mode & constants.S_IFMT) !== constants.S_IFREG) throw unsafe(path, "is not a file");
+    if (size > BYTES_MAX) throw unsafe(path, "is larger than any that motekey writes");
+    const others = process.platform === "win32" ? 0 : mode;
+    const me = process.getuid?.();
+    if (me !== undefined && uid !== me) throw unsafe(path, "belongs to another user");
+    if ((others & 0o022) !== 0) {
+      throw new Failure(
+        "storage_unsafe",
+        `Others may write ${path} (mode ${bits}).`,
+        `Run chmod 600 ${path}.`,
+      );
+    }
+    return { text: await handle.readFile("utf8"), readableByOthers: (others & 0o044) !== 0, mode: bits };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openPrivate(path: string) {
+  try {
+    return await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+  } catch (failure) {
+    const code = systemCode(failure);
+    if (code === "ENOENT") return null;
+    if (code === "ELOOP" || code === "EMLINK") throw unsafe(path, "is a symbolic link");
+    throw denied("read", path, failure);
+  }
+}
+
+/** Puts the text in place of the file. Whoever is killed here leaves the old file or the new one. */
+export async function writePrivate(path: string, text: string): Promise<void> {
+  try {
+    await writeFileAtomic(path, text, { mode: OWNER_ONLY });
+  } catch (failure) {
+    throw denied("write", path, failure);
+  }
+}
+
+/**
+ * Runs `work` while no other process that asks for this lock runs its own.
+ * @throws Failure when the folder cannot be written, or another holds the lock for more than a minute
+ */
+export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+  const release = await lock(path);
+  try {
+    await sweep(path);
+    return await work();
+  } finally {
+    // A lock that was taken from us (a machine that slept) is another's now.
+    await release().catch(() => undefined);
+  }
+}
+
+async function lock(path: string): Promise<() => Promise<void>> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    return await lockfile.lock(path, {
+      realpath: false,
+      stale: LOCK_STALE_MS,
+      retries: LOCK_RETRIES,
+      onCompromised: () => undefined,
+    });
+  } catch (failure) {
+    if (systemCode(failure) !== "ELOCKED") throw denied("write", path, failure);
+    throw new Failure(
+      "storage_busy",
+      `Another motekey has held ${path}.lock for more than a minute.`,
+      "End it, or wait for it.",
+    );
+  }
+}
+
+/** What a killed process left of its save: with the lock held, nobody else is writing. */
+async function sweep(path: string): Promise<void> {
+  const left = (name: string) => name.startsWith(`${basename(path)}.`) && /\.\d+$/.test(name);
+  for (const name of (await readdir(dirname(path))).filter(left)) {
+    await rm(join(dirname(path), name), { force: true });
+  }
+}
+
+function unsafe(path: string, what: string): Failure {
+  return new Failure(
+    "storage_unsafe",
+    `${path} ${what}.`,
+    "Move it away, or name another file with MOTEKEY_CONFIG_PATH.",
+  );
+}
+
+function denied(verb: "read" | "write", path: string, failure: unknown): Failure {
+  const code = systemCode(failure);
+  const why = code === "EACCES" || code === "EPERM" ? "permission denied" : (REASONS[code] ?? code);
+  const next =
+    why === "permission denied" ? `run chmod 600 ${path}` : "name another file with MOTEKEY_CONFIG_PATH";
+  return new Failure("storage_denied", `Cannot ${verb} ${path}: ${why}`, `${next}.`, { cause: failure });
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EROFS: "the disk is read-only",
+  ENOSPC: "the disk is full",
+  EISDIR: "it is a folder",
+  ENOTDIR: "a part of its path is not a folder",
+  EEXIST: "a part of its path is not a folder",
+};

@@ -1,0 +1,68 @@
+/** The file's content: what motekey writes, and what people may write there by hand. */
+import * as v from "valibot";
+import { Failure } from "../cli/failure.js";
+import { AccountSchema } from "./account.js";
+
+const name = v.string();
+
+const TeamSchema = v.looseObject({
+  issuer: v.optional(v.string()),
+  client_id: v.optional(v.string()),
+  /** The team's default account. */
+  account: v.optional(name),
+});
+
+const SealedSchema = v.object({ team: name, name, sealed: v.string() });
+const OpenSchema = v.object({ team: name, name, open: AccountSchema });
+
+const StateSchema = v.looseObject({
+  version: v.optional(v.literal(1), 1),
+  /** `file`: tokens are readable in this file, as was asked for by --insecure-storage. */
+  storage: v.optional(v.picklist(["keychain", "file"])),
+  /** The keychain's entry that holds the key of the sealed accounts. */
+  key: v.optional(v.string()),
+  active_team: v.optional(name),
+  teams: v.optional(v.record(name, TeamSchema), {}),
+  accounts: v.optional(v.array(v.union([SealedSchema, OpenSchema])), []),
+  /** An access token that somebody wrote here; motekey never does. */
+  auth_token: v.optional(v.pipe(v.string(), v.nonEmpty())),
+});
+
+/** The file's content. Fields that motekey does not know are kept. */
+export type State = v.InferOutput<typeof StateSchema>;
+
+/** One account in the file: sealed, or open where there is no keychain. */
+export type Entry = State["accounts"][number];
+
+/** Two spaces in, as people edit it. */
+export const written = (state: State): string => `${JSON.stringify(state, null, 2)}\n`;
+
+/** A file that is not there. */
+export const emptyState = (): State => v.parse(StateSchema, {});
+
+/**
+ * @throws Failure that names the place, never what stands there
+ */
+export function parsedState(path: string, text: string): State {
+  const content = fromJson(path, text);
+  if (Array.isArray(content)) throw broken(path, "it is a list");
+  const result = v.safeParse(StateSchema, content);
+  if (result.success) return result.output;
+  throw broken(path, `it is wrong at ${v.getDotPath(result.issues[0]) ?? "its top"}`);
+}
+
+function fromJson(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw broken(path, "it is not JSON");
+  }
+}
+
+function broken(path: string, why: string): Failure {
+  return new Failure(
+    "storage_broken",
+    `${path} does not hold what motekey writes: ${why}.`,
+    "Mend it, or move it away and log in again.",
+  );
+}

@@ -1,0 +1,226 @@
+/** All logins of one file: read at leisure, changed under a lock. */
+import { randomBytes } from "node:crypto";
+import * as v from "valibot";
+import { Failure } from "../cli/failure.js";
+import type { Keychain } from "../cli/system.js";
+import { type Account, type AccountKey, AccountSchema, isSame } from "./account.js";
+import { type ReadFile, readPrivate, withLock, writePrivate } from "./file.js";
+import { probeKeychain } from "./keychain.js";
+import { type Entry, emptyState, parsedState, type State, written } from "./state.js";
+import { KEY_BYTES, seal, unseal } from "./vault.js";
+
+/** Where secrets lie: sealed by a key in the keychain, or readable in the file. */
+export type Storage = "keychain" | "file";
+
+/** What the file held at one moment, its accounts opened. */
+export interface Logins {
+  readonly accounts: readonly Account[];
+  /** The team of whoever names none. */
+  readonly activeTeam: string | null;
+  readonly teams: State["teams"];
+  readonly storage: Storage;
+  /** A token that somebody wrote into the file by hand. */
+  readonly authToken: string | null;
+  /** What should be mended, for a warning; null: nothing. */
+  readonly warning: string | null;
+}
+
+/** Changes made to the store while its lock is held; written when all of them are made. */
+export interface Change extends Logins {
+  /** Adds an account, or replaces it. The first of a team is the team's default, the first team the active one. */
+  put(account: Account): void;
+  remove(account: AccountKey): void;
+  makeDefault(account: AccountKey): void;
+  setTeam(name: string, team: { readonly issuer: string; readonly clientId: string }): void;
+}
+
+/** The file and the keychain that opens it. */
+export class Store {
+  private key: Uint8Array | null = null;
+
+  constructor(
+    readonly path: string,
+    private readonly keychain: Keychain,
+  ) {}
+
+  /**
+   * Sees that a login can be kept, before anybody logs in.
+   * @param insecure keeps secrets readable in the file from now on
+   * @throws Failure when there is no keychain that keeps, or the file cannot be written
+   */
+  async prepare(insecure: boolean): Promise<void> {
+    await withLock(this.path, async () => {
+      const { state } = await this.load();
+      if (insecure || state.storage === "file") {
+        await this.save({ ...state, storage: "file" });
+        return;
+      }
+      await probeKeychain(this.keychain);
+      await this.needKey(state);
+      await this.save(state);
+    });
+  }
+
+  /** What is kept now. Takes no lock: the file is replaced whole. */
+  async read(): Promise<Logins> {
+    const { state, file } = await this.load();
+    return this.opened(state, file);
+  }
+
+  /** Runs `work` under the lock and writes what it changed, also when it fails afterwards. */
+  change<T>(work: (change: Change) => Promise<T> | T): Promise<T> {
+    return withLock(this.path, async () => {
+      const { state, file } = await this.load();
+      const draft = new Draft(await this.opened(state, file));
+      try {
+        return await work(draft);
+      } finally {
+        if (draft.isChanged) await this.save(await this.closed(state, draft));
+      }
+    });
+  }
+
+  private async load(): Promise<{ state: State; file: ReadFile | null }> {
+    const file = await readPrivate(this.path);
+    return { state: file === null ? emptyState() : parsedState(this.path, file.text), file };
+  }
+
+  private save(state: State): Promise<void> {
+    return writePrivate(this.path, written(state));
+  }
+
+  private async opened(state: State, file: ReadFile | null): Promise<Logins> {
+    return {
+      accounts: await this.openAll(state),
+      activeTeam: state.active_team ?? null,
+      teams: state.teams,
+      storage: state.storage ?? "keychain",
+      authToken: state.auth_token ?? null,
+      warning: this.exposure(state, file),
+    };
+  }
+
+  /** What motekey wrote readable for its owner must still be so; of what people wrote they are warned. */
+  private exposure(state: State, file: ReadFile | null): string | null {
+    if (file === null || !file.readableByOthers) return null;
+    const what = `Others can read ${this.path} (mode ${file.mode}).`;
+    if (state.accounts.some((entry) => "open" in entry)) {
+      throw new Failure(
+        "storage_unsafe",
+        what,
+        `Run chmod 600 ${this.path}, then log in again with --force.`,
+      );
+    }
+    return state.auth_token === undefined ? null : `${what} Run chmod 600 ${this.path}.`;
+  }
+
+  private async openAll(state: State): Promise<Account[]> {
+    const accounts: Account[] = [];
+    for (const entry of state.accounts) accounts.push(await this.open(entry, state));
+    return accounts;
+  }
+
+  private async open(entry: Entry, state: State): Promise<Account> {
+    if ("open" in entry) return { ...entry.open, team: entry.team, name: entry.name };
+    const text = unseal(await this.haveKey(state), entry, entry.sealed);
+    if (text !== null) return v.parse(AccountSchema, JSON.parse(text));
+    throw new Failure(
+      "storage_broken",
+      `The login of ${entry.name} in ${this.path} was changed, or sealed with another key.`,
+      "Move the file away and log in again.",
+    );
+  }
+
+  private async closed(state: State, draft: Draft): Promise<State> {
+    const isOpen = draft.storage === "file";
+    const key = isOpen || draft.accounts.length === 0 ? null : await this.needKey(state);
+    const accounts = draft.accounts.map(
+      (account): Entry =>
+        key === null
+          ? { team: account.team, name: account.name, open: { ...account, kept: readable(account.kept) } }
+          : { team: account.team, name: account.name, sealed: seal(key, account, JSON.stringify(account)) },
+    );
+    const { active_team: _, ...rest } = state;
+    const active = draft.activeTeam === null ? {} : { active_team: draft.activeTeam };
+    return { ...rest, ...active, teams: draft.teams, accounts };
+  }
+
+  /** The key that is there. */
+  private async haveKey(state: State): Promise<Uint8Array> {
+    this.key ??= state.key === undefined ? null : await this.keychain.get(state.key);
+    if (this.key !== null && this.key.length === KEY_BYTES) return this.key;
+    throw new Failure(
+      "key_missing",
+      `The ${this.keychain.name} no longer has the key that opens ${this.path}.`,
+      "Move the file away and log in again.",
+    );
+  }
+
+  /** The key, made on first use. The lock is held: no other process makes one too. */
+  private async needKey(state: State): Promise<Uint8Array> {
+    if (state.key !== undefined) return this.haveKey(state);
+    const name = `store-${randomBytes(8).toString("hex")}`;
+    const key = randomBytes(KEY_BYTES);
+    await this.keychain.set(name, key);
+    state.key = name;
+    this.key = key;
+    return key;
+  }
+}
+
+/** A password or a client's secret is never kept where it can be read. */
+function readable({ username, keyFile }: Account["kept"]): Account["kept"] {
+  return { ...(username === undefined ? {} : { username }), ...(keyFile === undefined ? {} : { keyFile }) };
+}
+
+class Draft implements Change {
+  isChanged = false;
+  accounts: readonly Account[];
+  activeTeam: string | null;
+  teams: State["teams"];
+  readonly storage: Storage;
+  readonly authToken: string | null;
+  readonly warning: string | null;
+
+  constructor(logins: Logins) {
+    this.accounts = logins.accounts;
+    this.activeTeam = logins.activeTeam;
+    this.teams = logins.teams;
+    this.storage = logins.storage;
+    this.authToken = logins.authToken;
+    this.warning = logins.warning;
+  }
+
+  put(account: Account): void {
+    const index = this.accounts.findIndex((known) => isSame(known, account));
+    this.accounts = index === -1 ? [...this.accounts, account] : this.accounts.with(index, account);
+    this.isChanged = true;
+    const { account: teamDefault } = this.teams[account.team] ?? {};
+    if (teamDefault === undefined) this.patchTeam(account.team, { account: account.name });
+    this.activeTeam ??= account.team;
+  }
+
+  remove(key: AccountKey): void {
+    this.accounts = this.accounts.filter((account) => !isSame(account, key));
+    this.isChanged = true;
+    if (this.teams[key.team]?.account !== key.name) return;
+    const next = this.accounts.find(({ team }) => team === key.team);
+    const { account: _, ...rest } = this.teams[key.team] ?? {};
+    this.teams = { ...this.teams, [key.team]: next === undefined ? rest : { ...rest, account: next.name } };
+    if (next === undefined && this.activeTeam === key.team) this.activeTeam = this.accounts[0]?.team ?? null;
+  }
+
+  makeDefault(key: AccountKey): void {
+    this.patchTeam(key.team, { account: key.name });
+    this.activeTeam = key.team;
+  }
+
+  setTeam(name: string, { issuer, clientId }: { readonly issuer: string; readonly clientId: string }): void {
+    this.patchTeam(name, { issuer, client_id: clientId });
+  }
+
+  private patchTeam(name: string, patch: State["teams"][string]): void {
+    this.teams = { ...this.teams, [name]: { ...this.teams[name], ...patch } };
+    this.isChanged = true;
+  }
+}
