@@ -150,7 +150,7 @@ export class Auth implements CallOwner {
   /** Ends every call with CLOSED; `deliver` tells them. */
   close(nowMs: number): void {
     this.isClosed = true;
-    this.tokens.close();
+    this.tokens.close(nowMs);
     const calls = this.session.calls.calls;
     for (let i = 0; i < calls.length; i++) {
       const call = calls[i];

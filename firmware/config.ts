@@ -1,4 +1,5 @@
-import { CounterBlock } from "./keep/counter-block.js";
+import { COUNTER_RECORD_BYTES, CounterBlock } from "./keep/counter-block.js";
+import { RECORD_BYTES_MIN } from "./keep/record.js";
 import { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
 import {
   ConnectProof,
@@ -12,7 +13,7 @@ import {
   type Proof,
   proofFor,
 } from "./policy.js";
-import { type Address, LinkSecurity, type Ports } from "./ports.js";
+import { type Address, LinkSecurity, type Ports, type Store } from "./ports.js";
 import { sentenceOf } from "./sentences.js";
 import { Status } from "./status.js";
 import { bytesOf, NO_BYTES } from "./wire/bytes.js";
@@ -64,6 +65,11 @@ export interface ConfigOptions {
   /** Lets a proof that gives the PSK away (`password`, `key`) use a link that does not verify the server. */
   readonly allowInsecure?: boolean;
   readonly limits?: LimitOptions;
+  /**
+   * How long the device slept, ms: from `close()` of the client before to the making of this one, by a clock that
+   * ran on meanwhile, rounded up. With it kept tokens serve without a question; absent, the cloud is asked first.
+   */
+  readonly sleptMs?: number;
 }
 
 /** The documented cloud's address, which a device expects answers from unless told otherwise. */
@@ -121,6 +127,12 @@ export class Config {
   /** The PSK crosses a link that does not verify the server, and the app agreed to it. */
   readonly isExposed: boolean;
   readonly counterBlock: CounterBlock;
+  /** null: nothing is kept over reboots. */
+  readonly store: Store | null;
+  /** Room for a host's record, or the counter's, for the time of a call; empty without a store. */
+  readonly recordBuffer: Uint8Array;
+  /** How long the device slept before this life, ms; −1: nobody knows. */
+  readonly sleptMs: number;
 
   /**
    * @param hasExchange the transport can carry a challenge and response before it accepts us
@@ -179,7 +191,12 @@ export class Config {
       refuse("credential.counter must be a whole number from 1 on");
     }
     const hasCounters = this.connectProof === ConnectProof.COUNTER || this.frameProof === FrameProof.MAC;
-    const store = ports.store;
-    this.counterBlock = new CounterBlock(latest, hasCounters && store !== undefined ? store : null);
+    this.store = ports.store === undefined ? null : ports.store;
+    const recordBytes = Math.max(COUNTER_RECORD_BYTES, RECORD_BYTES_MIN + limits.hostBytes);
+    this.recordBuffer = this.store === null ? NO_BYTES : new Uint8Array(recordBytes);
+    this.counterBlock = new CounterBlock(latest, hasCounters ? this.store : null, this.recordBuffer);
+    this.sleptMs = options.sleptMs === undefined ? -1 : options.sleptMs;
+    if (options.sleptMs !== undefined && !(options.sleptMs >= 0))
+      refuse("sleptMs must be 0 or more; leave it out where nobody knows how long the device slept");
   }
 }

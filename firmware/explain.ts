@@ -34,9 +34,10 @@ const exposureOf = (config: Config): string => {
  */
 export const explain = (auth: Auth, config: Config): Explanation => {
   const session = auth.session;
-  const hosts = auth.tokens.hosts;
+  const hosts = auth.tokens.hosts.list;
   let status = session.status;
   for (let i = 0; i < hosts.length && status === Status.OK; i++) status = hosts[i].status;
+  if (status === Status.OK && auth.tokens.isForgetful()) status = Status.STORE_FAILED;
   return {
     status,
     name: nameOf(status),

@@ -83,7 +83,7 @@ export class AuthClient {
    * @throws Error when the name is empty or too long, or `limits.hosts` are in use
    */
   host(name: string): Host {
-    return this.driver.auth.tokens.host(name);
+    return this.driver.auth.tokens.hosts.claim(name);
   }
 
   /**

@@ -30,7 +30,7 @@ export const sentenceOf = (status: Status): string => {
     case Status.CONGESTED:
       return "The broker sends but takes nothing from us; the connection was ended, and a new one is made by itself.";
     case Status.STORE_FAILED:
-      return "The counter could not be kept in the device's store, so that no connection is made; see that the store can be written. It is tried again by itself.";
+      return "What must outlive a reboot could not be kept in the device's store, and without a kept counter no connection is made; see that the store can be written. It is tried again by itself.";
     case Status.VERSION_REFUSED:
       return "The broker does not speak MQTT 3.1.1; use one that does.";
     case Status.CLIENT_ID_REFUSED:

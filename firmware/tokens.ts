@@ -1,15 +1,15 @@
 import type { Config } from "./config.js";
 import type { Counters } from "./counters.js";
 import type { Turns } from "./ports.js";
-import { HmacKey } from "./proof/hmac.js";
 import type { Scratch } from "./proof/scratch.js";
-import { unitInterval } from "./proof/spread.js";
 import { type Call, CallPhase } from "./session/calls.js";
 import { Phase } from "./session/phases.js";
 import type { Session } from "./session.js";
 import { Status } from "./status.js";
-import { Host, type HostCalls, Rejection } from "./tokens/host.js";
-import { readJwtLifetime } from "./tokens/jwt.js";
+import { type Host, type HostCalls, Rejection } from "./tokens/host.js";
+import { Hosts } from "./tokens/hosts.js";
+import { Leases } from "./tokens/leases.js";
+import { Ledger } from "./tokens/ledger.js";
 import type { Slot } from "./tokens/slot.js";
 import { Slots } from "./tokens/slots.js";
 import { type OnToken, type Token, TokenView } from "./tokens/token.js";
@@ -29,18 +29,19 @@ const isPassing = (status: Status, code: number): boolean =>
  * call per host is under way; what is wanted is read off the state at every turn, not remembered as a plan.
  */
 export class Tokens implements HostCalls {
-  readonly hosts: Host[];
+  readonly hosts: Hosts;
   readonly waiters: Waiters;
   /** A host lacks a place in the call table or for its token: it is looked at again when one is free. */
   isBlocked: boolean;
   private readonly config: Config;
   private readonly session: Session;
   private readonly counters: Counters;
-  private readonly scratch: Scratch;
-  private readonly spreadKey: HmacKey;
   private readonly turns: Turns;
+  private readonly leases: Leases;
   private readonly slots: Slots;
   private readonly view: TokenView;
+  /** null where there is no store. */
+  private readonly ledger: Ledger | null;
   private nowMs: number;
   private isClosed: boolean;
 
@@ -49,34 +50,25 @@ export class Tokens implements HostCalls {
     this.config = config;
     this.session = session;
     this.counters = counters;
-    this.scratch = scratch;
-    this.spreadKey = new HmacKey();
-    this.spreadKey.set(scratch.hash, config.spreadSecret, 0, config.spreadSecret.length);
     this.turns = turns;
-    this.hosts = [];
+    this.leases = new Leases(config, scratch);
+    this.hosts = new Hosts(limits, this);
     this.waiters = new Waiters(limits.waiters);
-    this.slots = new Slots(limits.slots, limits.tokenBytes);
+    this.slots = new Slots(limits.slots, limits.tokenBytes, this.hosts, this.waiters);
     this.view = new TokenView();
     this.isBlocked = false;
     this.nowMs = 0;
     this.isClosed = false;
+    this.ledger =
+      config.store === null
+        ? null
+        : new Ledger(config.store, config, session.frame, this.hosts, this.slots, this.leases);
+    if (this.ledger !== null) this.ledger.open();
   }
 
-  /**
-   * The handle of a host: the same for the same name.
-   * @construction
-   * @throws Error when the name is empty or too long, or `limits.hosts` are in use
-   */
-  host(name: string): Host {
-    const host = new Host(name, this.config.limits, this);
-    for (let i = 0; i < this.hosts.length; i++) {
-      if (this.hosts[i].isSame(host)) return this.hosts[i];
-    }
-    if (this.hosts.length >= this.config.limits.hosts) {
-      throw new Error(`motekey: more than ${this.config.limits.hosts} hosts; raise limits.hosts`);
-    }
-    this.hosts.push(host);
-    return host;
+  /** What must outlive a reboot could not be kept the last time. */
+  isForgetful(): boolean {
+    return this.ledger !== null && this.ledger.isFailing;
   }
 
   getToken(host: Host, onToken: OnToken): Status {
@@ -103,6 +95,7 @@ export class Tokens implements HostCalls {
     host.mustGenerate = false;
     host.rejection = Rejection.NONE;
     host.owesRevoke = true;
+    this.keep(host);
     this.waiters.finish(host, Wish.TOKEN, Status.REVOKED);
     this.waiters.finish(host, Wish.NEW_TOKEN, Status.REVOKED);
     return status;
@@ -128,7 +121,9 @@ export class Tokens implements HostCalls {
   tend(nowMs: number): void {
     this.nowMs = nowMs;
     this.isBlocked = false;
-    for (let i = 0; i < this.hosts.length; i++) this.tendHost(this.hosts[i]);
+    const hosts = this.hosts.list;
+    if (this.ledger !== null && !this.isClosed && this.session.phase < Phase.CONNECTING) this.ledger.open();
+    for (let i = 0; i < hosts.length; i++) this.tendHost(hosts[i]);
     const waiters = this.waiters;
     for (let i = 0; i < waiters.count; i++) {
       const waiter = waiters.at(i);
@@ -144,8 +139,9 @@ export class Tokens implements HostCalls {
 
   /** When {@link tend} has something to do if nothing happens before; Infinity when never. */
   wakeAtMs(): number {
+    const hosts = this.hosts.list;
     let atMs = Infinity;
-    for (let i = 0; i < this.hosts.length; i++) atMs = Math.min(atMs, this.hosts[i].wakeAtMs);
+    for (let i = 0; i < hosts.length; i++) atMs = Math.min(atMs, hosts[i].wakeAtMs);
     for (let i = 0; i < this.waiters.count; i++) {
       const waiter = this.waiters.at(i);
       atMs = Math.min(atMs, waiter.isDone ? this.nowMs : waiter.deadlineMs);
@@ -193,22 +189,25 @@ export class Tokens implements HostCalls {
       host.backoff.reset();
       if (call.method === Method.REVOKE_TOKEN) {
         host.owesRevoke = false;
-        this.waiters.finish(host, Wish.REVOCATION, Status.OK);
+        this.waiters.finish(host, Wish.REVOCATION, this.keep(host) ? Status.OK : Status.STORE_FAILED);
       } else this.take(host, call);
     }
     call.release();
   }
 
-  /** Ends all callers with CLOSED and wipes all tokens. */
-  close(): void {
+  /** Ends all callers with CLOSED, has the store take the tokens, and wipes them. */
+  close(nowMs: number): void {
+    const hosts = this.hosts.list;
     this.isClosed = true;
+    for (let i = 0; i < hosts.length; i++) this.keep(hosts[i]);
+    if (this.ledger !== null) this.ledger.close(nowMs);
     for (let i = 0; i < this.waiters.count; i++) {
       const waiter = this.waiters.at(i);
       waiter.isDone = true;
       waiter.status = Status.CLOSED;
     }
     this.slots.wipe();
-    this.spreadKey.wipe();
+    this.leases.wipe();
     this.view.bytes = NO_BYTES;
   }
 
@@ -240,6 +239,7 @@ export class Tokens implements HostCalls {
     if (isLive) this.waiters.finish(host, Wish.TOKEN, Status.OK);
     else if (slot !== null && slot.length > 0) slot.wipe();
     if (host.rejection === Rejection.REPORTED) this.holdRejection(host);
+    if (this.ledger !== null && !this.isClosed) this.ledger.tend(host, this.isOwing(host), this.nowMs);
     if (host.flight !== null || this.isClosed || this.session.phase === Phase.RESTING) return;
 
     const method = this.methodWanted(host);
@@ -283,8 +283,7 @@ export class Tokens implements HostCalls {
   private start(host: Host, method: Method): void {
     const calls = this.session.calls;
     const call = calls.take(method, this.nowMs + this.config.limits.callDeadlineMs);
-    const hasRoom =
-      method === Method.REVOKE_TOKEN || this.slots.reserve(host, this.hosts, this.waiters, this.nowMs);
+    const hasRoom = method === Method.REVOKE_TOKEN || this.slots.reserve(host, this.nowMs);
     if (call === null || !hasRoom) {
       this.isBlocked = true;
       if (call !== null) call.release();
@@ -327,9 +326,20 @@ export class Tokens implements HostCalls {
       this.fail(host, call);
       return;
     }
+    const isTold = frame.expiresInS > 0;
+    const lifetimeMs = isTold ? frame.expiresInS * 1000 : this.leases.assumedMs(frame);
+    const isGuess = !isNew && !isTold && lifetimeMs < Infinity;
+    if (isGuess && host.generation === 0) {
+      // It was had before a reboot, and nobody says what is left of it.
+      host.mustGenerate = true;
+      return;
+    }
     // A token that was not refused until its refresh clears the one before it of suspicion.
     if (isNew && !host.mustGenerate && slot.isLive(this.nowMs)) host.rejection = Rejection.NONE;
-    this.commit(host, slot, call.sentAtMs, isNew);
+    this.commit(slot);
+    this.leases.begin(host, slot, call.sentAtMs, lifetimeMs);
+    slot.isGuess = isGuess;
+    if (isGuess) slot.lease.refreshAtMs = this.nowMs;
     host.isKnown = true;
     host.mustGenerate = false;
     if (isNew) this.waiters.finish(host, Wish.NEW_TOKEN, Status.OK);
@@ -337,28 +347,22 @@ export class Tokens implements HostCalls {
   }
 
   /** The staged token becomes the host's: the buffers change places, nothing is copied. */
-  private commit(host: Host, slot: Slot, sentAtMs: number, isNew: boolean): void {
+  private commit(slot: Slot): void {
     const frame = this.session.frame;
-    const limits = this.config.limits;
     const before = slot.bytes;
     slot.bytes = frame.staging;
     slot.length = frame.tokenLength;
     frame.staging = before;
     before.fill(0);
-    host.generation++;
+  }
 
-    let lifetimeS = frame.expiresInS;
-    let isGuess = false;
-    if (lifetimeS < 0) {
-      lifetimeS = readJwtLifetime(frame.spareJson(), slot.bytes, slot.length, this.scratch.key.digest);
-      isGuess = !isNew && lifetimeS >= 0;
-    }
-    let lifetimeMs = lifetimeS * 1000;
-    if (lifetimeS < 0) lifetimeMs = limits.tokenMaxAgeMs > 0 ? limits.tokenMaxAgeMs : Infinity;
-    const spread = unitInterval(this.scratch.hash, this.spreadKey, host.bytes, host.length, host.generation);
-    slot.lease.begin(sentAtMs, lifetimeMs, spread, limits.callDeadlineMs);
-    // A JWT that GetToken brought may be near its end: nobody says how near.
-    if (isGuess) slot.lease.refreshAtMs = this.nowMs;
+  private isOwing(host: Host): boolean {
+    return host.owesRevoke || this.hasAbandoned(host);
+  }
+
+  /** @returns false when the store did not take what is to be kept of this host */
+  private keep(host: Host): boolean {
+    return this.ledger === null || this.ledger.keep(host, this.isOwing(host));
   }
 
   private fail(host: Host, call: Call): void {

@@ -1,6 +1,13 @@
 import type { Store } from "../ports.js";
-import { NO_BYTES } from "../wire/bytes.js";
-import { KeptRecord, RecordKind, readUint32, Unread, writeUint32 } from "./record.js";
+import {
+  KeptRecord,
+  PAYLOAD_AT,
+  RECORD_BYTES_MIN,
+  RecordKind,
+  readUint32,
+  Unread,
+  writeUint32,
+} from "./record.js";
 
 /** Counters that one write to the store reserves. */
 export const COUNTERS_PER_WRITE = 64;
@@ -11,17 +18,23 @@ const PAYLOAD_BYTES = 8;
 const TWO_TO_32 = 4_294_967_296;
 const COUNTER_MAX = 9_007_199_254_740_991;
 
-const counterIn = (payload: Uint8Array): number =>
-  readUint32(payload, 0) * TWO_TO_32 + readUint32(payload, 4);
+/** Room for the record, bytes. */
+export const COUNTER_RECORD_BYTES = RECORD_BYTES_MIN + PAYLOAD_BYTES;
+
+const counterIn = (buffer: Uint8Array): number =>
+  readUint32(buffer, PAYLOAD_AT) * TWO_TO_32 + readUint32(buffer, PAYLOAD_AT + 4);
+
+/** @construction */
+const recordOf = (store: Store): KeptRecord =>
+  new KeptRecord(store, NAME, RecordKind.COUNTER, RecordKind.COUNTER);
 
 /**
  * The highest counter that is reserved in the store; 0 where none is, or the store could not tell.
  * @construction
  */
 export const reservedCounter = (store: Store): number => {
-  const payload = new Uint8Array(PAYLOAD_BYTES);
-  new KeptRecord(store, RecordKind.COUNTER, NAME, PAYLOAD_BYTES).load(payload);
-  return counterIn(payload);
+  const buffer = new Uint8Array(COUNTER_RECORD_BYTES);
+  return recordOf(store).load(buffer) === PAYLOAD_BYTES ? counterIn(buffer) : 0;
 };
 
 /**
@@ -36,18 +49,19 @@ export class CounterBlock {
   private reserved: number;
   private isLoaded: boolean;
   private readonly record: KeptRecord | null;
-  private readonly payload: Uint8Array;
+  private readonly buffer: Uint8Array;
 
   /**
    * @param latest the highest that was used, as far as the app knows; the store's wins where that is higher
    * @param store null: nothing is kept
+   * @param buffer {@link COUNTER_RECORD_BYTES} or more, for the time of a call
    */
-  constructor(latest: number, store: Store | null) {
+  constructor(latest: number, store: Store | null, buffer: Uint8Array) {
     this.latest = latest;
     this.reserved = store === null ? COUNTER_MAX : latest;
     this.isLoaded = false;
-    this.record = store === null ? null : new KeptRecord(store, RecordKind.COUNTER, NAME, PAYLOAD_BYTES);
-    this.payload = store === null ? NO_BYTES : new Uint8Array(PAYLOAD_BYTES);
+    this.record = store === null ? null : recordOf(store);
+    this.buffer = buffer;
   }
 
   /** Sees to it that {@link next} has a counter. false: the store failed; ask again later. */
@@ -59,9 +73,9 @@ export class CounterBlock {
     const reserved = this.latest + COUNTERS_PER_WRITE;
     if (reserved > COUNTER_MAX) return false;
     const high = Math.floor(reserved / TWO_TO_32);
-    writeUint32(this.payload, 0, high);
-    writeUint32(this.payload, 4, reserved - high * TWO_TO_32);
-    if (!record.save(this.payload, PAYLOAD_BYTES)) return false;
+    writeUint32(this.buffer, PAYLOAD_AT, high);
+    writeUint32(this.buffer, PAYLOAD_AT + 4, reserved - high * TWO_TO_32);
+    if (!record.save(RecordKind.COUNTER, this.buffer, PAYLOAD_BYTES)) return false;
     this.reserved = reserved;
     return true;
   }
@@ -74,9 +88,9 @@ export class CounterBlock {
   }
 
   private load(record: KeptRecord): boolean {
-    const length = record.load(this.payload);
+    const length = record.load(this.buffer);
     if (length === Unread.UNREADABLE) return false;
-    if (length === PAYLOAD_BYTES) this.latest = Math.max(this.latest, counterIn(this.payload));
+    if (length === PAYLOAD_BYTES) this.latest = Math.max(this.latest, counterIn(this.buffer));
     this.isLoaded = true;
     return true;
   }

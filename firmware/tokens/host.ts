@@ -2,7 +2,7 @@ import { Backoff } from "../keep/backoff.js";
 import type { Limits } from "../limits.js";
 import type { Call } from "../session/calls.js";
 import { Status } from "../status.js";
-import { bytesOf, jsonTextLength, sameBytes } from "../wire/bytes.js";
+import { bytesOf, jsonTextLength, sameBytes, type Text } from "../wire/bytes.js";
 import type { Slot } from "./slot.js";
 import type { OnToken } from "./token.js";
 
@@ -33,6 +33,8 @@ export class Host {
   readonly bytes: Uint8Array;
   /** Of the name alone. */
   readonly length: number;
+  /** The app has this handle; else the host is known from the store only. */
+  isClaimed: boolean;
   /** The token's place; null when it has none. */
   slot: Slot | null;
   /** Counts the tokens that this host had here. */
@@ -59,8 +61,8 @@ export class Host {
   private readonly calls: HostCalls;
 
   /** Made by `auth.host(name)`. */
-  constructor(name: string, limits: Limits, calls: HostCalls) {
-    const bytes = bytesOf(name);
+  constructor(name: Text, limits: Limits, calls: HostCalls) {
+    const bytes = name instanceof Uint8Array ? name : bytesOf(name);
     if (bytes.length === 0 || bytes.length > limits.hostBytes) {
       throw new Error(`motekey: host must be 1 to ${limits.hostBytes} bytes long (limits.hostBytes)`);
     }
@@ -72,6 +74,7 @@ export class Host {
     this.bytes.set(bytes, 0);
     this.bytes[this.length] = 0x22;
     this.bytes[this.length + 1] = 0x7d;
+    this.isClaimed = false;
     this.slot = null;
     this.generation = 0;
     this.flight = null;

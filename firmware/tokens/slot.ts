@@ -7,6 +7,8 @@ export class Slot {
   /** Bytes of the token; 0: there is none. */
   length: number;
   readonly lease: Lease;
+  /** How long it lives is a guess, of which nothing can be reckoned in another life of the device. */
+  isGuess: boolean;
   /** When it was last handed to the app: the least recently used leaves first. */
   usedAtMs: number;
 
@@ -14,6 +16,7 @@ export class Slot {
     this.bytes = new Uint8Array(size);
     this.length = 0;
     this.lease = new Lease();
+    this.isGuess = false;
     this.usedAtMs = 0;
   }
 

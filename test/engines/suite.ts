@@ -10,7 +10,7 @@ import {
   type Store,
   type Waker,
 } from "../../firmware/index.js";
-import { CounterBlock } from "../../firmware/keep/counter-block.js";
+import { COUNTER_RECORD_BYTES, CounterBlock } from "../../firmware/keep/counter-block.js";
 import { readBase64url, writeBase64url } from "../../firmware/proof/base64.js";
 import { sameSecret } from "../../firmware/proof/compare.js";
 import { counterKey, writeCounterPassword } from "../../firmware/proof/counter.js";
@@ -320,9 +320,10 @@ function counterBlocks(): string {
     },
   };
   let text = "";
-  const first = new CounterBlock(4_294_967_280, store);
+  const buffer = new Uint8Array(COUNTER_RECORD_BYTES);
+  const first = new CounterBlock(4_294_967_280, store, buffer);
   for (let i = 0; i < 65; i++) first.next();
-  const second = new CounterBlock(0, store);
+  const second = new CounterBlock(0, store, buffer);
   text += `${first.latest} ${second.next()}`;
   for (let i = 0; i < names.length; i++) text += ` ${names[i]} ${hex(values[i], 0, values[i].length)}`;
   return text;

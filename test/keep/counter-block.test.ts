@@ -1,10 +1,13 @@
 /** Counters that a store keeps are never handed out twice, and cost one write for 64 of them. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { COUNTERS_PER_WRITE, CounterBlock } from "../../firmware/keep/counter-block.js";
+import { COUNTER_RECORD_BYTES, COUNTERS_PER_WRITE, CounterBlock } from "../../firmware/keep/counter-block.js";
 import { Flash, isCut, TEARS, type Tear } from "./flash.js";
 
 const tears = Object.keys(TEARS) as Tear[];
+
+const blockIn = (latest: number, store: Flash | null): CounterBlock =>
+  new CounterBlock(latest, store, new Uint8Array(COUNTER_RECORD_BYTES));
 
 /** The next `count` counters. */
 const take = (block: CounterBlock, count: number): number[] =>
@@ -12,7 +15,7 @@ const take = (block: CounterBlock, count: number): number[] =>
 
 describe("a counter block", () => {
   it("without a store counts on from what the app says", () => {
-    const block = new CounterBlock(41, null);
+    const block = blockIn(41, null);
     assert.ok(block.reserve());
     assert.deepEqual(
       take(block, 200),
@@ -22,21 +25,21 @@ describe("a counter block", () => {
 
   it("begins at 1, and after a boot above all that were reserved", () => {
     const flash = new Flash();
-    assert.deepEqual(take(new CounterBlock(0, flash), 3), [1, 2, 3]);
-    assert.deepEqual(take(new CounterBlock(0, flash), 1), [COUNTERS_PER_WRITE + 1]);
-    assert.deepEqual(take(new CounterBlock(0, flash), 1), [2 * COUNTERS_PER_WRITE + 1]);
+    assert.deepEqual(take(blockIn(0, flash), 3), [1, 2, 3]);
+    assert.deepEqual(take(blockIn(0, flash), 1), [COUNTERS_PER_WRITE + 1]);
+    assert.deepEqual(take(blockIn(0, flash), 1), [2 * COUNTERS_PER_WRITE + 1]);
   });
 
   it("begins at the higher of the app's and the store's", () => {
     const flash = new Flash();
-    assert.equal(new CounterBlock(999, flash).next(), 1_000);
-    assert.equal(new CounterBlock(10, flash).next(), 1_064);
-    assert.equal(new CounterBlock(5_000, flash).next(), 5_001);
+    assert.equal(blockIn(999, flash).next(), 1_000);
+    assert.equal(blockIn(10, flash).next(), 1_064);
+    assert.equal(blockIn(5_000, flash).next(), 5_001);
   });
 
   it("reads and writes nothing before it is asked, and writes once for 64 counters", () => {
     const flash = new Flash();
-    const block = new CounterBlock(0, flash);
+    const block = blockIn(0, flash);
     assert.equal(flash.writes, 0);
     for (let blocks = 1; blocks <= 5; blocks++) {
       take(block, COUNTERS_PER_WRITE);
@@ -49,14 +52,14 @@ describe("a counter block", () => {
 
   it("keeps less than 40 bytes under two names", () => {
     const flash = new Flash();
-    take(new CounterBlock(0, flash), 100);
+    take(blockIn(0, flash), 100);
     assert.deepEqual([...flash.values.keys()], ["motekey-ctra", "motekey-ctrb"]);
     for (const value of flash.values.values()) assert.equal(value.length, 22);
   });
 
   it("hands out none while the store cannot be written, and goes on without a gap when it can", () => {
     const flash = new Flash();
-    const block = new CounterBlock(0, flash);
+    const block = blockIn(0, flash);
     flash.isWritable = false;
     assert.deepEqual(take(block, 2), [0, 0]);
     flash.isWritable = true;
@@ -72,9 +75,9 @@ describe("a counter block", () => {
 
   it("hands out none, and writes nothing, while the store cannot be read", () => {
     const flash = new Flash();
-    take(new CounterBlock(0, flash), 1);
+    take(blockIn(0, flash), 1);
     flash.isReadable = false;
-    const block = new CounterBlock(0, flash);
+    const block = blockIn(0, flash);
     assert.equal(block.next(), 0);
     assert.equal(flash.writes, 1);
     flash.isReadable = true;
@@ -84,10 +87,10 @@ describe("a counter block", () => {
   it("keeps counters beyond 2^32, and ends before 2^53", () => {
     for (const latest of [2 ** 32 - 2, 2 ** 32 + 5, 2 ** 52 + 12_345]) {
       const flash = new Flash();
-      assert.equal(new CounterBlock(latest, flash).next(), latest + 1);
-      assert.equal(new CounterBlock(0, flash).next(), latest + 1 + COUNTERS_PER_WRITE);
+      assert.equal(blockIn(latest, flash).next(), latest + 1);
+      assert.equal(blockIn(0, flash).next(), latest + 1 + COUNTERS_PER_WRITE);
     }
-    assert.equal(new CounterBlock(Number.MAX_SAFE_INTEGER - 10, new Flash()).next(), 0);
+    assert.equal(blockIn(Number.MAX_SAFE_INTEGER - 10, new Flash()).next(), 0);
   });
 
   it("hands out only counters above all before, over any boots, cuts and failures", () => {
@@ -100,7 +103,7 @@ describe("a counter block", () => {
     fc.assert(
       fc.property(fc.nat(200), fc.array(step, { maxLength: 60, size: "max" }), (first, steps) => {
         const flash = new Flash();
-        let block = new CounterBlock(first, flash);
+        let block = blockIn(first, flash);
         let highest = first;
         let boots = 1;
         let taken = 0;
@@ -122,7 +125,7 @@ describe("a counter block", () => {
           });
           if (wentOut) cuts++;
           if (!wentOut && what !== "boot") continue;
-          block = new CounterBlock(first, flash);
+          block = blockIn(first, flash);
           boots++;
         }
         const isFlashWhole = !steps.some(({ what }) => /fail|lie|blind/.test(what));

@@ -43,7 +43,7 @@ export class Flash implements Store {
   }
 
   write(name: string, bytes: Uint8Array, length: number): boolean {
-    assert.match(name, /^[a-z-]{1,15}$/, "a name that every store can have");
+    assert.match(name, /^[a-z0-9-]{1,15}$/, "a name that every store can have");
     const now = Buffer.from(bytes.slice(0, length));
     this.writes++;
     if (!this.isWritable) return false;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { crc32 as zlibCrc32 } from "node:zlib";
 import fc from "fast-check";
 import { crc32 } from "../../firmware/keep/crc32.js";
-import { KeptRecord, RECORD_BYTES_MIN, RecordKind, Unread } from "../../firmware/keep/record.js";
+import { KeptRecord, PAYLOAD_AT, RECORD_BYTES_MIN, RecordKind, Unread } from "../../firmware/keep/record.js";
 import { Flash, isCut, TEARS, type Tear } from "./flash.js";
 
 const PAYLOAD_BYTES = 8;
@@ -13,14 +13,34 @@ const tears = Object.keys(TEARS) as Tear[];
 /** A payload that can be told from all others. */
 const payloadOf = (number: number): Uint8Array => new Uint8Array(PAYLOAD_BYTES).fill(number);
 
-const recordIn = (flash: Flash): KeptRecord =>
-  new KeptRecord(flash, RecordKind.COUNTER, "thing-", PAYLOAD_BYTES);
+/** A record in flash, with a buffer of its own. */
+class Thing {
+  readonly record: KeptRecord;
+  readonly buffer = new Uint8Array(RECORD_BYTES);
+
+  constructor(flash: Flash) {
+    this.record = new KeptRecord(flash, "thing-", RecordKind.COUNTER, RecordKind.COUNTER);
+  }
+
+  load(payload: Uint8Array): number {
+    const length = this.record.load(this.buffer);
+    if (length > 0) payload.set(this.buffer.subarray(PAYLOAD_AT, PAYLOAD_AT + length));
+    return length;
+  }
+
+  save(payload: Uint8Array, length: number): boolean {
+    this.buffer.set(payload, PAYLOAD_AT);
+    return this.record.save(RecordKind.COUNTER, this.buffer, length);
+  }
+}
+
+const recordIn = (flash: Flash): Thing => new Thing(flash);
 
 /** What a boot finds: the payload's number, or undefined. */
 function found(flash: Flash): number | undefined {
   const payload = new Uint8Array(PAYLOAD_BYTES);
   const length = recordIn(flash).load(payload);
-  if (length === Unread.ABSENT) return undefined;
+  if (length === Unread.ABSENT || length === Unread.BROKEN) return undefined;
   assert.equal(length, PAYLOAD_BYTES);
   assert.deepEqual(payload, payloadOf(payload[0]), "a payload that was saved, as a whole");
   return payload[0];

@@ -1,0 +1,47 @@
+import type { Config } from "../config.js";
+import { HmacKey } from "../proof/hmac.js";
+import type { Scratch } from "../proof/scratch.js";
+import { unitInterval } from "../proof/spread.js";
+import type { FrameReader } from "../wire/frame.js";
+import type { Host } from "./host.js";
+import { readJwtLifetime } from "./jwt.js";
+import type { Slot } from "./slot.js";
+
+/** How long tokens live, and when each is refreshed: at a moment of its own on each device. */
+export class Leases {
+  private readonly config: Config;
+  private readonly scratch: Scratch;
+  private readonly spreadKey: HmacKey;
+
+  constructor(config: Config, scratch: Scratch) {
+    this.config = config;
+    this.scratch = scratch;
+    this.spreadKey = new HmacKey();
+    this.spreadKey.set(scratch.hash, config.spreadSecret, 0, config.spreadSecret.length);
+  }
+
+  /** How long the staged token lives by its own claims, else by `tokenMaxAgeMs`, ms; Infinity where nothing says. */
+  assumedMs(frame: FrameReader): number {
+    const maxAgeMs = this.config.limits.tokenMaxAgeMs;
+    const jwtS = readJwtLifetime(
+      frame.spareJson(),
+      frame.staging,
+      frame.tokenLength,
+      this.scratch.key.digest,
+    );
+    if (jwtS >= 0) return jwtS * 1000;
+    return maxAgeMs > 0 ? maxAgeMs : Infinity;
+  }
+
+  /** The host has a new token in its slot, asked for at `sentAtMs`. */
+  begin(host: Host, slot: Slot, sentAtMs: number, lifetimeMs: number): void {
+    host.generation++;
+    const hash = this.scratch.hash;
+    const spread = unitInterval(hash, this.spreadKey, host.bytes, host.length, host.generation);
+    slot.lease.begin(sentAtMs, lifetimeMs, spread, this.config.limits.callDeadlineMs);
+  }
+
+  wipe(): void {
+    this.spreadKey.wipe();
+  }
+}
