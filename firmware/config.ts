@@ -1,3 +1,4 @@
+import { readCredential, type StoredCredential } from "./credential.js";
 import { COUNTER_RECORD_BYTES, CounterBlock } from "./keep/counter-block.js";
 import { RECORD_BYTES_MIN } from "./keep/record.js";
 import { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
@@ -49,17 +50,21 @@ export interface Credential {
   readonly floor?: Floor;
 }
 
-/** What `createAuth` throws where the policy refuses the proof: the status says why. */
+/** What `createAuth` throws where the policy refuses the proof, or the store has no credential: the status says why. */
 export interface PolicyError extends Error {
   readonly status: Status;
 }
 
 /** What `createAuth` needs to know, but for the transport. */
 export interface ConfigOptions {
-  /** Also the MQTT client id and user name: `[A-Za-z0-9_-]`, since brokers rewrite other characters in topics. */
-  readonly deviceId: string;
+  /**
+   * Also the MQTT client id and user name: `[A-Za-z0-9_-]`, since brokers rewrite other characters in topics. Absent
+   * where the store's credential names it.
+   */
+  readonly deviceId?: string;
   readonly cloud: CloudOptions;
-  readonly credential: Credential;
+  /** The store's when absent ({@link writeCredential}). */
+  readonly credential?: Credential;
   /** When absent, the strongest that the link allows: `link`, `password` where it verifies the cloud, or `counter+mac`. */
   readonly proof?: Proof;
   /** Lets a proof that gives the PSK away (`password`, `key`) use a link that does not verify the server. */
@@ -70,6 +75,11 @@ export interface ConfigOptions {
    * ran on meanwhile, rounded up. With it kept tokens serve without a question; absent, the cloud is asked first.
    */
   readonly sleptMs?: number;
+}
+
+interface Identity {
+  readonly deviceId: string;
+  readonly credential: Credential;
 }
 
 /** The documented cloud's address, which a device expects answers from unless told otherwise. */
@@ -87,12 +97,33 @@ const refuse = (message: string): never => {
 };
 
 /** @construction */
-const refuseProof = (proof: Proof, status: Status): never => {
-  const error = new Error(`motekey: proof ${proof} is refused. ${sentenceOf(status)}`) as Error & {
-    status: Status;
-  };
+const refuseWith = (what: string, status: Status): never => {
+  const error = new Error(`motekey: ${what}. ${sentenceOf(status)}`) as Error & { status: Status };
   error.status = status;
   throw error;
+};
+
+/** @construction */
+const storedCredential = (store: Store | undefined): StoredCredential => {
+  if (store === undefined) return refuse("credential is missing, and there is no store to read it from");
+  const reading = readCredential(store);
+  return reading.credential === null
+    ? refuseWith("the credential cannot be read", reading.status)
+    : reading.credential;
+};
+
+/** Who the device is: as the options say, else as the store does. @construction */
+const identityOf = (options: ConfigOptions, store: Store | undefined): Identity => {
+  const deviceId = options.deviceId;
+  if (options.credential !== undefined)
+    return {
+      deviceId: deviceId === undefined ? refuse("deviceId is missing") : deviceId,
+      credential: options.credential,
+    };
+  const credential = storedCredential(store);
+  if (deviceId !== undefined && deviceId !== credential.deviceId)
+    refuse(`deviceId ${deviceId} is not the stored credential's, ${credential.deviceId}`);
+  return { deviceId: credential.deviceId, credential };
 };
 
 /** Whether `bytes[from..to)` is a portable id: one topic segment of letters, digits, `_` and `-`. */
@@ -142,8 +173,11 @@ export class Config {
   constructor(options: ConfigOptions, ports: Ports, hasExchange: boolean) {
     const cloud = options.cloud;
     const limits = limitsFrom(options.limits === undefined ? DEFAULT_LIMITS : options.limits);
-    const psk = options.credential.psk;
-    const counter = options.credential.counter;
+    const identity = identityOf(options, ports.store);
+    const deviceId = identity.deviceId;
+    const credential = identity.credential;
+    const psk = credential.psk;
+    const counter = credential.counter;
     const address = cloud.address === undefined ? DEFAULT_CLOUD_ADDRESS : cloud.address;
     const topic = cloud.requestTopic === undefined ? DEFAULT_REQUEST_TOPIC : cloud.requestTopic;
     const topicParts = topic.split("{id}");
@@ -151,12 +185,9 @@ export class Config {
     const proof: Proof = options.proof === undefined ? proofFor(link) : options.proof;
 
     this.limits = limits;
-    this.deviceId = bytesOf(options.deviceId);
-    if (!isPortableId(this.deviceId, 0, this.deviceId.length)) {
-      refuse(
-        `deviceId ${options.deviceId} must be letters, digits, _ or -: brokers rewrite other characters`,
-      );
-    }
+    this.deviceId = bytesOf(deviceId);
+    if (!isPortableId(this.deviceId, 0, this.deviceId.length))
+      refuse(`deviceId ${deviceId} must be letters, digits, _ or -: brokers rewrite other characters`);
     if (this.deviceId.length > limits.idBytes)
       refuse(`deviceId is longer than limits.idBytes (${limits.idBytes})`);
     this.psk = psk === undefined ? NO_BYTES : typeof psk === "string" ? bytesOf(psk) : psk;
@@ -168,12 +199,10 @@ export class Config {
     if (!(this.address.port >= 1 && this.address.port <= 65_535))
       refuse("cloud.port must lie between 1 and 65535");
     this.cloud = address === DEFAULT_CLOUD_ADDRESS ? DEFAULT_CLOUD : bytesOf(address);
-    this.requestTopic = bytesOf(
-      topicParts.length === 2 ? topicParts[0] + options.deviceId + topicParts[1] : topic,
-    );
+    this.requestTopic = bytesOf(topicParts.length === 2 ? topicParts[0] + deviceId + topicParts[1] : topic);
     if (topic.indexOf("+") >= 0 || topic.indexOf("#") >= 0)
       refuse("cloud.requestTopic must not hold wildcards");
-    this.filter = bytesOf(`${options.deviceId}/rpc/#`);
+    this.filter = bytesOf(`${deviceId}/rpc/#`);
 
     if (PROOFS.indexOf(proof) < 0) refuse(`proof ${proof} is not known; use one of ${PROOFS.join(", ")}`);
     this.proof = proof;
@@ -181,9 +210,9 @@ export class Config {
     this.frameProof = frameProofOf(proof);
     this.link = link;
     this.isExposed = isBearer(proof) && link < LinkSecurity.VERIFIED_TLS;
-    const floor = options.credential.floor === undefined ? NO_FLOOR : options.credential.floor;
+    const floor = credential.floor === undefined ? NO_FLOOR : credential.floor;
     const verdict = judge(proof, link, hasExchange, options.allowInsecure === true, floor);
-    if (verdict !== Status.OK) refuseProof(proof, verdict);
+    if (verdict !== Status.OK) refuseWith(`proof ${proof} is refused`, verdict);
     this.pipeline = cloud.pipeline !== false;
     this.cleanSession = cloud.cleanSession !== false;
     const latest = counter === undefined ? 0 : counter - 1;

@@ -16,6 +16,13 @@ import type { Text } from "./wire/bytes.js";
 export { type Credentials, type OnState, State } from "./auth.js";
 export type { CloudOptions, Credential, PolicyError } from "./config.js";
 export type { Counters } from "./counters.js";
+export {
+  type CredentialFields,
+  type CredentialReading,
+  readCredential,
+  type StoredCredential,
+  writeCredential,
+} from "./credential.js";
 export type { Explanation } from "./explain.js";
 export { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
 export { type Floor, PROOFS, type Proof } from "./policy.js";

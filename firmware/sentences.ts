@@ -31,6 +31,10 @@ export const sentenceOf = (status: Status): string => {
       return "The broker sends but takes nothing from us; the connection was ended, and a new one is made by itself.";
     case Status.STORE_FAILED:
       return "What must outlive a reboot could not be kept in the device's store, and without a kept counter no connection is made; see that the store can be written. It is tried again by itself.";
+    case Status.CREDENTIAL_MISSING:
+      return "There is no credential in the device's store; provision the device, or hand deviceId and credential to createAuth.";
+    case Status.CREDENTIAL_BROKEN:
+      return "The credential in the device's store is damaged, or of a newer version; provision the device anew.";
     case Status.VERSION_REFUSED:
       return "The broker does not speak MQTT 3.1.1; use one that does.";
     case Status.CLIENT_ID_REFUSED:

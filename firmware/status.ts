@@ -23,6 +23,8 @@ export enum Status {
 
   // The device itself.
   STORE_FAILED = 17,
+  CREDENTIAL_MISSING = 18,
+  CREDENTIAL_BROKEN = 19,
 
   // CONNACK return codes 1–5 and SUBACK 0x80 (MQTT 3.1.1, 3.2.2.3 and 3.9.3).
   VERSION_REFUSED = 20,

@@ -20,7 +20,7 @@ export class Hosts {
    * @throws Error when the name is empty or too long, or `limits.hosts` are in use
    */
   claim(name: string): Host {
-    const host = this.of(name);
+    const host = this.named(name);
     let claimed = 0;
     for (let i = 0; i < this.list.length; i++) if (this.list[i].isClaimed) claimed++;
     if (!host.isClaimed && claimed >= this.limits.hosts) {
@@ -40,13 +40,13 @@ export class Hosts {
     const name = new Uint8Array(to - from);
     copyBytes(name, 0, bytes, from, to);
     if (jsonTextLength(name) !== name.length) return null;
-    const host = this.of(name);
+    const host = this.named(name);
     if (this.list.indexOf(host) < 0) this.list.push(host);
     return host;
   }
 
   /** The host of this name, in the list or new. @construction */
-  private of(name: Text): Host {
+  private named(name: Text): Host {
     const host = new Host(name, this.limits, this.calls);
     for (let i = 0; i < this.list.length; i++) {
       if (this.list[i].isSame(host)) return this.list[i];

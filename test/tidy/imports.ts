@@ -17,6 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["tokens"],
   ["session"],
   ["config"],
+  ["credential"],
   ["policy"],
   ["wire", "proof", "keep"],
   ["ports"],

@@ -1,0 +1,139 @@
+import { KeptRecord, PAYLOAD_AT, RECORD_BYTES_MIN, RecordKind, Unread } from "./keep/record.js";
+import { type Floor, PROOFS, type Proof } from "./policy.js";
+import { LinkSecurity, type Store } from "./ports.js";
+import { Status } from "./status.js";
+import { bytesOf, copyBytes, NO_BYTES, type Text } from "./wire/bytes.js";
+
+/** The slots are `motekey-creda` and `motekey-credb`. */
+const NAME = "motekey-cred";
+/** The payload: the floor's link, a byte that is 0, and five texts, each behind its length. */
+const TEXTS_AT = PAYLOAD_AT + 2;
+const NO_LINK = 255;
+const TEXT_NAMES = ["deviceId", "psk", "floor.proof", "certificate", "key"];
+/** Longest of each, bytes. */
+const TEXT_BYTES_MAX = [128, 128, 32, 32, 32];
+const TEXTS = 5;
+const BYTES_MAX = RECORD_BYTES_MIN + 2 + TEXTS + 2 * 128 + 3 * 32;
+
+/** Who the device is and what proves it, as provisioning writes it. */
+export interface CredentialFields {
+  readonly deviceId: string;
+  /** Absent where the link alone proves the device. */
+  readonly psk?: Text;
+  /** The least that the device may be content with. */
+  readonly floor?: Floor;
+  /** Names under which the platform keeps a TLS client certificate and its private key. */
+  readonly certificate?: string;
+  readonly key?: string;
+}
+
+/** The same as it was kept, what was absent being empty. `createAuth` takes it as its `credential`. */
+export interface StoredCredential {
+  readonly deviceId: string;
+  readonly psk: Uint8Array;
+  readonly floor: Floor;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** What {@link readCredential} came to. */
+export interface CredentialReading {
+  /** OK, CREDENTIAL_MISSING, CREDENTIAL_BROKEN, or STORE_FAILED where the store could not tell. */
+  readonly status: Status;
+  /** null unless OK. */
+  readonly credential: StoredCredential | null;
+}
+
+/** @construction */
+const recordOf = (store: Store): KeptRecord =>
+  new KeptRecord(store, NAME, RecordKind.CREDENTIAL, RecordKind.CREDENTIAL);
+
+/** @construction */
+const bytesAt = (bytes: Uint8Array, at: number): Uint8Array => {
+  const copy = new Uint8Array(bytes[at]);
+  copyBytes(copy, 0, bytes, at + 1, at + 1 + bytes[at]);
+  return copy;
+};
+
+/** @construction */
+const textAt = (bytes: Uint8Array, at: number): string => {
+  let text = "";
+  for (let i = at + 1; i <= at + bytes[at]; i++) text += String.fromCharCode(bytes[i]);
+  return text;
+};
+
+/** null for what this version does not know: a floor is never ignored. @construction */
+const floorOf = (proof: string, link: number): Floor | null => {
+  const hasProof = proof.length > 0;
+  const hasLink = link !== NO_LINK;
+  if (hasProof && PROOFS.indexOf(proof as Proof) < 0) return null;
+  if (hasLink && link > LinkSecurity.PSK_TLS) return null;
+  if (!hasLink) return hasProof ? { proof: proof as Proof } : {};
+  return hasProof ? { proof: proof as Proof, link } : { link };
+};
+
+/** @construction */
+const decode = (bytes: Uint8Array, to: number): StoredCredential | null => {
+  const at = [TEXTS_AT];
+  for (let i = 0; i < TEXTS; i++) at.push(at[i] + 1 + bytes[at[i]]);
+  if (at[TEXTS] !== to) return null;
+  const floor = floorOf(textAt(bytes, at[2]), bytes[PAYLOAD_AT]);
+  if (floor === null) return null;
+  return {
+    deviceId: textAt(bytes, at[0]),
+    psk: bytesAt(bytes, at[1]),
+    floor,
+    certificate: textAt(bytes, at[3]),
+    key: textAt(bytes, at[4]),
+  };
+};
+
+/**
+ * The credential that provisioning wrote.
+ * @construction
+ */
+export const readCredential = (store: Store): CredentialReading => {
+  const buffer = new Uint8Array(BYTES_MAX);
+  const length = recordOf(store).load(buffer);
+  const credential = length < 0 ? null : decode(buffer, PAYLOAD_AT + length);
+  let status = credential === null ? Status.CREDENTIAL_BROKEN : Status.OK;
+  if (length === Unread.ABSENT) status = Status.CREDENTIAL_MISSING;
+  if (length === Unread.UNREADABLE) status = Status.STORE_FAILED;
+  buffer.fill(0);
+  return { status, credential };
+};
+
+const bytesOfText = (text: Text | undefined): Uint8Array => {
+  if (text === undefined) return NO_BYTES;
+  return text instanceof Uint8Array ? text : bytesOf(text);
+};
+
+/**
+ * Writes the credential to the slot that does not count, reads it back and compares: whenever power is cut, a boot
+ * finds the one before or this one, whole.
+ * @construction
+ * @returns OK, or STORE_FAILED: the one before still counts
+ * @throws Error that names the field which is empty or too long
+ */
+export const writeCredential = (store: Store, fields: CredentialFields): Status => {
+  const floor: Floor = fields.floor === undefined ? {} : fields.floor;
+  const texts = [fields.deviceId, fields.psk, floor.proof, fields.certificate, fields.key];
+  const buffer = new Uint8Array(BYTES_MAX);
+  const record = recordOf(store);
+  if (fields.deviceId.length === 0) throw new Error("motekey: deviceId is empty");
+  if (record.load(buffer) === Unread.UNREADABLE) return Status.STORE_FAILED;
+  let at = TEXTS_AT;
+  buffer[PAYLOAD_AT] = floor.link === undefined ? NO_LINK : floor.link;
+  buffer[PAYLOAD_AT + 1] = 0;
+  for (let i = 0; i < TEXTS; i++) {
+    const bytes = bytesOfText(texts[i]);
+    if (bytes.length > TEXT_BYTES_MAX[i]) {
+      throw new Error(`motekey: ${TEXT_NAMES[i]} is longer than ${TEXT_BYTES_MAX[i]} bytes`);
+    }
+    buffer[at] = bytes.length;
+    at = copyBytes(buffer, at + 1, bytes, 0, bytes.length);
+  }
+  const isSaved = record.save(RecordKind.CREDENTIAL, buffer, at - PAYLOAD_AT);
+  buffer.fill(0);
+  return isSaved ? Status.OK : Status.STORE_FAILED;
+};
