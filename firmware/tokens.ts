@@ -68,7 +68,12 @@ export class Tokens implements HostCalls {
 
   /** What must outlive a reboot could not be kept the last time. */
   isForgetful(): boolean {
-    return this.ledger !== null && this.ledger.isFailing;
+    const ledger = this.ledger;
+    const hosts = this.hosts.list;
+    if (ledger === null || !ledger.isFailing) return false;
+    let isHeld = true;
+    for (let i = 0; i < hosts.length; i++) isHeld = isHeld && ledger.holds(hosts[i], this.isOwing(hosts[i]));
+    return !isHeld;
   }
 
   getToken(host: Host, onToken: OnToken): Status {

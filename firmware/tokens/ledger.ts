@@ -42,6 +42,12 @@ class Page {
 
 const wholeSeconds = (ms: number): number => Math.min(NO_END - 2, Math.floor(ms / 1000));
 
+/** What is to be kept of a host. */
+const kindOf = (host: Host, isOwing: boolean): RecordKind => {
+  if (isOwing) return RecordKind.REVOCATION;
+  return host.isKnown ? RecordKind.HOST : RecordKind.VACANT;
+};
+
 /**
  * What outlives a reboot: which hosts the cloud has tokens of ours for, which revocations it has yet to be told,
  * and the tokens themselves, from the end of one client to the beginning of the next. While a client lives its
@@ -88,21 +94,26 @@ export class Ledger {
     return true;
   }
 
+  /** Whether the store tells of this host what is so. */
+  holds(host: Host, isOwing: boolean): boolean {
+    const page = this.pageOf(host);
+    const kind = kindOf(host, isOwing);
+    if (page !== null) return page.record.kind === kind;
+    // A known host without a page is asked for a new token after a reboot: no harm where there is none for it.
+    const isHarmless = kind === RecordKind.HOST && (!host.isClaimed || this.freePage() === null);
+    return this.isRead && (kind === RecordKind.VACANT || isHarmless);
+  }
+
   /**
-   * Sees to it that the store tells of this host what is so, which costs a write only when that changed.
+   * Sees to it that {@link holds} is so, which costs a write only when something changed.
    * @param isOwing the cloud has yet to be told a revocation
    * @returns false when that failed; it is to be tried again later
    */
   keep(host: Host, isOwing: boolean): boolean {
-    const page = this.pageOf(host);
-    if (!isOwing && !host.isKnown) return page === null || this.save(page, null, RecordKind.VACANT);
-    const kind = isOwing ? RecordKind.REVOCATION : RecordKind.HOST;
-    if (page !== null) return page.record.kind === kind || this.save(page, host, kind);
-    if (!this.isRead) return false;
-    const free = this.freePage();
-    // Without its mark a known host is only asked for a new token after a reboot.
-    if (free === null) return kind === RecordKind.HOST;
-    return this.save(free, host, kind);
+    if (this.holds(host, isOwing)) return true;
+    const own = this.pageOf(host);
+    const page = own === null && this.isRead ? this.freePage() : own;
+    return page !== null && this.save(page, host, kindOf(host, isOwing));
   }
 
   /** The same at a turn, and not at every one where it fails. */
@@ -157,13 +168,13 @@ export class Ledger {
     const hostAt = isToken ? HOST_AT : PAYLOAD_AT;
     const hostTo = isToken ? HOST_AT + bytes[HOST_LENGTH_AT] : to;
     const host = hostTo <= to ? this.hosts.recall(bytes, hostAt, hostTo) : null;
-    const isOthers = host === null || this.pageOf(host) !== null;
+    const isStray = host === null || this.pageOf(host) !== null;
     if (host !== null && kind === RecordKind.REVOCATION) {
       host.isKnown = false;
       host.owesRevoke = true;
       if (host.slot !== null) host.slot.wipe();
     } else if (host !== null) host.isKnown = !host.owesRevoke;
-    if (isOthers) this.save(page, null, RecordKind.VACANT);
+    if (isStray) page.record.save(RecordKind.VACANT, bytes, 0);
     else {
       page.host = host;
       if (isToken) this.takeOut(page, host, bytes, hostTo, to);
@@ -189,13 +200,12 @@ export class Ledger {
     bytes.fill(0);
   }
 
-  /** @param host null where the page is VACANT from now on */
-  private save(page: Page, host: Host | null, kind: RecordKind): boolean {
+  private save(page: Page, host: Host, kind: RecordKind): boolean {
     const buffer = this.config.recordBuffer;
-    const length = host === null ? 0 : host.length;
-    if (host !== null) copyBytes(buffer, PAYLOAD_AT, host.bytes, 0, length);
+    const length = kind === RecordKind.VACANT ? 0 : host.length;
+    copyBytes(buffer, PAYLOAD_AT, host.bytes, 0, length);
     this.isFailing = !page.record.save(kind, buffer, length);
-    if (!this.isFailing) page.host = host;
+    if (!this.isFailing) page.host = kind === RecordKind.VACANT ? null : host;
     return !this.isFailing;
   }
 

@@ -34,6 +34,10 @@ export interface WorldOptions {
   readonly counter?: number;
   /** The device's flash, which outlives this world. */
   readonly store?: Store;
+  /** How long the device slept before; absent: nobody knows. */
+  readonly sleptMs?: number;
+  /** The cloud of the life before, which goes on. */
+  readonly service?: Service;
   /** The first frame's id; else it follows from the seed. */
   readonly firstId?: number;
   /** Shared by the devices of a fleet. */
@@ -84,12 +88,13 @@ export class World {
       proof: options.proof ?? "counter",
       allowInsecure: true,
       limits: options.limits ?? {},
+      ...(options.sleptMs === undefined ? {} : { sleptMs: options.sleptMs }),
     };
     this.time = options.time ?? new VirtualTime();
     this.clock = new VirtualClock(this.time, options.reading);
     this.entropy = new SeededEntropy(options.seed ?? 1, bytesOfId(options.firstId));
     this.peer = new Peer(this.time, deviceId);
-    this.service = new Service(this.time);
+    this.service = options.service ?? new Service(this.time);
     this.peer.answer = (request) => this.service.answer(request);
     const ports = { link: this.peer, clock: this.clock, entropy: this.entropy };
     this.client = createAuth(auth, options.store === undefined ? ports : { ...ports, store: options.store });

@@ -1,0 +1,387 @@
+/** What a device with a store knows after a reboot or a sleep, and what it does not believe. */
+import assert from "node:assert/strict";
+import { Flash } from "../keep/flash.js";
+import { Lives } from "./lives.js";
+import { APP, names, type World } from "./world.js";
+
+const OTHER = "b.example.com";
+const HOUR_MS = 3_600_000;
+
+/** What the device asked the cloud for in this life. */
+const methods = (world: World): string[] =>
+  world.peer.requests
+    .map(({ frame }) => frame.method.split(/[./]/).pop() as string)
+    .filter((method) => method !== "Hello");
+
+/** A JWT that says nothing but how long it lives. */
+const jwtOf = (lifetimeS: number, count: number): string =>
+  ["{}", JSON.stringify({ iat: 1_000, exp: 1_000 + lifetimeS, n: count }), "signature"]
+    .map((part) => Buffer.from(part).toString("base64url"))
+    .join(".");
+
+describe("a device with a store, after a reboot of which nobody knows how long it took", () => {
+  it("asks GetToken first, and serves the same token with what is left of it", () => {
+    const lives = new Lives();
+    assert.equal(lives.world.soon().token, `${APP}#1`);
+    lives.crash();
+    lives.time.advance(600_000);
+    const outcome = lives.boot().soon();
+    assert.equal(outcome.token, `${APP}#1`);
+    assert.deepEqual(methods(lives.world), ["GetToken"]);
+    assert.ok(outcome.remainingMs > 0 && outcome.remainingMs <= HOUR_MS - 600_000);
+  });
+
+  it("generates where the cloud has none any more, and at once for a host that it never knew", () => {
+    const lives = new Lives();
+    lives.world.soon();
+    lives.crash();
+    lives.time.advance(2 * HOUR_MS);
+    assert.equal(lives.boot().soon().token, `${APP}#2`);
+    assert.deepEqual(methods(lives.world), ["GetToken", "GenerateToken"]);
+    assert.equal(lives.world.soon(OTHER).token, `${OTHER}#3`);
+    assert.deepEqual(methods(lives.world).slice(2), ["GenerateToken"]);
+  });
+
+  it("asks too when the client had been closed in good order", () => {
+    const lives = new Lives();
+    lives.world.soon();
+    lives.sleep(1_000);
+    assert.equal(lives.boot().soon().token, `${APP}#1`);
+    assert.deepEqual(methods(lives.world), ["GetToken"]);
+  });
+
+  const unsaid: Record<string, [make: (count: number) => string, tokenMaxAgeMs: number]> = {
+    "a JWT, of which its claims tell the whole life only": [(count) => jwtOf(3_600, count), 0],
+    "an opaque token with a configured age": [(count) => `opaque${count}`, HOUR_MS],
+  };
+  for (const [what, [make, tokenMaxAgeMs]] of Object.entries(unsaid)) {
+    it(`serves no token of the life before where the cloud says nothing of its end: ${what}`, () => {
+      const lives = new Lives({ limits: { tokenMaxAgeMs } });
+      lives.service.lifetimeS = undefined;
+      lives.service.make = (_host, count) => make(count);
+      assert.equal(lives.world.soon().token, make(1));
+      for (let count = 2; count < 6; count++) {
+        lives.crash();
+        assert.equal(lives.boot().soon().token, make(count));
+        assert.deepEqual(methods(lives.world), ["GetToken", "GenerateToken"]);
+      }
+    });
+  }
+
+  it("serves a token that nobody names an end of, once the cloud has said that it is still there", () => {
+    const lives = new Lives();
+    lives.service.lifetimeS = undefined;
+    lives.world.soon();
+    lives.crash();
+    const outcome = lives.boot().soon();
+    assert.equal(outcome.token, `${APP}#1`);
+    assert.equal(outcome.remainingMs, Number.POSITIVE_INFINITY);
+  });
+
+  it("gives the places of hosts that the app asks for no more to new ones, each with one write", () => {
+    const lives = new Lives({ proof: "password", limits: { hosts: 3, slots: 1 } });
+    for (const host of ["a", "b", "c"]) lives.world.soon(host);
+    lives.crash();
+    for (const host of ["d", "e"]) {
+      lives.boot().soon(host);
+      const { writes } = lives.flash;
+      lives.world.advance(HOUR_MS);
+      assert.equal(lives.flash.writes, writes);
+      lives.crash();
+    }
+    assert.equal(lives.flash.writes, 5);
+    lives.boot().soon("e");
+    assert.deepEqual(methods(lives.world), ["GetToken"]);
+  });
+
+  it("writes once for a host however often its token is refreshed and the device boots", () => {
+    const lives = new Lives({ proof: "password" });
+    for (let boots = 0; boots < 3; boots++) {
+      for (let i = 0; i < 40; i++) lives.world.soon(APP, 600_000);
+      assert.equal(lives.flash.writes, 1);
+      lives.crash();
+      lives.boot();
+    }
+    assert.ok(lives.service.count > 15);
+  });
+});
+
+describe("a device with a store, after a sleep of known length", () => {
+  it("serves its token without a question, with no more left of it than is so", () => {
+    const lives = new Lives();
+    lives.world.soon(APP, 100_000);
+    lives.sleep(300_000);
+    const world = lives.boot(300_000);
+    world.peer.isReachable = false;
+    const outcome = world.soon(APP, 0);
+    assert.equal(outcome.token, `${APP}#1`);
+    assert.deepEqual(methods(world), []);
+    const leftMs = HOUR_MS - 400_000;
+    assert.ok(
+      outcome.remainingMs <= leftMs && outcome.remainingMs > leftMs - 2_000,
+      `${outcome.remainingMs}`,
+    );
+  });
+
+  it("does so sleep after sleep until the refresh is due, and has a new one before the end", () => {
+    const lives = new Lives();
+    let asked = 0;
+    for (let wakes = 0; wakes < 60; wakes++) {
+      const outcome = lives.world.soon(APP, 2_000);
+      assert.equal(outcome.name, "OK");
+      asked += methods(lives.world).length;
+      lives.sleep(300_000);
+      lives.boot(300_000);
+    }
+    assert.ok(
+      lives.service.count >= 5 && lives.service.count <= 8,
+      `${lives.service.count} tokens in 5 hours`,
+    );
+    assert.ok(asked <= lives.service.count, `${asked} requests`);
+  });
+
+  it("keeps the tokens of all hosts that are in memory, each for its host", () => {
+    const lives = new Lives();
+    lives.world.soon();
+    lives.world.soon(OTHER);
+    lives.sleep(1_000);
+    const world = lives.boot(1_000);
+    assert.deepEqual([world.soon(APP, 0).token, world.soon(OTHER, 0).token], [`${APP}#1`, `${OTHER}#2`]);
+    assert.equal(world.soon("c.example.com").name, "OK");
+    assert.deepEqual(methods(world), ["GenerateToken"]);
+  });
+
+  it("asks the cloud when the token's life ended in the sleep", () => {
+    const lives = new Lives();
+    lives.world.soon();
+    lives.sleep(HOUR_MS);
+    assert.equal(lives.boot(HOUR_MS).soon().token, `${APP}#2`);
+    assert.deepEqual(methods(lives.world), ["GetToken", "GenerateToken"]);
+  });
+
+  it("asks the cloud after a crash, whatever the app says of the time", () => {
+    const lives = new Lives();
+    lives.world.soon();
+    lives.crash();
+    assert.equal(lives.boot(0).soon().token, `${APP}#1`);
+    assert.deepEqual(methods(lives.world), ["GetToken"]);
+    lives.sleep(0);
+    assert.equal(lives.boot(0).soon(APP, 0).token, `${APP}#1`);
+    lives.crash();
+    lives.boot(0).soon();
+    assert.deepEqual(methods(lives.world), ["GetToken"], "it was taken out of the store in the life before");
+  });
+
+  it("keeps a token that nobody names an end of", () => {
+    const lives = new Lives();
+    lives.service.lifetimeS = undefined;
+    lives.world.soon();
+    lives.sleep(10 * HOUR_MS);
+    assert.equal(lives.boot(10 * HOUR_MS).soon(APP, 0).remainingMs, Number.POSITIVE_INFINITY);
+  });
+
+  it("keeps none whose life is a guess, none with its successor under way, and none that does not fit", () => {
+    const guess = new Lives({ limits: { tokenMaxAgeMs: HOUR_MS, slots: 1 } });
+    guess.service.lifetimeS = undefined;
+    guess.world.soon();
+    guess.world.soon(OTHER);
+    guess.world.peer.answer = (request) =>
+      request.frame.method.endsWith("GenerateToken") ? undefined : guess.service.answer(request);
+    assert.equal(guess.world.soon().token, `${APP}#1`, "evicted, and got back");
+    const successor = new Lives();
+    successor.world.soon();
+    successor.world.peer.answer = () => undefined;
+    successor.world.generate();
+    successor.world.advance(100);
+    const long = new Lives({ limits: { tokenBytes: 160 } });
+    long.service.make = () => "x".repeat(160 - APP.length - 22);
+    long.world.soon();
+    for (const lives of [guess, successor, long]) {
+      lives.sleep(0);
+      lives.boot(0).soon();
+      assert.equal(methods(lives.world)[0], "GetToken");
+    }
+    const fits = new Lives({ limits: { tokenBytes: 160 } });
+    fits.service.make = () => "x".repeat(160 - APP.length - 23);
+    fits.world.soon();
+    fits.sleep(0);
+    assert.equal(fits.boot(0).soon(APP, 0).name, "OK");
+  });
+
+  it("keeps one whose refresh cannot be sent, and refreshes it when it can", () => {
+    const lives = new Lives();
+    lives.world.soon();
+    lives.world.peer.isReachable = false;
+    lives.world.peer.kick();
+    for (let i = 0; i < 57; i++) lives.world.soon(APP, 60_000);
+    lives.sleep(60_000);
+    assert.equal(lives.boot(60_000).soon(APP, 0).token, `${APP}#1`);
+    lives.world.advance(1_000);
+    assert.equal(lives.world.soon(APP, 0).token, `${APP}#2`);
+  });
+
+  it("writes twice for a sleep: the token goes into the store, and out", () => {
+    const lives = new Lives({ proof: "password" });
+    lives.world.soon();
+    assert.equal(lives.flash.writes, 1);
+    for (let sleeps = 1; sleeps <= 5; sleeps++) {
+      lives.sleep(1_000);
+      lives.boot(1_000).soon(APP, 0);
+      assert.equal(lives.flash.writes, 1 + 2 * sleeps);
+    }
+  });
+
+  it("is refused a length that is none", () => {
+    for (const sleptMs of [-1, Number.NaN]) assert.throws(() => new Lives({ sleptMs }), /sleptMs must be 0/);
+  });
+});
+
+describe("a revocation that the cloud does not know of yet", () => {
+  /** A device that revoked without a network. */
+  const offline = (lives: Lives): Lives => {
+    lives.world.soon();
+    lives.world.peer.isReachable = false;
+    lives.world.peer.kick();
+    lives.world.revoke();
+    return lives;
+  };
+
+  it("is told after a reboot, before anything else and though no app asks for the host", () => {
+    const lives = offline(new Lives());
+    lives.crash();
+    lives.boot().ready().advance(1_000);
+    assert.deepEqual(methods(lives.world), ["RevokeToken"]);
+    assert.ok(!lives.service.has(APP));
+    lives.crash();
+    lives.boot().ready().advance(1_000);
+    assert.deepEqual(methods(lives.world), [], "once");
+    assert.equal(lives.world.soon().token, `${APP}#2`);
+  });
+
+  it("comes before a token that is asked for in the next life", () => {
+    const lives = offline(new Lives());
+    lives.crash();
+    assert.equal(lives.boot().soon().token, `${APP}#2`);
+    assert.deepEqual(methods(lives.world), ["RevokeToken", "GenerateToken"]);
+  });
+
+  it("is in flash when revokeToken returns, and no token with it", () => {
+    const lives = new Lives();
+    lives.world.soon();
+    lives.sleep(0);
+    lives.boot(0).peer.isReachable = false;
+    assert.equal(lives.world.soon(APP, 0).token, `${APP}#1`);
+    lives.world.revoke();
+    for (const value of lives.flash.values.values()) assert.ok(!value.includes(`${APP}#1`));
+    lives.crash();
+    lives.boot(0).peer.isReachable = false;
+    assert.equal(lives.world.soon(APP, 30_000).name, "UNREACHABLE");
+  });
+
+  it("takes the token out of a store that could not be read until then", () => {
+    const lives = new Lives({ proof: "password" });
+    lives.world.soon();
+    lives.sleep(0);
+    lives.flash.isReadable = false;
+    lives.boot(0).peer.isReachable = false;
+    lives.world.revoke();
+    lives.flash.isReadable = true;
+    lives.world.advance(1_000);
+    lives.crash();
+    assert.equal(lives.boot(0).soon().token, `${APP}#2`);
+  });
+
+  it("outlives an answer that comes late: the token that it would bring is revoked after a reboot too", () => {
+    const lives = new Lives();
+    lives.world.ready();
+    lives.world.advance(100);
+    lives.world.peer.answer = (request) => {
+      if (!request.frame.method.endsWith("GenerateToken")) return lives.service.answer(request);
+      return undefined;
+    };
+    lives.world.get();
+    lives.world.advance(100);
+    const [late] = lives.world.peer.asked("GenerateToken");
+    lives.world.revoke();
+    lives.world.advance(1_000);
+    assert.equal(lives.world.peer.asked("RevokeToken").length, 1);
+    lives.crash();
+    lives.service.answer(late);
+    lives.boot().ready().advance(1_000);
+    assert.deepEqual(methods(lives.world), ["RevokeToken"]);
+    assert.ok(!lives.service.has(APP));
+  });
+
+  it("that the cloud refuses for good is not told again", () => {
+    const lives = new Lives();
+    lives.world.soon();
+    lives.world.peer.answer = () => ({ error: { code: 403 } });
+    lives.world.revoke();
+    lives.world.advance(1_000);
+    lives.crash();
+    lives.boot().ready().advance(1_000);
+    assert.deepEqual(methods(lives.world), []);
+  });
+
+  it("of hosts that the app gave up leaves room for new ones, and is told all the same", () => {
+    const old = ["a.example.com", "b.example.com"];
+    const lives = new Lives({ limits: { hosts: 2, slots: 1 } });
+    lives.world.peer.isReachable = false;
+    for (const host of old) lives.world.revoke(host);
+    lives.crash();
+    const world = lives.boot();
+    assert.equal(world.soon("c.example.com").name, "OK");
+    assert.equal(world.soon("d.example.com").name, "OK");
+    assert.throws(() => world.client.host("e.example.com"), /more than 2 hosts/);
+    assert.equal(world.peer.asked("RevokeToken").length, 2);
+    lives.crash();
+    lives.boot().soon("d.example.com");
+    assert.deepEqual(methods(lives.world), ["GetToken"]);
+  });
+
+  it("writes twice: when it is owed, and when it is not any more", () => {
+    const lives = new Lives({ proof: "password" });
+    lives.world.soon();
+    lives.world.revoke();
+    lives.world.advance(1_000);
+    assert.equal(lives.flash.writes, 3);
+    lives.world.advance(HOUR_MS);
+    assert.equal(lives.flash.writes, 3);
+  });
+});
+
+describe("a device whose store fails, and whose proof has no counter,", () => {
+  const failures: Record<string, Partial<Flash>> = {
+    "cannot be read": { isReadable: false },
+    "cannot be written": { isWritable: false },
+    "loses what is written": { isLying: true },
+  };
+  for (const [what, failure] of Object.entries(failures)) {
+    it(`works on while it ${what}, says STORE_FAILED, and keeps what is so when it is mended`, () => {
+      const flash = new Flash();
+      const lives = new Lives({ proof: "password" }, flash);
+      lives.world.soon();
+      lives.crash();
+      Object.assign(flash, failure);
+      lives.boot();
+      assert.equal(lives.world.soon(OTHER).name, "OK");
+      assert.equal(lives.world.client.explain().name, "STORE_FAILED");
+      const { writes } = flash;
+      for (let i = 0; i < 60; i++) lives.world.soon(APP, 1_000);
+      assert.equal(flash.writes, writes, "it is not written at every turn");
+      const revoked = lives.world.revoke();
+      lives.world.advance(1_000);
+      assert.deepEqual(names([revoked]), ["STORE_FAILED"]);
+      assert.ok(!lives.service.has(APP), "the cloud knows all the same");
+      const { token } = lives.world.soon();
+      Object.assign(flash, { isReadable: true, isWritable: true, isLying: false });
+      lives.world.peer.kick();
+      lives.world.advance(400_000);
+      assert.equal(lives.world.soon().name, "OK");
+      assert.equal(lives.world.client.explain().name, "OK");
+      lives.crash();
+      assert.equal(lives.boot().soon().token, token);
+      assert.deepEqual(methods(lives.world), ["GetToken"]);
+    });
+  }
+});
