@@ -231,6 +231,15 @@ describe("a device with a store, after a sleep of known length", () => {
     }
   });
 
+  it("does not use a token that it cannot take out of the store: a crash would give it that life again", () => {
+    const lives = new Lives({ proof: "password" });
+    lives.world.soon();
+    lives.sleep(0);
+    lives.flash.isWritable = false;
+    lives.boot(0).peer.isReachable = false;
+    assert.equal(lives.world.soon(APP, 30_000).name, "UNREACHABLE");
+  });
+
   it("is refused a length that is none", () => {
     for (const sleptMs of [-1, Number.NaN]) assert.throws(() => new Lives({ sleptMs }), /sleptMs must be 0/);
   });
