@@ -102,8 +102,10 @@ const story: ((device: Watched) => void)[] = [
   ({ lives }) => void lives.boot(10_000),
   (device) => device.get(APP, 100),
   (device) => device.revoke("b.example.com", 1_000),
-  ({ lives }) => void (lives.world.peer.isReachable = false),
-  ({ lives }) => lives.world.peer.kick(),
+  ({ lives }) => {
+    lives.world.peer.isReachable = false;
+    lives.world.peer.kick();
+  },
   (device) => device.revoke(APP, 1_000),
   ({ lives }) => lives.sleep(10_000),
   ({ lives }) => void lives.boot(10_000),

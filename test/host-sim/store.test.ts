@@ -75,7 +75,12 @@ describe("a simulated device with a directory", () => {
       device.close();
     }
     assert.deepEqual(cloud.stats.connectsRefused, {});
-    assert.deepEqual(readdirSync(directory).sort(), ["motekey-ctra", "motekey-ctrb", "motekey-h0a", "motekey-h0b"]);
+    assert.deepEqual(readdirSync(directory).sort(), [
+      "motekey-ctra",
+      "motekey-ctrb",
+      "motekey-h0a",
+      "motekey-h0b",
+    ]);
     assert.equal(readFileSync(join(directory, "motekey-ctra")).readBigUInt64BE(10), 3n * 64n);
   });
 
