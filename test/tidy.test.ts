@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import vm from "node:vm";
 import { build } from "esbuild";
 import { ALLOCATION_RULES } from "./tidy/allocation.js";
-import { circle, importGraph, unreached } from "./tidy/graph.js";
+import { circle, grandchildren, importGraph, unreached } from "./tidy/graph.js";
 import { IMPORT_RULES } from "./tidy/imports.js";
 import { LANGUAGE_RULES } from "./tidy/language.js";
 import { NAME_RULES } from "./tidy/names.js";
@@ -109,6 +109,14 @@ describe("the house rules", () => {
       assert.equal(circle(new Map([["a", ["b"]]])), undefined);
     });
 
+    it("a class below a class that extends another is told, wherever they stand", () => {
+      const files = [
+        sourceText("firmware/a.ts", "class A {}\nexport class B extends A {}"),
+        sourceText("firmware/c.ts", "export class C extends B {}"),
+      ];
+      assert.deepEqual(grandchildren(files), ["firmware/c.ts:1 C"]);
+    });
+
     it("a file that no entry point leads to is told, also one that only imports", () => {
       const graph = importGraph([
         sourceText("host-sim/index.ts", 'import "./used.js";\nnew Worker(new URL("./worker.ts", here));'),
@@ -136,6 +144,10 @@ describe("the house rules", () => {
 
     it("imports make no circle", () => {
       assert.equal(circle(importGraph(code)), undefined);
+    });
+
+    it("no class of the firmware has a grandparent", () => {
+      assert.deepEqual(grandchildren(code.filter(({ path }) => path.startsWith("firmware/"))), []);
     });
 
     it("every file of firmware, host-sim and tools is reached from an entry point", () => {

@@ -1,7 +1,7 @@
 /** The imports of all files together: no circles, no dead files. */
 import ts from "typescript";
 import { importsOf, isBare, resolve } from "./imports.js";
-import { type SourceText, walk } from "./rule.js";
+import { lineOf, type SourceText, walk } from "./rule.js";
 
 /** Paths, each with the paths that it imports. */
 export type Graph = ReadonlyMap<string, readonly string[]>;
@@ -52,4 +52,23 @@ export function unreached(graph: Graph, entries: readonly string[]): string[] {
     open.push(...(graph.get(path) ?? []));
   }
   return [...graph.keys()].filter((path) => !reached.has(path));
+}
+
+/**
+ * The classes whose base has a base itself, as `path:line name`: `super.m()` across three levels recurses without
+ * end on Espruino. Classes of one name are taken for one.
+ */
+export function grandchildren(files: readonly SourceText[]): string[] {
+  const heirs: { name: string; base: string; place: string }[] = [];
+  for (const file of files) {
+    walk(file.tree, (node) => {
+      if (!ts.isClassDeclaration(node)) return;
+      const clause = node.heritageClauses?.find(({ token }) => token === ts.SyntaxKind.ExtendsKeyword);
+      const [base] = clause?.types ?? [];
+      if (base === undefined || node.name === undefined) return;
+      heirs.push({ name: node.name.text, base: base.getText(), place: `${file.path}:${lineOf(node)}` });
+    });
+  }
+  const names = new Set(heirs.map(({ name }) => name));
+  return heirs.filter(({ base }) => names.has(base)).map(({ name, place }) => `${place} ${name}`);
 }

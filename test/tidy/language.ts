@@ -48,6 +48,24 @@ const isLoop = (node: ts.Node): boolean => ts.isIterationStatement(node, false);
 const isClosure = (node: ts.Node): boolean =>
   ts.isFunctionExpression(node) || ts.isArrowFunction(node) || ts.isFunctionDeclaration(node);
 
+/** Whether a class extends another. */
+const isHeir = (node: ts.ClassLikeDeclaration): boolean =>
+  node.heritageClauses?.some(({ token }) => token === K.ExtendsKeyword) === true;
+
+const isStatic = (member: ts.ClassElement): boolean =>
+  (ts.getCombinedModifierFlags(member) & ts.ModifierFlags.Static) !== 0;
+
+/** Whether a base class is imported, or declared in this file. */
+const isOurs = (base: ts.Expression | undefined): boolean => {
+  if (base === undefined || !ts.isIdentifier(base)) return false;
+  let found = false;
+  walk(base.getSourceFile(), (node) => {
+    const names = ts.isImportSpecifier(node) || ts.isClassDeclaration(node);
+    if (names && node.name?.text === base.text) found = true;
+  });
+  return found;
+};
+
 const isMember = (
   node: ts.Node,
 ): node is ts.MethodDeclaration | ts.MethodSignature | ts.AccessorDeclaration =>
@@ -179,8 +197,12 @@ export const LANGUAGE_RULES: readonly Rule[] = [
   gate("no-for-of", "for…of allocates 8 slots on XS: count an index", (node) => ts.isForOfStatement(node)),
   gate(
     "no-inheritance",
-    "super across three levels recurses without end on Espruino, and statics are not inherited: compose",
-    (node) => ts.isHeritageClause(node) && ts.isClassLike(node.parent) && node.token === K.ExtendsKeyword,
+    "Espruino cannot extend what the engine brings, and does not inherit statics: extend a class of ours, or compose",
+    (node) => {
+      if (ts.isClassLike(node)) return isHeir(node) && node.members.some(isStatic);
+      const isExtends = ts.isHeritageClause(node) && node.token === K.ExtendsKeyword;
+      return isExtends && ts.isClassLike(node.parent) && !isOurs(node.types[0]?.expression);
+    },
   ),
   gate(
     "no-reserved-method",

@@ -54,6 +54,7 @@ export const SAMPLES: readonly Sample[] = [
   sample("no-tagged-template", 1, "const a = html`x`;"),
   sample("no-for-of", 1, "for (const a of b) use(a);"),
   sample("no-inheritance", 1, "class A extends Error {}"),
+  sample("no-inheritance", 2, "class A {}\nclass B extends A { static b = 1; }"),
   sample("no-reserved-method", 2, "class A {\n  delete() {}\n}"),
   sample("no-reserved-method", 2, "interface Slots {\n  of(host: string): number;\n}"),
   sample("no-var", 1, "var a = 1;"),
