@@ -4,7 +4,7 @@ import { Monotonic } from "./keep/monotonic.js";
 import type { LinkEvents, Ports, Turns, Waker } from "./ports.js";
 import type { Scratch } from "./proof/scratch.js";
 import type { Features } from "./session/features.js";
-import { Phase, Want } from "./session/phases.js";
+import { Want } from "./session/phases.js";
 import { Status } from "./status.js";
 
 /** Timers of engines end at 2^31 ms; longer waits are made of several. */
@@ -156,7 +156,7 @@ export class Driver implements LinkEvents, Waker, Turns {
       else if (want === Want.CLOSE) {
         link.close();
         session.closed(Status.OK, nowMs);
-      } else if (want === Want.WRITE && !(this.isBlocked && session.phase !== Phase.LEAVING)) {
+      } else if (want === Want.WRITE && !(this.isBlocked && !session.isEnding())) {
         const outbox = session.outbox;
         const offered = outbox.to - outbox.from;
         const taken = this.isBlocked ? 0 : link.write(outbox.bytes, outbox.from, outbox.to);

@@ -95,6 +95,23 @@ export const sentenceOf = (status: Status): string => {
       return "The proof is weaker than the device's credential allows; choose a stronger one, or have the floor lowered by provisioning.";
     case Status.LINK_BELOW_FLOOR:
       return "The link is weaker than the device's credential allows; use TLS as it was provisioned, or have the floor lowered by provisioning.";
+    case Status.WS_REDIRECTED:
+      return "The server sends the WebSocket elsewhere, which is not followed; set host, port and path to where it points.";
+    case Status.WS_NOT_FOUND:
+      return "The server has nothing at the WebSocket's path; compare the path with the server's.";
+    case Status.WS_REFUSED:
+      return "The server refuses to speak WebSocket with us, or ended it because of what we sent; see that its port, path and size limits fit.";
+    case Status.WS_RESPONSE:
+      return "The answer to the WebSocket's handshake is not HTTP/1.1 of a reasonable size; see that host and port are those of a web server, with TLS where it wants TLS.";
+    case Status.WS_ACCEPT:
+      return "The answer did not prove that the server understood the WebSocket's handshake; something between us and the server may answer in its place.";
+    case Status.WS_NEGOTIATION:
+      return "The server does not speak our subprotocol at this path, or wants an extension; compare the path, and the subprotocol mqtt or clubby.cesanta.com.";
+    case Status.WS_FRAME:
+    case Status.WS_LENGTH:
+    case Status.WS_FRAGMENT:
+    case Status.WS_PAYLOAD:
+      return "The server broke the WebSocket protocol, and the connection was ended; see what stands between us and the server.";
     case Status.CWT_REFUSED:
       return "The token's MAC is wrong, or it is no COSE_Mac0 with HMAC 256/256; compare the key given to cbor() with the one that the cloud makes tokens with.";
     default:

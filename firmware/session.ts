@@ -25,6 +25,7 @@ import { Method } from "./wire/methods.js";
 /** Whether somebody must do something before a connection can be made: no need to ask often. */
 const needsPerson = (status: Status): boolean =>
   status === Status.METHOD_REFUSED ||
+  (status >= Status.WS_REDIRECTED && status <= Status.WS_REFUSED) ||
   (status >= Status.VERSION_REFUSED &&
     status <= Status.SUBSCRIPTION_REFUSED &&
     status !== Status.SERVER_UNAVAILABLE);
@@ -177,7 +178,6 @@ export class Session {
         this.fail(Status.CONNECT_TIMEOUT);
         return Want.CLOSE;
       case Phase.FAILING:
-        return Want.CLOSE;
       case Phase.LEAVING:
         return this.outbox.isEmpty() ? Want.CLOSE : Want.WRITE;
       default:
@@ -196,11 +196,11 @@ export class Session {
     this.calls.take(Method.HELLO, nowMs + this.config.limits.callDeadlineMs);
   }
 
-  /** The link took `count` bytes of the outbox. While leaving, what it did not take is given up. */
+  /** The link took `count` bytes of the outbox. At the end of a connection, what it did not take is given up. */
   wrote(count: number, nowMs: number): void {
     this.nowMs = nowMs;
     if (count > 0) this.keepAlive.sent(nowMs);
-    if (this.phase === Phase.LEAVING) this.outbox.clear();
+    if (this.isEnding()) this.outbox.clear();
     else this.outbox.wrote(count);
   }
 
@@ -226,8 +226,13 @@ export class Session {
   /** The link is gone, by us or by the peer. */
   closed(status: Status, nowMs: number): void {
     this.nowMs = nowMs;
-    if (this.phase !== Phase.FAILING && this.phase !== Phase.LEAVING) this.lose(status);
+    if (!this.isEnding()) this.lose(status);
     this.change(Change.GONE);
+  }
+
+  /** What lies in the outbox is the farewell. */
+  isEnding(): boolean {
+    return this.phase === Phase.FAILING || this.phase === Phase.LEAVING;
   }
 
   /** The hosts that lay in the staging area were told, all of them. */
@@ -278,8 +283,10 @@ export class Session {
   }
 
   private handle(event: ChannelEvent): void {
-    if (event === ChannelEvent.BROKEN) this.fail(this.channel.status);
-    else if (event === ChannelEvent.READY) this.handleReady();
+    if (event === ChannelEvent.BROKEN) {
+      this.fail(this.channel.status);
+      this.channel.fail();
+    } else if (event === ChannelEvent.READY) this.handleReady();
     else if (event === ChannelEvent.PONG) this.keepAlive.answered();
     else if (event === ChannelEvent.HOST) this.handleHost();
     else this.handleMessage();
@@ -330,6 +337,7 @@ export class Session {
 
   private tendConnection(): void {
     const isReady = this.phase === Phase.READY;
+    this.channel.tend();
     if (!isReady && this.nowMs >= this.phaseEndsAtMs) {
       this.fail(Status.CONNECT_TIMEOUT);
       return;

@@ -90,6 +90,18 @@ export enum Status {
   LINK_BELOW_FLOOR = 95,
   EXCHANGE_WRONG = 96,
 
+  // WebSocket: what the server makes of our handshake (RFC 6455, 4.1), then malformed input. Each closes the connection.
+  WS_REDIRECTED = 110,
+  WS_NOT_FOUND = 111,
+  WS_REFUSED = 112,
+  WS_RESPONSE = 113,
+  WS_ACCEPT = 114,
+  WS_NEGOTIATION = 115,
+  WS_FRAME = 116,
+  WS_LENGTH = 117,
+  WS_FRAGMENT = 118,
+  WS_PAYLOAD = 119,
+
   // Malformed input: CBOR (RFC 8949), and tokens made of it (RFC 8392).
   CBOR_ADDITIONAL = 120,
   CBOR_BREAK = 121,

@@ -38,6 +38,28 @@ export function writeBase64url(
   return at;
 }
 
+/** How many characters of padded base64 hold this many bytes. */
+export function base64Length(bytes: number): number {
+  return Math.floor((bytes + 2) / 3) * 4;
+}
+
+/** Writes `bytes[from..to)` as padded base64 (RFC 4648, 4) to `out` at `at`; returns where it ends. */
+export function writeBase64(
+  out: Uint8Array,
+  at: number,
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+): number {
+  let end = writeBase64url(out, at, bytes, from, to);
+  for (let i = at; i < end; i++) {
+    if (out[i] === 0x2d) out[i] = 0x2b;
+    else if (out[i] === 0x5f) out[i] = 0x2f;
+  }
+  while (((end - at) & 3) !== 0) out[end++] = 0x3d;
+  return end;
+}
+
 /**
  * Reads `text[from..to)`, unpadded base64url, into `out` at `at`, which may be the text's own place. Returns
  * where the bytes end, or −1 when the text is not the one way to write them: a foreign character, a length

@@ -66,8 +66,12 @@ export interface Channel {
   encode(): boolean;
   /** Asks the peer for a sign of life. false: there was no room. */
   ping(): boolean;
+  /** Composes what is owed to the peer and had no room so far. Called each turn. */
+  tend(): void;
   /** Composes the farewell; nothing else is sent. The outbox is empty. */
   leave(): void;
+  /** After BROKEN: composes what the peer is told of it, if anything; nothing else is sent. The outbox is empty. */
+  fail(): void;
   /** Wipes what the proof of a connection left. */
   wipe(): void;
 }

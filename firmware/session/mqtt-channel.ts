@@ -138,9 +138,9 @@ export class MqttChannel implements Channel {
     if (this.subscribesEarly) this.subscribe();
   }
 
-  /** What CONNECT and SUBSCRIBE take, which leave in one write. */
+  /** What CONNECT and SUBSCRIBE take, which leave in one write, with the header that may stand before them. */
   openingLength(): number {
-    return this.connectLength() + this.subscribeLength(this.config.filter);
+    return this.connectLength() + this.subscribeLength(this.config.filter) + this.outbox.reserve;
   }
 
   read(bytes: Uint8Array, from: number, to: number): ChannelEvent {
@@ -200,9 +200,14 @@ export class MqttChannel implements Channel {
     return hasRoom;
   }
 
+  tend(): void {}
+
   leave(): void {
     this.outbox.to = writeDisconnect(this.outbox.bytes, 0);
   }
+
+  /** MQTT 3.1.1 has no words for it: the connection is closed (4.8). */
+  fail(): void {}
 
   wipe(): void {
     this.login.wipe();

@@ -4,20 +4,28 @@ export class Outbox {
   /** What waits to be written: bytes[from..to). */
   from: number;
   to: number;
+  /** Bytes at the end that are kept for the header which a channel puts before what was composed. */
+  reserve: number;
 
   constructor(size: number) {
     this.bytes = new Uint8Array(size);
     this.from = 0;
     this.to = 0;
+    this.reserve = 0;
   }
 
   isEmpty(): boolean {
     return this.from === this.to;
   }
 
+  /** Bytes that can ever be composed at once. */
+  size(): number {
+    return this.bytes.length - this.reserve;
+  }
+
   /** Bytes that can be composed now. */
   room(): number {
-    return this.bytes.length - this.to;
+    return this.size() - this.to;
   }
 
   /** The link took `count` bytes. */

@@ -107,7 +107,7 @@ export class Requests implements FrameProofs {
     frames.request(call, this);
     const payloadLength = pen.at + (mac === null ? 0 : mac.trailerLength());
     const length = channel.frameLength(payloadLength);
-    if (length > outbox.bytes.length) return Status.TOO_LONG;
+    if (length > outbox.size()) return Status.TOO_LONG;
     if (length > outbox.room() || !channel.takesFrame()) return Status.BUSY;
 
     const from = channel.openFrame(call, payloadLength);

@@ -10,7 +10,7 @@ import { lineOf, type Rule, type SourceText, walk } from "./rule.js";
  */
 const LAYERS: readonly (readonly string[])[] = [
   ["promises"],
-  ["index", "cbor", "mqtt5"],
+  ["index", "cbor", "mqtt5", "websocket"],
   ["explain"],
   ["driver"],
   ["auth"],
