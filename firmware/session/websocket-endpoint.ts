@@ -79,8 +79,12 @@ export class WebSocketEndpoint {
   at: number;
   /** Why BROKEN; else OK. */
   status: Status;
+  /** What the server said with it: the response's status code, or that of its Close; 0 when it said nothing. */
+  code: number;
   /** The handshake is done. */
   isOpen: boolean;
+  /** Room that a Pong must leave, for what the message inside is answered with. */
+  replyBytes: number;
   /** The piece of PAYLOAD: indexes into the window. */
   payloadFrom: number;
   payloadTo: number;
@@ -131,7 +135,9 @@ export class WebSocketEndpoint {
     this.reader = new WebSocketReader();
     this.at = 0;
     this.status = Status.OK;
+    this.code = 0;
     this.isOpen = false;
+    this.replyBytes = 0;
     this.payloadFrom = 0;
     this.payloadTo = 0;
     this.closeCode = CloseCode.NORMAL;
@@ -142,6 +148,7 @@ export class WebSocketEndpoint {
   open(): void {
     const nonce = this.scratch.key.digest;
     this.status = Status.OK;
+    this.code = 0;
     this.isOpen = false;
     this.handshake.reset();
     this.reader.reset();
@@ -183,6 +190,7 @@ export class WebSocketEndpoint {
         case WebSocketEvent.MESSAGE:
           return EndpointEvent.MESSAGE;
         case WebSocketEvent.CLOSE:
+          this.code = reader.closeCode;
           return this.broken(statusOfClose(reader.closeCode), reader.closeCode);
         default:
           return this.broken(
@@ -212,7 +220,7 @@ export class WebSocketEndpoint {
     const reader = this.reader;
     const outbox = this.outbox;
     const length = reader.pingLength;
-    if (!reader.hasPing || outbox.room() < length) return;
+    if (!reader.hasPing || outbox.room() < frameHeaderLength(length) + length + this.replyBytes) return;
     const from = outbox.to;
     outbox.to = copyBytes(outbox.bytes, from, reader.ping, 0, length);
     this.send(Opcode.PONG, from);
@@ -250,6 +258,7 @@ export class WebSocketEndpoint {
   private readHandshake(bytes: Uint8Array, from: number, to: number): EndpointEvent {
     const event = this.handshake.read(bytes, from, to);
     this.at = this.handshake.at;
+    this.code = this.handshake.code;
     if (event === HandshakeEvent.MORE) return EndpointEvent.MORE;
     if (event === HandshakeEvent.REFUSED) return this.broken(this.handshake.status, CloseCode.PROTOCOL_ERROR);
     this.isOpen = true;

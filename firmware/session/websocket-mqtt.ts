@@ -18,6 +18,10 @@ export class MqttOverWebSocket implements Channel {
   idleMs: number;
   isPipelined: boolean;
   isEncoded: boolean;
+  hasFallback: boolean;
+  reasonCode: number;
+  readonly reason: Uint8Array;
+  reasonLength: number;
   readonly replyBytes: number;
 
   private readonly outbox: Outbox;
@@ -35,9 +39,14 @@ export class MqttOverWebSocket implements Channel {
     this.webSocket = new WebSocketEndpoint(parts, path, SUBPROTOCOL, null);
     this.mqtt = inside.channel(parts);
     this.replyBytes = this.mqtt.replyBytes;
+    this.webSocket.replyBytes = this.replyBytes;
     this.idleMs = this.mqtt.idleMs;
     this.isPipelined = false;
     this.isEncoded = false;
+    this.hasFallback = false;
+    this.reasonCode = 0;
+    this.reason = this.mqtt.reason;
+    this.reasonLength = 0;
     this.at = 0;
     this.status = Status.OK;
     this.hasPiece = false;
@@ -49,6 +58,7 @@ export class MqttOverWebSocket implements Channel {
     this.status = Status.OK;
     this.isPipelined = false;
     this.isEncoded = false;
+    this.hasFallback = false;
     this.hasPiece = false;
     this.pieceLeft = 0;
     this.webSocket.open();
@@ -68,6 +78,10 @@ export class MqttOverWebSocket implements Channel {
       }
     } while (event === ChannelEvent.MORE);
     return event;
+  }
+
+  takesFrame(): boolean {
+    return this.mqtt.takesFrame();
   }
 
   frameLength(payloadLength: number): number {
@@ -160,14 +174,20 @@ export class MqttOverWebSocket implements Channel {
     this.hasPiece = event !== ChannelEvent.MORE;
     if (outbox.to > from) this.webSocket.send(Opcode.BINARY, from);
     this.isEncoded = mqtt.isEncoded;
+    this.hasFallback = mqtt.hasFallback;
+    this.reasonCode = mqtt.reasonCode;
+    this.reasonLength = mqtt.reasonLength;
+    this.status = mqtt.status;
     if (event === ChannelEvent.READY) this.idleMs = mqtt.idleMs;
-    if (event !== ChannelEvent.BROKEN) return event;
-    this.webSocket.broken(mqtt.status, CloseCode.PROTOCOL_ERROR);
-    return this.broken();
+    if (event === ChannelEvent.BROKEN) this.webSocket.broken(mqtt.status, CloseCode.PROTOCOL_ERROR);
+    return event;
   }
 
   private broken(): ChannelEvent {
     this.status = this.webSocket.status;
+    this.reasonCode = this.webSocket.code;
+    this.reasonLength = 0;
+    this.hasFallback = false;
     return ChannelEvent.BROKEN;
   }
 }

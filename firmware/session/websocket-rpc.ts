@@ -1,4 +1,5 @@
 import { Status } from "../status.js";
+import { NO_BYTES } from "../wire/bytes.js";
 import { Opcode } from "../wire/websocket.js";
 import type { Call } from "./calls.js";
 import { type Channel, ChannelEvent, type ChannelParts } from "./channel.js";
@@ -16,6 +17,10 @@ export class RpcOverWebSocket implements Channel {
   readonly idleMs: number;
   readonly isPipelined: boolean;
   isEncoded: boolean;
+  readonly hasFallback: boolean;
+  reasonCode: number;
+  readonly reason: Uint8Array;
+  reasonLength: number;
   readonly replyBytes: number;
 
   private readonly outbox: Outbox;
@@ -37,6 +42,10 @@ export class RpcOverWebSocket implements Channel {
     this.webSocket = new WebSocketEndpoint(parts, path, SUBPROTOCOL, this.login);
     this.isPipelined = false;
     this.isEncoded = false;
+    this.hasFallback = false;
+    this.reasonCode = 0;
+    this.reason = NO_BYTES;
+    this.reasonLength = 0;
     this.hasEncoding = parts.encoding !== null;
     this.opcode = Opcode.TEXT;
     this.replyBytes = 0;
@@ -66,6 +75,10 @@ export class RpcOverWebSocket implements Channel {
       event = this.take(found);
     } while (event === ChannelEvent.MORE);
     return event;
+  }
+
+  takesFrame(): boolean {
+    return true;
   }
 
   frameLength(payloadLength: number): number {
@@ -124,6 +137,7 @@ export class RpcOverWebSocket implements Channel {
         return ChannelEvent.PONG;
       case EndpointEvent.BROKEN:
         this.status = webSocket.status;
+        this.reasonCode = webSocket.code;
         return ChannelEvent.BROKEN;
       case EndpointEvent.PAYLOAD:
         this.at = webSocket.payloadFrom;
