@@ -26,9 +26,11 @@ export const sentenceOf = (status: Status): string => {
     case Status.KEEP_ALIVE_TIMEOUT:
       return "The broker did not answer a PINGREQ; the link is dead or stalled, and a new one is made by itself.";
     case Status.CONNECT_TIMEOUT:
-      return "The broker did not accept the connection in time; see that the port speaks MQTT without TLS.";
+      return "The broker did not accept the connection in time; see that the port speaks MQTT, over TLS exactly where the device does.";
     case Status.CONGESTED:
       return "The broker sends but takes nothing from us; the connection was ended, and a new one is made by itself.";
+    case Status.HOST_UNKNOWN:
+      return "The cloud's host name was not resolved; check its spelling, the network and the DNS server.";
     case Status.STORE_FAILED:
       return "What must outlive a reboot could not be kept in the device's store, and without a kept counter no connection is made; see that the store can be written. It is tried again by itself.";
     case Status.CREDENTIAL_MISSING:
@@ -114,6 +116,24 @@ export const sentenceOf = (status: Status): string => {
       return "The server broke the WebSocket protocol, and the connection was ended; see what stands between us and the server.";
     case Status.CWT_REFUSED:
       return "The token's MAC is wrong, or it is no COSE_Mac0 with HMAC 256/256; compare the key given to cbor() with the one that the cloud makes tokens with.";
+    case Status.TLS_FAILED:
+      return "The TLS handshake failed; see that the port speaks TLS 1.2 or 1.3, and whether the cloud asks for a certificate.";
+    case Status.TLS_CA:
+      return "No trust anchor vouches for the cloud's certificate; give the device the CA that issued it, or somebody stands in between.";
+    case Status.TLS_NAME:
+      return "The cloud's certificate is for another name; compare the host with the names in it, or somebody stands in between.";
+    case Status.TLS_EXPIRED:
+      return "The cloud's certificate has expired; renew it, or set the device's clock.";
+    case Status.TLS_NOT_YET_VALID:
+      return "The cloud's certificate is not valid yet; set the device's clock, or wait for its first day.";
+    case Status.TLS_REVOKED:
+      return "The cloud's certificate was revoked; give the cloud a new one.";
+    case Status.TLS_PSK_REFUSED:
+      return "Device and cloud share no key for TLS-PSK; see that the device is registered, compare the keys, and see that the port offers TLS-PSK.";
+    case Status.TLS_CLIENT_REFUSED:
+      return "The cloud does not take the device's certificate; see that it was given one, that the cloud trusts its CA, and that it is neither expired nor revoked.";
+    case Status.TLS_CRL:
+      return "The list of revoked certificates is missing for a CA, or out of date; give the device the CA's present one, or set its clock.";
     default:
       if (status >= Status.CBOR_ADDITIONAL && status <= Status.CBOR_TRUNCATED)
         return "A frame was not well-formed CBOR, and was dropped; the call is made again by itself.";

@@ -20,6 +20,7 @@ export enum Status {
   KEEP_ALIVE_TIMEOUT = 13,
   CONNECT_TIMEOUT = 14,
   CONGESTED = 15,
+  HOST_UNKNOWN = 16,
 
   // The device itself.
   STORE_FAILED = 17,
@@ -113,4 +114,15 @@ export enum Status {
   CBOR_LENGTH = 127,
   CBOR_TRUNCATED = 128,
   CWT_REFUSED = 129,
+
+  // TLS (RFC 5246, RFC 8446; certificates by RFC 5280).
+  TLS_FAILED = 100,
+  TLS_CA = 101,
+  TLS_NAME = 102,
+  TLS_EXPIRED = 103,
+  TLS_NOT_YET_VALID = 104,
+  TLS_REVOKED = 105,
+  TLS_PSK_REFUSED = 106,
+  TLS_CLIENT_REFUSED = 107,
+  TLS_CRL = 108,
 }

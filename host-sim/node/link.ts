@@ -1,4 +1,4 @@
-import { connect, type Socket } from "node:net";
+import { connect, type OnReadOpts, type Socket } from "node:net";
 import { type Address, type Link, type LinkEvents, Status } from "../../firmware/index.js";
 
 /** Bytes that one read brings at the most. */
@@ -7,14 +7,18 @@ const WINDOW_BYTES = 65_536;
 /** One receive buffer for all connections: bytes are consumed before the next read, so no device owns one. */
 const window = Buffer.allocUnsafe(WINDOW_BYTES);
 
+/** What `getaddrinfo` says of a name that it finds nothing for, or cannot ask anybody about. */
+const DNS_CODES: readonly (string | undefined)[] = ["ENOTFOUND", "EAI_AGAIN", "EAI_NODATA", "EAI_NONAME"];
+
 /** A socket that knows whose it is: its listeners are functions that all links share, not closures of each. */
-interface LinkSocket extends Socket {
+export interface LinkSocket extends Socket {
   events: LinkEvents | null;
-  isOpen: boolean;
+  /** Why it ends, if it ended now. */
+  status: Status;
 }
 
-function onConnect(this: LinkSocket): void {
-  this.isOpen = true;
+function onOpen(this: LinkSocket): void {
+  this.status = Status.CONNECTION_LOST;
   this.events?.opened();
 }
 
@@ -25,32 +29,33 @@ function onDrain(this: LinkSocket): void {
 function onClose(this: LinkSocket): void {
   const events = this.events;
   this.events = null;
-  events?.closed(this.isOpen ? Status.CONNECTION_LOST : Status.UNREACHABLE);
+  events?.closed(this.status);
 }
 
 /** "close" follows and tells the firmware. */
-function onError(): void {}
+function onError(this: LinkSocket, error: NodeJS.ErrnoException): void {
+  if (DNS_CODES.includes(error.code)) this.status = Status.HOST_UNKNOWN;
+}
 
 /** TCP for the firmware: no delay (an acknowledged call would wait 40 ms for its ACK), one shared window. */
 export class NodeLink implements Link {
   #socket: LinkSocket | undefined;
 
+  /** @param openEvent the socket's event after which bytes of ours may go out */
+  constructor(private readonly openEvent: "connect" | "secureConnect" = "connect") {}
+
   open(address: Address, events: LinkEvents): void {
-    const socket = connect({
-      host: address.host,
-      port: address.port,
-      noDelay: true,
-      onread: {
-        buffer: window,
-        callback: (count) => {
-          socket.events?.received(window, 0, count);
-          return true;
-        },
+    const onread: OnReadOpts = {
+      buffer: window,
+      callback: (count) => {
+        socket.events?.received(window, 0, count);
+        return true;
       },
-    }) as LinkSocket;
+    };
+    const socket = this.dial(address, onread) as LinkSocket;
     socket.events = events;
-    socket.isOpen = false;
-    socket.on("connect", onConnect).on("drain", onDrain).on("error", onError).on("close", onClose);
+    socket.status = Status.UNREACHABLE;
+    socket.on(this.openEvent, onOpen).on("drain", onDrain).on("error", onError).on("close", onClose);
     this.#socket = socket;
   }
 
@@ -69,5 +74,10 @@ export class NodeLink implements Link {
     socket.events = null;
     socket.end();
     socket.destroySoon();
+  }
+
+  /** Starts a connection. */
+  protected dial(address: Address, onread: OnReadOpts): Socket {
+    return connect({ host: address.host, port: address.port, noDelay: true, onread });
   }
 }

@@ -110,12 +110,12 @@ describe("the Node link", () => {
       assert.deepEqual(log.told, ["closed UNREACHABLE"]);
     });
 
-    it("a name that nobody knows is UNREACHABLE", async () => {
+    it("a name that nobody knows is HOST_UNKNOWN", async () => {
       link.open(address("nowhere.invalid"), log);
       assert.deepEqual(log.told, []);
-      await log.until("closed UNREACHABLE");
+      await log.until("closed HOST_UNKNOWN");
       await quiet();
-      assert.deepEqual(log.told, ["closed UNREACHABLE"]);
+      assert.deepEqual(log.told, ["closed HOST_UNKNOWN"]);
     });
 
     it("takes nothing before it is opened", () => {

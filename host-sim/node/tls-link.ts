@@ -1,0 +1,194 @@
+import type { OnReadOpts } from "node:net";
+import {
+  type ConnectionOptions,
+  connect,
+  createSecureContext,
+  type SecureContext,
+  type SecureVersion,
+  type TLSSocket,
+} from "node:tls";
+import { type Address, LinkSecurity, Status } from "../../firmware/index.js";
+import { type LinkSocket, NodeLink } from "./link.js";
+import { type TlsProof, tlsStatus } from "./tls-status.js";
+
+/**
+ * TLS 1.3 binds an external key to SHA-256 here (RFC 8446, 4.2.11), so no other suite can take it. In TLS 1.2
+ * those with a key exchange come first: they keep what was said secret when the key is lost later.
+ */
+const PSK_SUITES = [
+  "TLS_AES_128_GCM_SHA256",
+  "TLS_CHACHA20_POLY1305_SHA256",
+  "ECDHE-PSK-CHACHA20-POLY1305",
+  "ECDHE-PSK-AES128-CBC-SHA256",
+  "DHE-PSK-AES128-GCM-SHA256",
+  "PSK-AES128-GCM-SHA256",
+].join(":");
+
+/** The key that both ends know, and the name that the cloud finds it by. */
+export interface TlsPsk {
+  readonly identity: string;
+  readonly key: Uint8Array;
+}
+
+/** How a link speaks TLS. All texts are PEM; the names are those of node:tls. */
+export interface TlsOptions {
+  /** The trust anchors: two while a CA is replaced. Absent: those that Node knows (see NODE_EXTRA_CA_CERTS). */
+  readonly ca?: string | readonly string[];
+  /** The name that the cloud's certificate must be for, and that the cloud is asked for (SNI). Default: the host. */
+  readonly servername?: string;
+  /** The device's certificate, with those between it and its CA, and its key: RSA, EC or Ed25519. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** Instead of certificates: both ends are proved by one key. */
+  readonly psk?: TlsPsk;
+  /** Lists of revoked certificates, one for each CA of `ca`. */
+  readonly crl?: string | readonly string[];
+  /** false: whoever answers is taken for the cloud. */
+  readonly rejectUnauthorized?: boolean;
+  readonly minVersion?: SecureVersion;
+  readonly maxVersion?: SecureVersion;
+}
+
+/** What a connection's handshake agreed on. */
+export interface TlsReport {
+  /** Such as `TLSv1.3`. */
+  readonly protocol: string | null;
+  readonly cipher: string;
+  /** No certificate crossed the link: an earlier session was taken up again, or both ends have one key. */
+  readonly resumed: boolean;
+}
+
+/** TLS for the firmware: each failure has its own status, and sessions are resumed where the cloud lets us. */
+export class TlsLink extends NodeLink {
+  readonly security: LinkSecurity;
+  /** Of the latest connection; null before its handshake is done. */
+  report: TlsReport | null = null;
+  private readonly options: TlsOptions;
+  private readonly proof: TlsProof;
+  private readonly context: SecureContext;
+  /** The latest session that the cloud offered to resume, and where. */
+  private session: Buffer | undefined;
+  private sessionAddress = "";
+
+  /** @throws Error when the options contradict each other, or hold what is no certificate, key or list */
+  constructor(options: TlsOptions = {}) {
+    super("secureConnect");
+    this.options = options;
+    this.proof = proofOf(options);
+    this.security = securityOf(options);
+    this.context = contextOf(options);
+  }
+
+  protected override dial(address: Address, onread: OnReadOpts): TLSSocket {
+    const { psk, servername, rejectUnauthorized } = this.options;
+    const where = `${address.host}:${address.port}`;
+    if (where !== this.sessionAddress) this.session = undefined;
+    this.sessionAddress = where;
+    this.report = null;
+    const heard = { isHeard: false };
+    const options: ConnectionOptions & { noDelay: boolean; onread: OnReadOpts } = {
+      host: address.host,
+      port: address.port,
+      noDelay: true,
+      onread: {
+        buffer: onread.buffer,
+        callback: (count, bytes) => {
+          heard.isHeard = true;
+          return onread.callback(count, bytes);
+        },
+      },
+      secureContext: this.context,
+      rejectUnauthorized: rejectUnauthorized !== false,
+      ...(this.session === undefined ? {} : { session: this.session }),
+      ...(servername === undefined ? {} : { servername }),
+      ...(psk === undefined ? {} : pskOptions(psk)),
+    };
+    const socket = connect(options);
+    this.watch(socket as TLSSocket & LinkSocket, heard);
+    return socket;
+  }
+
+  private watch(socket: TLSSocket & LinkSocket, heard: { isHeard: boolean }): void {
+    const { proof } = this;
+    let isSecure = false;
+    socket.once("connect", () => {
+      socket.status = Status.TLS_FAILED;
+    });
+    socket.once("secureConnect", () => {
+      isSecure = true;
+      this.report = reportOf(socket);
+    });
+    socket.on("session", (session) => {
+      // A resumed session would save nothing here, and the cloud would not be told whose key it was.
+      if (proof !== "psk") this.session = session;
+    });
+    socket.once("error", (error: NodeJS.ErrnoException) => {
+      this.session = undefined;
+      socket.status = tlsStatus(error.code, proof, isSecure) ?? socket.status;
+    });
+    socket.once("close", () => {
+      // Under TLS 1.3 the cloud reads our certificate when our handshake is done; some hang up without an alert.
+      const isSnubbed = isSecure && !heard.isHeard && proof === "certificate";
+      if (isSnubbed) socket.status = Status.TLS_CLIENT_REFUSED;
+    });
+  }
+}
+
+function proofOf({ psk, cert }: TlsOptions): TlsProof {
+  if (psk !== undefined) return "psk";
+  return cert === undefined ? "none" : "certificate";
+}
+
+function securityOf(options: TlsOptions): LinkSecurity {
+  if (options.psk !== undefined) return LinkSecurity.PSK_TLS;
+  if (options.rejectUnauthorized === false) return LinkSecurity.UNVERIFIED_TLS;
+  return options.cert === undefined ? LinkSecurity.VERIFIED_TLS : LinkSecurity.MUTUAL_TLS;
+}
+
+function contextOf(options: TlsOptions): SecureContext {
+  const { ca, cert, key, psk, crl, minVersion, maxVersion } = options;
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new Error("motekey: tls.cert and tls.key belong together; give both or none");
+  }
+  if (psk !== undefined && (ca ?? cert ?? crl) !== undefined) {
+    throw new Error(
+      "motekey: tls.psk stands instead of certificates; leave out tls.ca, tls.cert and tls.crl",
+    );
+  }
+  // Under TLS-PSK no certificate is as good as the key, whoever issued it: there are no trust anchors.
+  const anchors = psk === undefined ? ca : [];
+  try {
+    return createSecureContext({
+      ...(anchors === undefined ? {} : { ca: listOf(anchors) }),
+      ...(crl === undefined ? {} : { crl: listOf(crl) }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      ...(psk === undefined ? {} : { ciphers: PSK_SUITES }),
+      minVersion: minVersion ?? "TLSv1.2",
+      maxVersion: maxVersion ?? "TLSv1.3",
+    });
+  } catch (failure) {
+    throw new Error(
+      "motekey: tls.ca, tls.cert, tls.key or tls.crl cannot be read; give PEM, and a key that belongs to the certificate",
+      { cause: failure },
+    );
+  }
+}
+
+function pskOptions(psk: TlsPsk): ConnectionOptions {
+  return {
+    pskCallback: () => ({ identity: psk.identity, psk: psk.key }),
+    // There is no certificate whose name could be checked; a cloud that shows one does not have the key.
+    checkServerIdentity: (_host, certificate) =>
+      Object.keys(certificate).length === 0 ? undefined : new Error("a certificate in place of the key"),
+  };
+}
+
+function reportOf(socket: TLSSocket): TlsReport {
+  const { name } = socket.getCipher();
+  return { protocol: socket.getProtocol(), cipher: name, resumed: socket.isSessionReused() };
+}
+
+function listOf(texts: string | readonly string[]): string[] {
+  return typeof texts === "string" ? [texts] : [...texts];
+}
