@@ -3,6 +3,7 @@ import {
   createAuth,
   type Host,
   type LimitOptions,
+  type Link,
   type OnToken,
   type Ports,
   type Proof,
@@ -11,11 +12,13 @@ import {
   sentenceOf,
   type Token,
 } from "../firmware/index.js";
+import { NodeLink } from "./node/link.js";
 import { nodePorts } from "./node/ports.js";
 import { FileStore } from "./node/store.js";
+import { TlsLink, type TlsOptions, type TlsReport } from "./node/tls-link.js";
 
 const NEXT_LIMIT_MS = 8_000;
-const DEFAULT_PORT = 1883;
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { "mqtt:": 1883, "mqtts:": 8883 };
 
 /** The names of the firmware's statuses, such as `TIMEOUT`. */
 export type StatusName = keyof typeof Status;
@@ -23,10 +26,16 @@ export type StatusName = keyof typeof Status;
 /** The names of the firmware's states, such as `READY`. */
 export type StateName = keyof typeof State;
 
+/** How a simulated device speaks TLS. */
+export interface DeviceTls extends Omit<TlsOptions, "psk"> {
+  /** TLS-PSK in place of certificates: identity = the device's id, key = its PSK's UTF-8 bytes. */
+  readonly psk?: boolean;
+}
+
 /** What `simulateDevice` takes. */
 export interface DeviceOptions {
-  /** What `startCloud` returned, or `mqtt://host:port` of the broker. */
-  cloud: string | { readonly mqttUrl: string };
+  /** What `startCloud` returned, or `mqtt://host:port` of the broker, `mqtts:` for TLS. */
+  cloud: string | { readonly mqttUrl: string; readonly ca?: string | undefined };
   id: string;
   psk: string;
   /**
@@ -43,7 +52,9 @@ export interface DeviceOptions {
   /** false: nothing is sent before the broker accepted the connection. */
   pipeline?: boolean;
   limits?: LimitOptions;
-  /** Default: TCP, the monotonic clock and the random numbers of Node. */
+  /** For `mqtts:` only. Default: the trust anchor is the given cloud's own CA, else those that Node knows. */
+  tls?: DeviceTls;
+  /** Default: TCP or TLS, the monotonic clock and the random numbers of Node. */
   ports?: Ports;
 }
 
@@ -125,13 +136,15 @@ export class SimulatedDevice {
   readonly id: string;
   /** The firmware's own client, for what has no promise here. Its `onState` is in use. */
   readonly auth: AuthClient;
+  private readonly link: Link;
   private readonly hosts = new Map<string, DeviceHost>();
   private readonly listeners = new Set<(state: State) => void>();
 
   /** Use `simulateDevice`. */
-  constructor(id: string, auth: AuthClient) {
+  constructor(id: string, auth: AuthClient, link: Link) {
     this.id = id;
     this.auth = auth;
+    this.link = link;
     auth.onState = (state) => {
       for (const listener of [...this.listeners]) listener(state);
     };
@@ -140,6 +153,11 @@ export class SimulatedDevice {
   /** Where the device stands. */
   get state(): StateName {
     return State[this.auth.state] as StateName;
+  }
+
+  /** What the latest TLS handshake agreed on; null without TLS, and before the first. */
+  get tls(): TlsReport | null {
+    return this.link instanceof TlsLink ? this.link.report : null;
   }
 
   /** The handle of an app's host, the same for the same name. */
@@ -204,11 +222,13 @@ export class SimulatedDevice {
 export function simulateDevice(options: DeviceOptions): SimulatedDevice {
   const { id, psk, cloud, proof, allowInsecure, pipeline, limits, store } = options;
   const counter = options.counter ?? (store === undefined ? Date.now() : 1);
-  const ports = options.ports ?? nodePorts();
+  const url = typeof cloud === "string" ? cloud : cloud.mqttUrl;
+  const address = addressOf(url, Object.keys(DEFAULT_PORTS));
+  const ports = options.ports ?? nodePorts(linkTo(url, options));
   const auth = createAuth(
     {
       deviceId: id,
-      cloud: { ...addressOf(typeof cloud === "string" ? cloud : cloud.mqttUrl), pipeline: pipeline ?? true },
+      cloud: { ...address, pipeline: pipeline ?? true },
       credential: { psk, counter },
       proof: proof ?? "counter+mac",
       allowInsecure: allowInsecure ?? false,
@@ -216,20 +236,35 @@ export function simulateDevice(options: DeviceOptions): SimulatedDevice {
     },
     store === undefined ? ports : { ...ports, store: new FileStore(store) },
   );
-  return new SimulatedDevice(id, auth);
+  return new SimulatedDevice(id, auth, ports.link);
+}
+
+function linkTo(url: string, { id, psk: key, cloud, tls }: DeviceOptions): Link {
+  if (!url.startsWith("mqtts:")) {
+    if (tls !== undefined) throw new Error("motekey: tls is for a cloud at mqtts://host:port");
+    return new NodeLink();
+  }
+  const { psk, ...options } = tls ?? {};
+  if (psk === true) return new TlsLink({ ...options, psk: { identity: id, key: Buffer.from(key, "utf8") } });
+  const own = typeof cloud === "string" ? undefined : cloud.ca;
+  return new TlsLink(own === undefined ? options : { ca: own, ...options });
 }
 
 /**
  * Host and port of `mqtt://host:port`.
  * @throws Error for anything else: a device has no user and password but its own
  */
-export function addressOf(text: string): { host: string; port: number } {
+export function addressOf(
+  text: string,
+  protocols: readonly string[] = ["mqtt:"],
+): { host: string; port: number } {
   const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || url.protocol !== "mqtt:" || url.hostname === "" || url.username !== "") {
-    throw new Error("motekey: a device's cloud must be mqtt://host:port, without user and password");
+  if (url === null || !protocols.includes(url.protocol) || url.hostname === "" || url.username !== "") {
+    const shown = protocols.map((protocol) => `${protocol}//host:port`).join(" or ");
+    throw new Error(`motekey: a device's cloud must be ${shown}, without user and password`);
   }
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
-  return { host, port: url.port === "" ? DEFAULT_PORT : Number(url.port) };
+  return { host, port: url.port === "" ? (DEFAULT_PORTS[url.protocol] ?? 0) : Number(url.port) };
 }
 
 /** A call of the firmware as a promise: `start` returns a status at once, and where that is OK `end` follows. */

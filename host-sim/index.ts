@@ -4,11 +4,14 @@ export {
   DeviceError,
   type DeviceHost,
   type DeviceOptions,
+  type DeviceTls,
   type DeviceToken,
   type SimulatedDevice,
   type StateName,
   type StatusName,
   simulateDevice,
 } from "./device.js";
+export { NodeLink } from "./node/link.js";
 export { nodePorts } from "./node/ports.js";
 export { FileStore } from "./node/store.js";
+export { TlsLink, type TlsOptions, type TlsPsk, type TlsReport } from "./node/tls-link.js";

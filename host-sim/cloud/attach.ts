@@ -4,7 +4,14 @@ import { connectAsync, type MqttClient } from "mqtt";
 import { type Channel, REQUEST_FILTER, type Receiver, replyTopic, requestSender } from "./channel.js";
 
 const CONNECT_TIMEOUT_MS = 10_000;
-const DEFAULT_PORT = 1883;
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { "mqtt:": 1883, "mqtts:": 8883 };
+
+/** How the cloud verifies another broker, and what it shows there. PEM. */
+export interface BrokerTls {
+  ca?: string | string[];
+  cert?: string;
+  key?: string;
+}
 
 /**
  * The cloud as a client of another broker. Its user there must be allowed to read `cloud/from/+/rpc` and to
@@ -20,24 +27,31 @@ export class Attachment implements Channel {
     private receiver: Receiver,
     private topicsBound: boolean,
   ) {
-    this.port = broker.port === "" ? DEFAULT_PORT : Number(broker.port);
+    this.port = broker.port === "" ? (DEFAULT_PORTS[broker.protocol] ?? 0) : Number(broker.port);
     this.url = `${broker.protocol}//${broker.hostname}:${this.port}`;
     client.on("message", (topic, payload) => this.take(topic, payload));
   }
 
   /**
    * Connects and subscribes; rejects when the broker refuses either.
-   * @param broker `mqtt://user:password@host:port`
+   * @param broker `mqtt://user:password@host:port`, or `mqtts:`; with a certificate of its own, no password
    * @param topicsBound the broker binds `cloud/from/<id>/#` to the user `<id>`
    */
-  static async start(broker: string, topicsBound: boolean, receiver: Receiver): Promise<Attachment> {
+  static async start(
+    broker: string,
+    topicsBound: boolean,
+    tls: BrokerTls,
+    receiver: Receiver,
+  ): Promise<Attachment> {
     const url = new URL(broker);
     const shown = `${url.protocol}//${url.host}`;
     // Brokers that tie the client id to the user name refuse, or rewrite, any other.
     const clientId = decodeURIComponent(url.username) || `motekey-cloud-${randomBytes(4).toString("hex")}`;
     let client: MqttClient;
     try {
-      client = await connectAsync(broker, { clientId, connectTimeout: CONNECT_TIMEOUT_MS }, false);
+      // A user name beside a certificate would be an attempt to log in by password.
+      if (tls.cert !== undefined) url.username = "";
+      client = await connectAsync(url.href, { ...tls, clientId, connectTimeout: CONNECT_TIMEOUT_MS }, false);
     } catch (failure) {
       throw new Error(`Cannot connect to the broker ${shown}; check its address, user and password`, {
         cause: failure,

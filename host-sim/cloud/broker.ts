@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { Aedes, type Client, type PublishPacket } from "aedes";
 import { type Channel, ownTopics, type Receiver, replyTopic, requestSender } from "./channel.js";
 import type { Events } from "./events.js";
@@ -6,6 +7,7 @@ import type { Faults } from "./faults.js";
 import type { Peers } from "./peers.js";
 import type { Proofs } from "./proofs.js";
 import type { Registry } from "./registry.js";
+import type { CloudTls, LinkIdentity } from "./tls.js";
 import type { ConnectProof } from "./types.js";
 
 /** CONNACK return codes (MQTT 3.1.1, 3.2.2.3). */
@@ -24,6 +26,8 @@ export interface BrokerParts {
   faults: Faults;
   receiver: Receiver;
   anonymous: boolean;
+  /** null: plain TCP. */
+  tls: CloudTls | null;
 }
 
 type Judgement = { proof: ConnectProof } | { returnCode: number; reason: string };
@@ -43,7 +47,7 @@ export class Broker implements Channel {
   ) {
     const { address, port } = server.address() as AddressInfo;
     this.port = port;
-    this.url = `mqtt://${address.includes(":") ? `[${address}]` : address}:${port}`;
+    this.url = `${parts.tls === null ? "mqtt" : "mqtts"}://${address.includes(":") ? `[${address}]` : address}:${port}`;
     this.guard();
     this.watch();
   }
@@ -52,11 +56,18 @@ export class Broker implements Channel {
   static async start(host: string, port: number, parts: BrokerParts): Promise<Broker> {
     const aedes = await Aedes.createBroker({ maxClientsIdLength: CLIENT_ID_CHARACTERS_MAX });
     const sockets = new Set<Socket>();
-    const server = createServer({ noDelay: true }, (socket) => {
+    const { tls } = parts;
+    const handle = (socket: Socket): unknown => aedes.handle(socket);
+    const server =
+      tls === null
+        ? createServer({ noDelay: true }, handle)
+        : createTlsServer({ noDelay: true, ...tls.serverOptions }, handle);
+    // Also of connections whose handshake is not done.
+    server.on("connection", (socket: Socket) => {
       sockets.add(socket);
       socket.once("close", () => sockets.delete(socket));
-      aedes.handle(socket);
     });
+    tls?.watch(server);
     try {
       await new Promise<void>((resolve, reject) => {
         server.once("error", reject);
@@ -104,7 +115,8 @@ export class Broker implements Channel {
   /** The hooks that decide what a client may do. */
   private guard(): void {
     this.aedes.authenticate = (client, username, password, done) => {
-      const judgement = this.judge(client.id, username, password);
+      const identity = this.parts.tls?.identityOf(client.conn) ?? null;
+      const judgement = this.judge(client.id, username, password, identity);
       if ("proof" in judgement) {
         this.judged.set(client, judgement.proof);
         return done(null, true);
@@ -165,16 +177,27 @@ export class Broker implements Channel {
     });
   }
 
-  private judge(id: string, username: string | undefined, password: Uint8Array | undefined): Judgement {
+  private judge(
+    id: string,
+    username: string | undefined,
+    password: Uint8Array | undefined,
+    link: LinkIdentity | null,
+  ): Judgement {
     const entity = this.parts.registry.get(id);
     if (username !== undefined && username !== id) return refusal(BAD_USER_NAME_OR_PASSWORD, "user-name");
     if (entity === undefined) return refusal(BAD_USER_NAME_OR_PASSWORD, "unknown");
+    if (link !== null && link.id !== id) return refusal(NOT_AUTHORIZED, "link-identity");
+    const pinned = entity.certFingerprint;
+    if (link?.fingerprint !== undefined && pinned !== undefined && link.fingerprint !== pinned) {
+      return refusal(NOT_AUTHORIZED, "certificate-pinned");
+    }
     if (password !== undefined) {
       const proof = this.parts.proofs.connect(entity, password);
       if (proof === null) return refusal(BAD_USER_NAME_OR_PASSWORD, "password");
       return entity.disabled ? refusal(NOT_AUTHORIZED, "disabled") : { proof };
     }
     if (entity.disabled) return refusal(NOT_AUTHORIZED, "disabled");
+    if (link !== null) return { proof: link.proof };
     if (!this.parts.anonymous) return refusal(BAD_USER_NAME_OR_PASSWORD, "password-missing");
     const held = this.connections.get(id);
     if (held !== undefined && held.proof !== "none") return refusal(NOT_AUTHORIZED, "takeover");

@@ -1,6 +1,7 @@
 import { Attachment } from "./attach.js";
 import { AuthService, ownersPolicy } from "./auth-service.js";
 import { Broker } from "./broker.js";
+import type { CertificateAuthority, KeyPair, KeyType } from "./certificates.js";
 import type { Channel } from "./channel.js";
 import { Events } from "./events.js";
 import { type Faults, makeFaults } from "./faults.js";
@@ -10,6 +11,7 @@ import { Peers } from "./peers.js";
 import { Proofs } from "./proofs.js";
 import { Registry } from "./registry.js";
 import { Rpc } from "./rpc.js";
+import { CloudTls, type CloudTlsOptions } from "./tls.js";
 import { type CloudClock, Tokens } from "./tokens.js";
 import type {
   CloudEvent,
@@ -34,6 +36,7 @@ interface CloudParts {
   channel: Channel;
   http: Http;
   identity: Identity | null;
+  tls: CloudTls | null;
   apiHost: string;
 }
 
@@ -64,6 +67,39 @@ export class Cloud {
   /** Counts since the start, live. */
   get stats(): CloudStats {
     return this.parts.events.stats;
+  }
+
+  /** The CA of the cloud's own making: the trust anchor of its devices, who issues and revokes. */
+  get authority(): CertificateAuthority {
+    const authority = this.parts.tls?.authority ?? null;
+    if (authority === null) {
+      throw new Error(
+        "This cloud made no CA; start it with tls: true, or with tls options without cert and psk",
+      );
+    }
+    return authority;
+  }
+
+  /** The trust anchor of the cloud's own making, PEM; undefined where there is none. */
+  get ca(): string | undefined {
+    return this.parts.tls?.authority?.cert;
+  }
+
+  /** A certificate that proves a device, for `tls: { clientCertificates }`. */
+  issueCertificate(id: string, keyType?: KeyType): Promise<KeyPair> {
+    return this.authority.issue({ name: id, ...(keyType === undefined ? {} : { keyType }) });
+  }
+
+  /** Takes a device's certificate back, for all handshakes from now on; an open connection stays. */
+  async revokeCertificate(cert: string): Promise<void> {
+    this.authority.revoke(cert);
+    this.changeTls({ crl: await this.authority.crl() });
+  }
+
+  /** Puts other certificates, CAs or lists in place, for all handshakes from now on. */
+  changeTls(options: Pick<CloudTlsOptions, "cert" | "key" | "ca" | "crl">): void {
+    if (this.parts.tls === null) throw new Error("This cloud speaks no TLS; start it with tls: true");
+    this.parts.tls.change(options);
   }
 
   /** Hears every event until the returned function is called. */
@@ -179,17 +215,15 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   const policy = options.policy ?? ownersPolicy(registry);
   const service = new AuthService({ registry, tokens, events, faults, clock, policy });
   const rpc = new Rpc({ registry, peers, proofs, service, events, faults, address, now });
-  const http = await Http.start(options.host ?? DEFAULT_HOST, options.httpPort ?? 0, {
-    registry,
-    tokens,
-    rpc,
-    apiHost,
-  });
+  const host = options.host ?? DEFAULT_HOST;
+  const tls = await startTls(options.tls ?? false, host, registry, events);
+  const http = await Http.start(host, options.httpPort ?? 0, { registry, tokens, rpc, apiHost, tls });
   let identity: Identity | null = null;
   try {
     identity = await startIdentityBeside(options);
-    const channel = await startChannel(options, { registry, peers, proofs, events, faults, receiver: rpc });
-    return new Cloud({ registry, tokens, peers, events, rpc, channel, http, identity, apiHost }, faults);
+    const parts = { registry, peers, proofs, events, faults, tls, receiver: rpc };
+    const channel = await startChannel(options, parts);
+    return new Cloud({ registry, tokens, peers, events, rpc, channel, http, identity, tls, apiHost }, faults);
   } catch (failure) {
     await Promise.all([http.close(), identity?.close()]);
     throw failure;
@@ -201,12 +235,23 @@ async function startIdentityBeside({ identity, host }: CloudOptions): Promise<Id
   return startIdentity({ ...(host !== undefined && { host }), ...(identity !== true && identity) });
 }
 
+async function startTls(
+  options: boolean | CloudTlsOptions,
+  host: string,
+  registry: Registry,
+  events: Events,
+): Promise<CloudTls | null> {
+  if (options === false) return null;
+  return CloudTls.start(options === true ? {} : options, host, registry, events);
+}
+
 function startChannel(
   options: CloudOptions,
   parts: Omit<Parameters<typeof Broker.start>[2], "anonymous">,
 ): Promise<Channel> {
   if (options.broker !== undefined) {
-    return Attachment.start(options.broker, options.topicsBound ?? false, parts.receiver);
+    const { topicsBound, brokerTls } = options;
+    return Attachment.start(options.broker, topicsBound ?? false, brokerTls ?? {}, parts.receiver);
   }
   const anonymous = options.anonymous ?? true;
   return Broker.start(options.host ?? DEFAULT_HOST, options.port ?? 0, { ...parts, anonymous });

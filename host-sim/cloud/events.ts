@@ -7,6 +7,7 @@ export class Events extends Listeners<CloudEvent> {
     connections: 0,
     connects: 0,
     connectsRefused: {},
+    tlsRefused: {},
     topicsRefused: 0,
     requests: {},
     replies: 0,
@@ -34,6 +35,7 @@ export class Events extends Listeners<CloudEvent> {
       stats.connections++;
     } else if (event.event === "disconnected") stats.connections--;
     else if (event.event === "connect-refused") countOne(stats.connectsRefused, event.reason);
+    else if (event.event === "tls-refused") countOne(stats.tlsRefused, event.reason);
     else if (event.event === "topic-refused") stats.topicsRefused++;
     else if (event.event === "mac-session") stats.macSessions++;
     else if (event.event === "request") countOne(stats.requests, event.method);

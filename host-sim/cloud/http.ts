@@ -1,9 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { readBody } from "./body.js";
 import { RpcError } from "./frame.js";
 import type { Registry } from "./registry.js";
 import { MESSAGE_BYTES_MAX, type Rpc } from "./rpc.js";
+import type { CloudTls } from "./tls.js";
 import type { Tokens } from "./tokens.js";
 import type { Entity } from "./types.js";
 
@@ -18,22 +20,30 @@ export interface HttpParts {
   rpc: Rpc;
   /** The host that tokens for the cloud's own API are issued for. */
   apiHost: string;
+  /** null: plain HTTP. */
+  tls: CloudTls | null;
 }
 
 /** The HTTP side: the public keys of the tokens, and frames by POST for tools and backends. */
 export class Http {
   readonly url: string;
 
-  private constructor(private server: Server) {
+  private constructor(
+    private server: Server,
+    scheme: "http" | "https",
+  ) {
     const { address, port } = server.address() as AddressInfo;
-    this.url = `http://${address.includes(":") ? `[${address}]` : address}:${port}`;
+    this.url = `${scheme}://${address.includes(":") ? `[${address}]` : address}:${port}`;
   }
 
   /** Listens; rejects when the port is taken. */
   static async start(host: string, port: number, parts: HttpParts): Promise<Http> {
-    const server = createServer((request, response) => {
+    const { tls } = parts;
+    const listener = (request: IncomingMessage, response: ServerResponse): void => {
       serve(parts, request, response).catch(() => response.destroy());
-    });
+    };
+    const server = tls === null ? createServer(listener) : createTlsServer(tls.serverOptions, listener);
+    tls?.watch(server);
     try {
       await new Promise<void>((resolve, reject) => {
         server.once("error", reject);
@@ -42,7 +52,7 @@ export class Http {
     } catch (failure) {
       throw new Error(`Cannot listen for HTTP on ${host}:${port}; is the port taken?`, { cause: failure });
     }
-    return new Http(server);
+    return new Http(server, tls === null ? "http" : "https");
   }
 
   async close(): Promise<void> {
@@ -60,7 +70,7 @@ async function serve(parts: HttpParts, request: IncomingMessage, response: Serve
   }
   if (path !== RPC_PATH) return answer(response, 404, { error: `There are ${JWKS_PATH} and ${RPC_PATH}` });
   if (request.method !== "POST") return answer(response, 405, { error: "Use POST" }, { allow: "POST" });
-  const caller = bearer(parts, request);
+  const caller = bearer(parts, request) ?? linked(parts, request);
   if (caller === null) {
     const hint = { error: `Give a good token of the cloud for ${parts.apiHost}: Authorization: Bearer …` };
     return answer(response, 401, hint, { "www-authenticate": "Bearer" });
@@ -89,6 +99,13 @@ function bearer(parts: HttpParts, request: IncomingMessage): Entity | null {
   if (token === undefined) return null;
   const check = parts.tokens.check(token, parts.apiHost);
   const caller = check.active ? parts.registry.get(check.sub) : undefined;
+  return caller === undefined || caller.disabled ? null : caller;
+}
+
+/** Who has shown a certificate, or a TLS-PSK, needs no token. */
+function linked(parts: HttpParts, request: IncomingMessage): Entity | null {
+  const identity = parts.tls?.identityOf(request.socket) ?? null;
+  const caller = identity === null ? undefined : parts.registry.get(identity.id);
   return caller === undefined || caller.disabled ? null : caller;
 }
 

@@ -1,3 +1,5 @@
+export type { BrokerTls } from "./attach.js";
+export type { CertificateAuthority, CertificateRequest, KeyPair, KeyType } from "./certificates.js";
 export { type Cloud, startCloud } from "./cloud.js";
 export type {
   ErrorFault,
@@ -11,6 +13,7 @@ export type {
 } from "./faults.js";
 export { type CloudFolderOptions, type CloudInFolder, startCloudIn } from "./folder.js";
 export * from "./identity/index.js";
+export type { CloudTlsOptions } from "./tls.js";
 export type {
   CloudEvent,
   CloudEventName,

@@ -1,5 +1,7 @@
+import type { BrokerTls } from "./attach.js";
 import type { Extensions, FaultOptions } from "./faults.js";
 import type { IdentityOptions } from "./identity/index.js";
+import type { CloudTlsOptions } from "./tls.js";
 
 /** Who an entity of the registry is: a device or user asks for its own tokens, a backend asks about others. */
 export type Role = "device" | "user" | "backend";
@@ -30,14 +32,15 @@ export interface NewEntity {
   counter?: number;
 }
 
-/** How a connection was proved; `none` is a connection without a password. */
-export type ConnectProof = "password" | "counter" | "none";
+/** How a connection was proved; `none` is one without a password, and without a TLS handshake that proved it. */
+export type ConnectProof = "password" | "counter" | "certificate" | "psk" | "none";
 
 /** How a frame was proved; `link` leans on its connection or bearer token, `none` is only in refusals. */
 export type FrameProof = "mac" | "key" | "digest" | "link" | "none";
 
 /** What the cloud tells tests and logs. No event carries a secret: no PSK, token, nonce or MAC. */
 export type CloudEvent =
+  | { event: "tls-refused"; reason: string }
   | { event: "connected"; id: string; proof: ConnectProof }
   | { event: "connect-refused"; id: string; returnCode: number; reason: string }
   | { event: "disconnected"; id: string }
@@ -63,6 +66,8 @@ export interface CloudStats {
   connections: number;
   connects: number;
   connectsRefused: Record<string, number>;
+  /** Handshakes that failed, by what OpenSSL says. */
+  tlsRefused: Record<string, number>;
   topicsRefused: number;
   requests: Record<string, number>;
   replies: number;
@@ -97,8 +102,12 @@ export interface CloudOptions {
   host?: string;
   /** HTTP port (JWKS, POST of frames), 0: any free one. */
   httpPort?: number;
-  /** `mqtt://user:password@host:port`: attach to this broker as a client instead of embedding one. */
+  /** All ports speak TLS; true: with a certificate made at the start. */
+  tls?: boolean | CloudTlsOptions;
+  /** `mqtt://user:password@host:port` (or `mqtts:`): attach to this broker as a client instead of embedding one. */
   broker?: string;
+  /** Attached by `mqtts:` only: the trust anchors, and the cloud's own certificate and key. PEM. */
+  brokerTls?: BrokerTls;
   /** Attached only: the broker binds `cloud/from/<id>/#` to the user `<id>` (ACLs). Default false. */
   topicsBound?: boolean;
   /** `src` of replies. */

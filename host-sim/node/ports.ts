@@ -1,5 +1,5 @@
 import { randomFillSync } from "node:crypto";
-import type { Clock, Entropy, Ports, Waker } from "../../firmware/index.js";
+import type { Clock, Entropy, Link, Ports, Waker } from "../../firmware/index.js";
 import { NodeLink } from "./link.js";
 
 const turn = (waker: Waker): void => waker.turn();
@@ -33,9 +33,9 @@ export const nodeEntropy: Entropy = {
   },
 };
 
-/** Everything the firmware needs to run in Node over TCP. */
-export const nodePorts = (): Ports => ({
-  link: new NodeLink(),
+/** Everything the firmware needs to run in Node. @param link default: TCP without TLS */
+export const nodePorts = (link: Link = new NodeLink()): Ports => ({
+  link,
   clock: new NodeClock(),
   entropy: nodeEntropy,
 });

@@ -9,7 +9,7 @@ import {
 } from "node:tls";
 import { type Address, LinkSecurity, Status } from "../../firmware/index.js";
 import { type LinkSocket, NodeLink } from "./link.js";
-import { type TlsProof, tlsStatus } from "./tls-status.js";
+import { type TlsProgress, type TlsProof, tlsStatus } from "./tls-status.js";
 
 /**
  * TLS 1.3 binds an external key to SHA-256 here (RFC 8446, 4.2.11), so no other suite can take it. In TLS 1.2
@@ -54,7 +54,7 @@ export interface TlsReport {
   /** Such as `TLSv1.3`. */
   readonly protocol: string | null;
   readonly cipher: string;
-  /** No certificate crossed the link: an earlier session was taken up again, or both ends have one key. */
+  /** An earlier session was taken up again: no certificate crossed the link. */
   readonly resumed: boolean;
 }
 
@@ -85,7 +85,7 @@ export class TlsLink extends NodeLink {
     if (where !== this.sessionAddress) this.session = undefined;
     this.sessionAddress = where;
     this.report = null;
-    const heard = { isHeard: false };
+    const progress: TlsProgress = { isKeyed: false, isSecure: false, isHeard: false };
     const options: ConnectionOptions & { noDelay: boolean; onread: OnReadOpts } = {
       host: address.host,
       port: address.port,
@@ -93,7 +93,7 @@ export class TlsLink extends NodeLink {
       onread: {
         buffer: onread.buffer,
         callback: (count, bytes) => {
-          heard.isHeard = true;
+          progress.isHeard = true;
           return onread.callback(count, bytes);
         },
       },
@@ -104,32 +104,39 @@ export class TlsLink extends NodeLink {
       ...(psk === undefined ? {} : pskOptions(psk)),
     };
     const socket = connect(options);
-    this.watch(socket as TLSSocket & LinkSocket, heard);
+    this.watch(socket as TLSSocket & LinkSocket, progress);
     return socket;
   }
 
-  private watch(socket: TLSSocket & LinkSocket, heard: { isHeard: boolean }): void {
+  private watch(socket: TLSSocket & LinkSocket, progress: TlsProgress): void {
     const { proof } = this;
-    let isSecure = false;
+    let code = "";
     socket.once("connect", () => {
       socket.status = Status.TLS_FAILED;
     });
+    // What is told there are the keys themselves; that there are any is all we take.
+    socket.once("keylog", () => {
+      progress.isKeyed = true;
+    });
     socket.once("secureConnect", () => {
-      isSecure = true;
-      this.report = reportOf(socket);
+      progress.isSecure = true;
+      this.report = {
+        protocol: socket.getProtocol(),
+        cipher: socket.getCipher().name,
+        resumed: proof !== "psk" && socket.isSessionReused(),
+      };
     });
     socket.on("session", (session) => {
-      // A resumed session would save nothing here, and the cloud would not be told whose key it was.
+      // Resuming would save nothing here, and the cloud would not be told whose key it was.
       if (proof !== "psk") this.session = session;
     });
     socket.once("error", (error: NodeJS.ErrnoException) => {
-      this.session = undefined;
-      socket.status = tlsStatus(error.code, proof, isSecure) ?? socket.status;
+      code = error.code ?? "";
     });
     socket.once("close", () => {
-      // Under TLS 1.3 the cloud reads our certificate when our handshake is done; some hang up without an alert.
-      const isSnubbed = isSecure && !heard.isHeard && proof === "certificate";
-      if (isSnubbed) socket.status = Status.TLS_CLIENT_REFUSED;
+      const status = tlsStatus(code, proof, progress);
+      if (status !== undefined) socket.status = status;
+      if (status !== undefined || !progress.isSecure) this.session = undefined;
     });
   }
 }
@@ -182,11 +189,6 @@ function pskOptions(psk: TlsPsk): ConnectionOptions {
     checkServerIdentity: (_host, certificate) =>
       Object.keys(certificate).length === 0 ? undefined : new Error("a certificate in place of the key"),
   };
-}
-
-function reportOf(socket: TLSSocket): TlsReport {
-  const { name } = socket.getCipher();
-  return { protocol: socket.getProtocol(), cipher: name, resumed: socket.isSessionReused() };
 }
 
 function listOf(texts: string | readonly string[]): string[] {

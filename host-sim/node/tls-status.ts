@@ -44,17 +44,32 @@ const CLIENT_REFUSALS: readonly string[] = [
   "ACCESS_DENIED",
 ];
 
+/** How far a connection came. */
+export interface TlsProgress {
+  /** The session's keys were made: the cloud's hello was fine, and our proof is on its way. */
+  isKeyed: boolean;
+  /** Our side of the handshake was done. */
+  isSecure: boolean;
+  /** Bytes of the cloud's came. */
+  isHeard: boolean;
+}
+
 /**
- * The status of a TLS error; undefined when it says nothing that the socket's own end does not.
- * @param code of the error as Node has it, such as `CERT_HAS_EXPIRED`
- * @param isSecure our side of the handshake was done
+ * Why a connection ended; undefined when TLS has nothing to say to it.
+ * @param code of the socket's error as Node has it, such as `CERT_HAS_EXPIRED`; empty: it just ended
  */
-export function tlsStatus(code: string | undefined, proof: TlsProof, isSecure: boolean): Status | undefined {
-  if (code === undefined) return undefined;
+export function tlsStatus(code: string, proof: TlsProof, progress: TlsProgress): Status | undefined {
+  const { isKeyed, isSecure, isHeard } = progress;
   const fault = CERTIFICATE_FAULTS[code];
   const alert = ALERT.exec(code)?.[1];
-  if (proof === "psk")
+  if (proof === "psk") {
     return fault !== undefined || (!isSecure && alert !== undefined) ? Status.TLS_PSK_REFUSED : undefined;
+  }
   if (fault !== undefined) return fault;
-  return alert !== undefined && CLIENT_REFUSALS.includes(alert) ? Status.TLS_CLIENT_REFUSED : undefined;
+  if (alert !== undefined && CLIENT_REFUSALS.includes(alert)) return Status.TLS_CLIENT_REFUSED;
+  // TLS 1.2 has no alert of its own for a certificate that is missing.
+  if (isKeyed && alert === "HANDSHAKE_FAILURE") return Status.TLS_CLIENT_REFUSED;
+  // Some hang up without an alert when they have read our certificate.
+  const isSnubbed = isKeyed && !isHeard && proof === "certificate" && alert === undefined;
+  return isSnubbed ? Status.TLS_CLIENT_REFUSED : undefined;
 }
