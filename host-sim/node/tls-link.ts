@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { OnReadOpts } from "node:net";
 import {
   type ConnectionOptions,
@@ -165,6 +166,11 @@ function contextOf(options: TlsOptions): SecureContext {
   // Under TLS-PSK no certificate is as good as the key, whoever issued it: there are no trust anchors.
   const anchors = psk === undefined ? ca : [];
   try {
+    for (const anchor of anchors === undefined ? [] : listOf(anchors)) new X509Certificate(anchor);
+    if (cert !== undefined && key !== undefined) {
+      const isPair = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+      if (!isPair) throw new Error("the key belongs to another certificate");
+    }
     return createSecureContext({
       ...(anchors === undefined ? {} : { ca: listOf(anchors) }),
       ...(crl === undefined ? {} : { crl: listOf(crl) }),

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import mqtt, { type IConnackPacket, type ISubackPacket, type Packet } from "mqtt-packet";
 
 /** A reply as a test reads it. */
@@ -19,6 +20,8 @@ export interface ConnectOptions {
   username?: string;
   password?: string;
   clean?: boolean;
+  /** For `mqtts:`. */
+  tls?: ConnectionOptions;
 }
 
 interface Waiter {
@@ -52,9 +55,11 @@ export class Client {
 
   /** Connects and sends CONNECT; resolves at CONNACK, also at one that refuses. */
   static async open(url: string, options: ConnectOptions): Promise<Client> {
-    const { hostname, port } = new URL(url);
-    const socket = connect({ host: hostname, port: Number(port), noDelay: true });
-    await once(socket, "connect");
+    const { protocol, hostname: host, port } = new URL(url);
+    const isTls = protocol === "mqtts:";
+    const address = { host, port: Number(port), noDelay: true };
+    const socket = isTls ? connectTls({ ...address, ...options.tls }) : connect(address);
+    await once(socket, isTls ? "secureConnect" : "connect");
     const client = new Client(socket, options.id);
     client.write({
       cmd: "connect",

@@ -1,16 +1,13 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { pbkdf2Sync, randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { accessSync, constants } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, connect, createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
-import { createInterface } from "node:readline";
+import { join } from "node:path";
+import type { KeyPair } from "../../host-sim/cloud/index.js";
+import { findProgram, freePort, ServerProcess, scratchFolder } from "./process.js";
+import { sample, writeFiles } from "./samples.js";
 
 const HASH_ROUNDS = 101;
+const SAMPLE_FOLDER = "/etc/mosquitto/motekey";
 
-/** Somebody with a password at the broker. */
+/** Somebody with a password, or a pre-shared key, at the broker. */
 export interface BrokerUser {
   id: string;
   password: string;
@@ -26,74 +23,85 @@ export interface Mosquitto {
   close(): Promise<void>;
 }
 
-/**
- * Where mosquitto is. Without it the suite or test is skipped with a message that says what to install; in CI
- * this throws instead.
- * @param context `this` of a mocha hook or test
- */
+/** What a mosquitto with TLS is given; each sample takes what it names. */
+export interface MosquittoTls {
+  server?: KeyPair;
+  ca?: string;
+  crl?: string;
+  users?: readonly BrokerUser[];
+  /** Lines beside the sample's. */
+  more?: readonly string[];
+}
+
+/** Where mosquitto is; see {@link findProgram}. */
 export function findMosquitto(context: Mocha.Context): string {
-  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
-  const program = folders.map((folder) => join(folder, "mosquitto")).find(isExecutable);
-  if (program !== undefined) return program;
-  const message = "mosquitto is not here; install it (Debian: apt-get install mosquitto)";
-  if (process.env.CI) throw new Error(message);
-  console.warn(`      skipped: ${message}`);
-  return context.skip();
+  return findProgram(context, "mosquitto", "mosquitto");
 }
 
 /**
- * Starts mosquitto on a free port: passwords for all, topics bound to users, client ids to user names. Only
- * the user `cloud` may write replies and read requests.
+ * Starts mosquitto on a free port, without TLS: passwords for all, topics bound to users, client ids to user
+ * names. Only the user `cloud` may write replies and read requests.
  */
 export async function startMosquitto(program: string, users: BrokerUser[]): Promise<Mosquitto> {
-  const folder = await mkdtemp(join(tmpdir(), "motekey-mosquitto-"));
+  const folder = scratchFolder("mosquitto");
   const cloud = { id: "cloud", password: randomBytes(16).toString("hex") };
   const port = await freePort();
-  await writeConfiguration(folder, port, [cloud, ...users]);
-  const child = spawn(program, ["-c", join(folder, "mosquitto.conf")], {
-    stdio: ["ignore", "ignore", "pipe"],
+  await writeFiles(folder, {
+    acl: sample("mosquitto/acl", []),
+    passwords: [cloud, ...users].map(passwordLine).join(""),
   });
-  try {
-    await running(child, port);
-  } catch (failure) {
-    await end(child, folder);
-    throw failure;
-  }
+  const lines = [
+    `listener ${port} 127.0.0.1`,
+    "allow_anonymous false",
+    `password_file ${folder}/passwords`,
+    `acl_file ${folder}/acl`,
+    "use_username_as_clientid true",
+    "set_tcp_nodelay true",
+  ];
+  const server = await launch(program, folder, port, lines.join("\n"));
   return {
     port,
     url: `mqtt://127.0.0.1:${port}`,
     cloudUrl: `mqtt://${cloud.id}:${cloud.password}@127.0.0.1:${port}`,
-    close: () => end(child, folder),
+    close: () => server.close(),
   };
 }
 
-async function writeConfiguration(folder: string, port: number, users: BrokerUser[]): Promise<void> {
-  const [passwords, acl] = [join(folder, "passwords"), join(folder, "acl")];
-  await writeFile(passwords, users.map(passwordLine).join(""), { mode: 0o600 });
-  const rules = [
-    "user cloud",
-    "topic write +/rpc",
-    "topic read cloud/from/+/rpc",
-    "",
-    "pattern write cloud/from/%u/#",
-    "pattern read %u/rpc/#",
-    "",
-  ];
-  await writeFile(acl, rules.join("\n"), { mode: 0o600 });
-  const lines = [
-    `listener ${port} 127.0.0.1`,
-    "allow_anonymous false",
-    `password_file ${passwords}`,
-    `acl_file ${acl}`,
-    "use_username_as_clientid true",
-    "set_tcp_nodelay true",
-    "persistence false",
-    "log_dest stderr",
-    // As root it would become a user who cannot read the files above.
-    ...(process.getuid?.() === 0 ? ["user root"] : []),
-    "",
-  ];
-  await writeFile(join(folder, "mosquitto.conf"), lines.join("\n"));
+/** Starts mosquitto with one of our samples, on a free port. */
+export async function startSampleMosquitto(
+  program: string,
+  name: "certificates" | "passwords" | "psk",
+  { server, ca, crl, users = [], more = [] }: MosquittoTls,
+): Promise<{ port: number; url: string; close(): Promise<void> }> {
+  const folder = scratchFolder("mosquitto");
+  const port = await freePort();
+  const text = sample(`mosquitto/${name}.conf`, [
+    [SAMPLE_FOLDER, folder],
+    ["listener 8883", `listener ${port} 127.0.0.1`],
+  ]);
+  await writeFiles(folder, {
+    acl: sample("mosquitto/acl", []),
+    "server.crt": server?.cert ?? "",
+    "server.key": server?.key ?? "",
+    "ca.crt": ca ?? "",
+    "ca.crl": crl ?? "",
+    passwords: users.map(passwordLine).join(""),
+    psk: users.map(({ id, password }) => `${id}:${Buffer.from(password).toString("hex")}\n`).join(""),
+  });
+  const broker = await launch(program, folder, port, [text, ...more].join("\n"));
+  return { port, url: `mqtts://127.0.0.1:${port}`, close: () => broker.close() };
+}
+
+async function launch(program: string, folder: string, port: number, text: string): Promise<ServerProcess> {
+  // As root it would become a user who cannot read the files.
+  const user = process.getuid?.() === 0 ? ["user root"] : [];
+  const configuration = [text, "persistence false", "log_dest stderr", ...user, ""].join("\n");
+  await writeFiles(folder, { "mosquitto.conf": configuration });
+  return ServerProcess.start(program, ["-c", join(folder, "mosquitto.conf")], {
+    folder,
+    port,
+    ready: / running$/,
+  });
 }
 
 /** `user:$7$rounds$salt$hash`, PBKDF2 with SHA-512, as mosquitto_passwd writes it. */
@@ -101,48 +109,4 @@ function passwordLine(user: BrokerUser): string {
   const salt = randomBytes(12);
   const hash = pbkdf2Sync(user.password, salt, HASH_ROUNDS, 64, "sha512");
   return `${user.id}:$7$${HASH_ROUNDS}$${salt.toString("base64")}$${hash.toString("base64")}\n`;
-}
-
-/** Resolves when it says that it runs and takes a connection; rejects with its last words. */
-async function running(child: ChildProcess, port: number): Promise<void> {
-  const said: string[] = [];
-  const lines = createInterface({ input: child.stderr as NodeJS.ReadableStream });
-  await new Promise<void>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("exit", (code) => reject(new Error(`mosquitto ended with ${code}: ${said.join("; ")}`)));
-    lines.on("line", (line) => {
-      said.push(line);
-      if (/ running$/.test(line)) resolve();
-    });
-  });
-  const socket = connect({ host: "127.0.0.1", port });
-  await once(socket, "connect");
-  socket.destroy();
-}
-
-async function end(child: ChildProcess, folder: string): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
-    const exited = once(child, "exit");
-    child.kill();
-    await exited;
-  }
-  await rm(folder, { recursive: true });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,0 +1,251 @@
+/** The firmware over TLS: to the mock cloud and to mosquitto, each handshake that succeeds and each that fails. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { startCloud } from "../../host-sim/cloud/index.js";
+import {
+  type DeviceOptions,
+  type DeviceTls,
+  type SimulatedDevice,
+  type StatusName,
+  simulateDevice,
+} from "../../host-sim/device.js";
+import { findMosquitto, startSampleMosquitto } from "../servers/mosquitto.js";
+import { makePki, type Pki } from "../servers/pki.js";
+
+const DEVICE = { id: "device_123", psk: "correct-horse-battery-staple-0123456789abcde" };
+const VERSIONS = ["TLSv1.2", "TLSv1.3"] as const;
+
+/** What a server shows and asks for. */
+interface Setup {
+  cert: keyof Pki["server"];
+  /** What it asks devices for. */
+  asks: "certificate" | "password" | "psk";
+}
+
+interface Server {
+  url: string;
+  close(): Promise<void>;
+}
+
+/** A handshake, and what comes of it: "READY", or the status that `explain()` tells. */
+interface Row {
+  what: string;
+  setup: Setup;
+  device: (pki: Pki) => Partial<DeviceOptions>;
+  outcome: "READY" | StatusName;
+}
+
+const row = (
+  what: string,
+  cert: Setup["cert"],
+  asks: Setup["asks"],
+  outcome: Row["outcome"],
+  tls: (pki: Pki) => DeviceTls,
+  more: Partial<DeviceOptions> = {},
+): Row => ({ what, setup: { cert, asks }, outcome, device: (pki) => ({ tls: tls(pki), ...more }) });
+
+const password = { proof: "password", allowInsecure: true } as const;
+const trusting = ({ ca }: Pki): DeviceTls => ({ ca: ca.cert });
+const showing =
+  (name: keyof Pki["device"]) =>
+  ({ ca, device }: Pki): DeviceTls => ({ ca: ca.cert, ...device[name] });
+const bySharedKey = (): DeviceTls => ({ psk: true });
+
+// biome-ignore format: a table
+const ROWS: Row[] = [
+  row("a server that the device's CA vouches for", "good", "password", "READY", trusting, password),
+  row("a device's RSA certificate", "good", "certificate", "READY", showing("rsa")),
+  row("a device's EC certificate", "good", "certificate", "READY", showing("ec")),
+  row("a device's Ed25519 certificate", "good", "certificate", "READY", showing("ed25519")),
+  row("a key that both have", "good", "psk", "READY", bySharedKey),
+  row("a list of revoked certificates without the server's", "good", "password", "READY",
+    ({ ca, crl }) => ({ ca: ca.cert, crl }), password),
+  row("two trust anchors, the old CA's server", "good", "password", "READY",
+    ({ ca, other }) => ({ ca: [ca.cert, other.cert] }), password),
+  row("two trust anchors, the new CA's server", "otherCa", "password", "READY",
+    ({ ca, other }) => ({ ca: [ca.cert, other.cert] }), password),
+  row("another name that was asked for", "otherName", "password", "READY",
+    ({ ca }) => ({ ca: ca.cert, servername: "broker.example.com" }), password),
+  row("any server, as told", "expired", "password", "READY", () => ({ rejectUnauthorized: false }), password),
+
+  row("a server of another CA", "otherCa", "password", "TLS_CA", trusting, password),
+  row("a CA that Node does not know", "good", "password", "TLS_CA", () => ({}), password),
+  row("a server of another name", "otherName", "password", "TLS_NAME", trusting, password),
+  row("an expired server", "expired", "password", "TLS_EXPIRED", trusting, password),
+  row("a server of tomorrow", "notYetValid", "password", "TLS_NOT_YET_VALID", trusting, password),
+  row("a revoked server", "revoked", "password", "TLS_REVOKED", ({ ca, crl }) => ({ ca: ca.cert, crl }), password),
+  row("a list that is out of date", "good", "password", "TLS_CRL",
+    ({ ca, oldCrl }) => ({ ca: ca.cert, crl: oldCrl }), password),
+  row("a CA without a list", "otherCa", "password", "TLS_CRL",
+    ({ ca, other, crl }) => ({ ca: [ca.cert, other.cert], crl }), password),
+
+  row("no certificate where one is asked for", "good", "certificate", "TLS_CLIENT_REFUSED", trusting),
+  row("a device of another CA", "good", "certificate", "TLS_CLIENT_REFUSED", showing("otherCa")),
+  row("an expired device", "good", "certificate", "TLS_CLIENT_REFUSED", showing("expired")),
+  row("a revoked device", "good", "certificate", "TLS_CLIENT_REFUSED", showing("revoked")),
+
+  row("another key", "good", "psk", "TLS_PSK_REFUSED", bySharedKey, { psk: "another key" }),
+  row("an identity that nobody knows", "good", "psk", "TLS_PSK_REFUSED", bySharedKey, { id: "device_9" }),
+  row("TLS-PSK where there are certificates", "good", "password", "TLS_PSK_REFUSED", bySharedKey),
+  row("certificates where there is TLS-PSK", "good", "psk", "TLS_FAILED", trusting),
+];
+
+/** What each sentence must say to do. */
+const NEXT_STEP: Partial<Record<StatusName, RegExp>> = {
+  HOST_UNKNOWN: /check its spelling/,
+  UNREACHABLE: /check the network, and the cloud's host and port/,
+  TLS_FAILED: /see that the port speaks TLS/,
+  TLS_CA: /give the device the CA that issued it/,
+  TLS_NAME: /compare the host with the names in it/,
+  TLS_EXPIRED: /renew it, or set the device's clock/,
+  TLS_NOT_YET_VALID: /set the device's clock/,
+  TLS_REVOKED: /give the cloud a new one/,
+  TLS_CRL: /give the device the CA's present one/,
+  TLS_PSK_REFUSED: /compare the keys/,
+  TLS_CLIENT_REFUSED: /see that .* the cloud trusts its CA/,
+};
+
+describe("the firmware over TLS", () => {
+  let pki: Pki;
+  let closing: (() => unknown)[];
+
+  before(async () => {
+    pki = await makePki(DEVICE.id);
+  });
+
+  beforeEach(() => {
+    closing = [];
+  });
+
+  afterEach(async () => {
+    for (const close of closing.reverse()) await close();
+  });
+
+  async function start(serve: (setup: Setup) => Promise<Server>, setup: Setup): Promise<string> {
+    const server = await serve(setup);
+    closing.push(() => server.close());
+    return server.url;
+  }
+
+  function connect(url: string, options: Partial<DeviceOptions>): SimulatedDevice {
+    const device = simulateDevice({ cloud: url, ...DEVICE, proof: "mac", ...options });
+    closing.push(() => device.close());
+    return device;
+  }
+
+  async function check(device: SimulatedDevice, outcome: Row["outcome"]): Promise<void> {
+    if (outcome === "READY") return device.ready();
+    await device.next("WAITING");
+    const { name, sentence } = device.auth.explain();
+    assert.equal(name, outcome);
+    assert.match(sentence, NEXT_STEP[outcome] as RegExp);
+  }
+
+  const SERVERS = {
+    "the mock cloud": async ({ cert, asks }: Setup): Promise<Server> => {
+      const certificates = {
+        ...pki.server[cert],
+        ca: pki.ca.cert,
+        crl: pki.crl,
+        clientCertificates: asks === "certificate" ? "required" : "none",
+      } as const;
+      const cloud = await startCloud({ tls: asks === "psk" ? { psk: true } : certificates });
+      await cloud.addDevice(DEVICE);
+      return { url: cloud.mqttUrl, close: () => cloud.close() };
+    },
+    mosquitto: ({ cert, asks }: Setup): Promise<Server> => {
+      const name = asks === "certificate" ? "certificates" : asks === "psk" ? "psk" : "passwords";
+      return startSampleMosquitto(program, name, {
+        server: pki.server[cert],
+        ca: pki.ca.cert,
+        crl: pki.crl,
+        users: [{ id: DEVICE.id, password: DEVICE.psk }],
+      });
+    },
+  };
+  let program: string;
+
+  for (const [name, serve] of Object.entries(SERVERS)) {
+    describe(`to ${name}`, () => {
+      before(function () {
+        if (name === "mosquitto") program = findMosquitto(this);
+      });
+
+      for (const version of VERSIONS) {
+        describe(version, () => {
+          for (const { what, setup, device, outcome } of ROWS) {
+            it(`${what}: ${outcome}`, async () => {
+              const url = await start(serve, setup);
+              const { tls, ...more } = device(pki);
+              const versions = { minVersion: version, maxVersion: version };
+              const connected = connect(url, { ...more, tls: { ...tls, ...versions } });
+              await check(connected, outcome);
+              if (outcome === "READY") assert.equal(connected.tls?.protocol, version);
+            });
+          }
+        });
+      }
+    });
+  }
+
+  describe("where there is no TLS", () => {
+    it("a port that speaks plain MQTT: TLS_FAILED", async () => {
+      const cloud = await startCloud();
+      closing.push(() => cloud.close());
+      await check(connect(cloud.mqttUrl.replace("mqtt:", "mqtts:"), {}), "TLS_FAILED");
+    });
+
+    it("a server that hangs up at once, also on a device with a certificate: TLS_FAILED", async () => {
+      const server = createServer((socket) => socket.destroy()).listen(0, "127.0.0.1");
+      closing.push(() => server.close());
+      await once(server, "listening");
+      const url = `mqtts://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      await check(connect(url, { tls: showing("ec")(pki) }), "TLS_FAILED");
+      await check(connect(url, { tls: trusting(pki) }), "TLS_FAILED");
+    });
+
+    it("a port that nobody listens on: UNREACHABLE", async () => {
+      await check(connect("mqtts://127.0.0.1:1", {}), "UNREACHABLE");
+    });
+
+    it("a name that nobody knows: HOST_UNKNOWN", async () => {
+      await check(connect("mqtts://nowhere.invalid", {}), "HOST_UNKNOWN");
+    });
+
+    it("no version in common: TLS_FAILED", async () => {
+      const cloud = await startCloud({ tls: { minVersion: "TLSv1.3" } });
+      closing.push(() => cloud.close());
+      const tls: DeviceTls = { ca: cloud.authority.cert, maxVersion: "TLSv1.2" };
+      await check(connect(cloud.mqttUrl, { tls }), "TLS_FAILED");
+    });
+  });
+
+  describe("options that cannot be right", () => {
+    const refused: [string, () => DeviceTls, RegExp][] = [
+      ["a certificate without its key", () => ({ cert: pki.device.ec.cert }), /belong together/],
+      [
+        "a key of another certificate",
+        () => ({ cert: pki.device.ec.cert, key: pki.device.rsa.key }),
+        /give PEM/,
+      ],
+      ["what is no PEM", () => ({ ca: "my CA" }), /give PEM/],
+      ["TLS-PSK beside a CA", () => ({ psk: true, ca: pki.ca.cert }), /instead of certificates/],
+    ];
+    for (const [what, tls, message] of refused) {
+      it(`${what} are told, without a secret`, () => {
+        assert.throws(
+          () => connect("mqtts://127.0.0.1:1", { tls: tls() }),
+          (error: Error) => {
+            assert.match(error.message, message);
+            return !error.message.includes("-----BEGIN");
+          },
+        );
+      });
+    }
+
+    it("tls for a cloud at mqtt://", () => {
+      assert.throws(() => connect("mqtt://127.0.0.1:1", { tls: {} }), /mqtts:\/\/host:port/);
+    });
+  });
+});

@@ -1,0 +1,117 @@
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import { once } from "node:events";
+import { accessSync, constants, mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { createInterface } from "node:readline";
+
+/** How long a server may take to end by itself. */
+const END_LIMIT_MS = 10_000;
+
+/**
+ * Where a server's program is. Without it the suite or test is skipped with a message that says what to install;
+ * in CI this throws instead.
+ * @param context `this` of a mocha hook or test
+ * @param elsewhere folders beside those of PATH
+ */
+export function findProgram(
+  context: Mocha.Context,
+  name: string,
+  debianPackage: string,
+  elsewhere: readonly string[] = ["/usr/sbin", "/usr/local/sbin"],
+): string {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), ...elsewhere];
+  const program = folders.map((folder) => join(folder, name)).find(isExecutable);
+  if (program !== undefined) return program;
+  const message = `${name} is not here; install it (Debian: apt-get install ${debianPackage})`;
+  if (process.env.CI) throw new Error(message);
+  console.warn(`      skipped: ${message}`);
+  return context.skip();
+}
+
+/** A port that nobody listens on, for now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** A folder for a server's files, removed with it. */
+export function scratchFolder(name: string): string {
+  return mkdtempSync(join(tmpdir(), `motekey-${name}-`));
+}
+
+/** A server's process, and the folder that it works in. */
+export class ServerProcess {
+  private constructor(
+    private readonly child: ChildProcess,
+    private readonly folder: string,
+  ) {}
+
+  /**
+   * Starts a server; resolves when it says that it is ready and takes connections, rejects with its last words.
+   * @param folder removed at the end
+   * @param ready a line of its output
+   */
+  static async start(
+    program: string,
+    args: readonly string[],
+    { folder, ready, port, ...options }: SpawnOptions & { folder: string; ready: RegExp; port: number },
+  ): Promise<ServerProcess> {
+    const child = spawn(program, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
+    const server = new ServerProcess(child, folder);
+    const said: string[] = [];
+    try {
+      await new Promise<void>((resolve, reject) => {
+        child.once("error", reject);
+        child.once("exit", (code) => {
+          reject(new Error(`${program} ended with ${code}: ${said.slice(-20).join("; ")}`));
+        });
+        for (const stream of [child.stdout, child.stderr]) {
+          createInterface({ input: stream as NodeJS.ReadableStream }).on("line", (line) => {
+            said.push(line);
+            if (ready.test(line)) resolve();
+          });
+        }
+      });
+      const socket = connect({ host: "127.0.0.1", port });
+      await once(socket, "connect");
+      socket.destroy();
+    } catch (failure) {
+      await server.close();
+      throw failure;
+    }
+    return server;
+  }
+
+  /** Has it read its files again. */
+  reload(): void {
+    this.child.kill("SIGHUP");
+  }
+
+  async close(): Promise<void> {
+    const { child } = this;
+    if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
+      const exited = once(child, "exit");
+      const timer = setTimeout(() => child.kill("SIGKILL"), END_LIMIT_MS);
+      child.kill();
+      await exited;
+      clearTimeout(timer);
+    }
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
