@@ -45,7 +45,7 @@ export interface DeviceOptions {
   counter?: number;
   /** A directory that is this device's flash, made where it is missing: a later run goes on with its counter. */
   store?: string;
-  /** Default `counter+mac`. */
+  /** Default: the strongest that the link allows: `link`, `password`, or without TLS `counter+mac`. */
   proof?: Proof;
   /** Accepts proofs that give the PSK to whoever reads the connection. */
   allowInsecure?: boolean;
@@ -230,7 +230,7 @@ export function simulateDevice(options: DeviceOptions): SimulatedDevice {
       deviceId: id,
       cloud: { ...address, pipeline: pipeline ?? true },
       credential: { psk, counter },
-      proof: proof ?? "counter+mac",
+      ...(proof === undefined ? {} : { proof }),
       allowInsecure: allowInsecure ?? false,
       limits: limits ?? {},
     },

@@ -2,16 +2,10 @@ import { randomBytes } from "node:crypto";
 import { Socket } from "node:net";
 import { connectAsync, type MqttClient } from "mqtt";
 import { type Channel, REQUEST_FILTER, type Receiver, replyTopic, requestSender } from "./channel.js";
+import type { BrokerTls } from "./types.js";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { "mqtt:": 1883, "mqtts:": 8883 };
-
-/** How the cloud verifies another broker, and what it shows there. PEM. */
-export interface BrokerTls {
-  ca?: string | string[];
-  cert?: string;
-  key?: string;
-}
 
 /**
  * The cloud as a client of another broker. Its user there must be allowed to read `cloud/from/+/rpc` and to

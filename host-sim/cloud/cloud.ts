@@ -11,7 +11,7 @@ import { Peers } from "./peers.js";
 import { Proofs } from "./proofs.js";
 import { Registry } from "./registry.js";
 import { Rpc } from "./rpc.js";
-import { CloudTls, type CloudTlsOptions } from "./tls.js";
+import { CloudTls } from "./tls.js";
 import { type CloudClock, Tokens } from "./tokens.js";
 import type {
   CloudEvent,
@@ -19,6 +19,7 @@ import type {
   CloudEventOf,
   CloudOptions,
   CloudStats,
+  CloudTlsOptions,
   NewEntity,
   TokenCheck,
 } from "./types.js";

@@ -1,4 +1,3 @@
-export type { BrokerTls } from "./attach.js";
 export type { CertificateAuthority, CertificateRequest, KeyPair, KeyType } from "./certificates.js";
 export { type Cloud, startCloud } from "./cloud.js";
 export type {
@@ -13,13 +12,14 @@ export type {
 } from "./faults.js";
 export { type CloudFolderOptions, type CloudInFolder, startCloudIn } from "./folder.js";
 export * from "./identity/index.js";
-export type { CloudTlsOptions } from "./tls.js";
 export type {
+  BrokerTls,
   CloudEvent,
   CloudEventName,
   CloudEventOf,
   CloudOptions,
   CloudStats,
+  CloudTlsOptions,
   CommandPolicy,
   ConnectProof,
   FrameProof,

@@ -1,9 +1,10 @@
 import { constants } from "node:crypto";
 import type { Server, Socket } from "node:net";
-import { type SecureVersion, TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
+import { TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
 import type { CertificateAuthority } from "./certificates.js";
 import type { Events } from "./events.js";
 import type { Registry } from "./registry.js";
+import type { CloudTlsOptions } from "./types.js";
 
 /**
  * TLS 1.3 ties an external key to SHA-256 here: were suites of another hash offered, a client could name one
@@ -17,23 +18,6 @@ const PSK_SUITES = [
   "DHE-PSK-AES128-GCM-SHA256",
   "PSK-AES128-GCM-SHA256",
 ].join(":");
-
-/** How the cloud's ports speak TLS. All texts are PEM. */
-export interface CloudTlsOptions {
-  /** The cloud's certificate and key; without them they are made at the start, and `cloud.authority` vouches for them. */
-  cert?: string;
-  key?: string;
-  /** Whether a client shows a certificate, whose common name is its id. Default "none". */
-  clientCertificates?: "none" | "optional" | "required";
-  /** Who issues clients' certificates. Default: `cloud.authority`. */
-  ca?: string | string[];
-  /** Lists of revoked clients' certificates, one for each CA. */
-  crl?: string | string[];
-  /** TLS-PSK alone: identity = id, key = the PSK's UTF-8 bytes. No certificates on either side. */
-  psk?: boolean;
-  minVersion?: SecureVersion;
-  maxVersion?: SecureVersion;
-}
 
 /** Who stands at the other end of a connection, as its TLS handshake proved. */
 export interface LinkIdentity {

@@ -1,7 +1,6 @@
-import type { BrokerTls } from "./attach.js";
+import type { SecureVersion } from "node:tls";
 import type { Extensions, FaultOptions } from "./faults.js";
 import type { IdentityOptions } from "./identity/index.js";
-import type { CloudTlsOptions } from "./tls.js";
 
 /** Who an entity of the registry is: a device or user asks for its own tokens, a backend asks about others. */
 export type Role = "device" | "user" | "backend";
@@ -93,6 +92,30 @@ export type TokenCheck =
 
 /** May `src` send the command `cmd` to `dst`? */
 export type CommandPolicy = (src: string, dst: string, cmd: string) => boolean;
+
+/** How the cloud's ports speak TLS. All texts are PEM. */
+export interface CloudTlsOptions {
+  /** The cloud's certificate and key; without them they are made at the start, and `cloud.authority` vouches for them. */
+  cert?: string;
+  key?: string;
+  /** Whether a client shows a certificate, whose common name is its id. Default "none". */
+  clientCertificates?: "none" | "optional" | "required";
+  /** Who issues clients' certificates. Default: `cloud.authority`. */
+  ca?: string | string[];
+  /** Lists of revoked clients' certificates, one for each CA. */
+  crl?: string | string[];
+  /** TLS-PSK alone: identity = id, key = the PSK's UTF-8 bytes. No certificates on either side. */
+  psk?: boolean;
+  minVersion?: SecureVersion;
+  maxVersion?: SecureVersion;
+}
+
+/** How the cloud verifies another broker, and what it shows there. PEM. */
+export interface BrokerTls {
+  ca?: string | string[];
+  cert?: string;
+  key?: string;
+}
 
 /** Options of `startCloud`. All have defaults. */
 export interface CloudOptions {

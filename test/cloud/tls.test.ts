@@ -51,7 +51,6 @@ describe("the cloud over TLS", () => {
     const started = simulateDevice({
       cloud,
       ...identity,
-      proof: "mac",
       tls,
       limits: { backoffBaseMs: 20, backoffCapMs: 80 },
     });

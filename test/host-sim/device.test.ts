@@ -178,7 +178,7 @@ describe("a simulated device", () => {
     assert.ok(filled >= 16, `${filled} random bytes`);
   });
 
-  for (const url of ["mqtt://user:pw@host", "mqtts://host", "http://host", "host:1883", ""]) {
+  for (const url of ["mqtt://user:pw@host", "mqtts://user:pw@host", "http://host", "host:1883", ""]) {
     it(`refuses the address ${JSON.stringify(url)}`, () => {
       assert.throws(() => simulateDevice({ cloud: url, id: ID, psk: PSK }), /must be mqtt:\/\/host:port/);
     });

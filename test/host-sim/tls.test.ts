@@ -129,7 +129,7 @@ describe("the firmware over TLS", () => {
   }
 
   function connect(url: string, options: Partial<DeviceOptions>): SimulatedDevice {
-    const device = simulateDevice({ cloud: url, ...DEVICE, proof: "mac", ...options });
+    const device = simulateDevice({ cloud: url, ...DEVICE, ...options });
     closing.push(() => device.close());
     return device;
   }
