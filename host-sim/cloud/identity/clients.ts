@@ -14,7 +14,7 @@ export const GRANTS = {
 /** A public native client (RFC 8252): loopback redirects, with any port. */
 const CLI_CLIENT: AdapterPayload = {
   client_id: CLI_CLIENT_ID,
-  client_name: "motekey command line",
+  client_name: "motekey CLI",
   application_type: "native",
   token_endpoint_auth_method: "none",
   redirect_uris: ["http://127.0.0.1/callback", "http://[::1]/callback"],

@@ -2,8 +2,6 @@ import type Provider from "oidc-provider";
 import type { KoaContextWithOIDC } from "oidc-provider";
 import { GRANTS } from "./clients.js";
 import type { Middleware } from "./context.js";
-import { deviceCodePage } from "./device-pages.js";
-import { DEVICE_PAGE } from "./endpoints.js";
 import type { Lifetimes } from "./types.js";
 
 /** By how much each poll that comes too soon lengthens the interval (RFC 8628 section 3.5). */
@@ -14,7 +12,7 @@ interface Pace {
   intervalMs: number;
 }
 
-/** What oidc-provider lacks of RFC 8628: the interval, `slow_down`, and the filled-in page without a script. */
+/** What oidc-provider lacks of RFC 8628: the interval, and `slow_down` (section 3.5). */
 export function devicePace(provider: Provider, lifetimes: Lifetimes): Middleware {
   const paces = new Map<string, Pace>();
   provider.on("device_authorization.success", (_ctx, body: Record<string, unknown>) => {
@@ -37,11 +35,8 @@ export function devicePace(provider: Provider, lifetimes: Lifetimes): Middleware
 
   return async (ctx, next) => {
     await next();
-    const { oidc } = ctx as unknown as Partial<KoaContextWithOIDC>;
-    if (oidc === undefined) return;
-    if (ctx.method === "GET" && ctx.path === DEVICE_PAGE && oidc.params?.user_code !== undefined)
-      return deviceCodePage(ctx as unknown as KoaContextWithOIDC, String(oidc.params.user_code));
-    if (oidc.params?.grant_type !== GRANTS.device) return;
+    const { oidc } = ctx as Partial<KoaContextWithOIDC>;
+    if (oidc?.params?.grant_type !== GRANTS.device) return;
     const deviceCode = String(oidc.params.device_code);
     const body = ctx.body as { error?: string };
     if (body.error !== "authorization_pending") paces.delete(deviceCode);

@@ -47,7 +47,7 @@ export function deviceConfirmPage(
 <code class="big">${code}</code>
 <p class="soft">If it shows another one, or somebody sent it to you, refuse.</p>
 ${new Html(form)}
-<button form="op.deviceConfirmForm" autofocus>It shows this code</button>
+<button form="op.deviceConfirmForm">It shows this code</button>
 <button class="second" form="op.deviceConfirmForm" name="abort" value="yes">Refuse</button>`,
   );
 }

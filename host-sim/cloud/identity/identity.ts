@@ -14,6 +14,7 @@ import { Logins } from "./logins.js";
 import { meEndpoint } from "./me.js";
 import { registerPasswordGrant } from "./password-grant.js";
 import { makeProvider } from "./provider.js";
+import { scriptFree } from "./script-free.js";
 import { tellEvents } from "./telling.js";
 import type {
   IdentityEvent,
@@ -207,6 +208,7 @@ async function extend(provider: Provider, parts: Extension): Promise<void> {
   const [key = {}] = directory.secrets.keys;
   provider.use(faultyAnswers(faults, key));
   provider.use(devicePace(provider, lifetimes));
+  provider.use(scriptFree());
   provider.use(interactionPages({ provider, directory, logins, tell }));
   provider.use(meEndpoint({ provider, directory, logins, tell }));
 }

@@ -21,7 +21,7 @@ export function loginPage(ctx: Context, { client, username, wrong }: LoginPage):
   answerPage(
     ctx,
     "Sign in",
-    html`<p class="soft">to go on to ${client}</p>
+    html`<p class="soft">to continue to ${client}</p>
 ${wrong && alarm}
 <form method="post">
 <label for="username">User name or email</label>
@@ -49,13 +49,13 @@ export function consentPage(ctx: Context, { client, profile, scopes }: ConsentPa
   wants.push(html`<li>stay signed in until you log out there</li>`);
   answerPage(
     ctx,
-    `Let ${client} in?`,
+    `Allow ${client}?`,
     html`<p class="who"><i aria-hidden="true">${name.slice(0, 1).toUpperCase()}</i><span><b>${name}</b>${email}</span></p>
 <p>It asks to</p>
 <ul>${wants}</ul>
 <form method="post">
 ${organizations.length > 1 && organizationChoice(profile)}
-<button name="answer" value="yes" autofocus>Allow</button>
+<button name="answer" value="yes">Allow</button>
 <button class="second" name="answer" value="no">Deny</button>
 </form>`,
   );
@@ -75,7 +75,7 @@ export function failurePage(ctx: Context, { error, error_description: descriptio
     ctx,
     "That did not work",
     html`<p class="alarm" role="alert">${description ?? error}</p>
-<p class="soft">Start again from your command line. It is told: <code>${error}</code></p>`,
+<p class="soft">Start again from your command line. <code>${error}</code></p>`,
   );
 }
 
@@ -86,8 +86,19 @@ export function signOutPage(ctx: Context, form: string): void {
     "Sign out?",
     html`<p>This ends the session in this browser. Logins of the command line stay.</p>
 ${new Html(form)}
-<button form="op.logoutForm" name="logout" value="yes" autofocus>Sign out</button>
+<button form="op.logoutForm" name="logout" value="yes">Sign out</button>
 <button class="second" form="op.logoutForm">Stay signed in</button>`,
+  );
+}
+
+/** Somebody else was signed in in this browser. @param form the form that ends that session and goes on */
+export function otherUserPage(ctx: Context, form: string): void {
+  answerPage(
+    ctx,
+    "Change user?",
+    html`<p>Somebody else was signed in in this browser. That session ends if you continue.</p>
+${new Html(form.replace("<form ", '<form id="other" '))}
+<button form="other">Continue</button>`,
   );
 }
 

@@ -21,10 +21,12 @@ main {
   width: min(26rem, calc(100vw - 2rem)); padding: 2rem; background: var(--card);
   border: 1px solid var(--line); border-radius: 1rem; box-shadow: 0 8px 30px rgb(0 0 0 / 7%);
 }
-footer { max-width: 26rem; color: var(--soft); font-size: .8125rem; text-align: center; }
+@media (max-width: 30rem) { main { padding: 1.25rem; } }
+footer { max-width: 26rem; color: var(--soft); font-size: .8125rem; text-align: center; text-wrap: balance; }
 .brand { display: flex; align-items: center; gap: .5rem; margin: 0 0 1.25rem; font-weight: 650; color: var(--accent); }
 .brand svg { fill: none; stroke: currentColor; stroke-width: 2.2; stroke-linecap: round; }
-h1 { margin: 0 0 .5rem; font-size: 1.5rem; line-height: 1.25; letter-spacing: -.01em; }
+main > :last-child, form > :last-child { margin-bottom: 0; }
+h1 { margin: 0 0 .75rem; font-size: 1.5rem; line-height: 1.25; letter-spacing: -.01em; }
 p { margin: 0 0 1rem; }
 .soft { color: var(--soft); }
 label, legend { display: block; margin: 0 0 .375rem; padding: 0; font-size: .875rem; font-weight: 600; }
@@ -36,7 +38,7 @@ input[type=text], input[type=password] {
 input.code { font: 600 1.5rem/1 ui-monospace, "SF Mono", Menlo, monospace; letter-spacing: .12em; text-align: center; text-transform: uppercase; }
 .choice {
   display: flex; align-items: center; gap: .625rem; min-height: 2.75rem; margin: 0 0 .5rem; padding: .375rem .75rem;
-  border: 1px solid var(--line); border-radius: .5rem; font-weight: 400; cursor: pointer;
+  border: 1px solid var(--line); border-radius: .5rem; font-size: 1rem; font-weight: 400; cursor: pointer;
 }
 .choice:has(:checked) { border-color: var(--accent); background: var(--accent-back); }
 .choice small { margin-left: auto; color: var(--soft); }

@@ -1,0 +1,23 @@
+import type { KoaContextWithOIDC } from "oidc-provider";
+import type { Context, Middleware } from "./context.js";
+import { deviceCodePage } from "./device-pages.js";
+import { DEVICE_PAGE } from "./endpoints.js";
+import { otherUserPage } from "./pages.js";
+
+/** Of a form that a script would send at once: everything from its first tag to the fallback without a script. */
+const FORM = /<form .*?(?=<noscript>)/s;
+
+/** oidc-provider has two pages that send themselves by a script: ours ask the person to go on. */
+export function scriptFree(): Middleware {
+  return async (ctx, next) => {
+    await next();
+    const form = typeof ctx.body === "string" ? FORM.exec(ctx.body)?.[0] : undefined;
+    if (form === undefined) return;
+    if (ctx.path === DEVICE_PAGE) deviceCodePage(ctx as KoaContextWithOIDC, codeIn(ctx));
+    else otherUserPage(ctx, `${form}</form>`);
+  };
+}
+
+function codeIn(ctx: Context): string {
+  return String((ctx as KoaContextWithOIDC).oidc.params?.user_code ?? "");
+}
