@@ -1,0 +1,201 @@
+/** The credential in the store: whole or the one before at every cut, and a clear word where there is none. */
+import assert from "node:assert/strict";
+import { crc32 } from "node:zlib";
+import fc from "fast-check";
+import {
+  type CredentialFields,
+  createAuth,
+  LinkSecurity,
+  PROOFS,
+  readCredential,
+  Status,
+  type StoredCredential,
+  sentenceOf,
+  writeCredential,
+} from "../firmware/index.js";
+import { Peer } from "./auth/peer.js";
+import { SeededEntropy, VirtualClock, VirtualTime } from "./auth/time.js";
+import { Flash, isCut, TEARS, type Tear } from "./keep/flash.js";
+
+const tears = Object.keys(TEARS) as Tear[];
+const FIELDS: CredentialFields = { deviceId: "device_123", psk: "correct horse" };
+
+/** A store in which a credential was written for each of the keys. */
+function flashWith(...psks: string[]): Flash {
+  const flash = new Flash();
+  for (const psk of psks) assert.equal(writeCredential(flash, { ...FIELDS, psk }), Status.OK);
+  return flash;
+}
+
+/** The key that a boot finds; the status by its name where it finds none. */
+function pskIn(flash: Flash): string {
+  const { status, credential } = readCredential(flash);
+  return credential === null ? Status[status] : Buffer.from(credential.psk).toString();
+}
+
+/** What a reading is of these fields. */
+const storedOf = ({ deviceId, psk, floor, certificate, key }: CredentialFields): StoredCredential => ({
+  deviceId,
+  psk: new Uint8Array(Buffer.from(psk ?? "")),
+  floor: { ...floor },
+  certificate: certificate ?? "",
+  key: key ?? "",
+});
+
+describe("a credential in the store", () => {
+  it("lies there as RECORD.md tells", () => {
+    const flash = new Flash();
+    const floor = { proof: "mac", link: LinkSecurity.VERIFIED_TLS } as const;
+    writeCredential(flash, { deviceId: "d1", psk: "key", floor, certificate: "crt", key: "k" });
+    const head = Buffer.from(
+      "6d6b010200000001 0013 02 00 02 6431 03 6b6579 03 6d6163 03 637274 01 6b".replace(/ /g, ""),
+      "hex",
+    );
+    const check = Buffer.alloc(4);
+    check.writeUInt32BE(crc32(head));
+    assert.deepEqual([...flash.values], [["motekey-creda", Buffer.concat([head, check])]]);
+  });
+
+  it("is read as it was written, whatever is in it", () => {
+    const text = fc.string({ unit: fc.constantFrom(..."abcXYZ019_-"), maxLength: 32 });
+    const fields = fc.record(
+      {
+        deviceId: text.filter(({ length }) => length > 0),
+        psk: fc.oneof(text, fc.uint8Array({ maxLength: 128 })),
+        floor: fc.record(
+          { proof: fc.constantFrom(...PROOFS), link: fc.integer({ min: 0, max: LinkSecurity.PSK_TLS }) },
+          { requiredKeys: [] },
+        ),
+        certificate: text,
+        key: text,
+      },
+      { requiredKeys: ["deviceId"] },
+    );
+    fc.assert(
+      fc.property(fields, (given) => {
+        const flash = new Flash();
+        assert.equal(writeCredential(flash, given), Status.OK);
+        assert.deepEqual(readCredential(flash), { status: Status.OK, credential: storedOf(given) });
+      }),
+    );
+  });
+
+  it("is the latest that was written; the one before lies beside it", () => {
+    const flash = flashWith("first", "second", "third");
+    assert.equal(pskIn(flash), "third");
+    assert.deepEqual([...flash.values.keys()].sort(), ["motekey-creda", "motekey-credb"]);
+  });
+
+  for (const tear of tears) {
+    it(`is whole, the one before or the new one, whenever power is cut while it is written (${tear})`, () => {
+      for (const before of [[], ["first"], ["first", "second"]]) {
+        const length = 10 + 2 + 1 + 10 + 1 + 5 + 3 + 4;
+        for (let bytes = 0; bytes <= length; bytes++) {
+          const flash = flashWith(...before);
+          flash.cutNextWrite(bytes, tear);
+          assert.ok(isCut(() => writeCredential(flash, { ...FIELDS, psk: "newer" })));
+          const old = before[before.length - 1] ?? (bytes === 0 && tear === "short" ? /MISSING/ : /BROKEN/);
+          assert.match(pskIn(flash), bytes === length ? /^newer$/ : new RegExp(old), `cut after ${bytes}`);
+          assert.equal(writeCredential(flash, { ...FIELDS, psk: "again" }), Status.OK);
+          assert.equal(pskIn(flash), "again");
+        }
+      }
+    });
+  }
+
+  it("is missing, broken, or not to be told of, each by a status of its own with a sentence of its own", () => {
+    const broken = flashWith("first");
+    (broken.values.get("motekey-creda") as Buffer)[20] ^= 1;
+    const newer = flashWith("first");
+    const value = newer.values.get("motekey-creda") as Buffer;
+    value[2] = 2;
+    value.writeUInt32BE(crc32(value.subarray(0, -4)), value.length - 4);
+    const found = [new Flash(), broken, newer, Object.assign(flashWith("a"), { isReadable: false })].map(
+      pskIn,
+    );
+    assert.deepEqual(found, ["CREDENTIAL_MISSING", "CREDENTIAL_BROKEN", "CREDENTIAL_BROKEN", "STORE_FAILED"]);
+    assert.match(sentenceOf(Status.CREDENTIAL_MISSING), /provision the device/);
+    assert.match(sentenceOf(Status.CREDENTIAL_BROKEN), /provision the device anew/);
+  });
+
+  it("whose floor this version does not know is broken: a floor is never passed over", () => {
+    const flash = new Flash();
+    const floor = { proof: "better" as "mac" };
+    writeCredential(flash, { ...FIELDS, floor });
+    assert.equal(pskIn(flash), "CREDENTIAL_BROKEN");
+    writeCredential(flash, { ...FIELDS, floor: { link: 9 as LinkSecurity } });
+    assert.equal(pskIn(flash), "CREDENTIAL_BROKEN");
+  });
+
+  it("that the store does not take is told so, and the one before counts", () => {
+    for (const failure of [{ isWritable: false }, { isLying: true }]) {
+      const flash = Object.assign(flashWith("first"), failure);
+      assert.equal(writeCredential(flash, { ...FIELDS, psk: "second" }), Status.STORE_FAILED);
+      assert.equal(pskIn(flash), "first");
+    }
+    const blind = Object.assign(flashWith("first"), { isReadable: false });
+    assert.equal(writeCredential(blind, FIELDS), Status.STORE_FAILED);
+    assert.equal(blind.writes, 1, "nothing is written over what cannot be read");
+  });
+
+  it("is refused with a field that is empty or too long, by its name and without its content", () => {
+    const flash = new Flash();
+    assert.throws(() => writeCredential(flash, { deviceId: "" }), /deviceId is empty/);
+    assert.throws(
+      () => writeCredential(flash, { ...FIELDS, psk: "s".repeat(129) }),
+      (error: Error) => {
+        assert.match(error.message, /psk is longer than 128 bytes/);
+        return !error.message.includes("sss");
+      },
+    );
+    assert.throws(
+      () => writeCredential(flash, { ...FIELDS, certificate: "c".repeat(33) }),
+      /certificate is longer/,
+    );
+    assert.equal(flash.writes, 0);
+  });
+});
+
+describe("createAuth without a credential", () => {
+  const cloud = { host: "cloud.example.com" };
+  const portsWith = (store?: Flash) => {
+    const time = new VirtualTime();
+    const link = new Peer(time, "device_123");
+    const ports = { link, clock: new VirtualClock(time), entropy: new SeededEntropy(1, []) };
+    return { time, link, ports: store === undefined ? ports : { ...ports, store } };
+  };
+
+  it("takes id and key from the store", () => {
+    const { time, link, ports } = portsWith(flashWith("correct horse"));
+    const auth = createAuth({ cloud, proof: "password", allowInsecure: true }, ports);
+    time.advance(1_000);
+    const { packet } = link.connects[0];
+    assert.deepEqual([packet.clientId, String(packet.password)], ["device_123", "correct horse"]);
+    auth.close();
+  });
+
+  it("holds to the floor that was provisioned", () => {
+    const flash = new Flash();
+    writeCredential(flash, { ...FIELDS, floor: { proof: "mac" } });
+    const make = () => createAuth({ cloud, proof: "password", allowInsecure: true }, portsWith(flash).ports);
+    assert.throws(make, { status: Status.PROOF_BELOW_FLOOR });
+  });
+
+  it("says what is wrong where there is none, where it is damaged, and where it is another device's", () => {
+    const broken = flashWith("first");
+    (broken.values.get("motekey-creda") as Buffer)[20] ^= 1;
+    const make = (store?: Flash, deviceId?: string) => () =>
+      createAuth(deviceId === undefined ? { cloud } : { cloud, deviceId }, portsWith(store).ports);
+    assert.throws(make(), /credential is missing, and there is no store/);
+    assert.throws(make(new Flash()), { status: Status.CREDENTIAL_MISSING, message: /provision the device/ });
+    assert.throws(make(broken), { status: Status.CREDENTIAL_BROKEN });
+    assert.throws(
+      make(flashWith("a"), "device_9"),
+      /deviceId device_9 is not the stored credential's, device_123/,
+    );
+    assert.throws(
+      () => createAuth({ cloud, credential: { psk: "a" } }, portsWith(flashWith("b")).ports),
+      /deviceId is missing/,
+    );
+  });
+});
