@@ -43,8 +43,13 @@ export interface DeviceOptions {
    * run to run, and nobody connects more than once a millisecond for long.
    */
   counter?: number;
-  /** A directory that is this device's flash, made where it is missing: a later run goes on with its counter. */
+  /**
+   * A directory that is this device's flash, made where it is missing: a later run goes on with its counter, asks
+   * for the tokens that it had, and tells the cloud of revocations that it still owes.
+   */
   store?: string;
+  /** How long the device slept since the one before was closed, ms: its tokens serve from the store. */
+  sleptMs?: number;
   /** Default: the strongest that the link allows: `link`, `password`, or without TLS `counter+mac`. */
   proof?: Proof;
   /** Accepts proofs that give the PSK to whoever reads the connection. */
@@ -220,7 +225,7 @@ export class SimulatedDevice {
  * @throws Error that names the first option which cannot be right, and what to do
  */
 export function simulateDevice(options: DeviceOptions): SimulatedDevice {
-  const { id, psk, cloud, proof, allowInsecure, pipeline, limits, store } = options;
+  const { id, psk, cloud, proof, allowInsecure, pipeline, limits, store, sleptMs } = options;
   const counter = options.counter ?? (store === undefined ? Date.now() : 1);
   const url = typeof cloud === "string" ? cloud : cloud.mqttUrl;
   const address = addressOf(url, Object.keys(DEFAULT_PORTS));
@@ -233,6 +238,7 @@ export function simulateDevice(options: DeviceOptions): SimulatedDevice {
       ...(proof === undefined ? {} : { proof }),
       allowInsecure: allowInsecure ?? false,
       limits: limits ?? {},
+      ...(sleptMs === undefined ? {} : { sleptMs }),
     },
     store === undefined ? ports : { ...ports, store: new FileStore(store) },
   );
