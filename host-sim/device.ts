@@ -1,3 +1,4 @@
+import { cbor } from "../firmware/cbor.js";
 import {
   type AuthClient,
   createAuth,
@@ -54,6 +55,8 @@ export interface DeviceOptions {
   proof?: Proof;
   /** Accepts proofs that give the PSK to whoever reads the connection. */
   allowInsecure?: boolean;
+  /** What frames are spelt in where the cloud takes it. Default `json`. */
+  encoding?: "json" | "cbor";
   /** false: nothing is sent before the broker accepted the connection. */
   pipeline?: boolean;
   limits?: LimitOptions;
@@ -239,6 +242,7 @@ export function simulateDevice(options: DeviceOptions): SimulatedDevice {
       allowInsecure: allowInsecure ?? false,
       limits: limits ?? {},
       ...(sleptMs === undefined ? {} : { sleptMs }),
+      ...(options.encoding === "cbor" ? { encoding: cbor } : {}),
     },
     store === undefined ? ports : { ...ports, store: new FileStore(store) },
   );

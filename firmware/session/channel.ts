@@ -64,6 +64,8 @@ export interface Channel {
   closeFrame(from: number, to: number): void;
   /** The cloud takes the app's encoding too: composes what that needs. false: there was no room. */
   encode(): boolean;
+  /** Encoded requests stay unanswered: for the rest of the connection they are JSON. */
+  endEncoding(): void;
   /** Asks the peer for a sign of life. false: there was no room. */
   ping(): boolean;
   /** Composes what is owed to the peer and had no room so far. Called each turn. */

@@ -45,7 +45,7 @@ export class Courier {
       if (chanceMs >= call.deadlineMs) this.answers.end(call, excuse);
       else if (call.phase === CallPhase.SENT && nowMs >= call.attemptAtMs) {
         call.phase = CallPhase.QUEUED;
-        this.requests.renewMacSession(false);
+        this.requests.doubt();
         if (receivedAtMs < call.attemptAtMs - this.patienceMs(call)) this.keepAlive.doubt();
       }
     }

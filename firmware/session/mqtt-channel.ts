@@ -193,6 +193,10 @@ export class MqttChannel implements Channel {
     return true;
   }
 
+  endEncoding(): void {
+    this.isEncoded = false;
+  }
+
   ping(): boolean {
     const outbox = this.outbox;
     const hasRoom = outbox.room() >= PINGREQ_BYTES;

@@ -61,13 +61,21 @@ export class Requests implements FrameProofs {
   }
 
   /**
-   * The next frame begins a MAC session of its own: on every new connection, and when an answer does not come,
-   * since a cloud that was restarted has forgotten the one before.
+   * The next frame begins a MAC session of its own, as on every new connection.
    * @param isCounterFresh the latest counter was taken for CONNECT: it serves for both
    */
   renewMacSession(isCounterFresh: boolean): void {
     this.needsMacSession = true;
     this.isCounterFresh = isCounterFresh;
+  }
+
+  /**
+   * An answer does not come: the cloud may have forgotten the MAC session, or a broker may keep encoded frames from
+   * us without a word. What follows has a session of its own, and is JSON.
+   */
+  doubt(): void {
+    this.renewMacSession(false);
+    this.channel.endEncoding();
   }
 
   /** Begins the MAC session where one is due, before anything is published. false: there was no counter for it. */

@@ -112,6 +112,11 @@ export class MqttOverWebSocket implements Channel {
   }
 
   /** MQTT's own: its answer proves that the broker lives, not only what stands before it. */
+  endEncoding(): void {
+    this.mqtt.endEncoding();
+    this.isEncoded = false;
+  }
+
   ping(): boolean {
     const from = this.outbox.to;
     if (!this.mqtt.ping()) return false;

@@ -107,6 +107,10 @@ export class RpcOverWebSocket implements Channel {
     return true;
   }
 
+  endEncoding(): void {
+    this.isEncoded = false;
+  }
+
   ping(): boolean {
     return this.webSocket.ping();
   }

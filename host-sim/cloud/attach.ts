@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { Socket } from "node:net";
 import { connectAsync, type MqttClient } from "mqtt";
-import { type Channel, REQUEST_FILTER, type Receiver, replyTopic, requestSender } from "./channel.js";
+import { type Channel, REQUEST_FILTERS, type Receiver, replyTopic, requestSender } from "./channel.js";
+import type { Encoding } from "./encoding.js";
 import type { BrokerTls } from "./types.js";
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -9,7 +10,7 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { "mqtt:": 1883, "mqtts:
 
 /**
  * The cloud as a client of another broker. Its user there must be allowed to read `cloud/from/+/rpc` and to
- * write `+/rpc`, and it should be the only one who may write there.
+ * write `+/rpc` (and the same with `-cbor`, for devices that speak it), and it should be the only one who may write there.
  */
 export class Attachment implements Channel {
   readonly url: string;
@@ -57,20 +58,20 @@ export class Attachment implements Channel {
     client.on("error", () => {});
     const attachment = new Attachment(client, url, receiver, topicsBound);
     try {
-      const [grant] = await client.subscribeAsync(REQUEST_FILTER, { qos: 1 });
-      if (grant === undefined || grant.qos > 2) throw new Error("SUBACK 0x80");
+      const grants = await client.subscribeAsync(REQUEST_FILTERS, { qos: 1 });
+      if (grants[0] === undefined || grants[0].qos > 2) throw new Error("SUBACK 0x80");
     } catch (failure) {
       await client.endAsync(true);
-      throw new Error(`The broker ${shown} refuses the cloud ${REQUEST_FILTER}; let its user read that`, {
+      throw new Error(`The broker ${shown} refuses the cloud ${REQUEST_FILTERS[0]}; let its user read that`, {
         cause: failure,
       });
     }
     return attachment;
   }
 
-  send(id: string, message: Uint8Array): void {
+  send(id: string, message: Uint8Array, encoding: Encoding): void {
     const payload = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
-    this.client.publish(replyTopic(id), payload, { qos: 1, retain: false }, () => {});
+    this.client.publish(replyTopic(id, encoding), payload, { qos: 1, retain: false }, () => {});
   }
 
   /** Another broker's clients are not ours to close. */
@@ -85,8 +86,9 @@ export class Attachment implements Channel {
   }
 
   private take(topic: string, payload: Buffer): void {
-    const id = requestSender(topic);
-    if (id !== null) this.receiver.receive(this, id, this.topicsBound, payload);
+    const sender = requestSender(topic);
+    if (sender === null) return;
+    this.receiver.receive(this, sender.id, this.topicsBound, payload, sender.encoding);
   }
 }
 

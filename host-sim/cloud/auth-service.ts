@@ -68,13 +68,14 @@ export class AuthService {
   }
 
   private hello(): unknown {
-    const { retryAfter, expiresIn, mac } = this.parts.faults.extensions;
+    const { retryAfter, expiresIn, mac, cbor } = this.parts.faults.extensions;
     const time = Math.floor(this.parts.clock.told() / 1000);
     const ext: Record<string, number> = {};
     if (retryAfter) ext.retry_after = 1;
     if (expiresIn) ext.expires_in = 1;
     if (mac) ext.mac = 1;
-    return retryAfter || expiresIn || mac ? { time, ext } : { time };
+    if (cbor) ext.cbor = 1;
+    return Object.keys(ext).length > 0 ? { time, ext } : { time };
   }
 
   private async generateToken(caller: Entity, args: Frame): Promise<unknown> {

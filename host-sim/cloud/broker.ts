@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { createServer as createTlsServer } from "node:tls";
 import { Aedes, type Client, type PublishPacket } from "aedes";
 import { type Channel, ownTopics, type Receiver, replyTopic, requestSender } from "./channel.js";
+import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import type { Faults } from "./faults.js";
 import type { Peers } from "./peers.js";
@@ -80,11 +81,11 @@ export class Broker implements Channel {
     return new Broker(parts, aedes, server, sockets);
   }
 
-  send(id: string, message: Uint8Array): void {
+  send(id: string, message: Uint8Array, encoding: Encoding): void {
     const payload = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
     const packet: PublishPacket = {
       cmd: "publish",
-      topic: replyTopic(id),
+      topic: replyTopic(id, encoding),
       payload,
       qos: 1,
       retain: false,
@@ -141,9 +142,10 @@ export class Broker implements Channel {
     };
     this.aedes.authorizeForward = (client, packet) => (mayRead(client.id, packet.topic) ? packet : null);
     this.aedes.published = (packet, client, done) => {
-      if (client !== null && requestSender(packet.topic) === client.id) {
+      const sender = requestSender(packet.topic);
+      if (client !== null && sender?.id === client.id) {
         const proved = (this.judged.get(client) ?? "none") !== "none";
-        this.parts.receiver.receive(this, client.id, proved, packet.payload as Buffer);
+        this.parts.receiver.receive(this, client.id, proved, packet.payload as Buffer, sender.encoding);
       }
       done();
     };
@@ -209,8 +211,8 @@ function refusal(returnCode: number, reason: string): Judgement {
   return { returnCode, reason };
 }
 
-/** Is this topic, or filter, within what the client may read: `<id>/rpc` and below? */
+/** Is this topic, or filter, within what the client may read: `<id>/rpc` and below, `<id>/rpc-cbor`? */
 function mayRead(id: string, topic: string): boolean {
-  const own = replyTopic(id);
-  return topic === own || topic.startsWith(`${own}/`);
+  const own = replyTopic(id, "json");
+  return topic === own || topic.startsWith(`${own}/`) || topic === replyTopic(id, "cbor");
 }

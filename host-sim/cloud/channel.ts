@@ -1,7 +1,9 @@
+import type { Encoding } from "./encoding.js";
+
 /** Where replies go out. */
 export interface Sender {
-  /** Sends a message to `<id>/rpc`. */
-  send(id: string, message: Uint8Array): void;
+  /** Sends a message to `<id>/rpc`, or `<id>/rpc-cbor`. */
+  send(id: string, message: Uint8Array, encoding: Encoding): void;
 }
 
 /** The MQTT side of the cloud: its own broker, or its connection to another one. */
@@ -18,31 +20,31 @@ export interface Channel extends Sender {
 /** What a channel hands messages to. */
 export interface Receiver {
   /**
-   * Takes a message that came on `cloud/from/<id>/rpc`.
+   * Takes a message that came on `cloud/from/<id>/rpc`, or on `cloud/from/<id>/rpc-cbor`.
    * @param linkProved the sender's connection is proved to be `id`'s and the topic is bound to it
    */
-  receive(channel: Sender, id: string, linkProved: boolean, message: Uint8Array): void;
+  receive(channel: Sender, id: string, linkProved: boolean, message: Uint8Array, encoding: Encoding): void;
 }
 
 /** The topic that replies to a device are published on. */
-export function replyTopic(id: string): string {
-  return `${id}/rpc`;
+export function replyTopic(id: string, encoding: Encoding): string {
+  return id + ENDS[encoding];
 }
 
 const FROM = "cloud/from/";
-const RPC = "/rpc";
+const ENDS: Record<Encoding, string> = { json: "/rpc", cbor: "/rpc-cbor" };
 
-/** The filter of all requests to the cloud. */
-export const REQUEST_FILTER = `${FROM}+${RPC}`;
+/** The filters of all requests to the cloud. */
+export const REQUEST_FILTERS: string[] = Object.values(ENDS).map((end) => `${FROM}+${end}`);
 
 /** The start of all topics that a device may publish on. */
 export function ownTopics(id: string): string {
   return `${FROM}${id}/`;
 }
 
-/** The id in a request's topic, or null when this is no such topic. */
-export function requestSender(topic: string): string | null {
-  if (!topic.startsWith(FROM) || !topic.endsWith(RPC)) return null;
-  const id = topic.slice(FROM.length, -RPC.length);
-  return id === "" || id.includes("/") ? null : id;
+/** Who sends on a request's topic, and in what encoding; null when this is no such topic. */
+export function requestSender(topic: string): { id: string; encoding: Encoding } | null {
+  const parts = /^cloud\/from\/([^/]+)\/rpc(-cbor)?$/.exec(topic);
+  if (parts === null) return null;
+  return { id: parts[1] as string, encoding: parts[2] === undefined ? "json" : "cbor" };
 }

@@ -3,6 +3,7 @@ import { AuthService, ownersPolicy } from "./auth-service.js";
 import { Broker } from "./broker.js";
 import type { CertificateAuthority, KeyPair, KeyType } from "./certificates.js";
 import type { Channel } from "./channel.js";
+import type { Encoding } from "./encoding.js";
 import { Events } from "./events.js";
 import { type Faults, makeFaults } from "./faults.js";
 import { Http } from "./http.js";
@@ -164,9 +165,9 @@ export class Cloud {
     return this.parts.channel.kick(id);
   }
 
-  /** Publishes any bytes on `<id>/rpc`, for what the knobs cannot say. */
-  publishRaw(id: string, message: string | Uint8Array): void {
-    this.parts.channel.send(id, Buffer.from(message));
+  /** Publishes any bytes on `<id>/rpc`, or `<id>/rpc-cbor`, for what the knobs cannot say. */
+  publishRaw(id: string, message: string | Uint8Array, encoding: Encoding = "json"): void {
+    this.parts.channel.send(id, Buffer.from(message), encoding);
   }
 
   /** As if the process had restarted: connections, MAC sessions, nonces and stored replies are gone. */

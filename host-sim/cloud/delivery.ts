@@ -1,4 +1,5 @@
 import type { Sender } from "./channel.js";
+import { type Encoding, encodeText } from "./encoding.js";
 import type { Events } from "./events.js";
 import { type Faults, type StruckRequest, strikes, strikesOnce } from "./faults.js";
 import { type Frame, outcomeText, type ReplyParts, replyText } from "./frame.js";
@@ -18,11 +19,14 @@ export interface Request {
   /** Set when the request was MAC'd: so is its reply. */
   session: MacSession | null;
   channel: Sender;
+  /** Of the request's frame, and so of its reply's. */
+  encoding: Encoding;
 }
 
 /** A request whose sender was not believed. */
 export interface Refusal {
   frame: Frame;
+  encoding: Encoding;
   code: number;
   reason: string;
   message: string;
@@ -38,28 +42,28 @@ export class Delivery {
 
   /** Sends the reply to a request, MAC'd where the request was. */
   deliver(request: Request, reply: StoredReply): void {
-    const { caller, method, channel } = request;
+    const { caller, method, channel, encoding } = request;
     const struck = { src: caller.id, method };
     const message = this.message(request, reply, struck);
     if (typeof message === "string") {
       this.drop(caller.id, message);
       return;
     }
-    channel.send(caller.id, message);
-    if (strikes(this.faults, "doubleReplies", struck)) channel.send(caller.id, message);
+    channel.send(caller.id, message, encoding);
+    if (strikes(this.faults, "doubleReplies", struck)) channel.send(caller.id, message, encoding);
   }
 
   /** Answers whom we did not believe: to the topic's id and without a MAC, as nobody is proved. */
   refuse(channel: Sender, id: string, refusal: Refusal): void {
-    const { frame, code, reason, message } = refusal;
+    const { frame, encoding, code, reason, message } = refusal;
     const requestId = frame.id as number;
     this.events.emit({ event: "refused", id, requestId, code, reason });
     if (frame.nr === true) return;
     const outcome = outcomeText({ error: { code, message } });
     const parts = { address: this.address, dst: id, id: requestId, tag: frame.tag, outcome };
-    const reply = this.changed(parts, frame.method as string);
+    const reply = this.changed(parts, frame.method as string, encoding);
     if (reply === null) this.drop(id, "fault-reply");
-    else channel.send(id, reply);
+    else channel.send(id, reply, encoding);
   }
 
   /** Says that something was let fall. */
@@ -82,16 +86,17 @@ export class Delivery {
 
   private frame(request: Request, reply: StoredReply, struck: StruckRequest): Buffer | null {
     const { faults, address } = this;
-    const { method, frame } = request;
+    const { method, frame, encoding } = request;
     const dst = request.caller.id;
     const id = strikes(faults, "wrongId", struck) ? request.id + 1 : request.id;
-    return this.changed({ address, dst, id, tag: frame.tag, outcome: reply.outcome }, method);
+    return this.changed({ address, dst, id, tag: frame.tag, outcome: reply.outcome }, method, encoding);
   }
 
   /** A reply's frame as the hook leaves it; null when it withholds it. */
-  private changed(parts: ReplyParts, method: string): Buffer | null {
+  private changed(parts: ReplyParts, method: string, encoding: Encoding): Buffer | null {
     const text = replyText(parts, this.faults);
     const changed = this.faults.rawReply?.({ dst: parts.dst, id: parts.id, method, text });
-    return changed === null ? null : Buffer.from(changed ?? text);
+    if (changed === null) return null;
+    return changed instanceof Uint8Array ? Buffer.from(changed) : encodeText(changed ?? text, encoding);
   }
 }

@@ -3,6 +3,7 @@ export interface Extensions {
   retryAfter: boolean;
   expiresIn: boolean;
   mac: boolean;
+  cbor: boolean;
 }
 
 /** The request that a fault may strike. */
@@ -36,7 +37,7 @@ export interface MalformedFault {
   mac?: boolean;
 }
 
-/** A reply on its way, before its MAC. */
+/** A reply on its way, as JSON's text whatever its encoding, before its MAC. */
 export interface OutgoingReply {
   dst: string;
   id: number;
@@ -72,7 +73,7 @@ export interface FaultOptions {
   /** Each reply carries an unknown member of this many bytes before its `id`. */
   padReply?: number;
   /**
-   * Changes a reply's frame before its MAC: the new frame, undefined to leave it, null to send nothing. It
+   * Changes a reply's frame before its MAC: the new frame (a text is encoded as the reply would have been), undefined to leave it, null to send nothing. It
    * sees refusals too, so that a challenge can be changed.
    */
   rawReply?: ((reply: OutgoingReply) => string | Uint8Array | null | undefined) | null;
@@ -102,7 +103,7 @@ export function makeFaults(
     wrongMac: 0,
     malformedReply: null,
     clockOffsetSeconds: 0,
-    extensions: { retryAfter: on, expiresIn: on, mac: on, ...named },
+    extensions: { retryAfter: on, expiresIn: on, mac: on, cbor: on, ...named },
     listTokenHosts: 0,
     resultBeforeId: false,
     padReply: 0,

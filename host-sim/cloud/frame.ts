@@ -1,14 +1,13 @@
+import { decodeValue, type Encoding } from "./encoding.js";
 import type { Faults } from "./faults.js";
 
-/** A v2 frame as it came: an object of JSON, nothing else is known yet. */
+/** A v2 frame as it came: an object, nothing else is known yet. */
 export type Frame = Record<string, unknown>;
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** The object in these bytes, or null when they are not one JSON object in valid UTF-8. */
-export function parseFrame(bytes: Uint8Array): Frame | null {
+/** The object in these bytes, or null when they are not one whole object. */
+export function parseFrame(bytes: Uint8Array, encoding: Encoding): Frame | null {
   try {
-    const value: unknown = JSON.parse(utf8.decode(bytes));
+    const value = decodeValue(bytes, encoding);
     return isObject(value) ? value : null;
   } catch {
     return null;
@@ -17,7 +16,8 @@ export function parseFrame(bytes: Uint8Array): Frame | null {
 
 /** Is this an object of JSON (no array, no null)? */
 export function isObject(value: unknown): value is Frame {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  const isOther = Array.isArray(value) || value instanceof Uint8Array;
+  return typeof value === "object" && value !== null && !isOther;
 }
 
 /** Is this a valid request id, an integer of 1 to 2^53 - 1? */

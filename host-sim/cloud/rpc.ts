@@ -1,6 +1,7 @@
 import type { AuthService } from "./auth-service.js";
 import type { Receiver, Sender } from "./channel.js";
 import { Delivery, type Refusal, type Request } from "./delivery.js";
+import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import { type Faults, strikes, strikesOnce } from "./faults.js";
 import {
@@ -47,9 +48,9 @@ export class Rpc implements Receiver {
     this.delivery = new Delivery(parts.events, parts.faults, parts.address);
   }
 
-  receive(channel: Sender, id: string, linkProved: boolean, message: Uint8Array): void {
+  receive(channel: Sender, id: string, linkProved: boolean, message: Uint8Array, encoding: Encoding): void {
     if (this.closed) return;
-    const admission = this.admit(channel, id, linkProved, message);
+    const admission = this.admit(channel, id, linkProved, message, encoding);
     if ("request" in admission) this.accept(admission.request, admission.proof);
     else if ("dropped" in admission) this.delivery.drop(id, admission.dropped);
     else this.delivery.refuse(channel, id, admission);
@@ -60,7 +61,7 @@ export class Rpc implements Receiver {
    * @returns the reply's bytes; null when there is none
    */
   async post(caller: Entity, body: Uint8Array): Promise<Uint8Array | null> {
-    const frame = parseFrame(body);
+    const frame = parseFrame(body, "json");
     if (frame === null || typeof frame.method !== "string" || !isRequestId(frame.id)) {
       throw new RpcError(400, "The body is no request of v2 RPC; give id and method in one JSON object");
     }
@@ -73,7 +74,8 @@ export class Rpc implements Receiver {
         reply = message;
       },
     };
-    await this.accept(this.request(capture, caller, this.parts.peers.of(caller.id), frame, null), "link");
+    const peer = this.parts.peers.of(caller.id);
+    await this.accept(this.request(capture, caller, peer, frame, null, "json"), "link");
     return reply;
   }
 
@@ -83,25 +85,36 @@ export class Rpc implements Receiver {
   }
 
   /** What becomes of a message: a request of a proved sender, a refusal that is answered, or nothing. */
-  private admit(channel: Sender, id: string, linkProved: boolean, message: Uint8Array): Admission {
+  private admit(
+    channel: Sender,
+    id: string,
+    linkProved: boolean,
+    bytes: Uint8Array,
+    encoding: Encoding,
+  ): Admission {
     const { registry, proofs, peers, faults } = this.parts;
-    if (message.length > MESSAGE_BYTES_MAX) return { dropped: "too-long" };
-    const envelope = this.open(message);
-    const frame = parseFrame(envelope.frame);
+    if (bytes.length > MESSAGE_BYTES_MAX) return { dropped: "too-long" };
+    if (encoding === "cbor" && !faults.extensions.cbor) return { dropped: "encoding" };
+    const envelope = this.open(bytes);
+    const frame = parseFrame(envelope.frame, encoding);
     if (frame === null) return { dropped: "malformed" };
     if (typeof frame.method !== "string") return { dropped: "no-request" };
     if (!isRequestId(frame.id)) return { dropped: "invalid-id" };
     const struck = { src: id, method: frame.method };
     if (strikes(faults, "dropRequests", struck)) return { dropped: "fault-request" };
-    if (frame.src !== id) return refusal(frame, 403, "src", "src is not the topic's id; send as yourself");
+    const refusal = (code: number, reason: string, message: string): Refusal => {
+      return { frame, encoding, code, reason, message };
+    };
+    if (frame.src !== id) return refusal(403, "src", "src is not the topic's id; send as yourself");
     const caller = registry.get(id);
-    if (caller === undefined) return refusal(frame, 401, "unknown", proofs.strangersChallenge());
-    if (caller.disabled) return refusal(frame, 403, "disabled", "This id is disabled; ask its owner");
+    if (caller === undefined) return refusal(401, "unknown", proofs.strangersChallenge());
+    if (caller.disabled) return refusal(403, "disabled", "This id is disabled; ask its owner");
     const peer = peers.of(id);
     const verdict = proofs.frame(caller, peer, linkProved, frame, envelope);
     if (verdict.verdict === "dropped") return { dropped: verdict.reason };
-    if (verdict.verdict === "refused") return refusal(frame, 401, verdict.reason, verdict.message);
-    return { request: this.request(channel, caller, peer, frame, verdict.session), proof: verdict.proof };
+    if (verdict.verdict === "refused") return refusal(401, verdict.reason, verdict.message);
+    const request = this.request(channel, caller, peer, frame, verdict.session, encoding);
+    return { request, proof: verdict.proof };
   }
 
   private open(message: Uint8Array): Envelope {
@@ -115,9 +128,10 @@ export class Rpc implements Receiver {
     peer: Peer,
     frame: Frame,
     session: MacSession | null,
+    encoding: Encoding,
   ): Request {
     const [id, method] = [frame.id as number, frame.method as string];
-    return { caller, peer, id, method, frame, deadlineMs: this.deadline(frame), session, channel };
+    return { caller, peer, id, method, frame, deadlineMs: this.deadline(frame), session, channel, encoding };
   }
 
   /** The cloud turns the relative `timeout` into a deadline; where both are given the earlier one counts. */
@@ -209,8 +223,4 @@ export class Rpc implements Receiver {
     if (!isObject(args)) throw new RpcError(400, `${name} must be an object`);
     return args;
   }
-}
-
-function refusal(frame: Frame, code: number, reason: string, message: string): Admission {
-  return { frame, code, reason, message };
 }

@@ -1,3 +1,4 @@
+import { Decoder, Encoder } from "cbor-x";
 import { generate, type IConnectPacket, type IPublishPacket, type Packet, parser } from "mqtt-packet";
 import { type Address, type Link, type LinkEvents, Status } from "../../firmware/index.js";
 import type { VirtualTime } from "./time.js";
@@ -33,6 +34,12 @@ export type Reply = Record<string, unknown>;
 /** The address that answers come from. */
 export const CLOUD = "//api.mongoose-iot.com";
 
+const cbor = new Decoder({ mapsAsObjects: true });
+const encoder = new Encoder({ useRecords: false, variableMapSize: true });
+
+/** Whether a frame was published in CBOR. */
+export const isCbor = (request: Request): boolean => request.packet.topic.endsWith("-cbor");
+
 /** One connection's life at the far end. */
 interface Wire {
   readonly events: LinkEvents;
@@ -42,7 +49,7 @@ interface Wire {
 
 /**
  * The far end of a device's link in virtual time: a broker and a cloud in one, which do what they should until a
- * test's script says otherwise. Its codecs are mqtt-packet and JSON, never the firmware's.
+ * test's script says otherwise. Its codecs are mqtt-packet, JSON and cbor-x, never the firmware's.
  */
 export class Peer implements Link {
   /** Whether a connection can be opened. */
@@ -148,7 +155,7 @@ export class Peer implements Link {
   }
 
   /** Publishes a text to the device's topic. */
-  publish(payload: string, topic = `${this.deviceId}/rpc`, qos: 0 | 1 | 2 = 1): void {
+  publish(payload: string | Buffer, topic = `${this.deviceId}/rpc`, qos: 0 | 1 | 2 = 1): void {
     this.sendBytes(this.publishBytes(payload, topic, qos));
   }
 
@@ -157,9 +164,10 @@ export class Peer implements Link {
     this.sendBytes(this.replyBytes(request, members));
   }
 
-  /** The packet that answers a request. */
+  /** The packet that answers a request, spelt as that was. */
   replyBytes(request: Request, members: Reply): Buffer {
     const frame = { v: 2, src: CLOUD, dst: this.deviceId, id: request.frame.id, ...members };
+    if (isCbor(request)) return this.publishBytes(encoder.encode(frame), `${this.deviceId}/rpc-cbor`, 1);
     return this.publishBytes(this.seal(JSON.stringify(frame)), `${this.deviceId}/rpc`, 1);
   }
 
@@ -168,7 +176,7 @@ export class Peer implements Link {
     return this.requests.filter(({ frame }) => frame.method === `/v1/Auth.${method}`);
   }
 
-  private publishBytes(payload: string, topic: string, qos: 0 | 1 | 2): Buffer {
+  private publishBytes(payload: string | Buffer, topic: string, qos: 0 | 1 | 2): Buffer {
     this.lastPacketIdentifier = (this.lastPacketIdentifier % 65_535) + 1;
     const messageId = qos > 0 ? { messageId: this.lastPacketIdentifier } : {};
     return generate({ cmd: "publish", topic, payload, qos, dup: false, retain: false, ...messageId });
@@ -192,9 +200,15 @@ export class Peer implements Link {
   }
 
   private note(packet: IPublishPacket): void {
+    const { atMs, connection } = { atMs: this.time.nowMs, connection: this.connects.length };
+    if (packet.topic.endsWith("-cbor")) {
+      const decoded: Frame = cbor.decode(packet.payload as Buffer);
+      const frame = { ...decoded, id: Number(decoded.id) };
+      this.requests.push({ frame, trailer: undefined, packet, atMs, connection });
+      return;
+    }
     const [text, trailer] = packet.payload.toString().split("\n");
-    const frame = JSON.parse(text) as Frame;
-    this.requests.push({ frame, trailer, packet, atMs: this.time.nowMs, connection: this.connects.length });
+    this.requests.push({ frame: JSON.parse(text), trailer, packet, atMs, connection });
   }
 
   private serve(packet: IPublishPacket): void {

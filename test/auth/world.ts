@@ -4,6 +4,7 @@ import {
   type AuthOptions,
   type CloudOptions,
   createAuth,
+  type Encoding,
   type LimitOptions,
   type OnDone,
   type OnToken,
@@ -29,6 +30,7 @@ export interface WorldOptions {
   readonly proof?: Proof;
   readonly limits?: LimitOptions;
   readonly cloud?: Partial<CloudOptions>;
+  readonly encoding?: Encoding;
   readonly seed?: number;
   /** The first counter; 1 when absent. */
   readonly counter?: number;
@@ -89,6 +91,7 @@ export class World {
       allowInsecure: true,
       limits: options.limits ?? {},
       ...(options.sleptMs === undefined ? {} : { sleptMs: options.sleptMs }),
+      ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
     };
     this.time = options.time ?? new VirtualTime();
     this.clock = new VirtualClock(this.time, options.reading);

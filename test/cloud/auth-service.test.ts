@@ -183,8 +183,11 @@ describe("the cloud's Auth service", () => {
 
   it("Hello tells the time and the extensions", async () => {
     const { result } = await device.call("/v1/Hello");
-    assert.deepEqual(result, { time: 1_700_000_000, ext: { retry_after: 1, expires_in: 1, mac: 1 } });
-    cloud.faults.extensions = { retryAfter: false, expiresIn: false, mac: false };
+    assert.deepEqual(result, {
+      time: 1_700_000_000,
+      ext: { retry_after: 1, expires_in: 1, mac: 1, cbor: 1 },
+    });
+    cloud.faults.extensions = { retryAfter: false, expiresIn: false, mac: false, cbor: false };
     assert.deepEqual((await device.call("/v1/Hello")).result, { time: 1_700_000_000 });
     assert.deepEqual(Object.keys(await generate()), ["token"]);
   });

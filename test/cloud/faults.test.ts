@@ -156,11 +156,16 @@ describe("the cloud's fault knobs", () => {
   it("extensions may be missing from the start, one by one", async () => {
     const partial = await startCloud({ extensions: { mac: false } });
     const client = await Client.ready(partial.mqttUrl, await partial.addDevice({ id: "a" }));
-    assert.deepEqual((await client.call("/v1/Hello")).result.ext, { retry_after: 1, expires_in: 1 });
+    assert.deepEqual((await client.call("/v1/Hello")).result.ext, { retry_after: 1, expires_in: 1, cbor: 1 });
     client.close();
     await partial.close();
     const none = await startCloud({ extensions: false });
-    assert.deepEqual(none.faults.extensions, { retryAfter: false, expiresIn: false, mac: false });
+    assert.deepEqual(none.faults.extensions, {
+      retryAfter: false,
+      expiresIn: false,
+      mac: false,
+      cbor: false,
+    });
     await none.close();
   });
 

@@ -2,6 +2,7 @@ import {
   type AuthClient,
   type AuthOptions,
   createAuth,
+  type Encoding,
   type Entropy,
   type LimitOptions,
   type OnToken,
@@ -34,6 +35,7 @@ export interface DeviceOptions {
   limits?: LimitOptions;
   cloud?: Omit<AuthOptions["cloud"], "host" | "port">;
   entropy?: Entropy;
+  encoding?: Encoding;
 }
 
 /** The firmware over TCP, with promises in place of callbacks. */
@@ -59,6 +61,7 @@ export class Device {
         },
         allowInsecure: true,
         limits: { ...QUICK, ...options.limits },
+        ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
         ...(options.proof === undefined ? {} : { proof: options.proof }),
       },
       options.entropy === undefined ? ports : { ...ports, entropy: options.entropy },
