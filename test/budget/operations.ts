@@ -26,7 +26,7 @@ const SUSTAINED_AT_ONCE = 1000;
 
 const steps = (maker: string, call: string) =>
   `const it = ${maker}; globalThis.step = () => it.${call}(); globalThis.told = () => it.told;`;
-const rig = (proof: string) => `new rig.Rig(${JSON.stringify(proof)})`;
+const rig = (proof: string, hasStore = false) => `new rig.Rig(${JSON.stringify(proof)}, ${hasStore})`;
 const roundTrip = (proof: string): Operation => ({
   name: `GenerateToken, ${proof}`,
   setup: steps(rig(proof), "roundTrip"),
@@ -40,6 +40,8 @@ const PEER = steps("new peer.Peer()", "roundTrip");
 const OPERATIONS: Operation[] = [
   { name: "getToken, cached", setup: steps(rig("counter+mac"), "cached") },
   ...PROOFS.map(roundTrip),
+  { name: "GenerateToken, counter+mac, a store", setup: steps(rig("counter+mac", true), "roundTrip") },
+  { name: "RevokeToken and GenerateToken, a store", setup: steps(rig("counter+mac", true), "revoke") },
   { name: "PINGREQ/PINGRESP", setup: steps(rig("counter+mac"), "ping") },
   {
     name: "GenerateToken, password, 1 kB of unknown members",

@@ -12,9 +12,11 @@ import {
   type Host,
   type Link,
   type LinkEvents,
+  type Ports,
   type Proof,
   State,
   Status,
+  type Store,
   type Token,
   type Waker,
 } from "../../firmware/index.js";
@@ -111,6 +113,45 @@ const entropy: Entropy = {
     for (let i = from; i < to; i++) bytes[i] = 0x80;
   },
 };
+
+/** Names and the longest value, bytes, that the rig's flash has room for. */
+const STORE_NAMES = 8;
+const STORE_BYTES = 128;
+
+/** A device's flash that makes garbage only when a name is new. */
+class RigStore implements Store {
+  writes: number;
+  private readonly names: string[];
+  private readonly values: Uint8Array[];
+  private readonly lengths: Int32Array;
+
+  constructor() {
+    this.writes = 0;
+    this.names = [];
+    this.values = [];
+    this.lengths = new Int32Array(STORE_NAMES);
+  }
+
+  read(name: string, out: Uint8Array): number {
+    const at = this.names.indexOf(name);
+    if (at < 0) return -1;
+    copyBytes(out, 0, this.values[at], 0, Math.min(out.length, this.lengths[at]));
+    return this.lengths[at];
+  }
+
+  write(name: string, bytes: Uint8Array, length: number): boolean {
+    let at = this.names.indexOf(name);
+    if (at < 0) {
+      at = this.names.length;
+      this.names.push(name);
+      this.values.push(new Uint8Array(STORE_BYTES));
+    }
+    this.writes++;
+    copyBytes(this.values[at], 0, bytes, 0, length);
+    this.lengths[at] = length;
+    return true;
+  }
+}
 
 /** Link, broker and cloud. It answers each packet at once; `deliver` brings the answers to the device. */
 export class FarEnd implements Link {
@@ -294,6 +335,7 @@ export class Rig {
   told: number;
   readonly auth: AuthClient;
   private readonly app: Host;
+  private readonly store: RigStore;
   private readonly clock: HandClock;
   private readonly farEnd: FarEnd;
   private readonly onToken: (status: Status, token: Token | null) => void;
@@ -301,9 +343,11 @@ export class Rig {
   private readonly request: Uint8Array;
   private requestLength: number;
 
-  constructor(proof: Proof) {
+  /** @param hasStore the device keeps what it must in flash */
+  constructor(proof: Proof, hasStore: boolean) {
     const farEnd = new FarEnd(proof);
     this.farEnd = farEnd;
+    this.store = new RigStore();
     this.clock = new HandClock();
     this.told = 0;
     this.request = new Uint8Array(REQUEST_BYTES_MAX);
@@ -322,7 +366,7 @@ export class Rig {
         proof,
         allowInsecure: true,
       },
-      { link: this.tap(farEnd), clock: this.clock, entropy },
+      this.ports(hasStore),
     );
     this.app = this.auth.host(HOST);
     this.clock.fire();
@@ -347,6 +391,20 @@ export class Rig {
     this.farEnd.deliver();
   }
 
+  /** The token is revoked, here, in flash and in the cloud, and a new one fetched: three writes. */
+  revoke(): void {
+    const writes = this.store.writes;
+    this.clock.nowMs++;
+    this.app.revokeToken(null);
+    this.clock.fire();
+    this.farEnd.deliver();
+    this.clock.fire();
+    this.app.getToken(this.onToken);
+    this.clock.fire();
+    this.farEnd.deliver();
+    if (this.store.writes - writes !== 3) throw new Error(`rig: ${this.store.writes - writes} writes`);
+  }
+
   /** From here on replies bring 1 kB of unknown members too. */
   skipMore(): void {
     this.farEnd.reply = TOKEN_AND_MORE;
@@ -364,6 +422,12 @@ export class Rig {
   answer(): void {
     this.farEnd.write(this.request, 0, this.requestLength);
     this.farEnd.inboundTo = 0;
+  }
+
+  private ports(hasStore: boolean): Ports {
+    const link = this.tap(this.farEnd);
+    if (!hasStore) return { link, clock: this.clock, entropy };
+    return { link, clock: this.clock, entropy, store: this.store };
   }
 
   /** A link that keeps the last request for {@link answer}; PUBACKs of 4 bytes are not kept. */

@@ -11,6 +11,7 @@ import {
   type Waker,
 } from "../../firmware/index.js";
 import { COUNTER_RECORD_BYTES, CounterBlock } from "../../firmware/keep/counter-block.js";
+import { KeptRecord, PAYLOAD_AT, RecordKind, writeUint32 } from "../../firmware/keep/record.js";
 import { readBase64url, writeBase64url } from "../../firmware/proof/base64.js";
 import { sameSecret } from "../../firmware/proof/compare.js";
 import { counterKey, writeCounterPassword } from "../../firmware/proof/counter.js";
@@ -20,7 +21,7 @@ import { HmacKey, hmacBegin, hmacEnd } from "../../firmware/proof/hmac.js";
 import { MacSession } from "../../firmware/proof/mac.js";
 import { Sha256 } from "../../firmware/proof/sha256.js";
 import { unitInterval } from "../../firmware/proof/spread.js";
-import { bytesOf, writeDecimal, writeJsonText } from "../../firmware/wire/bytes.js";
+import { bytesOf, copyBytes, writeDecimal, writeJsonText } from "../../firmware/wire/bytes.js";
 import { JsonReader } from "../../firmware/wire/json.js";
 import {
   PacketType,
@@ -299,8 +300,8 @@ function firstFlight(proof: Proof): string {
   return sent;
 }
 
-/** Two boots, the first from just below 2^32 on, over a block's end, and what lies in the store then. */
-function counterBlocks(): string {
+/** A store in memory that can tell what lies in it. */
+function memoryStore(): { store: Store; text: () => string } {
   const names: string[] = [];
   const values: Uint8Array[] = [];
   const store: Store = {
@@ -319,14 +320,68 @@ function counterBlocks(): string {
       return true;
     },
   };
-  let text = "";
+  const text = () => {
+    let all = "";
+    for (let i = 0; i < names.length; i++) all += ` ${names[i]} ${hex(values[i], 0, values[i].length)}`;
+    return all;
+  };
+  return { store, text };
+}
+
+/** Two boots, the first from just below 2^32 on, over a block's end, and what lies in the store then. */
+function counterBlocks(): string {
+  const memory = memoryStore();
+  const store = memory.store;
   const buffer = new Uint8Array(COUNTER_RECORD_BYTES);
   const first = new CounterBlock(4_294_967_280, store, buffer);
   for (let i = 0; i < 65; i++) first.next();
   const second = new CounterBlock(0, store, buffer);
-  text += `${first.latest} ${second.next()}`;
-  for (let i = 0; i < names.length; i++) text += ` ${names[i]} ${hex(values[i], 0, values[i].length)}`;
-  return text;
+  return `${first.latest} ${second.next()}${memory.text()}`;
+}
+
+/** A token that slept in the store, told without a connection; what lies there meanwhile, and after the next end. */
+function tokenOverSleep(): string {
+  const memory = memoryStore();
+  const record = new KeptRecord(memory.store, "motekey-h0", RecordKind.VACANT, RecordKind.TOKEN);
+  const buffer = new Uint8Array(64);
+  const host = bytesOf("app.example.com");
+  const token = bytesOf("a.token");
+  writeUint32(buffer, PAYLOAD_AT, 3_600);
+  writeUint32(buffer, PAYLOAD_AT + 4, 60);
+  buffer[PAYLOAD_AT + 8] = host.length;
+  copyBytes(buffer, PAYLOAD_AT + 9, host, 0, host.length);
+  copyBytes(buffer, PAYLOAD_AT + 9 + host.length, token, 0, token.length);
+  record.save(RecordKind.TOKEN, buffer, 9 + host.length + token.length);
+
+  const driver: { waker?: Waker } = {};
+  let told = "";
+  const auth = createAuth(
+    {
+      deviceId: "device_123",
+      cloud: { host: "broker.example.com" },
+      credential: { psk: "key" },
+      sleptMs: 300_000,
+    },
+    {
+      link: { open: () => {}, write: () => 0, close: () => {} },
+      clock: {
+        now: () => 0,
+        wakeAfter: (_delayMs, waker) => {
+          driver.waker = waker;
+        },
+        cancel: () => {},
+      },
+      entropy: { fill: () => {} },
+      store: memory.store,
+    },
+  );
+  auth.host("app.example.com").getToken((status, answer) => {
+    if (answer !== null) told = `${status} ${hex(answer.bytes, 0, answer.length)} ${answer.remainingMs}`;
+  });
+  if (driver.waker !== undefined) driver.waker.turn();
+  told += memory.text();
+  auth.close();
+  return `${told} then${memory.text()}`;
 }
 
 /** All cases, in the order they run. */
@@ -374,6 +429,7 @@ export const cases: EngineCase[] = [
       "4294967345 4294967409 motekey-ctra 6d6b010100000003000800000001000000b076bc9fbe motekey-ctrb 6d6b010100000002000800000001000000702c5682ce",
     run: counterBlocks,
   },
+  { name: "a token kept over a sleep, and its records", run: tokenOverSleep },
   { name: "MQTT packets read at once", run: () => mqttEvents(1000) },
   { name: "MQTT packets read byte by byte", run: () => mqttEvents(1) },
 ];
