@@ -2,16 +2,7 @@
  * What every engine must do alike, bit for bit. This file runs inside the engines, so it keeps to their shared
  * language and knows no Node; `engines.test.ts` runs it in each and compares.
  */
-import {
-  createAuth,
-  type LinkEvents,
-  type Ports,
-  type Proof,
-  type Store,
-  type Waker,
-} from "../../firmware/index.js";
-import { COUNTER_RECORD_BYTES, CounterBlock } from "../../firmware/keep/counter-block.js";
-import { KeptRecord, PAYLOAD_AT, RecordKind, writeUint32 } from "../../firmware/keep/record.js";
+import { createAuth, type LinkEvents, type Ports, type Proof, type Waker } from "../../firmware/index.js";
 import { readBase64url, writeBase64url } from "../../firmware/proof/base64.js";
 import { sameSecret } from "../../firmware/proof/compare.js";
 import { counterKey, writeCounterPassword } from "../../firmware/proof/counter.js";
@@ -21,7 +12,7 @@ import { HmacKey, hmacBegin, hmacEnd } from "../../firmware/proof/hmac.js";
 import { MacSession } from "../../firmware/proof/mac.js";
 import { Sha256 } from "../../firmware/proof/sha256.js";
 import { unitInterval } from "../../firmware/proof/spread.js";
-import { bytesOf, copyBytes, writeDecimal, writeJsonText } from "../../firmware/wire/bytes.js";
+import { bytesOf, writeDecimal, writeJsonText } from "../../firmware/wire/bytes.js";
 import { JsonReader } from "../../firmware/wire/json.js";
 import {
   PacketType,
@@ -35,6 +26,7 @@ import {
 } from "../../firmware/wire/mqtt.js";
 import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt-reader.js";
 import { ValueEvent } from "../../firmware/wire/value.js";
+import { counterBlocks, hex, tokenOverSleep } from "./suite-store.js";
 
 /** One thing to do; its result is text: hexadecimal bytes, or what was seen. */
 export interface EngineCase {
@@ -48,12 +40,6 @@ const out = new Uint8Array(1024);
 const psk = bytesOf("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8");
 const device = bytesOf("device_123");
 const hash = new Sha256();
-
-function hex(bytes: Uint8Array, from: number, to: number): string {
-  let text = "";
-  for (let i = from; i < to; i++) text += (bytes[i] + 256).toString(16).substr(1);
-  return text;
-}
 
 function bytesOfHex(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length / 2);
@@ -298,90 +284,6 @@ function firstFlight(proof: Proof): string {
   if (driver.events !== undefined) driver.events.opened();
   auth.close();
   return sent;
-}
-
-/** A store in memory that can tell what lies in it. */
-function memoryStore(): { store: Store; text: () => string } {
-  const names: string[] = [];
-  const values: Uint8Array[] = [];
-  const store: Store = {
-    read: (name, into) => {
-      const at = names.indexOf(name);
-      if (at < 0) return -1;
-      into.set(values[at], 0);
-      return values[at].length;
-    },
-    write: (name, bytes, length) => {
-      const value = new Uint8Array(length);
-      for (let i = 0; i < length; i++) value[i] = bytes[i];
-      const at = names.indexOf(name);
-      if (at < 0) names.push(name);
-      values[at < 0 ? names.length - 1 : at] = value;
-      return true;
-    },
-  };
-  const text = () => {
-    let all = "";
-    for (let i = 0; i < names.length; i++) all += ` ${names[i]} ${hex(values[i], 0, values[i].length)}`;
-    return all;
-  };
-  return { store, text };
-}
-
-/** Two boots, the first from just below 2^32 on, over a block's end, and what lies in the store then. */
-function counterBlocks(): string {
-  const memory = memoryStore();
-  const store = memory.store;
-  const buffer = new Uint8Array(COUNTER_RECORD_BYTES);
-  const first = new CounterBlock(4_294_967_280, store, buffer);
-  for (let i = 0; i < 65; i++) first.next();
-  const second = new CounterBlock(0, store, buffer);
-  return `${first.latest} ${second.next()}${memory.text()}`;
-}
-
-/** A token that slept in the store, told without a connection; what lies there meanwhile, and after the next end. */
-function tokenOverSleep(): string {
-  const memory = memoryStore();
-  const record = new KeptRecord(memory.store, "motekey-h0", RecordKind.VACANT, RecordKind.TOKEN);
-  const buffer = new Uint8Array(64);
-  const host = bytesOf("app.example.com");
-  const token = bytesOf("a.token");
-  writeUint32(buffer, PAYLOAD_AT, 3_600);
-  writeUint32(buffer, PAYLOAD_AT + 4, 60);
-  buffer[PAYLOAD_AT + 8] = host.length;
-  copyBytes(buffer, PAYLOAD_AT + 9, host, 0, host.length);
-  copyBytes(buffer, PAYLOAD_AT + 9 + host.length, token, 0, token.length);
-  record.save(RecordKind.TOKEN, buffer, 9 + host.length + token.length);
-
-  const driver: { waker?: Waker } = {};
-  let told = "";
-  const auth = createAuth(
-    {
-      deviceId: "device_123",
-      cloud: { host: "broker.example.com" },
-      credential: { psk: "key" },
-      sleptMs: 300_000,
-    },
-    {
-      link: { open: () => {}, write: () => 0, close: () => {} },
-      clock: {
-        now: () => 0,
-        wakeAfter: (_delayMs, waker) => {
-          driver.waker = waker;
-        },
-        cancel: () => {},
-      },
-      entropy: { fill: () => {} },
-      store: memory.store,
-    },
-  );
-  auth.host("app.example.com").getToken((status, answer) => {
-    if (answer !== null) told = `${status} ${hex(answer.bytes, 0, answer.length)} ${answer.remainingMs}`;
-  });
-  if (driver.waker !== undefined) driver.waker.turn();
-  told += memory.text();
-  auth.close();
-  return `${told} then${memory.text()}`;
 }
 
 /** All cases, in the order they run. */
