@@ -1,14 +1,15 @@
+import type { IncomingMessage } from "node:http";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { createServer as createTlsServer } from "node:tls";
 import { Aedes, type Client, type PublishPacket } from "aedes";
 import { type Channel, ownTopics, type Receiver, replyTopic, requestSender } from "./channel.js";
+import type { Door } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import type { Faults } from "./faults.js";
 import type { Peers } from "./peers.js";
-import type { Proofs } from "./proofs.js";
-import type { Registry } from "./registry.js";
-import type { CloudTls, LinkIdentity } from "./tls.js";
+import type { CloudTls } from "./tls.js";
 import type { ConnectProof } from "./types.js";
 
 /** CONNACK return codes (MQTT 3.1.1, 3.2.2.3). */
@@ -20,18 +21,14 @@ const CLIENT_ID_CHARACTERS_MAX = 128;
 
 /** What the broker works with. */
 export interface BrokerParts {
-  registry: Registry;
+  door: Door;
   peers: Peers;
-  proofs: Proofs;
   events: Events;
   faults: Faults;
   receiver: Receiver;
-  anonymous: boolean;
   /** null: plain TCP. */
   tls: CloudTls | null;
 }
-
-type Judgement = { proof: ConnectProof } | { returnCode: number; reason: string };
 
 /** The embedded MQTT 3.1.1 broker: whoever connects is a client of the registry and sees its own topics only. */
 export class Broker implements Channel {
@@ -81,6 +78,11 @@ export class Broker implements Channel {
     return new Broker(parts, aedes, server, sockets);
   }
 
+  /** Takes a connection that speaks MQTT inside something else. @param request what it began with */
+  accept(stream: Duplex, request: IncomingMessage): void {
+    this.aedes.handle(stream, request);
+  }
+
   send(id: string, message: Uint8Array, encoding: Encoding): void {
     const payload = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
     const packet: PublishPacket = {
@@ -116,13 +118,16 @@ export class Broker implements Channel {
   /** The hooks that decide what a client may do. */
   private guard(): void {
     this.aedes.authenticate = (client, username, password, done) => {
-      const identity = this.parts.tls?.identityOf(client.conn) ?? null;
-      const judgement = this.judge(client.id, username, password, identity);
+      const { id } = client;
+      const link = this.parts.tls?.identityOf(client.req?.socket ?? client.conn) ?? null;
+      const isHeld = (this.connections.get(id)?.proof ?? "none") !== "none";
+      const judgement = this.parts.door.judge({ id, userName: username, password, link, isHeld });
       if ("proof" in judgement) {
         this.judged.set(client, judgement.proof);
         return done(null, true);
       }
-      const { returnCode, reason } = judgement;
+      const { barred, reason } = judgement;
+      const returnCode = barred ? NOT_AUTHORIZED : BAD_USER_NAME_OR_PASSWORD;
       this.parts.events.emit({ event: "connect-refused", id: client.id, returnCode, reason });
       done(Object.assign(new Error(reason), { returnCode }), false);
     };
@@ -178,37 +183,6 @@ export class Broker implements Channel {
       this.kick(client.id);
     });
   }
-
-  private judge(
-    id: string,
-    username: string | undefined,
-    password: Uint8Array | undefined,
-    link: LinkIdentity | null,
-  ): Judgement {
-    const entity = this.parts.registry.get(id);
-    if (username !== undefined && username !== id) return refusal(BAD_USER_NAME_OR_PASSWORD, "user-name");
-    if (entity === undefined) return refusal(BAD_USER_NAME_OR_PASSWORD, "unknown");
-    if (link !== null && link.id !== id) return refusal(NOT_AUTHORIZED, "link-identity");
-    const pinned = entity.certFingerprint;
-    if (link?.fingerprint !== undefined && pinned !== undefined && link.fingerprint !== pinned) {
-      return refusal(NOT_AUTHORIZED, "certificate-pinned");
-    }
-    if (password !== undefined) {
-      const proof = this.parts.proofs.connect(entity, password);
-      if (proof === null) return refusal(BAD_USER_NAME_OR_PASSWORD, "password");
-      return entity.disabled ? refusal(NOT_AUTHORIZED, "disabled") : { proof };
-    }
-    if (entity.disabled) return refusal(NOT_AUTHORIZED, "disabled");
-    if (link !== null) return { proof: link.proof };
-    if (!this.parts.anonymous) return refusal(BAD_USER_NAME_OR_PASSWORD, "password-missing");
-    const held = this.connections.get(id);
-    if (held !== undefined && held.proof !== "none") return refusal(NOT_AUTHORIZED, "takeover");
-    return { proof: "none" };
-  }
-}
-
-function refusal(returnCode: number, reason: string): Judgement {
-  return { returnCode, reason };
 }
 
 /** Is this topic, or filter, within what the client may read: `<id>/rpc` and below, `<id>/rpc-cbor`? */

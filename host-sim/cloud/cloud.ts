@@ -3,6 +3,7 @@ import { AuthService, ownersPolicy } from "./auth-service.js";
 import { Broker } from "./broker.js";
 import type { CertificateAuthority, KeyPair, KeyType } from "./certificates.js";
 import type { Channel } from "./channel.js";
+import { Door } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import { Events } from "./events.js";
 import { type Faults, makeFaults } from "./faults.js";
@@ -11,7 +12,7 @@ import { type Identity, startIdentity } from "./identity/index.js";
 import { Peers } from "./peers.js";
 import { Proofs } from "./proofs.js";
 import { Registry } from "./registry.js";
-import { Rpc } from "./rpc.js";
+import { RPC_PATH, Rpc } from "./rpc.js";
 import { CloudTls } from "./tls.js";
 import { type CloudClock, Tokens } from "./tokens.js";
 import type {
@@ -24,8 +25,10 @@ import type {
   NewEntity,
   TokenCheck,
 } from "./types.js";
+import { WebSockets } from "./websocket.js";
 
 const DEFAULT_ADDRESS = "//api.mongoose-iot.com";
+const WS_PATH = "/mqtt";
 const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_NONCE_LIFETIME_SECONDS = 60;
 
@@ -37,6 +40,7 @@ interface CloudParts {
   rpc: Rpc;
   channel: Channel;
   http: Http;
+  webSockets: WebSockets;
   identity: Identity | null;
   tls: CloudTls | null;
   apiHost: string;
@@ -48,6 +52,10 @@ export class Cloud {
   readonly mqttUrl: string;
   /** Where JWKS and POST of frames are served. */
   readonly httpUrl: string;
+  /** MQTT inside a WebSocket, at this path or any other; none where the cloud is attached to another broker. */
+  readonly wsUrl: string;
+  /** Frames inside a WebSocket. */
+  readonly rpcUrl: string;
   /** The MQTT port. */
   readonly port: number;
   /** The identity provider for operators; null where the options ask for none. */
@@ -63,6 +71,8 @@ export class Cloud {
     this.mqttUrl = parts.channel.url;
     this.port = parts.channel.port;
     this.httpUrl = parts.http.url;
+    this.wsUrl = `${parts.http.url.replace(/^http/, "ws")}${WS_PATH}`;
+    this.rpcUrl = `${parts.http.url.replace(/^http/, "ws")}${RPC_PATH}`;
     this.identity = parts.identity;
   }
 
@@ -156,13 +166,14 @@ export class Cloud {
   async disable(id: string): Promise<void> {
     this.parts.registry.disable(id);
     this.parts.peers.endMacSession(id);
-    this.parts.channel.kick(id);
+    this.kick(id);
     await this.parts.registry.flush();
   }
 
   /** Closes a device's connection; false when it has none here (also for every one on another broker). */
   kick(id: string): boolean {
-    return this.parts.channel.kick(id);
+    const { channel, webSockets } = this.parts;
+    return [channel.kick(id), webSockets.kick(id)].includes(true);
   }
 
   /** Publishes any bytes on `<id>/rpc`, or `<id>/rpc-cbor`, for what the knobs cannot say. */
@@ -174,6 +185,7 @@ export class Cloud {
   restart(): void {
     this.parts.peers.clear();
     this.parts.channel.kickAll();
+    this.parts.webSockets.kickAll();
   }
 
   /** Ends everything and writes the registry file. May be called more than once. */
@@ -184,7 +196,8 @@ export class Cloud {
 
   private async end(): Promise<void> {
     this.parts.rpc.close();
-    const { channel, http, identity } = this.parts;
+    const { channel, http, identity, webSockets } = this.parts;
+    webSockets.close();
     await Promise.all([channel.close(), http.close(), identity?.close()]);
     this.parts.events.close();
     await this.parts.registry.flush();
@@ -223,9 +236,15 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   let identity: Identity | null = null;
   try {
     identity = await startIdentityBeside(options);
-    const parts = { registry, peers, proofs, events, faults, tls, receiver: rpc };
+    const door = new Door(registry, proofs, options.anonymous ?? true);
+    const parts = { door, peers, events, faults, tls, receiver: rpc };
     const channel = await startChannel(options, parts);
-    return new Cloud({ registry, tokens, peers, events, rpc, channel, http, identity, tls, apiHost }, faults);
+    const broker = channel instanceof Broker ? channel : null;
+    const webSockets = new WebSockets(http.server, { ...parts, broker });
+    return new Cloud(
+      { registry, tokens, peers, events, rpc, channel, http, webSockets, identity, tls, apiHost },
+      faults,
+    );
   } catch (failure) {
     await Promise.all([http.close(), identity?.close()]);
     throw failure;
@@ -247,14 +266,10 @@ async function startTls(
   return CloudTls.start(options === true ? {} : options, host, registry, events);
 }
 
-function startChannel(
-  options: CloudOptions,
-  parts: Omit<Parameters<typeof Broker.start>[2], "anonymous">,
-): Promise<Channel> {
+function startChannel(options: CloudOptions, parts: Parameters<typeof Broker.start>[2]): Promise<Channel> {
   if (options.broker !== undefined) {
     const { topicsBound, brokerTls } = options;
     return Attachment.start(options.broker, topicsBound ?? false, brokerTls ?? {}, parts.receiver);
   }
-  const anonymous = options.anonymous ?? true;
-  return Broker.start(options.host ?? DEFAULT_HOST, options.port ?? 0, { ...parts, anonymous });
+  return Broker.start(options.host ?? DEFAULT_HOST, options.port ?? 0, parts);
 }

@@ -4,13 +4,12 @@ import type { AddressInfo } from "node:net";
 import { readBody } from "./body.js";
 import { RpcError } from "./frame.js";
 import type { Registry } from "./registry.js";
-import { MESSAGE_BYTES_MAX, type Rpc } from "./rpc.js";
+import { MESSAGE_BYTES_MAX, RPC_PATH, type Rpc } from "./rpc.js";
 import type { CloudTls } from "./tls.js";
 import type { Tokens } from "./tokens.js";
 import type { Entity } from "./types.js";
 
 const JWKS_PATH = "/.well-known/jwks.json";
-const RPC_PATH = "/rpc";
 const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
 
 /** What the HTTP side works with. */
@@ -29,7 +28,7 @@ export class Http {
   readonly url: string;
 
   private constructor(
-    private server: Server,
+    readonly server: Server,
     scheme: "http" | "https",
   ) {
     const { address, port } = server.address() as AddressInfo;

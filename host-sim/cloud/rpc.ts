@@ -21,6 +21,8 @@ import type { Entity, FrameProof } from "./types.js";
 
 /** Longest message that is looked at. */
 export const MESSAGE_BYTES_MAX = 65_536;
+/** Where frames are taken over HTTP, by POST and in WebSockets. */
+export const RPC_PATH = "/rpc";
 const FRAME_VERSION = 2;
 /** Errors that a retry may not meet again. */
 const PASSING_CODES: readonly number[] = [401, 429, 503];

@@ -41,6 +41,7 @@ export type FrameProof = "mac" | "key" | "digest" | "link" | "none";
 export type CloudEvent =
   | { event: "tls-refused"; reason: string }
   | { event: "connected"; id: string; proof: ConnectProof }
+  /** `returnCode` is CONNACK's, or the HTTP status that a WebSocket was refused with. */
   | { event: "connect-refused"; id: string; returnCode: number; reason: string }
   | { event: "disconnected"; id: string }
   | { event: "subscribed"; id: string; topics: string[] }
@@ -123,7 +124,7 @@ export interface CloudOptions {
   port?: number;
   /** Address to listen on. Default 127.0.0.1: this is no production server. */
   host?: string;
-  /** HTTP port (JWKS, POST of frames), 0: any free one. */
+  /** HTTP port (JWKS, frames by POST, WebSockets), 0: any free one. */
   httpPort?: number;
   /** All ports speak TLS; true: with a certificate made at the start. */
   tls?: boolean | CloudTlsOptions;
