@@ -17,9 +17,9 @@ import { NodeLink } from "./node/link.js";
 import { nodePorts } from "./node/ports.js";
 import { FileStore } from "./node/store.js";
 import { TlsLink, type TlsOptions, type TlsReport } from "./node/tls-link.js";
+import { type CloudUrls, endpointOf, type TransportName } from "./transports.js";
 
 const NEXT_LIMIT_MS = 8_000;
-const DEFAULT_PORTS: Readonly<Record<string, number>> = { "mqtt:": 1883, "mqtts:": 8883 };
 
 /** The names of the firmware's statuses, such as `TIMEOUT`. */
 export type StatusName = keyof typeof Status;
@@ -35,8 +35,10 @@ export interface DeviceTls extends Omit<TlsOptions, "psk"> {
 
 /** What `simulateDevice` takes. */
 export interface DeviceOptions {
-  /** What `startCloud` returned, or `mqtt://host:port` of the broker, `mqtts:` for TLS. */
-  cloud: string | { readonly mqttUrl: string; readonly ca?: string | undefined };
+  /** What `startCloud` returned, or `mqtt://host:port` of the broker, `ws://host:port/path` of a WebSocket, `mqtts:` or `wss:` for TLS. */
+  cloud: string | (CloudUrls & { readonly ca?: string | undefined });
+  /** Default `mqtt`. */
+  transport?: TransportName;
   id: string;
   psk: string;
   /**
@@ -60,7 +62,7 @@ export interface DeviceOptions {
   /** false: nothing is sent before the broker accepted the connection. */
   pipeline?: boolean;
   limits?: LimitOptions;
-  /** For `mqtts:` only. Default: the trust anchor is the given cloud's own CA, else those that Node knows. */
+  /** For `mqtts:` and `wss:` only. Default: the trust anchor is the given cloud's own CA, else those that Node knows. */
   tls?: DeviceTls;
   /** Default: TCP or TLS, the monotonic clock and the random numbers of Node. */
   ports?: Ports;
@@ -230,13 +232,13 @@ export class SimulatedDevice {
 export function simulateDevice(options: DeviceOptions): SimulatedDevice {
   const { id, psk, cloud, proof, allowInsecure, pipeline, limits, store, sleptMs } = options;
   const counter = options.counter ?? (store === undefined ? Date.now() : 1);
-  const url = typeof cloud === "string" ? cloud : cloud.mqttUrl;
-  const address = addressOf(url, Object.keys(DEFAULT_PORTS));
-  const ports = options.ports ?? nodePorts(linkTo(url, options));
+  const { host, port, isSecure, transport } = endpointOf(cloud, options.transport);
+  const ports = options.ports ?? nodePorts(isSecure ? secureLink(options) : plainLink(options));
   const auth = createAuth(
     {
       deviceId: id,
-      cloud: { ...address, pipeline: pipeline ?? true },
+      transport,
+      cloud: { host, port, pipeline: pipeline ?? true },
       credential: { psk, counter },
       ...(proof === undefined ? {} : { proof }),
       allowInsecure: allowInsecure ?? false,
@@ -249,32 +251,17 @@ export function simulateDevice(options: DeviceOptions): SimulatedDevice {
   return new SimulatedDevice(id, auth, ports.link);
 }
 
-function linkTo(url: string, { id, psk: key, cloud, tls }: DeviceOptions): Link {
-  if (!url.startsWith("mqtts:")) {
-    if (tls !== undefined) throw new Error("motekey: tls is for a cloud at mqtts://host:port");
-    return new NodeLink();
-  }
+function plainLink({ tls }: DeviceOptions): Link {
+  if (tls !== undefined)
+    throw new Error("motekey: tls is for a cloud at mqtts://host:port or wss://host:port");
+  return new NodeLink();
+}
+
+function secureLink({ id, psk: key, cloud, tls }: DeviceOptions): Link {
   const { psk, ...options } = tls ?? {};
   if (psk === true) return new TlsLink({ ...options, psk: { identity: id, key: Buffer.from(key, "utf8") } });
   const own = typeof cloud === "string" ? undefined : cloud.ca;
   return new TlsLink(own === undefined ? options : { ca: own, ...options });
-}
-
-/**
- * Host and port of `mqtt://host:port`.
- * @throws Error for anything else: a device has no user and password but its own
- */
-export function addressOf(
-  text: string,
-  protocols: readonly string[] = ["mqtt:"],
-): { host: string; port: number } {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !protocols.includes(url.protocol) || url.hostname === "" || url.username !== "") {
-    const shown = protocols.map((protocol) => `${protocol}//host:port`).join(" or ");
-    throw new Error(`motekey: a device's cloud must be ${shown}, without user and password`);
-  }
-  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
-  return { host, port: url.port === "" ? (DEFAULT_PORTS[url.protocol] ?? 0) : Number(url.port) };
 }
 
 /** A call of the firmware as a promise: `start` returns a status at once, and where that is OK `end` follows. */

@@ -15,3 +15,4 @@ export { NodeLink } from "./node/link.js";
 export { nodePorts } from "./node/ports.js";
 export { FileStore } from "./node/store.js";
 export { TlsLink, type TlsOptions, type TlsPsk, type TlsReport } from "./node/tls-link.js";
+export { TRANSPORTS, type TransportName } from "./transports.js";

@@ -1,5 +1,6 @@
-import { type LimitOptions, type Proof, Status } from "../../firmware/index.js";
-import { addressOf, type StatusName } from "../device.js";
+import { type Address, type LimitOptions, type Proof, Status } from "../../firmware/index.js";
+import type { StatusName } from "../device.js";
+import { endpointOf } from "../transports.js";
 import { FLEET_LIMITS } from "./limits.js";
 import { Member, type MemberOptions, type Traffic } from "./member.js";
 import { measureMemory } from "./memory.js";
@@ -56,6 +57,12 @@ export interface FleetReport {
   readonly memoryPerDevice: { readonly heapBytes: number; readonly rssBytes: number };
 }
 
+function plainAddressOf(url: string): Address {
+  const { host, port, isSecure } = endpointOf(url);
+  if (isSecure) throw new Error("motekey: a fleet speaks no TLS; give it mqtt://host:port");
+  return { host, port };
+}
+
 /** Connects devices from one process, each with its own connection, measures, and closes them all. */
 export async function runFleet(options: FleetOptions): Promise<FleetReport> {
   const fleet = new Fleet(options);
@@ -81,7 +88,7 @@ class Fleet {
     const { devices, url, limits, proof, allowInsecure, tokenHost } = options;
     this.times = new Float64Array(devices);
     this.memberOptions = {
-      address: addressOf(url),
+      address: plainAddressOf(url),
       limits: limits ?? FLEET_LIMITS,
       proof: proof ?? "counter+mac",
       allowInsecure: allowInsecure ?? false,

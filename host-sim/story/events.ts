@@ -6,7 +6,8 @@ import type { FleetReport } from "../fleet/index.js";
  */
 export type StoryEvent =
   | { event: "started"; cloud: string; devices: number; proof: string }
-  | { event: "connected"; device: string /** Since the start of the device. */; ms: number }
+  /** `ms` since the start of the device; `pipelined`: its first request left with CONNECT. */
+  | { event: "connected"; device: string; pipelined: boolean; ms: number }
   | {
       event: "token";
       host: string;

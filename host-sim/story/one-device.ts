@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { LimitOptions } from "../../firmware/index.js";
 import { type Cloud, startCloud } from "../cloud/index.js";
 import { type DeviceToken, type SimulatedDevice, simulateDevice } from "../device.js";
+import { type TransportName, urlOf } from "../transports.js";
 import type { Tell } from "./events.js";
 import type { StoryOptions } from "./usage.js";
 
@@ -14,7 +15,7 @@ const ASKING_MS = 50;
 
 /** One device from its first connection to its revoked token; rejects with what went wrong. */
 export async function tellOneDevice(options: StoryOptions, tell: Tell, signal: AbortSignal): Promise<void> {
-  const { id, psk, broker, proof, allowInsecure } = options;
+  const { id, psk, broker, proof, transport, allowInsecure } = options;
   const cloud = await startCloud({
     tokens: { lifetimeSeconds: LIFETIME_SECONDS },
     ...(broker === null ? {} : { broker }),
@@ -22,12 +23,12 @@ export async function tellOneDevice(options: StoryOptions, tell: Tell, signal: A
   try {
     const credential = await cloud.addDevice({ id, ...(psk === null ? {} : { psk }) });
     signal.throwIfAborted();
-    tell({ event: "started", cloud: cloud.mqttUrl, devices: 1, proof });
-    const device = simulateDevice({ cloud, ...credential, proof, allowInsecure, limits: LIMITS });
+    tell({ event: "started", cloud: urlOf(cloud, transport), devices: 1, proof });
+    const device = simulateDevice({ cloud, ...credential, proof, transport, allowInsecure, limits: LIMITS });
     // All that the device waits for ends with CLOSED.
     signal.addEventListener("abort", () => device.close(), { once: true });
     try {
-      await new Story(cloud, device, tell, signal).tell();
+      await new Story(cloud, device, transport, tell, signal).tell();
     } finally {
       device.close();
     }
@@ -42,6 +43,7 @@ class Story {
   constructor(
     private readonly cloud: Cloud,
     private readonly device: SimulatedDevice,
+    private readonly transport: TransportName,
     private readonly say: Tell,
     private readonly signal: AbortSignal,
   ) {}
@@ -60,7 +62,8 @@ class Story {
   /** The first request leaves with CONNECT, in the same write. */
   private async connect(): Promise<DeviceToken> {
     const connected = this.device.ready().then(() => {
-      this.say({ event: "connected", device: this.device.id, ms: this.elapsedMs() });
+      const pipelined = this.transport !== "rpc+ws";
+      this.say({ event: "connected", device: this.device.id, pipelined, ms: this.elapsedMs() });
     });
     const [token] = await Promise.all([this.ask(), connected]);
     this.sayToken(token, false, this.elapsedMs());

@@ -85,7 +85,7 @@ function sentence(event: Exclude<StoryEvent, { event: "fleet" }>): string {
     case "started":
       return `${event.cloud}, ${event.devices === 1 ? "a device" : `${event.devices} devices`} with ${event.proof}`;
     case "connected":
-      return `${event.device} in ${inMs(event.ms)}, its first request in the same write as CONNECT`;
+      return `${event.device} in ${inMs(event.ms)}${event.pipelined ? ", its first request in the same write as CONNECT" : ""}`;
     case "token":
       return event.cached
         ? `the same token again in ${inMs(event.ms)}, from memory`

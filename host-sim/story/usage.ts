@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { PROOFS, type Proof } from "../../firmware/index.js";
+import { TRANSPORTS, type TransportName } from "../transports.js";
 
 /** What a broker without TLS can be shown. */
 const PLAIN = PROOFS.filter((proof) => !/^(link|auth5)/.test(proof));
@@ -17,6 +18,7 @@ export interface StoryOptions {
   /** null: the cloud makes one. */
   psk: string | null;
   proof: Proof;
+  transport: TransportName;
   allowInsecure: boolean;
   json: boolean;
 }
@@ -40,6 +42,8 @@ export const HELP = `npm start: a mock cloud and the firmware in Node, from firs
   --proof PROOF     how the device proves who it is: counter+mac (mac with --cloud), or one of
                     ${PLAIN.slice(1, 5).join(", ")},
                     ${PLAIN.slice(5).join(", ")}
+  --transport NAME  how its frames travel: ${TRANSPORTS.join(", ")};
+                    the last three need the cloud's own broker
   --allow-insecure  lets password and key go over a link that does not verify the server
   --devices N       so many devices, 1 to ${DEVICES_MAX}
   --json            events as JSON, one a line
@@ -82,9 +86,20 @@ export function parseUsage(words: readonly string[], environment: NodeJS.Process
     id: values.id ?? "device_1",
     psk: environment.MOTEKEY_PSK ?? null,
     proof,
+    transport: transportOf(values.transport, broker, devices),
     allowInsecure,
     json,
   };
+}
+
+function transportOf(word = "mqtt", broker: string | null, devices: number | null): TransportName {
+  const transport = TRANSPORTS.find((known) => known === word);
+  if (transport === undefined) throw new UsageError(`--transport must be one of ${TRANSPORTS.join(", ")}`);
+  if (devices !== null && transport !== "mqtt")
+    throw new UsageError("--transport is of one device: a fleet speaks mqtt");
+  if (broker !== null && transport.endsWith("+ws"))
+    throw new UsageError(`--transport ${transport} needs the cloud's own broker; leave --cloud out`);
+  return transport;
 }
 
 function parse(words: readonly string[]) {
@@ -99,6 +114,7 @@ function parse(words: readonly string[]) {
         id: { type: "string" },
         json: { type: "boolean" },
         proof: { type: "string" },
+        transport: { type: "string" },
       },
     }).values;
   } catch (failure) {

@@ -9,6 +9,7 @@ import {
   type Proof,
   State,
   Status,
+  type Transport,
 } from "../../firmware/index.js";
 import { nodePorts } from "../../host-sim/node/ports.js";
 
@@ -36,6 +37,7 @@ export interface DeviceOptions {
   cloud?: Omit<AuthOptions["cloud"], "host" | "port">;
   entropy?: Entropy;
   encoding?: Encoding;
+  transport?: Transport;
 }
 
 /** The firmware over TCP, with promises in place of callbacks. */
@@ -62,6 +64,7 @@ export class Device {
         allowInsecure: true,
         limits: { ...QUICK, ...options.limits },
         ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
+        ...(options.transport === undefined ? {} : { transport: options.transport }),
         ...(options.proof === undefined ? {} : { proof: options.proof }),
       },
       options.entropy === undefined ? ports : { ...ports, entropy: options.entropy },

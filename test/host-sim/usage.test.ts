@@ -15,6 +15,7 @@ describe("the command line of npm start", () => {
       id: "device_1",
       psk: null,
       proof: "counter+mac",
+      transport: "mqtt",
       allowInsecure: false,
       json: false,
     });
@@ -28,10 +29,12 @@ describe("the command line of npm start", () => {
       id: "d",
       psk: "key",
       proof: "password+mac",
+      transport: "mqtt",
       allowInsecure: true,
       json: true,
     });
     assert.equal(parse("--devices=500")?.devices, 500);
+    assert.equal(parse("--transport rpc+ws")?.transport, "rpc+ws");
   });
 
   it("proves itself in frames alone on a broker that knows no counters", () => {
@@ -41,12 +44,18 @@ describe("the command line of npm start", () => {
   it("--help and -h ask for help, which names every option", () => {
     assert.equal(parse("--help"), null);
     assert.equal(parse("-h --json"), null);
-    for (const option of ["cloud", "id", "proof", "allow-insecure", "devices", "json", "help"]) {
+    for (const option of ["cloud", "id", "proof", "transport", "allow-insecure", "devices", "json", "help"]) {
       assert.match(HELP, new RegExp(`^ {2}--${option} `, "m"));
     }
   });
 
   const refused: [line: string, why: RegExp][] = [
+    ["--transport carrier-pigeon", /^--transport must be one of mqtt, mqtt5, mqtt\+ws, mqtt5\+ws, rpc\+ws$/],
+    ["--transport rpc+ws --devices 2", /^--transport is of one device: a fleet speaks mqtt$/],
+    [
+      "--transport rpc+ws --cloud mqtt://host",
+      /^--transport rpc\+ws needs the cloud's own broker; leave --cloud out$/,
+    ],
     ["--devices 0", /^--devices must be a whole number from 1 to 20000$/],
     ["--devices 1.5", /^--devices must be a whole number/],
     ["--devices many", /^--devices must be a whole number/],
