@@ -120,12 +120,14 @@ export class WebSockets {
       if (!("proof" in judgement)) {
         const returnCode = judgement.barred ? 403 : 401;
         events.emit({ event: "connect-refused", id, returnCode, reason: judgement.reason });
-        return refuse(socket, returnCode);
+        refuse(socket, returnCode);
+        return;
       }
       login = { id, proof: judgement.proof };
     } else if (!door.admitsAnonymous) {
       events.emit({ event: "connect-refused", id: "", returnCode: 401, reason: "password-missing" });
-      return refuse(socket, 401);
+      refuse(socket, 401);
+      return;
     }
     this.rpc.handleUpgrade(request, socket, head, (webSocket) => this.welcome(webSocket, login));
   }
