@@ -11,7 +11,14 @@ export * from "./index.js";
 `;
 
 /** What the engine has itself. */
-const ENGINE = ["embedded:*", "net", "time", "timer"];
+const ENGINE = ["embedded:*", "net", "preference", "time", "timer"];
+const ENGINE_TLS = ["crypt", "pkcs1_5", "pkcs8", "rng", "ssl/*"];
+/** What an app includes by manifests of their own, and the files of ours that they bring. */
+const PARTS = {
+  tls: "adapters/moddable/motekey-tls.ts",
+  preference: "adapters/moddable/preference-store.ts",
+  "key-value": "adapters/moddable/key-value-store.ts",
+};
 
 /**
  * A preloaded module's constants stay in flash, its variables take memory; esbuild makes variables of all. The
@@ -29,13 +36,17 @@ export async function bundleModdable(entry = join(FIRMWARE, "adapters/moddable/m
     format: "esm",
     target: "es2022",
     tsconfig: join(FIRMWARE, "adapters/moddable/tsconfig.json"),
-    external: ENGINE,
+    external: [...ENGINE, ...ENGINE_TLS],
   });
   return constants(outputFiles[0].text);
 }
 
-/** Writes dist/moddable.js and its types; those of the firmware and the adapter are there already. */
+/** Writes dist/moddable.js, its parts, and its types; those of the firmware and the adapter are there already. */
 export async function buildModdable() {
+  for (const [name, source] of Object.entries(PARTS)) {
+    const text = await bundleModdable(join(FIRMWARE, source));
+    writeFileSync(join(FIRMWARE, `dist/moddable-${name}.js`), text);
+  }
   writeFileSync(join(FIRMWARE, "dist/moddable.js"), await bundleModdable());
   writeFileSync(join(FIRMWARE, "dist/moddable.d.ts"), TYPES);
 }

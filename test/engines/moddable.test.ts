@@ -113,7 +113,7 @@ describe("Moddable", function () {
       const cloud = { host: "nowhere.invalid", port: 1883 };
       const options: AuthOptions = { deviceId: ID, cloud, credential: { psk: PSK } };
       await app.ask({ do: "start", options, host: HOST });
-      assert.deepEqual(await app.ask({ do: "get" }), { status: Status.UNREACHABLE, token: "" });
+      assert.deepEqual(await app.ask({ do: "get" }), { status: Status.HOST_UNKNOWN, token: "" });
     });
 
     it("and a list of 2,000 hosts, in pieces of what its socket holds", async () => {

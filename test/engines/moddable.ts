@@ -55,7 +55,24 @@ export async function buildApp(sdk: string, app: App): Promise<string> {
   return join(out, "bin/lin/mc/release", app.name, "mc.so");
 }
 
-async function buildPlayer(sdk: string): Promise<void> {
+/** Makes `moddable/device.ts`, and the firmware that it includes by our manifests. */
+export function buildDevice(sdk: string): Promise<string> {
+  const include = [
+    "$(MODDABLE)/examples/manifest_base.json",
+    `${ROOT}manifest.json`,
+    `${ROOT}firmware/adapters/moddable/manifest_tls.json`,
+    `${ROOT}firmware/adapters/moddable/manifest_preference.json`,
+  ];
+  const source = (name: string): string => `${ROOT}test/engines/moddable/${name}`;
+  const modules = { main: source("device"), client: source("client"), values: source("values") };
+  const config = { file: { root: "./" } }; // where the desktop's preferences lie: in the app's working folder
+  return buildApp(sdk, { name: "device", manifest: { include, modules, config }, modules: {} });
+}
+
+/** The player, built once per process. */
+let player: Promise<void> | undefined;
+
+async function compilePlayer(sdk: string): Promise<void> {
   const { stdout } = await run("pkg-config", ["--cflags", "--libs", "gio-2.0"]);
   const libraries = stdout.trim().split(/\s+/);
   const headers = join(sdk, "build/simulators/modules");
@@ -83,10 +100,22 @@ interface Waiting {
   reject: (error: Error) => void;
 }
 
-/** Plays an app without a window. */
-export async function playApp(sdk: string, library: string): Promise<ModdableApp> {
-  await buildPlayer(sdk);
-  const child = spawn(PLAYER, [library], { stdio: ["pipe", "pipe", "inherit"] });
+/**
+ * Plays an app without a window.
+ * @param folder its working folder
+ * @param variables of its environment, beside ours
+ */
+export async function playApp(
+  sdk: string,
+  library: string,
+  folder = CACHE,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<ModdableApp> {
+  player ??= compilePlayer(sdk);
+  await player;
+  const env = { ...process.env, ...variables };
+  const child = spawn(PLAYER, [library], { cwd: folder, env, stdio: ["pipe", "pipe", "inherit"] });
+  child.stdin.on("error", () => {}); // it has ended, which is told below
   const waiting: Waiting[] = [];
   const exited = new Promise<void>((resolve) => {
     child.once("close", (code) => {
@@ -96,7 +125,7 @@ export async function playApp(sdk: string, library: string): Promise<ModdableApp
   });
   createInterface({ input: child.stdout }).on("line", (line) => {
     if (line.startsWith(MARKER)) waiting.shift()?.resolve(JSON.parse(line.slice(MARKER.length)));
-    else console.log(`    on Moddable: ${line}`);
+    else if (line !== "") console.log(`    on Moddable: ${line}`);
   });
   return {
     ask: (command) =>

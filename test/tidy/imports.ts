@@ -87,7 +87,7 @@ function placeOf(path: string): { height: number; name: string } | undefined {
 function firmwareRefusal(from: string, to: string): string | undefined {
   if (!to.startsWith("firmware/")) return "the firmware imports nothing from outside its folder";
   if (from.startsWith("firmware/adapters/")) {
-    const seen = ADAPTER_SEES.includes(to) || posix.dirname(from) === posix.dirname(to);
+    const seen = ADAPTER_SEES.includes(to) || to.startsWith(from.split("/", 3).join("/"));
     return seen ? undefined : `an adapter sees ${ADAPTER_SEES.join(", ")} only`;
   }
   const above = placeOf(from);

@@ -1,14 +1,16 @@
-import type { Entropy, Ports } from "../../ports.js";
+import type { Ports } from "../../ports.js";
 import { ModdableClock } from "./clock.js";
 import { moddableEntropy } from "./entropy.js";
 import { ModdableLink } from "./link.js";
 
 /**
- * Everything the firmware needs to run on Moddable: TCP, time and random numbers.
- * @param entropy random bytes for targets other than ESP32 and ESP8266, whose own are C's `rand`
+ * Everything the firmware needs to run on Moddable: TCP, time and random numbers, and no store.
+ * @param own takes the place of these: a link over TLS (`motekey/tls`), a store (`motekey/preference`,
+ * `motekey/key-value`), and random bytes for targets other than ESP32 and ESP8266, where they are C's `rand`
  */
-export const moddablePorts = (entropy?: Entropy): Ports => ({
-  link: new ModdableLink(),
-  clock: new ModdableClock(),
-  entropy: entropy === undefined ? moddableEntropy : entropy,
+export const moddablePorts = (own: Partial<Ports> = {}): Ports => ({
+  link: own.link === undefined ? new ModdableLink() : own.link,
+  clock: own.clock === undefined ? new ModdableClock() : own.clock,
+  entropy: own.entropy === undefined ? moddableEntropy : own.entropy,
+  ...(own.store === undefined ? {} : { store: own.store }),
 });

@@ -21,19 +21,29 @@ const isDotted = (host: string): boolean => {
 };
 
 /**
+ * Writes to a socket, and tells what it takes then: the typings say that it tells nothing.
+ * @throws Error when the socket has failed, of which some targets tell nothing else
+ */
+export const writeTo = (socket: TCP, bytes: Uint8Array): number => {
+  const room: unknown = socket.write(bytes);
+  if (typeof room !== "number") throw new Error("the socket has failed");
+  return room;
+};
+
+/**
  * TCP for the firmware, over ECMA-419's socket (`embedded:io/socket/tcp`). Reading allocates nothing; writing
  * makes a view only for a length that was not written lately.
  */
 export class ModdableLink implements Link {
-  private socket: TCP | null;
-  private events: LinkEvents | null;
+  protected socket: TCP | null;
+  protected events: LinkEvents | null;
+  protected isOpen: boolean;
+  /** What the socket takes without blocking, bytes. */
+  protected room: number;
   /** Counts connections, so that what comes late of an old one is told from the present one's. */
   private attempt: number;
-  private isOpen: boolean;
   /** Took less than it was offered, and owes `writable()`. */
   private isShort: boolean;
-  /** What the socket takes without blocking, bytes. */
-  private room: number;
   private readonly window: Uint8Array;
   /** 128, 64 … 1 bytes: a socket fills a whole view or throws. No views of the window: `set` would copy it first. */
   private readonly pieces: Uint8Array[];
@@ -61,18 +71,18 @@ export class ModdableLink implements Link {
     this.close();
     this.events = events;
     if (isDotted(address.host)) {
-      this.connect(address.host, address.port, events);
+      this.connect(address.host, address.port);
       return;
     }
     const attempt = this.attempt;
     try {
       Net.resolve(address.host, (_name: string, ip?: string): void => {
         if (this.attempt !== attempt) return;
-        if (ip === undefined) this.fail();
-        else this.connect(ip, address.port, events);
+        if (ip === undefined) this.fail(Status.HOST_UNKNOWN);
+        else this.connect(ip, address.port);
       });
     } catch {
-      this.failSoon(); // the resolver's queue is full
+      this.failSoon(Status.UNREACHABLE); // the resolver's queue is full
     }
   }
 
@@ -83,9 +93,9 @@ export class ModdableLink implements Link {
     if (socket === null || taken === 0) return 0;
     this.room -= taken;
     try {
-      socket.write(this.viewOf(bytes, from, taken));
+      this.send(socket, this.viewOf(bytes, from, taken));
     } catch {
-      this.failSoon();
+      this.failSoon(this.loss);
     }
     return taken;
   }
@@ -104,13 +114,13 @@ export class ModdableLink implements Link {
   }
 
   /** Ends a socket that is no longer ours, and wipes what it brought: tokens lay there. */
-  private bury(socket: TCP): void {
+  protected bury(socket: TCP): void {
     socket.close();
     this.window.fill(0);
     for (let i = 0; i < this.pieces.length; i++) (this.pieces[i] as Uint8Array).fill(0);
   }
 
-  private connect(address: string, port: number, events: LinkEvents): void {
+  private connect(address: string, port: number): void {
     const link = this;
     try {
       this.socket = new TCP({
@@ -121,26 +131,30 @@ export class ModdableLink implements Link {
           if (link.socket === this) link.readable(this, count);
         },
         onWritable(count: number): void {
-          if (link.socket === this) link.writable(count, events);
+          if (link.socket === this) link.drained(this, count);
         },
         onError(): void {
-          if (link.socket === this) link.fail();
+          if (link.socket === this) link.fail(link.loss);
         },
       });
     } catch {
-      this.failSoon(); // no memory for a socket, or no network
+      this.failSoon(Status.UNREACHABLE); // no memory for a socket, or no network
     }
   }
 
+  protected send(socket: TCP, bytes: Uint8Array): void {
+    writeTo(socket, bytes);
+  }
+
   /** Reads all there is: 329 bytes are pieces of 128, 128, 64, 8 and 1, put side by side. */
-  private readable(socket: TCP, count: number): void {
+  protected readable(socket: TCP, count: number): void {
     let left = count;
     while (left > 0 && this.socket === socket) {
       const end = Math.min(left, WINDOW_BYTES);
       try {
         this.fill(socket, end);
       } catch {
-        this.fail();
+        this.fail(this.loss);
         return;
       }
       left -= end;
@@ -161,15 +175,19 @@ export class ModdableLink implements Link {
     }
   }
 
-  private writable(count: number, events: LinkEvents): void {
+  /** The socket takes `count` bytes. */
+  protected drained(_socket: TCP, count: number): void {
     this.room = count;
-    if (!this.isOpen) {
-      this.isOpen = true;
-      events.opened();
-    } else if (this.isShort) {
+    if (!this.isOpen) this.opened();
+    else if (this.isShort && count > 0) {
       this.isShort = false;
-      events.writable();
+      if (this.events !== null) this.events.writable();
     }
+  }
+
+  protected opened(): void {
+    this.isOpen = true;
+    if (this.events !== null) this.events.opened();
   }
 
   /** The view of `length` bytes from `from` on: one of the kept, or a new one in place of the oldest. */
@@ -185,18 +203,22 @@ export class ModdableLink implements Link {
     return view;
   }
 
-  private fail(): void {
+  protected fail(status: Status): void {
     const events = this.events;
-    const status = this.isOpen ? Status.CONNECTION_LOST : Status.UNREACHABLE;
     this.close();
     if (events !== null) events.closed(status);
   }
 
   /** As {@link fail}, but after the firmware's call has returned. */
-  private failSoon(): void {
+  protected failSoon(status: Status): void {
     const attempt = this.attempt;
     Timer.set(() => {
-      if (this.attempt === attempt) this.fail();
+      if (this.attempt === attempt) this.fail(status);
     });
+  }
+
+  /** Why there is no connection, where nobody told a reason. */
+  protected get loss(): Status {
+    return this.isOpen ? Status.CONNECTION_LOST : Status.UNREACHABLE;
   }
 }

@@ -3,6 +3,7 @@
  * the app posts to its screen is a line on stdout, and a line on stdin is a message to it.
  */
 #include <dlfcn.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ static void aborted(txScreen* screen, int status)
 
 static void posted(txScreen* screen, char* message, int size)
 {
+  fputc('\n', stdout); // the SDK leaves lines of its own unfinished
   fwrite(message, 1, size > 0 ? size : strlen(message), stdout);
   fputc('\n', stdout);
   fflush(stdout);
@@ -50,6 +52,7 @@ int main(int count, char** arguments)
     fprintf(stderr, "usage: player mc.so (%s)\n", dlerror());
     return 1;
   }
+  signal(SIGPIPE, SIG_IGN); // the desktop's sockets write to peers that are gone; on a device that is an error
   screen->abort = aborted;
   screen->bufferChanged = nothing;
   screen->formatChanged = nothing;
