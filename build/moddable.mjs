@@ -18,6 +18,9 @@ const PARTS = {
   tls: "adapters/moddable/motekey-tls.ts",
   preference: "adapters/moddable/preference-store.ts",
   "key-value": "adapters/moddable/key-value-store.ts",
+  cbor: "cbor.ts",
+  mqtt5: "mqtt5.ts",
+  websocket: "websocket.ts",
 };
 
 /**

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { promisify } from "node:util";
 import ts from "typescript";
 import { startCloud } from "../../host-sim/cloud/index.js";
@@ -17,29 +17,46 @@ import { buildApp, findModdable, type ModdableApp, playApp } from "./moddable.js
 const EXAMPLE = "firmware/examples/moddable/token";
 const PSK = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
+/** What an app adds by a manifest of its own, and where that begins. */
+const PARTS: Readonly<Record<string, string[]>> = {
+  tls: ["firmware/adapters/moddable/motekey-tls.ts", "firmware/adapters/moddable/tls/index.ts"],
+  preference: ["firmware/adapters/moddable/preference-store.ts"],
+  "key-value": ["firmware/adapters/moddable/key-value-store.ts"],
+  cbor: ["firmware/cbor.ts"],
+  mqtt5: ["firmware/mqtt5.ts"],
+  websocket: ["firmware/websocket.ts"],
+};
+
 interface Manifest {
-  readonly include: string[];
+  readonly include?: string | string[];
   readonly modules: Record<string, string | string[]>;
 }
 
 const manifest = (path: string): Manifest => JSON.parse(readFileSync(ROOT + path, "utf8"));
 
-/** The files that a manifest's modules name, without the endings. */
+/** The files of ours that a manifest's modules name, without the endings. */
 function listed(path: string): string[] {
   const sources = Object.values(manifest(path).modules).flat();
-  return sources.flatMap((source) =>
-    source.endsWith("/*")
-      ? ts.sys.readDirectory(ROOT + source.slice(2, -1), [".ts"]).map((file) => file.slice(ROOT.length, -3))
-      : source.slice(2),
-  );
+  const files = sources.flatMap((source) => {
+    const file = posix.join(posix.dirname(path), source);
+    if (!file.endsWith("/*")) return file;
+    return ts.sys
+      .readDirectory(ROOT + file.slice(0, -2), [".ts"])
+      .map((found) => found.slice(ROOT.length, -3));
+  });
+  return files.filter((file) => !file.endsWith(".d"));
 }
 
-/** A file and all that it imports. */
-function reached(path: string, seen = new Set<string>()): Set<string> {
-  if (seen.has(path)) return seen;
-  seen.add(path);
-  for (const { target } of importsOf(readSource(path))) {
-    if (target.startsWith("firmware/")) reached(target, seen);
+/** Files and all that they import. */
+function reached(paths: readonly string[], seen = new Set<string>()): Set<string> {
+  for (const path of paths) {
+    if (seen.has(path)) continue;
+    seen.add(path);
+    const targets = importsOf(readSource(path)).map(({ target }) => target);
+    reached(
+      targets.filter((target) => target.startsWith("firmware/")),
+      seen,
+    );
   }
   return seen;
 }
@@ -54,13 +71,30 @@ describe("An app on Moddable", function () {
     );
   });
 
+  const base = reached(["firmware/index.ts", "firmware/adapters/moddable/index.ts"]);
+
   it("finds in manifest.json all modules of the firmware, and no other", () => {
-    const needed = [...reached("firmware/index.ts"), ...reached("firmware/adapters/moddable/index.ts")];
-    const files = new Set(
-      [...needed, "firmware/adapters/moddable/motekey.ts"].map((file) => file.slice(0, -3)),
-    );
-    assert.deepEqual(listed("manifest.json").sort(), [...files].sort());
+    const files = [...base, "firmware/adapters/moddable/motekey.ts"];
+    assert.deepEqual(listed("manifest.json").sort(), files.map((file) => file.slice(0, -3)).sort());
   });
+
+  for (const [name, entries] of Object.entries(PARTS)) {
+    it(`finds in manifest_${name}.json what motekey/${name} needs beside those, and no other`, () => {
+      const files = [...reached(entries)].filter((file) => !base.has(file));
+      const named = listed(`firmware/adapters/moddable/manifest_${name}.json`);
+      assert.deepEqual(named.sort(), files.map((file) => file.slice(0, -3)).sort());
+    });
+
+    it(`has the same of motekey/${name} from the package's manifest, but prebuilt`, () => {
+      const [ours, shipped] = ["firmware/adapters/moddable/", "firmware/"].map((folder) =>
+        manifest(`${folder}manifest_${name}.json`),
+      );
+      const source = (included: string | string[] | undefined) =>
+        JSON.stringify(included)?.replace("../../", "./");
+      assert.equal(source(shipped?.include), source(ours?.include));
+      assert.deepEqual(shipped?.modules, { [`motekey/${name}`]: `./dist/moddable-${name}` });
+    });
+  }
 
   it("has the same from the package's manifest as from the repository's, but prebuilt", () => {
     assert.deepEqual(manifest("firmware/manifest.json").include, manifest("manifest.json").include);
