@@ -164,7 +164,7 @@ describe("the house rules", () => {
       ];
       const shipped = importGraph(code.filter((file) => !file.path.startsWith("test/")));
       const adapters = [...shipped.keys()].filter((path) =>
-        /^firmware\/(adapters\/\w+\/index|examples\/.*)\.ts$/.test(path),
+        /^firmware\/(adapters\/\w+\/(\w+\/)?index|examples\/.*)\.ts$/.test(path),
       );
       assert.deepEqual(unreached(shipped, [...ENTRIES, ...adapters, ...named]), []);
     });
