@@ -7,7 +7,7 @@ import { findProgram } from "./process.js";
  * @param context `this` of a mocha hook or test
  */
 export function findChromium(context: Mocha.Context): string {
-  return findProgram(context, "chromium", "chromium", ["/usr/lib/chromium"]);
+  return findProgram(context, "chromium", "chromium");
 }
 
 /** A browser without windows. Close it. */

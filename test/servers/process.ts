@@ -4,7 +4,7 @@ import { accessSync, constants, mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 
 /** How long a server may take to end by itself. */
@@ -14,16 +14,11 @@ const END_LIMIT_MS = 10_000;
  * Where a server's program is. Without it the suite or test is skipped with a message that says what to install;
  * in CI this throws instead.
  * @param context `this` of a mocha hook or test
- * @param elsewhere folders beside those of PATH
+ * @param name looked for in PATH and where servers lie; or an absolute path
  */
-export function findProgram(
-  context: Mocha.Context,
-  name: string,
-  debianPackage: string,
-  elsewhere: readonly string[] = ["/usr/sbin", "/usr/local/sbin"],
-): string {
-  const folders = [...(process.env.PATH ?? "").split(delimiter), ...elsewhere];
-  const program = folders.map((folder) => join(folder, name)).find(isExecutable);
+export function findProgram(context: Mocha.Context, name: string, debianPackage: string): string {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
+  const program = folders.map((folder) => resolve(folder, name)).find(isExecutable);
   if (program !== undefined) return program;
   const message = `${name} is not here; install it (Debian: apt-get install ${debianPackage})`;
   if (process.env.CI) throw new Error(message);
@@ -67,7 +62,7 @@ export class ServerProcess {
     const server = new ServerProcess(child, folder);
     const said: string[] = [];
     try {
-      await new Promise<void>((resolve, reject) => {
+      await new Promise<void>((started, reject) => {
         child.once("error", reject);
         child.once("exit", (code) => {
           reject(new Error(`${program} ended with ${code}: ${said.slice(-20).join("; ")}`));
@@ -75,7 +70,7 @@ export class ServerProcess {
         for (const stream of [child.stdout, child.stderr]) {
           createInterface({ input: stream as NodeJS.ReadableStream }).on("line", (line) => {
             said.push(line);
-            if (ready.test(line)) resolve();
+            if (ready.test(line)) started();
           });
         }
       });

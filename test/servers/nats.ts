@@ -1,0 +1,33 @@
+import { join } from "node:path";
+import type { KeyPair } from "../../host-sim/cloud/index.js";
+import { findProgram, freePort, ServerProcess, scratchFolder } from "./process.js";
+import type { SampleBroker } from "./rabbitmq.js";
+import { sample, writeFiles } from "./samples.js";
+
+/** Where NATS is; see {@link findProgram}. */
+export function findNats(context: Mocha.Context): string {
+  return findProgram(context, "nats-server", "nats-server");
+}
+
+/** Starts NATS with our sample on free ports. */
+export async function startNats(program: string, server: KeyPair, ca: string): Promise<SampleBroker> {
+  const folder = scratchFolder("nats");
+  const [port, natsPort] = [await freePort(), await freePort()];
+  await writeFiles(folder, {
+    "nats.conf": sample("nats/nats.conf", [
+      ["/etc/nats/motekey", folder],
+      ["/var/lib/nats/motekey", `${folder}/jetstream`],
+      ["127.0.0.1:4222", `127.0.0.1:${natsPort}`],
+      ["port: 8883", `listen: "127.0.0.1:${port}"`],
+    ]),
+    "server.crt": server.cert,
+    "server.key": server.key,
+    "ca.crt": ca,
+  });
+  const broker = await ServerProcess.start(program, ["-c", join(folder, "nats.conf")], {
+    folder,
+    port,
+    ready: /Server is ready/,
+  });
+  return { url: `mqtts://127.0.0.1:${port}`, close: () => broker.close() };
+}

@@ -1,0 +1,79 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import type { KeyPair } from "../../host-sim/cloud/index.js";
+import { findProgram, freePort, ServerProcess, scratchFolder } from "./process.js";
+import { sample, writeFiles } from "./samples.js";
+
+const SAMPLE_FOLDER = "/etc/rabbitmq/motekey";
+
+/** A broker that was started with our sample. */
+export interface SampleBroker {
+  /** `mqtts://…`. */
+  url: string;
+  /** `wss://…`, where MQTT is spoken over WebSocket. */
+  webUrl?: string;
+  close(): Promise<void>;
+}
+
+/** Where RabbitMQ is; see {@link findProgram}. What lies in PATH changes the user, who cannot read our files. */
+export function findRabbitmq(context: Mocha.Context): string {
+  return findProgram(context, "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server");
+}
+
+/** Starts RabbitMQ with our sample on free ports; it takes some ten seconds. */
+export async function startRabbitmq(program: string, server: KeyPair, ca: string): Promise<SampleBroker> {
+  const folder = scratchFolder("rabbitmq");
+  const [port, webPort, distributionPort, epmdPort] = [
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+  ];
+  await writeFiles(folder, {
+    "rabbitmq.conf": sample("rabbitmq/rabbitmq.conf", [
+      [SAMPLE_FOLDER, folder],
+      ["mqtt.listeners.ssl.default = 8883", `mqtt.listeners.ssl.default = 127.0.0.1:${port}`],
+      ["web_mqtt.ssl.port = 8443", `web_mqtt.ssl.port = ${webPort}\nweb_mqtt.ssl.ip = 127.0.0.1`],
+    ]),
+    enabled_plugins: sample("rabbitmq/enabled_plugins", []),
+    "definitions.json": sample("rabbitmq/definitions.json", []),
+    "server.crt": server.cert,
+    "server.key": server.key,
+    "ca.crt": ca,
+  });
+  const env = {
+    ...process.env,
+    HOME: folder,
+    ERL_EPMD_PORT: String(epmdPort),
+    ERL_EPMD_ADDRESS: "127.0.0.1",
+    RABBITMQ_CONF_ENV_FILE: "/dev/null",
+    RABBITMQ_NODENAME: `motekey${port}@localhost`,
+    RABBITMQ_DIST_PORT: String(distributionPort),
+    RABBITMQ_CONFIG_FILE: `${folder}/rabbitmq.conf`,
+    RABBITMQ_ENABLED_PLUGINS_FILE: `${folder}/enabled_plugins`,
+    RABBITMQ_MNESIA_BASE: `${folder}/mnesia`,
+    RABBITMQ_LOG_BASE: `${folder}/log`,
+    RABBITMQ_LOGS: "-",
+    RABBITMQ_GENERATED_CONFIG_DIR: `${folder}/generated`,
+    RABBITMQ_FEATURE_FLAGS_FILE: `${folder}/feature_flags`,
+    RABBITMQ_PID_FILE: `${folder}/pid`,
+    // Two schedulers' worth of machine is plenty for a test.
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "+S 2:2 +sbwt none",
+  };
+  const broker = await ServerProcess.start(program, [], {
+    folder,
+    port,
+    env,
+    cwd: folder,
+    ready: /Server startup complete/,
+  });
+  return {
+    url: `mqtts://127.0.0.1:${port}`,
+    webUrl: `wss://127.0.0.1:${webPort}/ws`,
+    close: async () => {
+      await broker.close();
+      // The port mapper that Erlang started beside it outlives it.
+      await promisify(execFile)("epmd", ["-port", String(epmdPort), "-kill"], { env }).catch(() => {});
+    },
+  };
+}
