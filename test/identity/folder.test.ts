@@ -109,7 +109,7 @@ describe("the identity's folder", () => {
     await identity.addUser(ADA);
     await assert.rejects(identity.addUser(ADA), /There is a user ada already/);
     await assert.rejects(identity.addUser({ username: "a b" }), /has spaces/);
-    await assert.rejects(identity.disableUser("nobody"), /No user "nobody"/);
+    await assert.rejects(identity.disable("nobody"), /No user "nobody"/);
     await assert.rejects(startIdentity({ port: port() }), /is the port taken\?/);
     await identity.close();
     await writeFile(join(folder, "identity.json"), "{");

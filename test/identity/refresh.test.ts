@@ -29,11 +29,13 @@ describe("the identity's tokens", () => {
     assert.equal(await isGood(tokens.access_token), true);
     const { scope } = await byPassword(ADA.password, ADA.email);
     assert.equal(scope, SCOPE);
+    const some = { ...ADA, scope: "openid unheard-of email" };
+    assert.equal((await oidc.genericGrantRequest(client, "password", some)).scope, "openid email");
   });
 
   it("a wrong password, an unknown and a disabled user are refused in the same words", async () => {
     await identity.addUser({ username: "bob", password: "b" });
-    await identity.disableUser("bob");
+    await identity.disable("bob");
     const words = { error: "invalid_grant", error_description: "Invalid user name or password" };
     for (const [username, password] of [
       ["ada", "wrong"],
@@ -58,6 +60,14 @@ describe("the identity's tokens", () => {
     assert.equal((await ended).account, tokens.claims()?.sub);
     await isRefused(refresh(next.refresh_token));
     assert.equal(await isGood(next.access_token), false);
+  });
+
+  it("of twenty that refresh at once with one token, one has tokens at most, and the login has ended", async () => {
+    const answers = await Promise.allSettled(Array.from({ length: 20 }, () => refresh()));
+    const given = answers.filter(({ status }) => status === "fulfilled");
+    assert.ok(given.length <= 1, `${given.length} were given tokens`);
+    await isRefused(refresh());
+    assert.equal(await isGood(tokens.access_token), false);
   });
 
   it("scopes may shrink with a refresh, not grow", async () => {
@@ -127,7 +137,7 @@ describe("the identity's tokens", () => {
   });
 
   it("a disabled user's tokens end at once", async () => {
-    await identity.disableUser("ada");
+    await identity.disable("ada");
     assert.equal(await isGood(tokens.access_token), false);
     await isRefused(refresh());
   });

@@ -70,6 +70,15 @@ describe("the identity's service accounts", () => {
     assert.equal((await me(identity, token)).status, 401);
   });
 
+  it("a disabled one's token ends at once, and it gets no other", async () => {
+    const { clientId, secret = "" } = await identity.addServiceAccount({});
+    const client = await discover(identity, clientId, oidc.ClientSecretBasic(secret));
+    const { access_token: token } = await oidc.clientCredentialsGrant(client);
+    await identity.disable(clientId);
+    assert.equal((await me(identity, token)).status, 401);
+    await assert.rejects(oidc.clientCredentialsGrant(client), { status: 401 });
+  });
+
   it("together with a user's password it logs the user in, with a refresh token", async () => {
     const { clientId, secret = "" } = await identity.addServiceAccount({});
     const client = await discover(identity, clientId, oidc.ClientSecretPost(secret));

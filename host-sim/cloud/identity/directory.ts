@@ -127,9 +127,10 @@ export class Directory {
     this.file.changed();
   }
 
-  /** Bars a user from logging in, and from what a running login would give. */
+  /** Bars a user or a service account from logging in, and from what a running login would give. */
   disable(name: string): void {
-    this.need(name).disabled = true;
+    const holder = this.serviceAccount(name) ?? this.need(name);
+    holder.disabled = true;
     this.file.changed();
   }
 

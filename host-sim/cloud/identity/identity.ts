@@ -104,9 +104,9 @@ export class Identity {
     await this.parts.directory.flush();
   }
 
-  /** Bars a user: no new logins, and running ones are refused. */
-  async disableUser(username: string): Promise<void> {
-    this.parts.directory.disable(username);
+  /** Bars a user or a service account: no new logins, and running ones are refused. */
+  async disable(name: string): Promise<void> {
+    this.parts.directory.disable(name);
     await this.parts.directory.flush();
   }
 

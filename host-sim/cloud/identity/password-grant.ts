@@ -1,12 +1,11 @@
 import type Provider from "oidc-provider";
 import type { TokenEndpointGrantContext } from "oidc-provider";
 import type { Directory } from "./directory.js";
-import { claimsOf, profileOf } from "./profile.js";
+import { claimsOf, profileOf, SCOPES } from "./profile.js";
 import { loadProvider } from "./provider.js";
 import type { IdentityEvent, User } from "./types.js";
 
 const GRANT_TYPE = "password";
-const DEFAULT_SCOPE = "openid profile email organization offline_access";
 
 interface Parameters {
   username?: string;
@@ -25,7 +24,7 @@ export async function registerPasswordGrant(
 ): Promise<void> {
   const { errors } = await loadProvider();
   const grant = async (ctx: TokenEndpointGrantContext<Parameters>): Promise<void> => {
-    const { username, password, scope = DEFAULT_SCOPE } = ctx.oidc.params;
+    const { username, password } = ctx.oidc.params;
     if (username === undefined || password === undefined) {
       throw new errors.InvalidRequest("missing required parameter(s) 'username' or 'password'");
     }
@@ -33,6 +32,8 @@ export async function registerPasswordGrant(
     tell({ event: "login", username, ok: user !== null, by: "password" });
     if (user === null)
       throw new errors.CustomOIDCProviderError("invalid_grant", "Invalid user name or password");
+    const wanted = ctx.oidc.params.scope?.split(" ") ?? SCOPES;
+    const scope = wanted.filter((name) => SCOPES.includes(name)).join(" ");
     ctx.body = await logIn(provider, directory, ctx, user, scope);
   };
   provider.registerGrantType(GRANT_TYPE, grant, ["username", "password", "scope"]);

@@ -63,6 +63,9 @@ export const CLAIMS = {
   organization: ["organization", "role", "teams", "organizations"],
 };
 
+/** The scopes that there are. Without `offline_access` a login has a refresh token too: all our clients need one. */
+export const SCOPES = [...Object.keys(CLAIMS), "offline_access"];
+
 /** A profile as claims (OpenID Connect Core 1.0 section 5.1). */
 export function claimsOf(profile: Profile): AccountClaims {
   const { id, username, email, name, organization, role, teams, organizations } = profile;

@@ -5,7 +5,7 @@ import type { Directory } from "./directory.js";
 import { DEVICE_PAGE, ENDPOINTS, INTERACTION_PAGES } from "./endpoints.js";
 import type { Logins } from "./logins.js";
 import { failurePage, signedOutPage, signOutPage } from "./pages.js";
-import { CLAIMS, claimsOf, profileOf } from "./profile.js";
+import { CLAIMS, claimsOf, profileOf, SCOPES } from "./profile.js";
 import type { Lifetimes } from "./types.js";
 
 const DAY_SECONDS = 24 * 60 * 60;
@@ -48,7 +48,7 @@ export async function makeProvider(issuer: string, parts: ProviderParts): Promis
 
 function fixed(): Configuration {
   return {
-    scopes: ["openid", "offline_access", "profile", "email", "organization"],
+    scopes: SCOPES,
     claims: CLAIMS,
     responseTypes: ["code"],
     pkce: { required: () => true },
