@@ -54,7 +54,7 @@ describe("the identity's authorization code grant", () => {
     }
   });
 
-  it("no other redirect, and no request without PKCE by S256, gets to the sign-in page", async () => {
+  it("no other redirect, and no request but for a code with PKCE by S256, gets to the sign-in page", async () => {
     const cases: Record<string, string>[] = [
       { redirect_uri: "http://127.0.0.1:51234/other" },
       { redirect_uri: "http://localhost:51234/callback" },
@@ -66,7 +66,12 @@ describe("the identity's authorization code grant", () => {
       assert.equal(page.status, 400, JSON.stringify(wrong));
       assert.match(page.text, /That did not work/);
     }
-    for (const wrong of [{ code_challenge_method: "plain" }, { code_challenge: "" }] as const) {
+    for (const wrong of [
+      { code_challenge_method: "plain" },
+      { code_challenge: "" },
+      { response_mode: "fragment" },
+      { response_type: "id_token" },
+    ] as const) {
       const page = await new Person().open((await attempt(client, wrong)).url);
       assert.equal(page.url.searchParams.get("error"), "invalid_request", JSON.stringify(wrong));
     }

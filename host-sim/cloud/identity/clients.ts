@@ -19,6 +19,7 @@ const CLI_CLIENT: AdapterPayload = {
   token_endpoint_auth_method: "none",
   redirect_uris: ["http://127.0.0.1/callback", "http://[::1]/callback"],
   response_types: ["code"],
+  response_modes: ["query"],
   grant_types: ["authorization_code", "refresh_token", "password", GRANTS.device, GRANTS.exchange],
 };
 
