@@ -66,14 +66,14 @@ describe("the identity's authorization code grant", () => {
       assert.equal(page.status, 400, JSON.stringify(wrong));
       assert.match(page.text, /That did not work/);
     }
-    for (const wrong of [
-      { code_challenge_method: "plain" },
-      { code_challenge: "" },
-      { response_mode: "fragment" },
-      { response_type: "id_token" },
-    ] as const) {
+    for (const wrong of [{ code_challenge_method: "plain" }, { code_challenge: "" }] as const) {
       const page = await new Person().open((await attempt(client, wrong)).url);
       assert.equal(page.url.searchParams.get("error"), "invalid_request", JSON.stringify(wrong));
+    }
+    // These ask for an answer in the fragment, and an error is an answer.
+    for (const wrong of [{ response_type: "id_token" }, { response_mode: "fragment" }] as const) {
+      const page = await new Person().open((await attempt(client, wrong)).url);
+      assert.match(page.url.hash, /^#error=invalid_request&/, JSON.stringify(wrong));
     }
   });
 
