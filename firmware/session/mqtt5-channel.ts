@@ -73,7 +73,8 @@ const statusOf = (reasonCode: number, other: Status): Status => {
  * connection without one. The proof `auth5` never falls back.
  */
 export class Mqtt5Channel extends MqttChannel {
-  protected override readonly fields: Connect5Fields;
+  /** What {@link fields} say, and what only MQTT 5 can. */
+  private readonly fields5: Connect5Fields;
   private readonly parts: ChannelParts;
   private readonly four: MqttReader;
   private readonly five: Mqtt5Reader;
@@ -101,9 +102,17 @@ export class Mqtt5Channel extends MqttChannel {
     this.five = new Mqtt5Reader(this.mqtt.topic.length);
     this.properties = this.five.properties;
     this.hasExchange = hasExchange;
-    this.fields.sessionExpirySeconds = config.cleanSession ? 0 : SESSION_EXPIRY_S;
-    this.fields.method = hasExchange ? EXCHANGE_METHOD : null;
-    this.fields.data = hasExchange ? new Uint8Array(EXCHANGE_NONCE_BYTES) : NO_BYTES;
+    this.fields5 = {
+      clientId: this.fields.clientId,
+      userName: this.fields.userName,
+      password: this.fields.password,
+      passwordLength: 0,
+      keepAliveSeconds: this.fields.keepAliveSeconds,
+      cleanSession: this.fields.cleanSession,
+      sessionExpirySeconds: config.cleanSession ? 0 : SESSION_EXPIRY_S,
+      method: hasExchange ? EXCHANGE_METHOD : null,
+      data: hasExchange ? new Uint8Array(EXCHANGE_NONCE_BYTES) : NO_BYTES,
+    };
     this.isFive = true;
     this.wasOpened = false;
     this.receiveMaximum = 0;
@@ -125,7 +134,7 @@ export class Mqtt5Channel extends MqttChannel {
     this.receiveMaximum = Infinity;
     this.maximumPacketSize = Infinity;
     this.isExchanged = false;
-    if (this.hasExchange) this.parts.entropy.fill(this.fields.data, 0, EXCHANGE_NONCE_BYTES);
+    if (this.hasExchange) this.parts.entropy.fill(this.fields5.data, 0, EXCHANGE_NONCE_BYTES);
     super.open();
   }
 
@@ -201,12 +210,14 @@ export class Mqtt5Channel extends MqttChannel {
   }
 
   protected override connectLength(): number {
-    return connect5Length(this.fields);
+    this.fields5.passwordLength = this.fields.passwordLength;
+    return connect5Length(this.fields5);
   }
 
   protected override writeConnect(): void {
     const outbox = this.outbox;
-    if (this.isFive) outbox.to = writeConnect5(outbox.bytes, outbox.to, this.fields);
+    this.fields5.passwordLength = this.fields.passwordLength;
+    if (this.isFive) outbox.to = writeConnect5(outbox.bytes, outbox.to, this.fields5);
     else super.writeConnect();
   }
 
@@ -271,7 +282,7 @@ export class Mqtt5Channel extends MqttChannel {
         scratch.hash,
         scratch.key,
         this.config.psk,
-        this.fields.data,
+        this.fields5.data,
         properties.data,
         this.config.deviceId,
       );

@@ -66,6 +66,7 @@ export class Device {
         ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
         ...(options.transport === undefined ? {} : { transport: options.transport }),
         ...(options.proof === undefined ? {} : { proof: options.proof }),
+        ...(options.transport === undefined ? {} : { transport: options.transport }),
       },
       options.entropy === undefined ? ports : { ...ports, entropy: options.entropy },
     );

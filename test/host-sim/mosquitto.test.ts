@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Proof, State, Status } from "../../firmware/index.js";
+import { mqtt, type Proof, State, Status, type Transport } from "../../firmware/index.js";
+import { mqtt5 } from "../../firmware/mqtt5.js";
 import { type Cloud, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
 import { Client } from "../cloud/client.js";
 import { findMosquitto, type Mosquitto, startMosquitto } from "../servers/mosquitto.js";
@@ -69,10 +70,14 @@ describe("the firmware on mosquitto", () => {
 
   const isGood = (token: string, host = HOST): boolean => cloud.checkToken(token, host).active;
 
-  for (const proof of PROOFS) {
-    describe(`under ${proof}`, () => {
+  const ways = PROOFS.flatMap((proof): [Proof, Transport][] => [
+    [proof, mqtt],
+    [proof, mqtt5],
+  ]);
+  for (const [proof, transport] of ways) {
+    describe(`under ${proof}, over ${transport.name}`, () => {
       it("gets a token, cached, new, listed, revoked", async () => {
-        await start(proof);
+        await start(proof, { transport });
         const first = await device.getToken(HOST);
         assert.deepEqual([first.status, isGood(first.token)], ["OK", true]);
         assert.equal((await device.getToken(HOST)).token, first.token);
@@ -87,7 +92,7 @@ describe("the firmware on mosquitto", () => {
       });
 
       it("asks GetToken for a host that it knows, after its token left for another", async () => {
-        await start(proof, { limits: { slots: 1 } });
+        await start(proof, { transport, limits: { slots: 1 } });
         const { token } = await device.getToken(HOST);
         await device.getToken("other.example.com");
         const again = await device.getToken(HOST);
@@ -96,8 +101,8 @@ describe("the firmware on mosquitto", () => {
       });
 
       it("as a backend asks about others", async () => {
-        await start(proof);
-        const backend = connect({ proof }, BACKEND);
+        await start(proof, { transport });
+        const backend = connect({ proof, transport }, BACKEND);
         const verdict = (call: (onDone: (status: Status, value: boolean) => void) => Status) =>
           new Promise((resolve) => {
             const status = call((end, value) => resolve([Status[end], value]));
@@ -116,11 +121,11 @@ describe("the firmware on mosquitto", () => {
       });
 
       it("goes on when its connection is cut", async () => {
-        await start(proof);
+        await start(proof, { transport });
         const tap = await Tap.start(broker.port);
         closing.push(() => tap.close());
         device.close();
-        device = connect({ proof, counter: 100 }, DEVICE, tap.port);
+        device = connect({ proof, transport, counter: 100 }, DEVICE, tap.port);
         const { token } = await device.getToken(HOST);
         const lost = device.next(State.WAITING);
         tap.cut();
@@ -146,6 +151,24 @@ describe("the firmware on mosquitto", () => {
     assert.equal((await device.getToken(HOST)).status, "NOT_AUTHORIZED");
     assert.equal(device.auth.explain().name, "NOT_AUTHORIZED");
     assert.deepEqual(cloud.stats.requests, {});
+  });
+
+  it("over MQTT 5 with the wrong password is told so too", async () => {
+    cloud = await startCloudOn(broker.cloudUrl, { topicsBound: true });
+    device = connect({ proof: "password", transport: mqtt5 }, { ...DEVICE, psk: "guess" });
+    await device.reaches(State.CONNECTING);
+    await device.next(State.WAITING);
+    assert.equal(device.auth.explain().name, "NOT_AUTHORIZED");
+  });
+
+  it("has no method for auth5, and is never asked for less", async () => {
+    cloud = await startCloudOn(broker.cloudUrl, { topicsBound: true });
+    device = connect({ proof: "auth5", transport: mqtt5, limits: { backoffCapMs: 20 } });
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await device.reaches(State.CONNECTING);
+      await device.next(State.WAITING);
+    }
+    assert.equal(device.auth.explain().name, "METHOD_REFUSED");
   });
 
   describe("another user", () => {
