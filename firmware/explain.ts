@@ -13,6 +13,10 @@ export interface Explanation {
   readonly sentence: string;
   /** The code of the cloud's latest error; 0 when there was none. */
   readonly code: number;
+  /** The reason code with which the broker refused something last (CONNACK, SUBACK, DISCONNECT); 0: it did not. */
+  readonly peerCode: number;
+  /** Its own words for that, as far as they are kept; characters but printable ASCII as `?`. */
+  readonly peerReason: string;
   /** Why the latest frame that was no answer was dropped; OK when none was. */
   readonly lastRefusal: Status;
   /** The cloud's clock by its Hello, unix seconds: a hint; −1 before it. */
@@ -20,6 +24,16 @@ export interface Explanation {
   /** What everybody learns who can read the link to the cloud. */
   readonly exposure: string;
 }
+
+/** A peer's words are shown to people: nothing in them may move a cursor. @allocates a text */
+const printable = (bytes: Uint8Array, length: number): string => {
+  let text = "";
+  for (let i = 0; i < length; i++) {
+    const isPrintable = bytes[i] >= 0x20 && bytes[i] < 0x7f;
+    text += isPrintable ? String.fromCharCode(bytes[i]) : "?";
+  }
+  return text;
+};
 
 const exposureOf = (config: Config): string => {
   if (config.link >= LinkSecurity.VERIFIED_TLS)
@@ -43,6 +57,8 @@ export const explain = (auth: Auth, config: Config): Explanation => {
     name: nameOf(status),
     sentence: sentenceOf(status),
     code: auth.lastCode,
+    peerCode: session.channel.reasonCode,
+    peerReason: printable(session.channel.reason, session.channel.reasonLength),
     lastRefusal: session.inbox.lastRefusal,
     cloudTimeS: session.answers.cloudTimeS,
     exposure: exposureOf(config),

@@ -48,6 +48,7 @@ export class Session {
   hostsFrom: number;
   readonly calls: CallTable;
   readonly outbox: Outbox;
+  readonly channel: Channel;
   readonly inbox: Inbox;
   readonly frame: FrameReader;
   readonly answers: Answers;
@@ -58,7 +59,6 @@ export class Session {
   private readonly scratch: Scratch;
   private readonly mac: MacSession | null;
   private readonly challenge: Challenge | null;
-  private readonly channel: Channel;
   private readonly requests: Requests;
   private readonly backoff: Backoff;
   private readonly keepAlive: KeepAlive;

@@ -3,14 +3,16 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import type { Duplex } from "node:stream";
 import { createServer as createTlsServer } from "node:tls";
 import { Aedes, type Client, type PublishPacket } from "aedes";
-import { type Channel, ownTopics, type Receiver, replyTopic, requestSender } from "./channel.js";
+import { type Channel, mayRead, ownTopics, type Receiver, replyTopic, requestSender } from "./channel.js";
 import type { Door } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import type { Faults } from "./faults.js";
+import { Mqtt5 } from "./mqtt5.js";
 import type { Peers } from "./peers.js";
 import type { CloudTls } from "./tls.js";
 import type { ConnectProof } from "./types.js";
+import { withLevel } from "./version.js";
 
 /** CONNACK return codes (MQTT 3.1.1, 3.2.2.3). */
 const BAD_USER_NAME_OR_PASSWORD = 4;
@@ -28,14 +30,20 @@ export interface BrokerParts {
   receiver: Receiver;
   /** null: plain TCP. */
   tls: CloudTls | null;
+  /** The highest version that is spoken, 4 (3.1.1) or 5. */
+  mqttVersion: 4 | 5;
 }
 
-/** The embedded MQTT 3.1.1 broker: whoever connects is a client of the registry and sees its own topics only. */
+/**
+ * The embedded broker, MQTT 3.1.1 by aedes and 5 by {@link Mqtt5} on one port: whoever connects is a client of
+ * the registry and sees its own topics only.
+ */
 export class Broker implements Channel {
   readonly url: string;
   readonly port: number;
   private connections = new Map<string, { client: Client; proof: ConnectProof }>();
   private judged = new WeakMap<Client, ConnectProof>();
+  private five: Mqtt5;
 
   private constructor(
     private parts: BrokerParts,
@@ -46,6 +54,12 @@ export class Broker implements Channel {
     const { address, port } = server.address() as AddressInfo;
     this.port = port;
     this.url = `${parts.tls === null ? "mqtt" : "mqtts"}://${address.includes(":") ? `[${address}]` : address}:${port}`;
+    this.five = new Mqtt5({
+      ...parts,
+      isHeld: (id) => this.isHeld(id),
+      entered: (id) => this.entered(id),
+      left: (id) => parts.peers.endMacSession(id),
+    });
     this.guard();
     this.watch();
   }
@@ -55,7 +69,7 @@ export class Broker implements Channel {
     const aedes = await Aedes.createBroker({ maxClientsIdLength: CLIENT_ID_CHARACTERS_MAX });
     const sockets = new Set<Socket>();
     const { tls } = parts;
-    const handle = (socket: Socket): unknown => aedes.handle(socket);
+    const handle = (socket: Socket): void => broker.accept(socket, null);
     const server =
       tls === null
         ? createServer({ noDelay: true }, handle)
@@ -75,15 +89,24 @@ export class Broker implements Channel {
       aedes.close();
       throw new Error(`Cannot listen for MQTT on ${host}:${port}; is the port taken?`, { cause: failure });
     }
-    return new Broker(parts, aedes, server, sockets);
+    const broker = new Broker(parts, aedes, server, sockets);
+    return broker;
   }
 
-  /** Takes a connection that speaks MQTT inside something else. @param request what it began with */
-  accept(stream: Duplex, request: IncomingMessage): void {
-    this.aedes.handle(stream, request);
+  /** Takes a connection that speaks MQTT. @param request what it began with, where MQTT runs inside something else */
+  accept(stream: Duplex, request: IncomingMessage | null): void {
+    const handleFour = (): unknown => this.aedes.handle(stream, request ?? undefined);
+    if (this.parts.mqttVersion === 4) handleFour();
+    else {
+      withLevel(stream, (level) => {
+        if (level === 5) this.five.handle(stream, request?.socket ?? stream);
+        else handleFour();
+      });
+    }
   }
 
   send(id: string, message: Uint8Array, encoding: Encoding): void {
+    this.five.send(id, message, encoding);
     const payload = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
     const packet: PublishPacket = {
       cmd: "publish",
@@ -98,14 +121,16 @@ export class Broker implements Channel {
 
   kick(id: string): boolean {
     const connection = this.connections.get(id);
-    if (connection === undefined) return false;
+    const isFive = this.five.proofOf(id) !== undefined;
+    if (connection === undefined && !isFive) return false;
     this.parts.events.emit({ event: "kicked", id });
-    connection.client.close();
+    connection?.client.close();
+    this.five.kick(id, "kicked");
     return true;
   }
 
   kickAll(): void {
-    for (const id of [...this.connections.keys()]) this.kick(id);
+    for (const id of [...this.connections.keys(), ...this.five.ids]) this.kick(id);
   }
 
   async close(): Promise<void> {
@@ -120,8 +145,13 @@ export class Broker implements Channel {
     this.aedes.authenticate = (client, username, password, done) => {
       const { id } = client;
       const link = this.parts.tls?.identityOf(client.req?.socket ?? client.conn) ?? null;
-      const isHeld = (this.connections.get(id)?.proof ?? "none") !== "none";
-      const judgement = this.parts.door.judge({ id, userName: username, password, link, isHeld });
+      const judgement = this.parts.door.judge({
+        id,
+        userName: username,
+        password,
+        link,
+        isHeld: this.isHeld(id),
+      });
       if ("proof" in judgement) {
         this.judged.set(client, judgement.proof);
         return done(null, true);
@@ -161,6 +191,7 @@ export class Broker implements Channel {
     const { events, peers, faults } = this.parts;
     this.aedes.on("client", (client) => {
       const proof = this.judged.get(client) ?? "none";
+      this.five.kick(client.id, "takeover");
       this.connections.set(client.id, { client, proof });
       peers.endMacSession(client.id);
       events.emit({ event: "connected", id: client.id, proof });
@@ -183,10 +214,16 @@ export class Broker implements Channel {
       this.kick(client.id);
     });
   }
-}
 
-/** Is this topic, or filter, within what the client may read: `<id>/rpc` and below, `<id>/rpc-cbor`? */
-function mayRead(id: string, topic: string): boolean {
-  const own = replyTopic(id, "json");
-  return topic === own || topic.startsWith(`${own}/`) || topic === replyTopic(id, "cbor");
+  /** Somebody who proved to be of this id is connected. */
+  private isHeld(id: string): boolean {
+    const proof = this.connections.get(id)?.proof ?? this.five.proofOf(id) ?? "none";
+    return proof !== "none";
+  }
+
+  /** A client is in over MQTT 5. */
+  private entered(id: string): void {
+    this.connections.get(id)?.client.close();
+    this.parts.peers.endMacSession(id);
+  }
 }

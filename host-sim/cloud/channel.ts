@@ -48,3 +48,9 @@ export function requestSender(topic: string): { id: string; encoding: Encoding }
   if (parts === null) return null;
   return { id: parts[1] as string, encoding: parts[2] === undefined ? "json" : "cbor" };
 }
+
+/** Is this topic, or filter, within what the client may read: `<id>/rpc` and below, `<id>/rpc-cbor`? */
+export function mayRead(id: string, topic: string): boolean {
+  const own = replyTopic(id, "json");
+  return topic === own || topic.startsWith(`${own}/`) || topic === replyTopic(id, "cbor");
+}

@@ -266,10 +266,14 @@ async function startTls(
   return CloudTls.start(options === true ? {} : options, host, registry, events);
 }
 
-function startChannel(options: CloudOptions, parts: Parameters<typeof Broker.start>[2]): Promise<Channel> {
+function startChannel(
+  options: CloudOptions,
+  parts: Omit<Parameters<typeof Broker.start>[2], "mqttVersion">,
+): Promise<Channel> {
   if (options.broker !== undefined) {
     const { topicsBound, brokerTls } = options;
     return Attachment.start(options.broker, topicsBound ?? false, brokerTls ?? {}, parts.receiver);
   }
-  return Broker.start(options.host ?? DEFAULT_HOST, options.port ?? 0, parts);
+  const { mqttVersion = 5 } = options;
+  return Broker.start(options.host ?? DEFAULT_HOST, options.port ?? 0, { ...parts, mqttVersion });
 }

@@ -1,7 +1,7 @@
 import type { Proofs } from "./proofs.js";
 import type { Registry } from "./registry.js";
 import type { LinkIdentity } from "./tls.js";
-import type { ConnectProof } from "./types.js";
+import type { ConnectProof, Entity } from "./types.js";
 
 /** Who knocks. */
 export interface Visitor {
@@ -15,8 +15,14 @@ export interface Visitor {
   isHeld: boolean;
 }
 
-/** How a visitor was proved, or why they stay outside: `barred` where it is not for want of a proof. */
-export type Judgement = { proof: ConnectProof } | { barred: boolean; reason: string };
+/** Why a visitor stays outside: `barred` where it is not for want of a proof. */
+export interface Refusal {
+  barred: boolean;
+  reason: string;
+}
+
+/** How a visitor was proved, or why they stay outside. */
+export type Judgement = { proof: ConnectProof } | Refusal;
 
 /** Decides who may connect, over whatever transport. */
 export class Door {
@@ -27,15 +33,11 @@ export class Door {
     private anonymous: boolean,
   ) {}
 
-  judge({ id, userName, password, link, isHeld }: Visitor): Judgement {
-    const entity = this.registry.get(id);
-    if (userName !== undefined && userName !== id) return unproven("user-name");
-    if (entity === undefined) return unproven("unknown");
-    if (link !== null && link.id !== id) return barred("link-identity");
-    const pinned = entity.certFingerprint;
-    if (link?.fingerprint !== undefined && pinned !== undefined && link.fingerprint !== pinned) {
-      return barred("certificate-pinned");
-    }
+  /** Judges what somebody shows when they connect. */
+  judge(visitor: Visitor): Judgement {
+    const entity = this.entityOf(visitor);
+    if ("reason" in entity) return entity;
+    const { password, link, isHeld } = visitor;
     if (password !== undefined) {
       const proof = this.proofs.connect(entity, password);
       if (proof === null) return unproven("password");
@@ -47,16 +49,29 @@ export class Door {
     return isHeld ? barred("takeover") : { proof: "none" };
   }
 
+  /** Whom a visitor names, as far as their user name and their link agree with that. Nothing is proved yet. */
+  entityOf({ id, userName, link }: Visitor): Entity | Refusal {
+    const entity = this.registry.get(id);
+    if (userName !== undefined && userName !== id) return unproven("user-name");
+    if (entity === undefined) return unproven("unknown");
+    if (link !== null && link.id !== id) return barred("link-identity");
+    const pinned = entity.certFingerprint;
+    if (link?.fingerprint !== undefined && pinned !== undefined && link.fingerprint !== pinned) {
+      return barred("certificate-pinned");
+    }
+    return entity;
+  }
+
   /** Whether a connection may be made that names nobody: its frames say, and prove, whose they are. */
   get admitsAnonymous(): boolean {
     return this.anonymous;
   }
 }
 
-function unproven(reason: string): Judgement {
+function unproven(reason: string): Refusal {
   return { barred: false, reason };
 }
 
-function barred(reason: string): Judgement {
+function barred(reason: string): Refusal {
   return { barred: true, reason };
 }

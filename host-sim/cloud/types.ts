@@ -32,7 +32,7 @@ export interface NewEntity {
 }
 
 /** How a connection was proved; `none` is one without a password, and without a TLS handshake that proved it. */
-export type ConnectProof = "password" | "counter" | "certificate" | "psk" | "none";
+export type ConnectProof = "password" | "counter" | "auth5" | "certificate" | "psk" | "none";
 
 /** How a frame was proved; `link` leans on its connection or bearer token, `none` is only in refusals. */
 export type FrameProof = "mac" | "key" | "digest" | "link" | "none";
@@ -141,6 +141,8 @@ export interface CloudOptions {
   registryFile?: string;
   /** Clients without a password may connect, as unproven. Default true. */
   anonymous?: boolean;
+  /** The highest version of MQTT that the embedded broker speaks; 4 stands for 3.1.1. Default 5. */
+  mqttVersion?: 4 | 5;
   /** Every frame needs `mac`, `digest` or `key`, also over a proven connection. Default false. */
   requireFrameProof?: boolean;
   /** Life of a digest nonce. Default 60 s. */

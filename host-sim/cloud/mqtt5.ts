@@ -1,0 +1,276 @@
+import type { Duplex } from "node:stream";
+import {
+  generate,
+  type IAuthPacket,
+  type IConnectPacket,
+  type IPublishPacket,
+  type ISubscribePacket,
+  type Packet,
+  type Parser,
+  parser,
+} from "mqtt-packet";
+import { mayRead, ownTopics, type Receiver, replyTopic, requestSender, type Sender } from "./channel.js";
+import type { Door, Refusal, Visitor } from "./door.js";
+import type { Encoding } from "./encoding.js";
+import type { Events } from "./events.js";
+import { EXCHANGE_METHOD, Exchange } from "./exchange.js";
+import type { Faults } from "./faults.js";
+import type { CloudTls } from "./tls.js";
+import type { ConnectProof } from "./types.js";
+
+const FIVE = { protocolVersion: 5 } as const;
+
+/** Reason codes (MQTT 5, 2.4). */
+enum Reason {
+  SUCCESS = 0,
+  CONTINUE_AUTHENTICATION = 0x18,
+  PROTOCOL_ERROR = 0x82,
+  BAD_USER_NAME_OR_PASSWORD = 0x86,
+  NOT_AUTHORIZED = 0x87,
+  BAD_AUTHENTICATION_METHOD = 0x8c,
+  SESSION_TAKEN_OVER = 0x8e,
+  ADMINISTRATIVE_ACTION = 0x98,
+}
+
+/** What the MQTT 5 side works with. */
+export interface Mqtt5Parts {
+  door: Door;
+  tls: CloudTls | null;
+  events: Events;
+  faults: Faults;
+  receiver: Receiver;
+  /** Somebody who proved to be of this id is connected. */
+  isHeld(id: string): boolean;
+  /** A client is in: whoever held its id on the other side is to leave, and what was its session is over. */
+  entered(id: string): void;
+  left(id: string): void;
+}
+
+/** The embedded broker's MQTT 5 side, which shares the port with aedes; that one speaks 3.1.1 alone. */
+export class Mqtt5 implements Sender {
+  private connections = new Map<string, Mqtt5Connection>();
+
+  constructor(readonly parts: Mqtt5Parts) {}
+
+  /** Serves a connection whose CONNECT asks for version 5. @param socket what it runs over, for its TLS identity */
+  handle(stream: Duplex, socket: Duplex): void {
+    new Mqtt5Connection(this, stream, socket);
+  }
+
+  send(id: string, message: Uint8Array, encoding: Encoding): void {
+    this.connections.get(id)?.deliver(message, encoding);
+  }
+
+  /** How this id's connection was proved, if it has one here. */
+  proofOf(id: string): ConnectProof | undefined {
+    return this.connections.get(id)?.proof;
+  }
+
+  get ids(): string[] {
+    return [...this.connections.keys()];
+  }
+
+  /** Ends a connection; false when there is none here. */
+  kick(id: string, reason: "kicked" | "takeover"): boolean {
+    const connection = this.connections.get(id);
+    connection?.end(reason === "kicked" ? Reason.ADMINISTRATIVE_ACTION : Reason.SESSION_TAKEN_OVER);
+    return connection !== undefined;
+  }
+
+  /** A connection was accepted. */
+  enter(connection: Mqtt5Connection): void {
+    this.kick(connection.id, "takeover");
+    this.connections.set(connection.id, connection);
+    this.parts.entered(connection.id);
+  }
+
+  /** A connection is over. */
+  leave(connection: Mqtt5Connection): void {
+    if (this.connections.get(connection.id) !== connection) return;
+    this.connections.delete(connection.id);
+    this.parts.left(connection.id);
+  }
+}
+
+/** One client of {@link Mqtt5}. */
+class Mqtt5Connection {
+  id = "";
+  proof: ConnectProof = "none";
+  private readonly parser: Parser = parser(FIVE);
+  private connect: IConnectPacket | null = null;
+  private exchange: Exchange | null = null;
+  private isIn = false;
+  private filters = new Map<string, number>();
+  private lastIdentifier = 0;
+
+  constructor(
+    private readonly side: Mqtt5,
+    private readonly stream: Duplex,
+    private readonly socket: Duplex,
+  ) {
+    this.parser.on("packet", (packet: Packet) => this.take(packet));
+    this.parser.on("error", () => this.end(Reason.PROTOCOL_ERROR));
+    stream.on("data", (bytes: Buffer) => this.parser.parse(bytes));
+    stream.on("error", () => {});
+    stream.on("close", () => this.closed());
+  }
+
+  /** Publishes a message on `<id>/rpc` or `<id>/rpc-cbor`, where the client has subscribed to that. */
+  deliver(message: Uint8Array, encoding: Encoding, correlationData?: Buffer): void {
+    const topic = replyTopic(this.id, encoding);
+    const granted = [...this.filters].find(([filter]) => filter === topic || filter === `${topic}/#`);
+    if (granted === undefined) return;
+    this.lastIdentifier = (this.lastIdentifier % 65_535) + 1;
+    this.send({
+      cmd: "publish",
+      topic,
+      payload: Buffer.from(message.buffer, message.byteOffset, message.byteLength),
+      qos: granted[1] as 0 | 1,
+      dup: false,
+      retain: false,
+      messageId: this.lastIdentifier,
+      ...(correlationData === undefined ? {} : { properties: { correlationData } }),
+    });
+  }
+
+  /** Says why, and closes. */
+  end(reasonCode: Reason): void {
+    if (this.isIn) this.send({ cmd: "disconnect", reasonCode });
+    this.stream.end(() => this.stream.destroy());
+  }
+
+  private send(packet: Packet): void {
+    if (this.stream.writable) this.stream.write(generate(packet, FIVE));
+  }
+
+  private take(packet: Packet): void {
+    if (packet.cmd === "connect" && this.connect === null) this.takeConnect(packet);
+    else if (packet.cmd === "auth" && this.exchange !== null) this.takeAuth(packet, this.exchange);
+    else if (!this.isIn) this.broken();
+    else if (packet.cmd === "subscribe") this.takeSubscribe(packet);
+    else if (packet.cmd === "publish") this.takePublish(packet);
+    else if (packet.cmd === "pingreq") this.send({ cmd: "pingresp" });
+    else if (packet.cmd === "disconnect") this.stream.end();
+    else if (packet.cmd !== "puback") this.broken();
+  }
+
+  private broken(): void {
+    this.end(Reason.PROTOCOL_ERROR);
+  }
+
+  private takeConnect(packet: IConnectPacket): void {
+    const { door, tls, isHeld } = this.side.parts;
+    const { clientId: id, username: userName, password, properties } = packet;
+    const link = tls?.identityOf(this.socket) ?? null;
+    const visitor = { id, userName, password, link, isHeld: isHeld(id) };
+    this.connect = packet;
+    this.id = id;
+    if (properties?.authenticationMethod !== undefined) {
+      this.challenge(visitor, properties.authenticationMethod, properties.authenticationData);
+      return;
+    }
+    const judgement = door.judge(visitor);
+    if ("proof" in judgement) this.accept(judgement.proof);
+    else this.refuse(judgement.reason, reasonOf(judgement));
+  }
+
+  /** Enhanced authentication begins (4.12). */
+  private challenge(visitor: Visitor, authenticationMethod: string, nonce: Buffer | undefined): void {
+    const entity = this.side.parts.door.entityOf(visitor);
+    if (authenticationMethod !== EXCHANGE_METHOD) this.refuse("method", Reason.BAD_AUTHENTICATION_METHOD);
+    else if ("reason" in entity) this.refuse(entity.reason, reasonOf(entity));
+    else if (entity.disabled) this.refuse("disabled", Reason.NOT_AUTHORIZED);
+    else {
+      this.exchange = Exchange.begin(entity.psk, this.id, nonce);
+      const authenticationData = this.exchange?.challenge;
+      if (authenticationData === undefined) this.refuse("nonce", Reason.PROTOCOL_ERROR);
+      else {
+        const properties = { authenticationMethod, authenticationData };
+        this.send({ cmd: "auth", reasonCode: Reason.CONTINUE_AUTHENTICATION, properties });
+      }
+    }
+  }
+
+  private takeAuth(packet: IAuthPacket, exchange: Exchange): void {
+    const { authenticationMethod, authenticationData } = packet.properties ?? {};
+    this.exchange = null;
+    if (authenticationMethod === EXCHANGE_METHOD && exchange.accepts(authenticationData))
+      this.accept("auth5");
+    else this.refuse("exchange", Reason.BAD_USER_NAME_OR_PASSWORD);
+  }
+
+  private accept(proof: ConnectProof): void {
+    const { events, faults } = this.side.parts;
+    const method = this.connect?.properties?.authenticationMethod;
+    this.proof = proof;
+    this.isIn = true;
+    this.side.enter(this);
+    events.emit({ event: "connected", id: this.id, proof });
+    this.send({
+      cmd: "connack",
+      reasonCode: Reason.SUCCESS,
+      sessionPresent: false,
+      properties: {
+        maximumQoS: 1,
+        retainAvailable: false,
+        sharedSubscriptionAvailable: false,
+        ...(method === undefined ? {} : { authenticationMethod: method }),
+      },
+    });
+    if (faults.kickAfterConnack < 1) return;
+    faults.kickAfterConnack--;
+    events.emit({ event: "kicked", id: this.id });
+    this.end(Reason.ADMINISTRATIVE_ACTION);
+  }
+
+  private refuse(reason: string, reasonCode: Reason): void {
+    this.side.parts.events.emit({ event: "connect-refused", id: this.id, returnCode: reasonCode, reason });
+    this.send({ cmd: "connack", reasonCode, sessionPresent: false });
+    this.end(reasonCode);
+  }
+
+  private takeSubscribe(packet: ISubscribePacket): void {
+    const { events } = this.side.parts;
+    const granted = packet.subscriptions.map(({ topic, qos }) => {
+      if (!mayRead(this.id, topic)) {
+        events.emit({ event: "topic-refused", id: this.id, topic, action: "subscribe" });
+        return Reason.NOT_AUTHORIZED;
+      }
+      this.filters.set(topic, Math.min(qos, 1));
+      return Math.min(qos, 1);
+    });
+    this.send({ cmd: "suback", messageId: packet.messageId ?? 0, granted });
+    const topics = packet.subscriptions.map(({ topic }) => topic).filter((topic) => mayRead(this.id, topic));
+    events.emit({ event: "subscribed", id: this.id, topics });
+  }
+
+  private takePublish(packet: IPublishPacket): void {
+    const { events, receiver } = this.side.parts;
+    const { topic, payload, messageId } = packet;
+    const isOurs = topic.startsWith(ownTopics(this.id));
+    const reasonCode = isOurs ? Reason.SUCCESS : Reason.NOT_AUTHORIZED;
+    if (packet.qos === 1) this.send({ cmd: "puback", messageId: messageId ?? 0, reasonCode });
+    if (!isOurs) events.emit({ event: "topic-refused", id: this.id, topic, action: "publish" });
+    const sender = requestSender(topic);
+    if (sender?.id !== this.id) return;
+    const { correlationData } = packet.properties ?? {};
+    // The answer carries what the question did (4.10).
+    const answers: Sender = {
+      send: (id, message, encoding) =>
+        id === this.id
+          ? this.deliver(message, encoding, correlationData)
+          : this.side.send(id, message, encoding),
+    };
+    receiver.receive(answers, this.id, this.proof !== "none", Buffer.from(payload), sender.encoding);
+  }
+
+  private closed(): void {
+    if (!this.isIn) return;
+    this.side.leave(this);
+    this.side.parts.events.emit({ event: "disconnected", id: this.id });
+  }
+}
+
+function reasonOf({ barred }: Refusal): Reason {
+  return barred ? Reason.NOT_AUTHORIZED : Reason.BAD_USER_NAME_OR_PASSWORD;
+}

@@ -1,0 +1,338 @@
+/** The firmware over MQTT 5 on the cloud's own broker: the exchange, reasons in words, the fallback. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createConnection, createServer, type Socket } from "node:net";
+import { generate, type IConnectPacket, type Packet, parser } from "mqtt-packet";
+import { PROOFS, type Proof, State } from "../../firmware/index.js";
+import { mqtt5 } from "../../firmware/mqtt5.js";
+import { type Cloud, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
+import { Device, type DeviceOptions } from "./device.js";
+import { Tap } from "./tap.js";
+
+const DEVICE = { id: "device_123", psk: "correct-horse-battery-staple-0123456789abcde" };
+const HOST = "app.example.com";
+const FIVE = { protocolVersion: 5 } as const;
+const OVER_TCP: readonly Proof[] = PROOFS.filter((proof) => !proof.startsWith("link"));
+
+describe("the firmware over MQTT 5", () => {
+  let cloud: Cloud;
+  let closing: (() => unknown)[];
+
+  beforeEach(() => {
+    closing = [];
+  });
+
+  afterEach(async () => {
+    for (const close of closing.reverse()) await close();
+  });
+
+  async function start(options: CloudOptions = {}): Promise<void> {
+    cloud = await startCloud(options);
+    closing.push(() => cloud.close());
+    await cloud.addDevice(DEVICE);
+  }
+
+  function connect(options: DeviceOptions = {}, port = cloud.port, identity = DEVICE): Device {
+    const device = new Device(port, identity, { transport: mqtt5, ...options });
+    closing.push(() => device.close());
+    return device;
+  }
+
+  /** Waits for the end of a connection, and tells its name. */
+  async function failureOf(device: Device): Promise<string> {
+    await device.reaches(State.CONNECTING);
+    await device.next(State.WAITING);
+    return device.auth.explain().name;
+  }
+
+  for (const proof of OVER_TCP) {
+    it(`gets a token, renews, lists and revokes it under ${proof}`, async () => {
+      await start();
+      const connected = cloud.next("connected");
+      const device = connect({ proof });
+      const first = await device.getToken(HOST);
+      assert.deepEqual([first.status, cloud.checkToken(first.token, HOST).active], ["OK", true]);
+      assert.equal((await device.generateToken(HOST)).generation, 2);
+      assert.deepEqual(await device.listTokens(), { status: "OK", hosts: [HOST] });
+      assert.equal((await device.revokeToken(HOST)).status, "OK");
+      if (proof.startsWith("auth5")) assert.equal((await connected).proof, "auth5");
+      const { foreign, malformed, unknownIds, echoes } = device.auth.counters;
+      assert.deepEqual([foreign, malformed, unknownIds, echoes], [0, 0, 0, 0]);
+    });
+  }
+
+  it("proves itself by auth5 without the key, or the same bytes twice, on the wire", async () => {
+    await start();
+    const tap = await Tap.start(cloud.port);
+    closing.push(() => tap.close());
+    const device = connect({ proof: "auth5" }, tap.port);
+    await device.settled();
+    const first = connectsIn(tap.sent());
+    const lost = device.next(State.WAITING);
+    tap.cut();
+    await lost;
+    await device.settled();
+    assert.ok(!tap.sent().includes(DEVICE.psk));
+    const [, second] = connectsIn(tap.sent());
+    assert.notDeepEqual(second?.properties?.authenticationData, first[0]?.properties?.authenticationData);
+  });
+
+  it("auth5 with the wrong key is refused by the device: the cloud cannot prove that it knows it", async () => {
+    await start();
+    const device = connect({ proof: "auth5" }, cloud.port, { ...DEVICE, psk: "guess" });
+    assert.equal(await failureOf(device), "EXCHANGE_WRONG");
+  });
+
+  it("auth5 gives nothing to a broker that lets it in without the exchange, or plays another's challenge", async () => {
+    await start();
+    const answers: Packet[] = [
+      { cmd: "connack", reasonCode: 0, sessionPresent: false },
+      {
+        cmd: "auth",
+        reasonCode: 0x18,
+        properties: { authenticationMethod: "MOTEKEY-HMAC-SHA-256", authenticationData: Buffer.alloc(48, 7) },
+      },
+      {
+        cmd: "auth",
+        reasonCode: 0x18,
+        properties: { authenticationMethod: "MOTEKEY-HMAC-SHA-256", authenticationData: Buffer.alloc(3) },
+      },
+    ];
+    for (const answer of answers) {
+      const fake = await FakeBroker.start([answer]);
+      closing.push(() => fake.close());
+      const device = connect({ proof: "auth5" }, fake.port);
+      assert.equal(await failureOf(device), "EXCHANGE_WRONG");
+      assert.deepEqual(fake.commands, ["connect"]);
+      device.close();
+    }
+  });
+
+  it("an eavesdropper's replay of auth5 does not get in", async () => {
+    await start();
+    const tap = await Tap.start(cloud.port);
+    closing.push(() => tap.close());
+    const device = connect({ proof: "auth5" }, tap.port);
+    await device.settled();
+    const said = tap.sent();
+    device.close();
+    const refused = cloud.next("connect-refused");
+    const thief = createConnection(cloud.port, "127.0.0.1");
+    thief.write(said);
+    assert.equal((await refused).reason, "exchange");
+    thief.destroy();
+  });
+
+  it("is told that another client took its id", async () => {
+    await start();
+    const device = connect({ limits: { backoffBaseMs: 60_000, backoffCapMs: 60_000 } });
+    await device.settled();
+    const lost = device.next(State.WAITING);
+    connect({ counter: 1_000 });
+    await lost;
+    assert.equal(device.auth.explain().name, "SESSION_TAKEN_OVER");
+  });
+
+  it("a client of the other version that takes its id ends it too, either way", async () => {
+    await start();
+    const slow = { backoffBaseMs: 60_000, backoffCapMs: 60_000 };
+    const five = connect({ limits: slow });
+    await five.settled();
+    const fiveLost = five.next(State.WAITING);
+    const four = new Device(cloud.port, DEVICE, { counter: 1_000, limits: slow });
+    closing.push(() => four.close());
+    await fiveLost;
+    await four.settled();
+    const fourLost = four.next(State.WAITING);
+    const last = connect({ counter: 2_000 });
+    await fourLost;
+    assert.equal((await last.getToken(HOST)).status, "OK");
+  });
+
+  for (const pipeline of [true, false]) {
+    it(`falls back to 3.1.1 where the broker knows no other (pipeline: ${pipeline})`, async () => {
+      await start({ mqttVersion: 4 });
+      const device = connect({ cloud: { pipeline } });
+      const { status, token } = await device.getToken(HOST);
+      assert.deepEqual([status, cloud.checkToken(token, HOST).active], ["OK", true]);
+    });
+  }
+
+  it("falls back at once where a broker refuses the version, as 3.1.1 or 5 says it", async () => {
+    const refusals: Buffer[] = [
+      Buffer.from("20020001", "hex"),
+      generate({ cmd: "connack", reasonCode: 0x84, sessionPresent: false }, FIVE),
+    ];
+    for (const refusal of refusals) {
+      const fake = await FakeBroker.start(refusal);
+      closing.push(() => fake.close());
+      const device = connect({ cloud: { pipeline: false } }, fake.port);
+      await fake.connected(2);
+      assert.deepEqual(fake.versions.slice(0, 2), [5, 4]);
+      device.close();
+    }
+  });
+
+  it("auth5 never falls back", async () => {
+    const fake = await FakeBroker.start(Buffer.from("20020001", "hex"));
+    closing.push(() => fake.close());
+    connect({ proof: "auth5" }, fake.port);
+    await fake.connected(3);
+    assert.deepEqual(fake.versions.slice(0, 3), [5, 5, 5]);
+  });
+
+  const reasons: [code: number, name: string][] = [
+    [0x85, "CLIENT_ID_REFUSED"],
+    [0x86, "BAD_CREDENTIALS"],
+    [0x87, "NOT_AUTHORIZED"],
+    [0x88, "SERVER_UNAVAILABLE"],
+    [0x8a, "NOT_AUTHORIZED"],
+    [0x8c, "METHOD_REFUSED"],
+    [0x97, "QUOTA_EXCEEDED"],
+    [0x9f, "QUOTA_EXCEEDED"],
+    [0x9d, "SERVER_MOVED"],
+  ];
+  for (const [code, name] of reasons) {
+    it(`a CONNACK of 0x${code.toString(16)} means ${name}, and its words are kept`, async () => {
+      const packet: Packet = {
+        cmd: "connack",
+        reasonCode: code,
+        sessionPresent: false,
+        properties: { reasonString: "go \u001b[31maway" },
+      };
+      const fake = await FakeBroker.start([packet]);
+      closing.push(() => fake.close());
+      const device = connect({ cloud: { pipeline: false } }, fake.port);
+      assert.equal(await failureOf(device), name);
+      const { peerCode, peerReason } = device.auth.explain();
+      assert.deepEqual([peerCode, peerReason], [code, "go ?[31maway"]);
+    });
+  }
+
+  const limits: [name: string, properties: object, status: string][] = [
+    ["no QoS 1", { maximumQoS: 0 }, "MQTT_QOS"],
+    ["another client id", { assignedClientIdentifier: "x" }, "CLIENT_ID_REFUSED"],
+  ];
+  for (const [name, properties, status] of limits) {
+    it(`a broker that grants ${name} is left with ${status}`, async () => {
+      const fake = await FakeBroker.start([
+        { cmd: "connack", reasonCode: 0, sessionPresent: false, properties },
+      ]);
+      closing.push(() => fake.close());
+      assert.equal(await failureOf(connect({ cloud: { pipeline: false } }, fake.port)), status);
+    });
+  }
+
+  it("keeps to the broker's Receive Maximum: no second request before the first is acknowledged", async () => {
+    const fake = await FakeBroker.start([
+      { cmd: "connack", reasonCode: 0, sessionPresent: false, properties: { receiveMaximum: 1 } },
+      { cmd: "suback", messageId: 1, granted: [1] },
+    ]);
+    closing.push(() => fake.close());
+    const device = connect({ cloud: { pipeline: false }, limits: { callAttemptMs: 2_000 } }, fake.port);
+    void device.getToken(HOST);
+    await fake.told("publish", 1);
+    assert.equal(fake.commands.filter((cmd) => cmd === "publish").length, 1);
+    fake.acknowledge();
+    await fake.told("publish", 2);
+  });
+
+  it("sends nothing that is longer than the broker's Maximum Packet Size", async () => {
+    const fake = await FakeBroker.start([
+      { cmd: "connack", reasonCode: 0, sessionPresent: false, properties: { maximumPacketSize: 100 } },
+      { cmd: "suback", messageId: 1, granted: [1] },
+    ]);
+    closing.push(() => fake.close());
+    const device = connect({ cloud: { pipeline: false } }, fake.port);
+    assert.equal((await device.getToken(HOST)).status, "TOO_LONG");
+  });
+
+  it("names its Response Topic and its id in each request, and drops answers under another", async () => {
+    await start();
+    const tap = await Tap.start(cloud.port);
+    closing.push(() => tap.close());
+    const device = connect({}, tap.port);
+    await device.settled();
+    for (const packet of packetsIn(tap.sent())) {
+      if (packet.cmd !== "publish") continue;
+      assert.equal(packet.properties?.responseTopic, `${DEVICE.id}/rpc`);
+      const frame = JSON.parse(String(packet.payload).split("\n")[0] as string) as { id: number };
+      assert.equal(packet.properties?.correlationData?.readBigUInt64BE(), BigInt(frame.id));
+    }
+  });
+});
+
+function packetsIn(bytes: Buffer): Packet[] {
+  const packets: Packet[] = [];
+  const reader = parser(FIVE);
+  reader.on("packet", (packet: Packet) => packets.push(packet));
+  reader.parse(bytes);
+  return packets;
+}
+
+function connectsIn(bytes: Buffer): IConnectPacket[] {
+  return packetsIn(bytes).filter((packet) => packet.cmd === "connect");
+}
+
+/** Answers each CONNECT in the same way, whatever it holds. */
+class FakeBroker {
+  readonly commands: string[] = [];
+  readonly versions: number[] = [];
+  private socket: Socket | null = null;
+  private lastIdentifier = 0;
+  private waiters: (() => void)[] = [];
+
+  private constructor(private readonly server: ReturnType<typeof createServer>) {}
+
+  static async start(answers: Packet[] | Buffer): Promise<FakeBroker> {
+    const server = createServer();
+    const fake = new FakeBroker(server);
+    server.on("connection", (socket) => {
+      const reader = parser();
+      fake.socket = socket;
+      socket.on("error", () => {});
+      socket.on("data", (bytes) => reader.parse(bytes));
+      reader.on("packet", (packet: Packet) => {
+        fake.commands.push(packet.cmd);
+        if (packet.cmd === "publish") fake.lastIdentifier = packet.messageId ?? 0;
+        if (packet.cmd === "connect") {
+          fake.versions.push(packet.protocolVersion ?? 0);
+          const bytes = Buffer.isBuffer(answers) ? answers : generate(answers[0] as Packet, FIVE);
+          socket.write(bytes);
+        } else if (packet.cmd === "subscribe" && !Buffer.isBuffer(answers) && answers[1] !== undefined) {
+          socket.write(generate({ ...answers[1], messageId: packet.messageId } as Packet, FIVE));
+        }
+        for (const waiter of fake.waiters.splice(0)) waiter();
+      });
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return fake;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** Resolves when so many CONNECTs have come. */
+  connected(count: number): Promise<void> {
+    return this.told("connect", count);
+  }
+
+  /** Resolves when so many packets of this kind have come. */
+  async told(cmd: string, count: number): Promise<void> {
+    while (this.commands.filter((known) => known === cmd).length < count) {
+      await new Promise<void>((resolve) => this.waiters.push(resolve));
+    }
+  }
+
+  /** Acknowledges the latest PUBLISH. */
+  acknowledge(): void {
+    this.socket?.write(generate({ cmd: "puback", messageId: this.lastIdentifier, reasonCode: 0 }, FIVE));
+  }
+
+  close(): void {
+    this.socket?.destroy();
+    this.server.close();
+  }
+}
