@@ -9,6 +9,7 @@ import { Phase, type Want } from "./session/phases.js";
 import { Session } from "./session.js";
 import { Status } from "./status.js";
 import type { Host } from "./tokens/host.js";
+import { Leases } from "./tokens/leases.js";
 import { Tokens } from "./tokens.js";
 import type { Text } from "./wire/bytes.js";
 import { Method } from "./wire/methods.js";
@@ -57,7 +58,8 @@ export class Auth implements CallOwner {
     this.turns = turns;
     this.counters = new Counters();
     this.session = new Session(config, features, entropy, this, this.counters, scratch);
-    this.tokens = new Tokens(config, this.session, this.counters, scratch, turns);
+    const leases = new Leases(config, features.tokenFormat, scratch);
+    this.tokens = new Tokens(config, this.session, this.counters, leases, turns);
     this.onState = null;
     this.lastCode = 0;
     this.nowMs = 0;

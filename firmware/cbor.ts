@@ -1,6 +1,9 @@
 import type { Config } from "./config.js";
 import { CborFrames } from "./session/cbor-frames.js";
+import type { TokenFormat } from "./session/features.js";
 import type { Encoding, FrameWriter } from "./session/frames.js";
+import { CwtReader } from "./tokens/cwt.js";
+import { bytesOf, type Text } from "./wire/bytes.js";
 import { CborReader } from "./wire/cbor.js";
 import { FRAME_DEPTH_MAX, FRAME_KEY_BYTES_MAX } from "./wire/frame.js";
 import type { ValueReader } from "./wire/value.js";
@@ -13,3 +16,16 @@ const writer = (config: Config): FrameWriter => new CborFrames(config);
 
 /** Frames in CBOR (RFC 8949), for `createAuth`'s `encoding`. */
 export const cbor: Encoding = { name: "cbor", reader, writer };
+
+/**
+ * Tokens are CWTs (RFC 8392) in base64url, for `createAuth`'s `tokenFormat`: `exi`, else `exp − iat`, plans their
+ * refresh where the cloud names no lifetime.
+ *
+ * @construction
+ * @param key shared with the issuer: every token must then be a COSE_Mac0 with HMAC 256/256 under it, any other is
+ *   CWT_REFUSED. A string stands for its UTF-8
+ */
+export const cwt = (key?: Text): TokenFormat => {
+  const keyBytes = key === undefined ? null : typeof key === "string" ? bytesOf(key) : key;
+  return { reader: (tokenBytes, scratch) => new CwtReader(keyBytes, tokenBytes, scratch) };
+};

@@ -7,6 +7,7 @@ import type { Ports } from "./ports.js";
 import { Scratch } from "./proof/scratch.js";
 import type { OnDone, OnHost } from "./session/calls.js";
 import type { Transport } from "./session/channel.js";
+import type { TokenFormat } from "./session/features.js";
 import type { Encoding } from "./session/frames.js";
 import { mqtt } from "./session/mqtt-channel.js";
 import type { Status } from "./status.js";
@@ -41,6 +42,7 @@ export { Scratch } from "./proof/scratch.js";
 export { sentenceOf } from "./sentences.js";
 export type { OnDone, OnHost } from "./session/calls.js";
 export type { Transport } from "./session/channel.js";
+export type { TokenFormat } from "./session/features.js";
 export type { Encoding } from "./session/frames.js";
 export { mqtt } from "./session/mqtt-channel.js";
 export { Status } from "./status.js";
@@ -54,6 +56,8 @@ export interface AuthOptions extends ConfigOptions {
   readonly transport?: Transport;
   /** What frames are spelt in where the cloud takes it, such as `cbor` of `motekey/cbor`; JSON else. */
   readonly encoding?: Encoding;
+  /** What tokens are, where they are no JWTs, such as `cwt()` of `motekey/cbor`. */
+  readonly tokenFormat?: TokenFormat;
 }
 
 /** A device's client of the Auth service. Every callback comes after the turn, once, and at the latest with `close()`. */
@@ -65,8 +69,9 @@ export class AuthClient {
   constructor(options: AuthOptions, ports: Ports, scratch: Scratch) {
     const transport = options.transport === undefined ? mqtt : options.transport;
     const encoding = options.encoding === undefined ? null : options.encoding;
+    const tokenFormat = options.tokenFormat === undefined ? null : options.tokenFormat;
     this.config = new Config(options, ports, transport.hasExchange);
-    this.driver = new Driver(this.config, { transport, encoding }, ports, scratch);
+    this.driver = new Driver(this.config, { transport, encoding, tokenFormat }, ports, scratch);
     this.driver.start();
   }
 

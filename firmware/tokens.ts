@@ -1,14 +1,13 @@
 import type { Config } from "./config.js";
 import type { Counters } from "./counters.js";
 import type { Turns } from "./ports.js";
-import type { Scratch } from "./proof/scratch.js";
 import { type Call, CallPhase } from "./session/calls.js";
 import { Phase } from "./session/phases.js";
 import type { Session } from "./session.js";
 import { Status } from "./status.js";
 import { type Host, type HostCalls, Rejection } from "./tokens/host.js";
 import { Hosts } from "./tokens/hosts.js";
-import { Leases } from "./tokens/leases.js";
+import type { Leases } from "./tokens/leases.js";
 import { Ledger } from "./tokens/ledger.js";
 import type { Slot } from "./tokens/slot.js";
 import { Slots } from "./tokens/slots.js";
@@ -45,13 +44,13 @@ export class Tokens implements HostCalls {
   private nowMs: number;
   private isClosed: boolean;
 
-  constructor(config: Config, session: Session, counters: Counters, scratch: Scratch, turns: Turns) {
+  constructor(config: Config, session: Session, counters: Counters, leases: Leases, turns: Turns) {
     const limits = config.limits;
     this.config = config;
     this.session = session;
     this.counters = counters;
     this.turns = turns;
-    this.leases = new Leases(config, scratch);
+    this.leases = leases;
     this.hosts = new Hosts(limits, this);
     this.waiters = new Waiters(limits.waiters);
     this.slots = new Slots(limits.slots, limits.tokenBytes, this.hosts, this.waiters);
@@ -326,8 +325,9 @@ export class Tokens implements HostCalls {
       host.mustGenerate = true;
       return;
     }
-    if (slot === null || frame.expiresInS === 0) {
-      call.status = Status.BAD_RESULT;
+    const status = frame.expiresInS === 0 ? Status.BAD_RESULT : this.leases.inspect(frame);
+    if (slot === null || status !== Status.OK) {
+      call.status = slot === null ? Status.BAD_RESULT : status;
       this.fail(host, call);
       return;
     }

@@ -12,6 +12,7 @@ import {
   Status,
   sentenceOf,
   type Token,
+  type TokenFormat,
 } from "../firmware/index.js";
 import { NodeLink } from "./node/link.js";
 import { nodePorts } from "./node/ports.js";
@@ -59,6 +60,8 @@ export interface DeviceOptions {
   allowInsecure?: boolean;
   /** What frames are spelt in where the cloud takes it. Default `json`. */
   encoding?: "json" | "cbor";
+  /** What tokens are where they are no JWTs: `cwt()`, with the key of their MAC or without. */
+  tokenFormat?: TokenFormat;
   /** false: nothing is sent before the broker accepted the connection. */
   pipeline?: boolean;
   limits?: LimitOptions;
@@ -244,6 +247,7 @@ export function simulateDevice(options: DeviceOptions): SimulatedDevice {
       allowInsecure: allowInsecure ?? false,
       limits: limits ?? {},
       ...(sleptMs === undefined ? {} : { sleptMs }),
+      ...(options.tokenFormat === undefined ? {} : { tokenFormat: options.tokenFormat }),
       ...(options.encoding === "cbor" ? { encoding: cbor } : {}),
     },
     store === undefined ? ports : { ...ports, store: new FileStore(store) },

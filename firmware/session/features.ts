@@ -1,9 +1,29 @@
+import type { Scratch } from "../proof/scratch.js";
+import type { Status } from "../status.js";
 import type { Transport } from "./channel.js";
 import type { Encoding } from "./frames.js";
+
+/** Reads tokens of one format. */
+export interface TokenReader {
+  /** Seconds from issue to end by the last token's own claims, for scheduling only; −1 where they don't say. */
+  readonly lifetimeS: number;
+  /** OK, or why the token is refused. */
+  read(token: Uint8Array, length: number): Status;
+  /** Wipes its key, and what is left of tokens. */
+  wipe(): void;
+}
+
+/** A format of tokens that is looked into; JWTs are where the app gives none. */
+export interface TokenFormat {
+  /** @construction */
+  readonly reader: (tokenBytes: number, scratch: Scratch) => TokenReader;
+}
 
 /** What the app chose of what not every app needs: bundlers leave out what nobody names. */
 export interface Features {
   readonly transport: Transport;
   /** What frames may be spelt in beside JSON; null: nothing. */
   readonly encoding: Encoding | null;
+  /** Null: tokens are JWTs, or nothing that is looked into. */
+  readonly tokenFormat: TokenFormat | null;
 }

@@ -2,6 +2,8 @@ import type { Config } from "../config.js";
 import { HmacKey } from "../proof/hmac.js";
 import type { Scratch } from "../proof/scratch.js";
 import { unitInterval } from "../proof/spread.js";
+import type { TokenFormat, TokenReader } from "../session/features.js";
+import { Status } from "../status.js";
 import type { FrameReader } from "../wire/frame.js";
 import type { Host } from "./host.js";
 import { readJwtLifetime } from "./jwt.js";
@@ -12,24 +14,29 @@ export class Leases {
   private readonly config: Config;
   private readonly scratch: Scratch;
   private readonly spreadKey: HmacKey;
+  private readonly tokens: TokenReader | null;
 
-  constructor(config: Config, scratch: Scratch) {
+  constructor(config: Config, format: TokenFormat | null, scratch: Scratch) {
+    this.tokens = format === null ? null : format.reader(config.limits.tokenBytes, scratch);
     this.config = config;
     this.scratch = scratch;
     this.spreadKey = new HmacKey();
     this.spreadKey.set(scratch.hash, config.spreadSecret, 0, config.spreadSecret.length);
   }
 
-  /** How long the staged token lives by its own claims, else by `tokenMaxAgeMs`, ms; Infinity where nothing says. */
+  /** Looks at the staged token. OK, or why it is not to be used. */
+  inspect(frame: FrameReader): Status {
+    return this.tokens === null ? Status.OK : this.tokens.read(frame.staging, frame.tokenLength);
+  }
+
+  /** How long the staged token, inspected, lives by its own claims, else by `tokenMaxAgeMs`, ms; Infinity where nothing says. */
   assumedMs(frame: FrameReader): number {
     const maxAgeMs = this.config.limits.tokenMaxAgeMs;
-    const jwtS = readJwtLifetime(
-      frame.spareJson(),
-      frame.staging,
-      frame.tokenLength,
-      this.scratch.key.digest,
-    );
-    if (jwtS >= 0) return jwtS * 1000;
+    const lifetimeS =
+      this.tokens !== null
+        ? this.tokens.lifetimeS
+        : readJwtLifetime(frame.spareJson(), frame.staging, frame.tokenLength, this.scratch.key.digest);
+    if (lifetimeS >= 0) return lifetimeS * 1000;
     return maxAgeMs > 0 ? maxAgeMs : Infinity;
   }
 
@@ -43,5 +50,6 @@ export class Leases {
 
   wipe(): void {
     this.spreadKey.wipe();
+    if (this.tokens !== null) this.tokens.wipe();
   }
 }

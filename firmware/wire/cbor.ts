@@ -71,6 +71,8 @@ export class CborReader implements ValueReader {
   /** Whether it is whole and within ±(2^53 − 1), be it written as a float: JavaScript's encoders do so beyond 32 bits. */
   isInteger: boolean;
   textLength: number;
+  /** The last string or byte string has a length, not chunks: it is the `textLength` bytes before `at`. */
+  isWhole: boolean;
   /** The tag of the last value, the innermost where there are more; −1 for none. */
   tag: number;
 
@@ -127,6 +129,7 @@ export class CborReader implements ValueReader {
     this.low = 0;
     this.isKey = false;
     this.isChunked = false;
+    this.isWhole = true;
     this.tag = -1;
     this.isTagged = false;
     this.status = Status.OK;
@@ -259,6 +262,7 @@ export class CborReader implements ValueReader {
       return ValueEvent.MORE;
     }
     this.string.start(this.major === Major.TEXT, value);
+    this.isWhole = true;
     this.state = State.STRING;
     return value > 0 ? ValueEvent.MORE : this.stringEnded();
   }
@@ -266,6 +270,7 @@ export class CborReader implements ValueReader {
   private openChunks(): ValueEvent {
     this.string.start(this.major === Major.TEXT, 0);
     this.isChunked = true;
+    this.isWhole = false;
     this.state = State.CHUNK;
     return ValueEvent.MORE;
   }

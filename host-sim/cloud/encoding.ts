@@ -1,10 +1,12 @@
-import { Decoder, Encoder } from "cbor-x";
+import { Decoder, Encoder, Tag } from "cbor-x";
 
 /** How a message spells its frame. */
 export type Encoding = "json" | "cbor";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const encoder = new Encoder({ useRecords: false, variableMapSize: true });
+/** Maps are not tagged 259: an option that cbor-x's types lack. */
+const options = { useRecords: false, variableMapSize: true, useTag259ForMaps: false };
+const encoder = new Encoder(options);
 const decoder = new Decoder({ mapsAsObjects: true });
 
 /** The value in these bytes. Throws when they are not one whole value. */
@@ -40,6 +42,7 @@ function fromWide(value: unknown): unknown {
 function mapNumbers(value: unknown, change: (leaf: unknown) => unknown): unknown {
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return change(value);
   if (Array.isArray(value)) return value.map((item) => mapNumbers(item, change));
+  if (value instanceof Tag) return new Tag(mapNumbers(value.value, change), value.tag);
   if (value instanceof Map) {
     return new Map([...value].map(([key, item]) => [key, mapNumbers(item, change)]));
   }

@@ -1,5 +1,6 @@
-import { randomBytes, randomUUID, type webcrypto } from "node:crypto";
+import { KeyObject, randomBytes, randomUUID, type webcrypto } from "node:crypto";
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
+import { type CwtClaims, macCwt, signCwt } from "./cwt.js";
 import { sha256 } from "./secret.js";
 import type { TokenCheck, TokenOptions } from "./types.js";
 
@@ -28,6 +29,7 @@ export class Tokens {
   private byCaller = new Map<string, Map<string, IssuedToken[]>>();
   private lifetimeMs: number;
   private graceMs: number;
+  private macKey: Uint8Array;
 
   private constructor(
     private options: TokenOptions,
@@ -38,16 +40,18 @@ export class Tokens {
     readonly jwks: { keys: JWK[] },
   ) {
     this.lifetimeMs = (options.lifetimeSeconds ?? 3600) * 1000;
+    this.macKey = Buffer.from(options.macKey ?? randomBytes(32));
     this.graceMs = (options.graceSeconds ?? 120) * 1000;
   }
 
-  /** With a new ES256 key pair. */
+  /** With a new key pair. */
   static async start(options: TokenOptions, issuer: string, clock: CloudClock): Promise<Tokens> {
-    const { privateKey, publicKey } = await generateKeyPair("ES256");
+    const alg = options.algorithm ?? "ES256";
+    const { privateKey, publicKey } = await generateKeyPair(alg);
     const jwk = {
       ...(await exportJWK(publicKey)),
       kid: randomBytes(6).toString("base64url"),
-      alg: "ES256",
+      alg,
       use: "sig",
     };
     return new Tokens(options, issuer, clock, privateKey, { keys: [jwk] });
@@ -57,8 +61,7 @@ export class Tokens {
   async generate(sub: string, host: string): Promise<IssuedToken> {
     const issuedAtMs = this.clock.now();
     const expiresAtMs = issuedAtMs + this.lifetimeMs;
-    const text =
-      this.options.format === "opaque" ? randomBytes(32).toString("base64url") : await this.sign(sub, host);
+    const text = await this.textOf(sub, host);
     const token = { text, sub, host, issuedAtMs, expiresAtMs };
     this.keep(token);
     return token;
@@ -101,10 +104,27 @@ export class Tokens {
     };
   }
 
+  private async textOf(sub: string, host: string): Promise<string> {
+    const { format } = this.options;
+    if (format === "opaque") return randomBytes(32).toString("base64url");
+    if (format === "cwt-mac0") return macCwt(this.claims(sub, host), this.macKey).toString("base64url");
+    if (format !== "cwt-sign1") return this.sign(sub, host);
+    const key = KeyObject.from(this.key);
+    const [algorithm, kid] = [this.options.algorithm ?? "ES256", this.jwks.keys[0]?.kid ?? ""];
+    return signCwt(this.claims(sub, host), key, algorithm, kid).toString("base64url");
+  }
+
+  private claims(sub: string, host: string): CwtClaims {
+    const iat = Math.floor(this.clock.told() / 1000);
+    const exi = Math.floor(this.lifetimeMs / 1000);
+    return { iss: this.issuer, sub, aud: host, iat, exp: iat + exi, exi, cti: randomBytes(16) };
+  }
+
   private sign(sub: string, host: string): Promise<string> {
     const iat = Math.floor(this.clock.told() / 1000);
+    const alg = this.options.algorithm ?? "ES256";
     return new SignJWT({ jti: randomUUID() })
-      .setProtectedHeader({ alg: "ES256", kid: this.jwks.keys[0]?.kid ?? "", typ: "JWT" })
+      .setProtectedHeader({ alg, kid: this.jwks.keys[0]?.kid ?? "", typ: "JWT" })
       .setIssuer(this.issuer)
       .setSubject(sub)
       .setAudience(host)

@@ -80,7 +80,12 @@ export interface CloudStats {
 
 /** How tokens are made. */
 export interface TokenOptions {
-  format?: "jwt" | "opaque";
+  /** `cwt-mac0`: COSE_Mac0, HMAC 256/256; `cwt-sign1`: COSE_Sign1; both in base64url. Default `jwt`. */
+  format?: "jwt" | "opaque" | "cwt-mac0" | "cwt-sign1";
+  /** What `jwt` and `cwt-sign1` are signed with. Default `ES256`. */
+  algorithm?: "ES256" | "EdDSA";
+  /** The key of `cwt-mac0`, shared with who verifies; a text stands for its UTF-8. Default: a random one. */
+  macKey?: string | Uint8Array;
   lifetimeSeconds?: number;
   /** How long the token before a newly generated one stays good. */
   graceSeconds?: number;

@@ -12,6 +12,7 @@ import {
   State,
   Status,
   type Store,
+  type TokenFormat,
 } from "../../firmware/index.js";
 import { Peer } from "./peer.js";
 import { Service } from "./service.js";
@@ -31,6 +32,7 @@ export interface WorldOptions {
   readonly limits?: LimitOptions;
   readonly cloud?: Partial<CloudOptions>;
   readonly encoding?: Encoding;
+  readonly tokenFormat?: TokenFormat;
   readonly seed?: number;
   /** The first counter; 1 when absent. */
   readonly counter?: number;
@@ -91,6 +93,7 @@ export class World {
       allowInsecure: true,
       limits: options.limits ?? {},
       ...(options.sleptMs === undefined ? {} : { sleptMs: options.sleptMs }),
+      ...(options.tokenFormat === undefined ? {} : { tokenFormat: options.tokenFormat }),
       ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
     };
     this.time = options.time ?? new VirtualTime();
