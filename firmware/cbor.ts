@@ -1,6 +1,7 @@
 import type { Config } from "./config.js";
+import type { Scratch } from "./proof/scratch.js";
 import { CborFrames } from "./session/cbor-frames.js";
-import type { TokenFormat } from "./session/features.js";
+import type { TokenFormat, TokenReader } from "./session/features.js";
 import type { Encoding, FrameWriter } from "./session/frames.js";
 import { CwtReader } from "./tokens/cwt.js";
 import { bytesOf, type Text } from "./wire/bytes.js";
@@ -27,5 +28,8 @@ export const cbor: Encoding = { name: "cbor", reader, writer };
  */
 export const cwt = (key?: Text): TokenFormat => {
   const keyBytes = key === undefined ? null : typeof key === "string" ? bytesOf(key) : key;
-  return { reader: (tokenBytes, scratch) => new CwtReader(keyBytes, tokenBytes, scratch) };
+  /** @construction */
+  const tokenReader = (tokenBytes: number, scratch: Scratch): TokenReader =>
+    new CwtReader(keyBytes, tokenBytes, scratch);
+  return { reader: tokenReader };
 };
