@@ -1,4 +1,5 @@
 import { readCredential, type StoredCredential } from "./credential.js";
+import { Addresses } from "./keep/addresses.js";
 import { COUNTER_RECORD_BYTES, CounterBlock } from "./keep/counter-block.js";
 import { RECORD_BYTES_MIN } from "./keep/record.js";
 import { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
@@ -19,11 +20,20 @@ import { sentenceOf } from "./sentences.js";
 import { Status } from "./status.js";
 import { bytesOf, NO_BYTES } from "./wire/bytes.js";
 
+/** One of several places where the cloud is reached. */
+export interface CloudPlace {
+  readonly host: string;
+  /** The first place's when absent. */
+  readonly port?: number;
+}
+
 /** Where the cloud is and how it is spoken to. */
 export interface CloudOptions {
   readonly host: string;
   /** 1883 when absent. */
   readonly port?: number;
+  /** Where else the same cloud is reached: a failure leads on to the next, a stable connection's end to the first. */
+  readonly alternatives?: readonly CloudPlace[];
   /** The `src` of the cloud's answers; answers from anybody else are dropped. */
   readonly address?: string;
   /** Where requests are published; `{id}` stands for the device id. */
@@ -126,6 +136,21 @@ const identityOf = (options: ConfigOptions, store: Store | undefined): Identity 
   return { deviceId: credential.deviceId, credential };
 };
 
+/** @construction */
+const addressesOf = (cloud: CloudOptions): Address[] => {
+  const port = cloud.port === undefined ? DEFAULT_PORT : cloud.port;
+  const list: Address[] = [{ host: cloud.host, port }];
+  const places = cloud.alternatives === undefined ? [] : cloud.alternatives;
+  for (let i = 0; i < places.length; i++) {
+    const place = places[i];
+    list.push({ host: place.host, port: place.port === undefined ? port : place.port });
+  }
+  for (let i = 0; i < list.length; i++) {
+    if (!(list[i].port >= 1 && list[i].port <= 65_535)) refuse("cloud.port must lie between 1 and 65535");
+  }
+  return list;
+};
+
 /** Whether `bytes[from..to)` is a portable id: one topic segment of letters, digits, `_` and `-`. */
 export const isPortableId = (bytes: Uint8Array, from: number, to: number): boolean => {
   for (let i = from; i < to; i++) {
@@ -139,7 +164,7 @@ export const isPortableId = (bytes: Uint8Array, from: number, to: number): boole
 /** The options, checked, with all text as bytes. */
 export class Config {
   readonly limits: Limits;
-  readonly address: Address;
+  readonly addresses: Addresses;
   readonly deviceId: Uint8Array;
   /** Empty where the link alone proves the device. */
   readonly psk: Uint8Array;
@@ -195,9 +220,7 @@ export class Config {
       refuse("credential.psk is empty: provision the device's key first");
     this.spreadSecret = this.psk.length > 0 ? this.psk : new Uint8Array(SPREAD_BYTES);
     if (this.psk.length === 0) ports.entropy.fill(this.spreadSecret, 0, SPREAD_BYTES);
-    this.address = { host: cloud.host, port: cloud.port === undefined ? DEFAULT_PORT : cloud.port };
-    if (!(this.address.port >= 1 && this.address.port <= 65_535))
-      refuse("cloud.port must lie between 1 and 65535");
+    this.addresses = new Addresses(addressesOf(cloud));
     this.cloud = address === DEFAULT_CLOUD_ADDRESS ? DEFAULT_CLOUD : bytesOf(address);
     this.requestTopic = bytesOf(topicParts.length === 2 ? topicParts[0] + deviceId + topicParts[1] : topic);
     if (topic.indexOf("+") >= 0 || topic.indexOf("#") >= 0)

@@ -152,7 +152,7 @@ export class Driver implements LinkEvents, Waker, Turns {
     for (;;) {
       const nowMs = this.nowMs();
       const want = auth.poll(nowMs);
-      if (want === Want.OPEN) link.open(this.config.address, this);
+      if (want === Want.OPEN) link.open(this.config.addresses.next(), this);
       else if (want === Want.CLOSE) {
         link.close();
         session.closed(Status.OK, nowMs);

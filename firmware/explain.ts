@@ -11,6 +11,8 @@ export interface Explanation {
   readonly name: string;
   /** What happened and what to do next. */
   readonly sentence: string;
+  /** Where the cloud is reached, or was tried last: `host:port`. */
+  readonly cloud: string;
   /** The code of the cloud's latest error; 0 when there was none. */
   readonly code: number;
   /** The reason code with which the broker refused something last (CONNACK, SUBACK, DISCONNECT); 0: it did not. */
@@ -49,6 +51,7 @@ const exposureOf = (config: Config): string => {
 export const explain = (auth: Auth, config: Config): Explanation => {
   const session = auth.session;
   const hosts = auth.tokens.hosts.list;
+  const address = config.addresses.present();
   let status = session.status;
   for (let i = 0; i < hosts.length && status === Status.OK; i++) status = hosts[i].status;
   if (status === Status.OK && auth.tokens.isForgetful()) status = Status.STORE_FAILED;
@@ -56,6 +59,7 @@ export const explain = (auth: Auth, config: Config): Explanation => {
     status,
     name: nameOf(status),
     sentence: sentenceOf(status),
+    cloud: `${address.host}:${address.port}`,
     code: auth.lastCode,
     peerCode: session.channel.reasonCode,
     peerReason: printable(session.channel.reason, session.channel.reasonLength),

@@ -15,7 +15,7 @@ import type { Host } from "./tokens/host.js";
 import type { Text } from "./wire/bytes.js";
 
 export { type Credentials, type OnState, State } from "./auth.js";
-export type { CloudOptions, Credential, PolicyError } from "./config.js";
+export type { CloudOptions, CloudPlace, Credential, PolicyError } from "./config.js";
 export type { Counters } from "./counters.js";
 export {
   type CredentialFields,

@@ -363,10 +363,12 @@ export class Session {
 
   /** The connection is worth nothing any more: what was under way is prepared for the next one. */
   private lose(status: Status): void {
-    if (this.phase === Phase.READY) {
-      this.counters.losses++;
-      if (this.nowMs - this.readyAtMs >= this.config.limits.stableMs) this.backoff.reset();
-    }
+    const isReady = this.phase === Phase.READY;
+    if (isReady) this.counters.losses++;
+    if (isReady && this.nowMs - this.readyAtMs >= this.config.limits.stableMs) {
+      this.backoff.reset();
+      this.config.addresses.served();
+    } else if (!this.channel.hasFallback) this.config.addresses.failed();
     this.status = status;
     const random = this.random();
     this.phaseEndsAtMs =

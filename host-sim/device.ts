@@ -1,6 +1,7 @@
 import { cbor } from "../firmware/cbor.js";
 import {
   type AuthClient,
+  type CloudPlace,
   createAuth,
   type Host,
   type LimitOptions,
@@ -38,6 +39,8 @@ export interface DeviceTls extends Omit<TlsOptions, "psk"> {
 export interface DeviceOptions {
   /** What `startCloud` returned, or `mqtt://host:port` of the broker, `ws://host:port/path` of a WebSocket, `mqtts:` or `wss:` for TLS. */
   cloud: string | (CloudUrls & { readonly ca?: string | undefined });
+  /** Where else that cloud is reached, as further URLs: each failure leads on to the next. */
+  alternatives?: readonly string[];
   /** Default `mqtt`. */
   transport?: TransportName;
   id: string;
@@ -236,12 +239,13 @@ export function simulateDevice(options: DeviceOptions): SimulatedDevice {
   const { id, psk, cloud, proof, allowInsecure, pipeline, limits, store, sleptMs } = options;
   const counter = options.counter ?? (store === undefined ? Date.now() : 1);
   const { host, port, isSecure, transport } = endpointOf(cloud, options.transport);
+  const alternatives = (options.alternatives ?? []).map((url) => placeOf(url, isSecure, options.transport));
   const ports = options.ports ?? nodePorts(isSecure ? secureLink(options) : plainLink(options));
   const auth = createAuth(
     {
       deviceId: id,
       transport,
-      cloud: { host, port, pipeline: pipeline ?? true },
+      cloud: { host, port, alternatives, pipeline: pipeline ?? true },
       credential: { psk, counter },
       ...(proof === undefined ? {} : { proof }),
       allowInsecure: allowInsecure ?? false,
@@ -253,6 +257,13 @@ export function simulateDevice(options: DeviceOptions): SimulatedDevice {
     store === undefined ? ports : { ...ports, store: new FileStore(store) },
   );
   return new SimulatedDevice(id, auth, ports.link);
+}
+
+/** Another place of the same cloud: one link leads to all of them, with TLS or without. */
+function placeOf(url: string, isSecure: boolean, name?: TransportName): CloudPlace {
+  const { host, port, isSecure: isAlike } = endpointOf(url, name);
+  if (isAlike !== isSecure) throw new Error("motekey: all places of a cloud must speak TLS, or none");
+  return { host, port };
 }
 
 function plainLink({ tls }: DeviceOptions): Link {

@@ -1,5 +1,6 @@
 import type { Config } from "../config.js";
-import type { Entropy } from "../ports.js";
+import type { Addresses } from "../keep/addresses.js";
+import type { Address, Entropy } from "../ports.js";
 import { base64Length, writeBase64 } from "../proof/base64.js";
 import type { Scratch } from "../proof/scratch.js";
 import { SHA1_BYTES, Sha1 } from "../proof/sha1.js";
@@ -45,9 +46,18 @@ const COLON = 0x3a;
 const CODE_BYTES = 2;
 
 /** @construction */
-const hostHeader = (host: string, port: number): Uint8Array => {
+const hostHeader = (address: Address): Uint8Array => {
+  const host = address.host;
+  const port = address.port;
   const name = host.indexOf(":") >= 0 ? `[${host}]` : host;
   return bytesOf(port === 80 || port === 443 ? name : `${name}:${port}`);
+};
+
+/** @construction */
+const hostHeaders = (addresses: readonly Address[]): Uint8Array[] => {
+  const headers: Uint8Array[] = [];
+  for (let i = 0; i < addresses.length; i++) headers.push(hostHeader(addresses[i]));
+  return headers;
 };
 
 /** Room for `user:password` in base64; null: there is none. @construction */
@@ -94,6 +104,9 @@ export class WebSocketEndpoint {
   private readonly outbox: Outbox;
   private readonly login: Login | null;
   private readonly fields: HandshakeFields;
+  private readonly addresses: Addresses;
+  /** The `Host` header for each address. */
+  private readonly hosts: readonly Uint8Array[];
   /** The key, and behind it the GUID that is hashed with it. */
   private readonly challenge: Uint8Array;
   private readonly accept: Uint8Array;
@@ -121,9 +134,11 @@ export class WebSocketEndpoint {
     this.challenge.set(ACCEPT_GUID, KEY_CHARACTERS);
     this.accept = new Uint8Array(ACCEPT_CHARACTERS);
     this.mask = new Uint8Array(MASK_BYTES);
+    this.addresses = config.addresses;
+    this.hosts = hostHeaders(this.addresses.list);
     this.fields = {
       path: bytesOf(path),
-      host: hostHeader(config.address.host, config.address.port),
+      host: this.hosts[0],
       subprotocol: bytesOf(subprotocol),
       credentials: credentialsFor(login),
       credentialsLength: 0,
@@ -158,6 +173,7 @@ export class WebSocketEndpoint {
     writeBase64(this.accept, 0, nonce, 0, SHA1_BYTES);
     this.writeCredentials();
     this.pen.write(this.outbox.bytes, this.outbox.to);
+    this.fields.host = this.hosts[this.addresses.index];
     writeHandshake(this.pen, this.fields);
     this.outbox.to = this.pen.at;
     this.wipe();
@@ -290,12 +306,15 @@ export class WebSocketEndpoint {
   private checkRoom(config: Config): void {
     const credentials = this.fields.credentials;
     if (credentials !== null) this.fields.credentialsLength = credentials.length;
-    this.pen.count();
-    writeHandshake(this.pen, this.fields);
-    if (this.pen.at > config.limits.sendBytes) {
-      throw new Error(
-        `motekey: limits.sendBytes must be at least ${this.pen.at} for the WebSocket's handshake`,
-      );
+    for (let i = 0; i < this.hosts.length; i++) {
+      this.fields.host = this.hosts[i];
+      this.pen.count();
+      writeHandshake(this.pen, this.fields);
+      if (this.pen.at > config.limits.sendBytes) {
+        throw new Error(
+          `motekey: limits.sendBytes must be at least ${this.pen.at} for the WebSocket's handshake`,
+        );
+      }
     }
   }
 }

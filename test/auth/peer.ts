@@ -57,6 +57,7 @@ export class Peer implements Link {
   /** From one end to the other. */
   latencyMs = 10;
   /** Of CONNACK and SUBACK. */
+  isReachableAt: (address: Address) => boolean = () => true;
   returnCode = 0;
   sessionPresent = false;
   granted: 0 | 1 | 2 | 128 = 1;
@@ -79,6 +80,8 @@ export class Peer implements Link {
   /** Connections that were opened or tried. */
   opens = 0;
   readonly openedAtMs: number[] = [];
+  /** Where each of them went, as `host:port`. */
+  readonly addresses: string[] = [];
 
   private wire: Wire | undefined;
   private lastPacketIdentifier = 0;
@@ -92,7 +95,7 @@ export class Peer implements Link {
     return this.wire?.isOpen === true;
   }
 
-  open(_address: Address, events: LinkEvents): void {
+  open(address: Address, events: LinkEvents): void {
     const reader = parser({ protocolVersion: 4 });
     const wire: Wire = { events, reader, isOpen: false };
     reader.on("packet", (packet: Packet) => this.take(packet));
@@ -102,7 +105,8 @@ export class Peer implements Link {
     this.wire = wire;
     this.opens++;
     this.openedAtMs.push(this.time.nowMs);
-    const isReachable = this.isReachable;
+    const isReachable = this.isReachable && this.isReachableAt(address);
+    this.addresses.push(`${address.host}:${address.port}`);
     this.soon(wire, () => {
       wire.isOpen = isReachable;
       if (isReachable) events.opened();

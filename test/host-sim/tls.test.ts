@@ -221,6 +221,24 @@ describe("the firmware over TLS", () => {
     });
   });
 
+  it("a list of brokers: past one that is down and one whose certificate has expired to the one that serves", async () => {
+    const expired = await start(SERVERS["the mock cloud"], { cert: "expired", asks: "certificate" });
+    const good = await start(SERVERS["the mock cloud"], { cert: "good", asks: "certificate" });
+    const alternatives = [expired, good];
+    const limits = { backoffBaseMs: 20, backoffCapMs: 80 };
+    const device = connect("mqtts://127.0.0.1:1", { tls: showing("ec")(pki), alternatives, limits });
+    for (const name of ["UNREACHABLE", "TLS_EXPIRED"]) {
+      await device.next("WAITING");
+      assert.equal(device.auth.explain().name, name);
+    }
+    await device.ready();
+    assert.equal(`mqtts://${device.auth.explain().cloud}`, good);
+    assert.throws(
+      () => connect(good, { alternatives: ["mqtt://127.0.0.1:1"] }),
+      /must speak TLS, or none/,
+    );
+  });
+
   describe("options that cannot be right", () => {
     const refused: [string, () => DeviceTls, RegExp][] = [
       ["a certificate without its key", () => ({ cert: pki.device.ec.cert }), /belong together/],

@@ -1,0 +1,36 @@
+import type { Address } from "../ports.js";
+
+/** Where the cloud is reached: the first place, and others that stand in for it. */
+export class Addresses {
+  readonly list: readonly Address[];
+  /** Which one is in use, or was tried last. */
+  index: number;
+  private nextIndex: number;
+
+  constructor(list: readonly Address[]) {
+    this.list = list;
+    this.index = 0;
+    this.nextIndex = 0;
+  }
+
+  /** The one in use, or tried last. */
+  present(): Address {
+    return this.list[this.index];
+  }
+
+  /** The one to open a connection to. */
+  next(): Address {
+    this.index = this.nextIndex;
+    return this.list[this.index];
+  }
+
+  /** The present one failed: the next one's turn comes, after the last one's the first's. */
+  failed(): void {
+    this.nextIndex = (this.index + 1) % this.list.length;
+  }
+
+  /** The present one served well: it is the first one's turn, whatever stood in for it. */
+  served(): void {
+    this.nextIndex = 0;
+  }
+}
