@@ -233,10 +233,7 @@ describe("the firmware over TLS", () => {
     }
     await device.ready();
     assert.equal(`mqtts://${device.auth.explain().cloud}`, good);
-    assert.throws(
-      () => connect(good, { alternatives: ["mqtt://127.0.0.1:1"] }),
-      /must speak TLS, or none/,
-    );
+    assert.throws(() => connect(good, { alternatives: ["mqtt://127.0.0.1:1"] }), /must speak TLS, or none/);
   });
 
   describe("options that cannot be right", () => {
