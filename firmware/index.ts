@@ -137,7 +137,10 @@ export class AuthClient {
     return explain(this.driver.auth, this.config);
   }
 
-  /** Ends every call with CLOSED before it returns, leaves the broker, and wipes every secret. */
+  /**
+   * Ends every call with CLOSED before it returns, leaves the broker, puts the tokens into the store where there is
+   * one, and wipes every secret from memory.
+   */
   close(): void {
     this.driver.close();
   }

@@ -3,11 +3,14 @@
  * these numbers; how they act on each other is told in DESIGN.md, "Every timeout and limit".
  */
 export interface Limits {
-  /** Longest token that is kept, bytes. One buffer per slot and one for staging: (slots + 1) × tokenBytes of RAM. */
+  /**
+   * Longest token that is kept, bytes. One buffer per slot and one for staging: (slots + 1) × tokenBytes of RAM. Over
+   * a deep sleep the store keeps tokens that with their host's name are 23 bytes shorter.
+   */
   tokenBytes: number;
   /** Tokens kept at once; the least recently used leaves for another host. */
   slots: number;
-  /** Handles that `host()` gives out. */
+  /** Handles that `host()` gives out, and hosts that the store keeps. */
   hosts: number;
   /** Longest host name, bytes of UTF-8. */
   hostBytes: number;

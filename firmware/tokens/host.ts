@@ -106,9 +106,10 @@ export class Host {
   }
 
   /**
-   * Ends all tokens of this host: here at once, offline too, in the cloud as soon as it can be told. Callers
-   * that wait for a token end with REVOKED.
-   * @param onToken told when the cloud knows, or why it does not know yet; null for those who don't ask
+   * Ends all tokens of this host: here at once, in the store too, and offline; in the cloud as soon as it can be
+   * told, after a reboot if need be. Callers that wait for a token end with REVOKED.
+   * @param onToken told when the cloud knows, or why it does not know yet; STORE_FAILED: the cloud knows, but the
+   * store does not say so; null for those who don't ask
    */
   revokeToken(onToken: OnToken | null): Status {
     return this.calls.revokeToken(this, onToken);

@@ -231,6 +231,19 @@ describe("a device with a store, after a sleep of known length", () => {
     }
   });
 
+  it("serves it without a connection, and without a counter's write, to an app that suspends at once", () => {
+    const lives = new Lives();
+    lives.world.soon();
+    const { writes } = lives.flash;
+    lives.sleep(1_000);
+    lives.boot(1_000).client.suspend();
+    assert.equal(lives.world.soon(APP, 0).token, `${APP}#1`);
+    lives.world.advance(1_000);
+    assert.deepEqual([lives.world.peer.opens, lives.flash.writes - writes], [0, 2]);
+    lives.world.client.resume();
+    lives.world.ready();
+  });
+
   it("does not use a token that it cannot take out of the store: a crash would give it that life again", () => {
     const lives = new Lives({ proof: "password" });
     lives.world.soon();
