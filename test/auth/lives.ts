@@ -4,6 +4,12 @@ import { Service } from "./service.js";
 import { VirtualTime } from "./time.js";
 import { World, type WorldOptions } from "./world.js";
 
+/** What the device asked the cloud for in this life. */
+export const methods = (world: World): string[] =>
+  world.peer.requests
+    .map(({ frame }) => frame.method.split(/[./]/).pop() as string)
+    .filter((method) => method !== "Hello");
+
 /** One device over many lives: its flash, its cloud and the time go on, its memory does not. */
 export class Lives {
   readonly time = new VirtualTime();

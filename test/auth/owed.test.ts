@@ -1,0 +1,158 @@
+/** What is owed outlives a reboot: revocations that the cloud was not told, and writes that the store did not take. */
+import assert from "node:assert/strict";
+import { Flash } from "../keep/flash.js";
+import { Lives, methods } from "./lives.js";
+import { APP, names } from "./world.js";
+
+const OTHER = "b.example.com";
+const HOUR_MS = 3_600_000;
+
+describe("a revocation that the cloud does not know of yet", () => {
+  /** A device that revoked without a network. */
+  const offline = (lives: Lives): Lives => {
+    lives.world.soon();
+    lives.world.peer.isReachable = false;
+    lives.world.peer.kick();
+    lives.world.revoke();
+    return lives;
+  };
+
+  it("is told after a reboot, before anything else and though no app asks for the host", () => {
+    const lives = offline(new Lives());
+    lives.crash();
+    lives.boot().ready().advance(1_000);
+    assert.deepEqual(methods(lives.world), ["RevokeToken"]);
+    assert.ok(!lives.service.has(APP));
+    lives.crash();
+    lives.boot().ready().advance(1_000);
+    assert.deepEqual(methods(lives.world), [], "once");
+    assert.equal(lives.world.soon().token, `${APP}#2`);
+  });
+
+  it("comes before a token that is asked for in the next life", () => {
+    const lives = offline(new Lives());
+    lives.crash();
+    assert.equal(lives.boot().soon().token, `${APP}#2`);
+    assert.deepEqual(methods(lives.world), ["RevokeToken", "GenerateToken"]);
+  });
+
+  it("is in flash when revokeToken returns, and no token with it", () => {
+    const lives = new Lives();
+    lives.world.soon();
+    lives.sleep(0);
+    lives.boot(0).peer.isReachable = false;
+    assert.equal(lives.world.soon(APP, 0).token, `${APP}#1`);
+    lives.world.revoke();
+    for (const value of lives.flash.values.values()) assert.ok(!value.includes(`${APP}#1`));
+    lives.crash();
+    lives.boot(0).peer.isReachable = false;
+    assert.equal(lives.world.soon(APP, 30_000).name, "UNREACHABLE");
+  });
+
+  it("takes the token out of a store that could not be read until then", () => {
+    const lives = new Lives({ proof: "password" });
+    lives.world.soon();
+    lives.sleep(0);
+    lives.flash.isReadable = false;
+    lives.boot(0).peer.isReachable = false;
+    lives.world.revoke();
+    lives.flash.isReadable = true;
+    lives.world.advance(1_000);
+    lives.crash();
+    assert.equal(lives.boot(0).soon().token, `${APP}#2`);
+  });
+
+  it("outlives an answer that comes late: the token that it would bring is revoked after a reboot too", () => {
+    const lives = new Lives();
+    lives.world.ready();
+    lives.world.advance(100);
+    lives.world.peer.answer = (request) => {
+      if (!request.frame.method.endsWith("GenerateToken")) return lives.service.answer(request);
+      return undefined;
+    };
+    lives.world.get();
+    lives.world.advance(100);
+    const [late] = lives.world.peer.asked("GenerateToken");
+    lives.world.revoke();
+    lives.world.advance(1_000);
+    assert.equal(lives.world.peer.asked("RevokeToken").length, 1);
+    lives.crash();
+    lives.service.answer(late);
+    lives.boot().ready().advance(1_000);
+    assert.deepEqual(methods(lives.world), ["RevokeToken"]);
+    assert.ok(!lives.service.has(APP));
+  });
+
+  it("that the cloud refuses for good is not told again", () => {
+    const lives = new Lives();
+    lives.world.soon();
+    lives.world.peer.answer = () => ({ error: { code: 403 } });
+    lives.world.revoke();
+    lives.world.advance(1_000);
+    lives.crash();
+    lives.boot().ready().advance(1_000);
+    assert.deepEqual(methods(lives.world), []);
+  });
+
+  it("of hosts that the app gave up leaves room for new ones, and is told all the same", () => {
+    const old = ["a.example.com", "b.example.com"];
+    const lives = new Lives({ limits: { hosts: 2, slots: 1 } });
+    lives.world.peer.isReachable = false;
+    for (const host of old) lives.world.revoke(host);
+    lives.crash();
+    const world = lives.boot();
+    assert.equal(world.soon("c.example.com").name, "OK");
+    assert.equal(world.soon("d.example.com").name, "OK");
+    assert.throws(() => world.client.host("e.example.com"), /more than 2 hosts/);
+    assert.equal(world.peer.asked("RevokeToken").length, 2);
+    lives.crash();
+    lives.boot().soon("d.example.com");
+    assert.deepEqual(methods(lives.world), ["GetToken"]);
+  });
+
+  it("writes twice: when it is owed, and when it is not any more", () => {
+    const lives = new Lives({ proof: "password" });
+    lives.world.soon();
+    lives.world.revoke();
+    lives.world.advance(1_000);
+    assert.equal(lives.flash.writes, 3);
+    lives.world.advance(HOUR_MS);
+    assert.equal(lives.flash.writes, 3);
+  });
+});
+
+describe("a device whose store fails, and whose proof has no counter,", () => {
+  const failures: Record<string, Partial<Flash>> = {
+    "cannot be read": { isReadable: false },
+    "cannot be written": { isWritable: false },
+    "loses what is written": { isLying: true },
+  };
+  for (const [what, failure] of Object.entries(failures)) {
+    it(`works on while it ${what}, says STORE_FAILED, and keeps what is so when it is mended`, () => {
+      const flash = new Flash();
+      const lives = new Lives({ proof: "password" }, flash);
+      lives.world.soon();
+      lives.crash();
+      Object.assign(flash, failure);
+      lives.boot();
+      assert.equal(lives.world.soon(OTHER).name, "OK");
+      assert.equal(lives.world.client.explain().name, "STORE_FAILED");
+      const { writes } = flash;
+      for (let i = 0; i < 60; i++) lives.world.soon(APP, 1_000);
+      assert.equal(flash.writes, writes, "it is not written at every turn");
+      const revoked = lives.world.revoke();
+      lives.world.advance(1_000);
+      assert.deepEqual(names([revoked]), ["STORE_FAILED"]);
+      assert.ok(!lives.service.has(APP), "the cloud knows all the same");
+      const { token } = lives.world.soon();
+      Object.assign(flash, { isReadable: true, isWritable: true, isLying: false });
+      lives.world.peer.kick();
+      lives.world.advance(400_000);
+      assert.equal(lives.world.soon().name, "OK");
+      assert.equal(lives.world.client.explain().name, "OK");
+      lives.crash();
+      assert.equal(lives.boot().soon().token, token);
+      assert.deepEqual(methods(lives.world), ["GetToken"]);
+    });
+  }
+});
