@@ -223,6 +223,7 @@ export class HandshakeReader {
     this.code = code;
     if (code === 101) return line[7] === 0x30 ? Status.WS_RESPONSE : Status.OK;
     if (code >= 300 && code < 400) return Status.WS_REDIRECTED;
+    if (code >= 500) return Status.SERVER_UNAVAILABLE;
     switch (code) {
       case 401:
         return Status.BAD_CREDENTIALS;
@@ -231,7 +232,6 @@ export class HandshakeReader {
       case 404:
         return Status.WS_NOT_FOUND;
       case 429:
-      case 503:
         return Status.SERVER_UNAVAILABLE;
       default:
         return Status.WS_REFUSED;
