@@ -18,6 +18,8 @@ export interface Mosquitto {
   port: number;
   /** Without a user. */
   url: string;
+  /** MQTT over WebSocket, without a user. */
+  wsUrl: string;
   /** With the cloud's user and password. */
   cloudUrl: string;
   close(): Promise<void>;
@@ -45,7 +47,7 @@ export function findMosquitto(context: Mocha.Context): string {
 export async function startMosquitto(program: string, users: BrokerUser[]): Promise<Mosquitto> {
   const folder = scratchFolder("mosquitto");
   const cloud = { id: "cloud", password: randomBytes(16).toString("hex") };
-  const port = await freePort();
+  const [port, wsPort] = [await freePort(), await freePort()];
   await writeFiles(folder, {
     acl: sample("mosquitto/acl", []),
     passwords: [cloud, ...users].map(passwordLine).join(""),
@@ -57,11 +59,17 @@ export async function startMosquitto(program: string, users: BrokerUser[]): Prom
     `acl_file ${folder}/acl`,
     "use_username_as_clientid true",
     "set_tcp_nodelay true",
+    // An address is no name of an interface, which is what libwebsockets wants.
+    `listener ${wsPort}`,
+    "bind_interface lo",
+    "socket_domain ipv4",
+    "protocol websockets",
   ];
   const server = await launch(program, folder, port, lines.join("\n"));
   return {
     port,
     url: `mqtt://127.0.0.1:${port}`,
+    wsUrl: `ws://127.0.0.1:${wsPort}/mqtt`,
     cloudUrl: `mqtt://${cloud.id}:${cloud.password}@127.0.0.1:${port}`,
     close: () => server.close(),
   };
