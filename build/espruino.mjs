@@ -52,6 +52,12 @@ const replacing = {
   },
 };
 
+/**
+ * Globals that are used all the time. The engine looks through all names of the module, one by one, before it
+ * takes a name for a global; an alias at the very top is found at once.
+ */
+const NEAR = { $B: "Uint8Array", $E: "E", $I: "Infinity", $M: "Math" };
+
 const ENTRY = `
 import { createAuth } from "./firmware/index.js";
 import { espruinoPorts } from "./firmware/adapters/espruino/index.js";
@@ -67,6 +73,12 @@ export async function bundleEspruino({ mangle = true, minify = true, entry = ENT
     bundle: true,
     write: false,
     minify,
+    define: Object.fromEntries(Object.entries(NEAR).map(([alias, name]) => [name, alias])),
+    banner: {
+      js: `const ${Object.entries(NEAR)
+        .map((pair) => pair.join("="))
+        .join()};`,
+    },
     charset: "utf8", // there is no \u{…}
     format: "cjs",
     platform: "neutral",

@@ -61,6 +61,7 @@ interface Uint8Array {
   [index: number]: number;
   set(source: Uint8Array, at: number): void;
   fill(value: number): this;
+  indexOf(byte: number): number;
 }
 interface Uint8ArrayConstructor {
   readonly prototype: Uint8Array;

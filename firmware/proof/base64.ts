@@ -2,15 +2,6 @@ import { bytesOf } from "../wire/bytes.js";
 
 const ALPHABET = bytesOf("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
 
-/** The value of one character, or −1. */
-function sextet(code: number): number {
-  if (code >= 97) return code <= 122 ? code - 71 : -1;
-  if (code === 95) return 63;
-  if (code >= 65) return code <= 90 ? code - 65 : -1;
-  if (code >= 48) return code <= 57 ? code + 4 : -1;
-  return code === 45 ? 62 : -1;
-}
-
 /** How many characters of unpadded base64url hold this many bytes. */
 export function base64urlLength(bytes: number): number {
   return Math.floor((bytes * 4 + 2) / 3);
@@ -76,7 +67,7 @@ export function readBase64url(
   let held = 0;
   let heldBits = 0;
   for (let i = from; i < to; i++) {
-    const value = sextet(text[i]);
+    const value = ALPHABET.indexOf(text[i]);
     if (value < 0) return -1;
     held = ((held & 63) << 6) | value;
     heldBits += 6;
