@@ -59,10 +59,11 @@ const replacing = {
 const NEAR = { $B: "Uint8Array", $E: "E", $I: "Infinity", $M: "Math" };
 
 const ENTRY = `
-import { createAuth } from "./firmware/index.js";
+import { createAuth, writeCredential } from "./firmware/index.js";
 import { espruinoPorts } from "./firmware/adapters/espruino/index.js";
 exports.createAuth = createAuth;
 exports.espruinoPorts = espruinoPorts;
+exports.writeCredential = writeCredential;
 `;
 
 /** Returns the source text. */

@@ -86,19 +86,22 @@ const POLICY = [
 ];
 const LINKS = 5;
 
+/** @construction */
+const hasPart = (proof: Proof, part: string): boolean => proof.split("+").indexOf(part) >= 0;
+
 /** What proves us when we connect with this proof. */
 export const connectProofOf = (proof: Proof): ConnectProof => {
-  if (proof.indexOf("counter") === 0) return ConnectProof.COUNTER;
-  if (proof.indexOf("password") === 0) return ConnectProof.PASSWORD;
-  if (proof.indexOf("link") === 0) return ConnectProof.LINK;
-  return proof.indexOf("auth5") === 0 ? ConnectProof.EXCHANGE : ConnectProof.NONE;
+  if (hasPart(proof, "counter")) return ConnectProof.COUNTER;
+  if (hasPart(proof, "password")) return ConnectProof.PASSWORD;
+  if (hasPart(proof, "link")) return ConnectProof.LINK;
+  return hasPart(proof, "auth5") ? ConnectProof.EXCHANGE : ConnectProof.NONE;
 };
 
 /** What stands in each frame with this proof. */
 export const frameProofOf = (proof: Proof): FrameProof => {
-  if (proof.indexOf("mac") >= 0) return FrameProof.MAC;
-  if (proof.indexOf("key") >= 0) return FrameProof.KEY;
-  return proof.indexOf("digest") >= 0 ? FrameProof.DIGEST : FrameProof.NONE;
+  if (hasPart(proof, "mac")) return FrameProof.MAC;
+  if (hasPart(proof, "key")) return FrameProof.KEY;
+  return hasPart(proof, "digest") ? FrameProof.DIGEST : FrameProof.NONE;
 };
 
 /** A proof is as strong as the strongest of its parts, unless one of them gives the key away. */

@@ -29,15 +29,6 @@ const recordOf = (store: Store): KeptRecord =>
   new KeptRecord(store, NAME, RecordKind.COUNTER, RecordKind.COUNTER);
 
 /**
- * The highest counter that is reserved in the store; 0 where none is, or the store could not tell.
- * @construction
- */
-export const reservedCounter = (store: Store): number => {
-  const buffer = new Uint8Array(COUNTER_RECORD_BYTES);
-  return recordOf(store).load(buffer) === PAYLOAD_BYTES ? counterIn(buffer) : 0;
-};
-
-/**
  * Counters that are never handed out twice, over reboots too where there is a store: a block of them is
  * reserved there before its first is used, and a boot begins above all that were reserved. Without a store
  * they begin where the app says.

@@ -24,7 +24,8 @@ declare const Array: ArrayConstructor;
 interface String {
   readonly length: number;
   charCodeAt(index: number): number;
-  indexOf(text: string): number;
+  /** Of one character: Espruino 2v29 finds a longer text that the end cuts off too. */
+  indexOf(character: string): number;
   substr(from: number, length: number): string;
   split(separator: string): string[];
 }

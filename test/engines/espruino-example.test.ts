@@ -10,18 +10,13 @@ import { Espruino, findEspruino } from "./espruino.js";
 const EXAMPLE = new URL("../../firmware/examples/espruino/token.js", import.meta.url);
 const ID = "device_123";
 
-/** What a computer lacks of an ESP32, and files put into the engine's flash. */
+/** What a computer lacks of an ESP32, and what was put into Storage when the device was set up. */
 const BOARD = `
   E.getTemperature = function() { return 21.5; };
   Modules.addCached("Wifi", "exports.connect = function(ssid, options, told) { setTimeout(told, 1, null); };" +
     "exports.disconnect = function() {}; exports.setSNTP = function() {};");
-  ["motekey", "device.json"].forEach(function(name) {
-    var file = E.openFile(name, "r"), text, at = 0, size = E.openFile(name + ".size", "r").read(10) | 0;
-    while ((text = file.read(512)) !== undefined) {
-      require("Storage").write(name, text, at, size);
-      at += text.length;
-    }
-  });
+  toStorage("motekey");
+  toStorage("device.json");
 `;
 
 /** An app's server: it lets in whoever has a good token of the device for it. */
@@ -100,12 +95,8 @@ describe("the example for Espruino", function () {
       app: { host: "localhost", port: await app.start() },
     };
     const stored = { motekey: await bundleEspruino(), "device.json": JSON.stringify(device) };
-    const sizes = Object.entries(stored).map(([name, text]) => [
-      `${name}.size`,
-      `${Buffer.byteLength(text)}`,
-    ]);
     const script = BOARD + (await readFile(EXAMPLE, "utf8"));
-    espruino = await Espruino.start(program, script, { ...stored, ...Object.fromEntries(sizes) });
+    espruino = await Espruino.start(program, script, stored);
   }
 
   const generated = () =>

@@ -19,21 +19,11 @@ export interface EspruinoMemory {
 /** Round trips before and after the two looks at the memory. */
 export const ROUNDS = 20;
 
-/** Puts a file into the engine's flash, where code is run from without a copy. */
-const TO_STORAGE = `
-  (function() {
-    var file = E.openFile("motekey.js", "r"), text, at = 0, size = E.openFile("size", "r").read(10) | 0;
-    while ((text = file.read(512)) !== undefined) {
-      require("Storage").write("motekey", text, at, size);
-      at += text.length;
-    }
-  })();`;
-
 /** Measures a client that gets new tokens, one after the other. @param program the interpreter */
 export async function measureEspruino(program: string, cloud: Cloud): Promise<EspruinoMemory> {
   const { psk } = await cloud.addDevice({ id: "device_1" });
   const motekey = await bundleEspruino();
-  const script = `${TO_STORAGE}
+  const script = `toStorage("motekey");
     var credential = { psk: "${psk}", counter: 1 }, usage = [0, 0, 0, 1e9, 1e9], rounds = 0;
     usage[0] = process.memory().usage;
     var motekey = require("motekey");
@@ -57,8 +47,7 @@ export async function measureEspruino(program: string, cloud: Cloud): Promise<Es
       quit();
     }
     app.getToken(told);`;
-  const files = { "motekey.js": motekey, size: `${Buffer.byteLength(motekey)}` };
-  const espruino = await Espruino.start(program, script, files);
+  const espruino = await Espruino.start(program, script, { motekey });
   try {
     const [empty, loaded, made, early, late, variableBytes] = (await espruino.next()).split(" ").map(Number);
     return {

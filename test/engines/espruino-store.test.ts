@@ -4,30 +4,36 @@ import { Status } from "../../firmware/index.js";
 import { type Cloud, type CloudEvent, startCloud } from "../../host-sim/cloud/index.js";
 import { Espruino, FLASH, findEspruino } from "./espruino.js";
 
-/** The store, and a record of eight bytes over it, as a module of Espruino. */
+/** The store, and what is kept over it as numbers 0…255, as a module of Espruino. */
 const STORE = `
   import { EspruinoStore } from "./firmware/adapters/espruino/store.js";
   import { EspruinoEntropy } from "./firmware/adapters/espruino/entropy.js";
-  import { reservedCounter } from "./firmware/keep/counter-block.js";
-  import { KeptRecord, RecordKind } from "./firmware/keep/record.js";
+  import { readCredential, writeCredential } from "./firmware/credential.js";
+  import { KeptRecord, PAYLOAD_AT, RecordKind } from "./firmware/keep/record.js";
   const store = new EspruinoStore();
-  const record = new KeptRecord(store, RecordKind.COUNTER, "motekey-ctr", 8);
-  const payload = new Uint8Array(8);
+  const record = new KeptRecord(store, "motekey-ctr", RecordKind.COUNTER, RecordKind.COUNTER);
+  const buffer = new Uint8Array(22);
   exports["read"] = (name, out) => store.read(name, out);
   exports["write"] = (name, bytes, length) => store.write(name, bytes, length);
-  exports["load"] = () => (record.load(payload) < 0 ? 0 : payload[7]);
-  exports["save"] = (value) => {
-    payload[7] = value;
-    return record.save(payload, 8);
+  exports["load_counter"] = () => (record.load(buffer) < 0 ? 0 : buffer[PAYLOAD_AT + 7]);
+  exports["save_counter"] = (value) => {
+    buffer[PAYLOAD_AT + 7] = value;
+    return record.save(RecordKind.COUNTER, buffer, 8);
   };
+  exports["load_credential"] = () => {
+    const reading = readCredential(store);
+    return reading.credential === null ? 0 : reading.credential.psk[0];
+  };
+  exports["save_credential"] = (value) =>
+    writeCredential(store, { deviceId: "device_123", psk: new Uint8Array([value, 1, 2, 3]) }) === 0;
   exports["random"] = () => {
     const bytes = new Uint8Array(8);
-    new EspruinoEntropy("the device's key", reservedCounter(store)).fill(bytes, 0, 8);
+    new EspruinoEntropy(store).fill(bytes, 0, 8);
     return bytes.join();
   };`;
 
-const LOAD = `Modules.addCached("motekey", require("fs").readFileSync("motekey.js"));
-  var motekey = require("motekey");\n`;
+const LOAD = `Modules.addCached("store", require("fs").readFileSync("store.js"));
+  var motekey = require("store");\n`;
 
 const ID = "device_123";
 const PSK = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
@@ -51,7 +57,7 @@ describe("Espruino's Storage as the device's store", function () {
   async function start(script: string, flash?: Buffer): Promise<string> {
     await espruino?.close();
     const files = flash === undefined ? {} : { [FLASH]: flash };
-    espruino = await Espruino.start(program, LOAD + script, { ...files, "motekey.js": store });
+    espruino = await Espruino.start(program, LOAD + script, { ...files, "store.js": store });
     return espruino.next();
   }
 
@@ -87,28 +93,32 @@ describe("Espruino's Storage as the device's store", function () {
     assert.equal(await start(script), "false");
   });
 
-  it("has a whole record at whatever byte of a write the power is cut, and goes on from there", async () => {
-    await start('for (var i = 1; i < 5; i++) motekey.save(i); tell("");');
-    const old = await (espruino as Espruino).flash();
-    assert.equal(await reboot('motekey.load(); tell("" + motekey.save(5));'), "true");
-    const now = await (espruino as Espruino).flash();
-    // The engine marks the old value as dead, then writes a header and the bytes, each behind the one before.
-    const written = [...now.keys()].filter((at) => now[at] !== old[at]);
-    assert.ok(written.length > 22, `${written.length} bytes`);
-    const seen = new Set<string>();
-    const flash = Buffer.from(old);
-    for (const at of written) {
-      flash[at] = now[at];
-      const told = await start(
-        'tell(motekey.load() + " " + (motekey.save(6) || motekey.save(6)) + " " + motekey.load());',
-        flash,
-      );
-      const [loaded = "", ...others] = told.split(" ");
-      assert.deepEqual(others, ["true", "6"], `cut before ${at}`);
-      seen.add(loaded);
-    }
-    assert.deepEqual([...seen], ["4", "5"]);
-  });
+  for (const kept of ["counter", "credential"]) {
+    it(`finds a whole ${kept} at whatever byte of a write the power is cut, and goes on from there`, async () => {
+      const [load, save] = [`motekey.load_${kept}`, `motekey.save_${kept}`];
+      await start(`${load}(); for (var i = 1; i < 5; i++) ${save}(i); tell("");`);
+      const old = await (espruino as Espruino).flash();
+      assert.equal(await reboot(`${load}(); tell("" + ${save}(5));`), "true");
+      const now = await (espruino as Espruino).flash();
+      // The engine marks the old value as dead, then writes a header and the bytes, each behind the one before.
+      const written = [...now.keys()].filter((at) => now[at] !== old[at]);
+      assert.ok(written.length > 22, `${written.length} bytes`);
+      const seen = new Set<string>();
+      const flash = Buffer.from(old);
+      for (const at of written) {
+        flash[at] = now[at];
+        // What was torn may spoil the write after it too, which says so.
+        const told = await start(
+          `tell(${load}() + " " + (${save}(6) || ${save}(6)) + " " + ${load}());`,
+          flash,
+        );
+        const [loaded = "", ...others] = told.split(" ");
+        assert.deepEqual(others, ["true", "6"], `cut behind ${at}`);
+        seen.add(loaded);
+      }
+      assert.deepEqual([...seen], ["4", "5"]);
+    });
+  }
 
   it("leaves a replaced value in flash until it is compacted, which keeps all others", async () => {
     const secrets = ["an old secret that was replaced", "the secret that counts"];
@@ -131,15 +141,20 @@ describe("Espruino's Storage as the device's store", function () {
     assert.deepEqual(await found(), [false, true]);
   });
 
-  it("tells boots apart whose clock and chance are alike", async () => {
+  it("seeds random numbers with the credential and the counter, where clock and chance are alike", async () => {
     const random = `
-      function getTime() { return 1; }
+      function getTime() { return 1; };
       E.hwRand = function() { return 4; };
       tell(motekey.random());`;
-    const first = await start(random);
-    assert.equal(await reboot(random), first);
-    assert.equal(await reboot('motekey.load(); tell("" + motekey.save(65));'), "true");
-    assert.notEqual(await reboot(random), first);
+    const seen = [await start(random)];
+    assert.equal(await reboot(random), seen[0]);
+    for (const kept of ["counter", "credential", "counter"]) {
+      const raise = `motekey.load_${kept}(); tell("" + motekey.save_${kept}(${seen.length}));`;
+      assert.equal(await reboot(raise), "true");
+      const bytes = await reboot(random);
+      assert.ok(!seen.includes(bytes), `after a new ${kept}`);
+      seen.push(bytes);
+    }
   });
 });
 
@@ -160,17 +175,21 @@ describe("a device on Espruino over reboots", function () {
     await cloud?.close();
   });
 
-  it("never uses a counter twice, without one from its app", async () => {
-    const script = `${LOAD}
-      var credential = { psk: "${PSK}" };
-      var auth = motekey.createAuth(
-        { deviceId: "${ID}", cloud: { host: "127.0.0.1", port: ${cloud.port} }, credential: credential },
-        motekey.espruinoPorts(credential));
+  it("never uses a counter twice, and needs nothing from its app", async () => {
+    const provision = `
+      toStorage("motekey");
+      var motekey = require("motekey");
+      tell("" + motekey.writeCredential(motekey.espruinoPorts({}).store, { deviceId: "${ID}", psk: "${PSK}" }));`;
+    const script = `
+      var motekey = require("motekey");
+      var ports = motekey.espruinoPorts({});
+      var auth = motekey.createAuth({ cloud: { host: "127.0.0.1", port: ${cloud.port} } }, ports);
       auth.host("app.example.com").getToken(function(status) { tell("" + status); });`;
-    espruino = await Espruino.start(program, script, { "motekey.js": await bundleEspruino() });
+    espruino = await Espruino.start(program, provision, { motekey: await bundleEspruino() });
+    assert.equal(Status[Number(await espruino.next())], "OK");
     for (let boots = 1; boots <= 3; boots++) {
+      espruino = await espruino.reboot(script);
       assert.equal(Status[Number(await espruino.next())], "OK", `boot ${boots}`);
-      if (boots < 3) espruino = await espruino.reboot(script);
     }
   });
 });

@@ -7,8 +7,20 @@ import { createInterface } from "node:readline";
 /** Begins each line that is a result; all else is the engine's talk. */
 const MARKER = "@result ";
 
-/** In the engine: tells the test process a text. */
-const PRELUDE = `function tell(text) { print("${MARKER}" + JSON.stringify(text)); }\n`;
+/**
+ * In the engine: tells the test process a text; puts a file into Storage, from where code is run without a copy of
+ * it in memory.
+ */
+const PRELUDE = `
+  function tell(text) { print("${MARKER}" + JSON.stringify(text)); }
+  function toStorage(name) {
+    var piece, size = 0, at = 0, file = E.openFile(name, "r");
+    while ((piece = file.read(512)) !== undefined) size += piece.length;
+    for (file = E.openFile(name, "r"); at < size; at += piece.length) {
+      piece = file.read(512);
+      require("Storage").write(name, piece, at, size);
+    }
+  }\n`;
 
 /** The file that the engine has in the place of flash; it can be given at the start. */
 export const FLASH = "espruino.flash";

@@ -223,6 +223,15 @@ export const LANGUAGE_RULES: readonly Rule[] = [
     (node) => node.kind === K.ImportKeyword,
   ),
   gate(
+    "no-text-search",
+    'Espruino finds a text that the end cuts off, "key" in "link": search for one character, or split',
+    (node) =>
+      ts.isCallExpression(node) &&
+      ts.isPropertyAccessExpression(node.expression) &&
+      node.expression.name.text === "indexOf" &&
+      node.arguments.some((argument) => ts.isStringLiteralLike(argument) && argument.text.length > 1),
+  ),
+  gate(
     "no-bitwise-time",
     "times and ids reach 2^53 and bitwise operators keep 32 bits: use Math.floor, division and remainder",
     (node) =>

@@ -60,6 +60,7 @@ export const SAMPLES: readonly Sample[] = [
   sample("no-var", 1, "var a = 1;"),
   sample("no-regexp", 1, "const a = /x/;"),
   sample("no-late-import", 1, 'const a = import("./status.js");'),
+  sample("no-text-search", 1, 'const a = proof.indexOf("key") >= 0;'),
   sample("no-bitwise-time", 1, "const a = deadlineMs | 0;"),
   sample("no-bitwise-time", 1, "this.sentAtMs[i] >>>= 1;"),
   sample("no-bitwise-time", 1, "const low = call.id & 255;"),

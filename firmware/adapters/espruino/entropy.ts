@@ -1,8 +1,12 @@
-import type { Entropy } from "../../ports.js";
+import type { Entropy, Store } from "../../ports.js";
 import { DIGEST_BYTES, Sha256 } from "./sha256.js";
 
-/** 11 numbers of 32 bits and a key of 43 bytes fit; longer ones only cost time. */
-const SEED_BYTES_MAX = 96;
+/** What is secret and what rises, by RECORD.md: the slots of the credential and of the counter. */
+const KEPT = ["motekey-creda", "motekey-credb", "motekey-ctra", "motekey-ctrb"];
+/** Longest of their values. */
+const VALUE_BYTES_MAX = 384;
+/** Usual records, nine numbers of 32 bits and a key fit; longer ones only cost time. */
+const SEED_BYTES_MAX = 448;
 
 /**
  * Random bytes where the engine has none: its generators start alike at every boot. A state of 32 bytes is made
@@ -17,20 +21,24 @@ export class EspruinoEntropy implements Entropy {
   private readonly output: Uint8Array;
 
   /**
-   * @param secret the device's key; it is not kept
-   * @param counter the highest that is reserved, 0…2^53−1
+   * @param store its credential and counter are mixed in as they lie there
+   * @param secret the device's key where the store has none; it is not kept
    */
-  constructor(secret: string | Uint8Array, counter: number) {
+  constructor(store: Store, secret?: string | Uint8Array) {
     const hash = new Sha256(SEED_BYTES_MAX);
-    this.hash = hash;
+    this.hash = new Sha256(1 + DIGEST_BYTES);
     this.state = new Uint8Array(DIGEST_BYTES);
     this.output = new Uint8Array(DIGEST_BYTES);
-    hash.pushU32(Math.floor(counter / 0x100000000));
-    hash.pushU32(counter >>> 0);
+    const value = new Uint8Array(VALUE_BYTES_MAX);
+    for (let i = 0; i < KEPT.length; i++) {
+      const length = store.read(KEPT[i], value);
+      hash.update(value, 0, Math.min(Math.max(0, length), VALUE_BYTES_MAX));
+    }
+    value.fill(0);
     hash.pushU32((getTime() * 1000000) >>> 0);
     for (let i = 0; i < 8; i++) hash.pushU32(E.hwRand() >>> 0);
     if (secret instanceof Uint8Array) hash.update(secret, 0, secret.length);
-    else for (let i = 0; i < secret.length; i++) hash.push(secret.charCodeAt(i));
+    else if (secret !== undefined) for (let i = 0; i < secret.length; i++) hash.push(secret.charCodeAt(i));
     hash.digest(this.state, 0);
     hash.wipe();
   }

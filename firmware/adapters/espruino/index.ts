@@ -1,4 +1,3 @@
-import { reservedCounter } from "../../keep/counter-block.js";
 import type { Ports } from "../../ports.js";
 import { EspruinoClock } from "./clock.js";
 import { EspruinoEntropy } from "./entropy.js";
@@ -9,8 +8,8 @@ export type { TlsOptions } from "./link.js";
 
 /** What the ports need to know. */
 export interface EspruinoOptions {
-  /** The device's key as provisioned; it seeds the random numbers and is not kept. */
-  readonly psk: string | Uint8Array;
+  /** The device's key where Storage has no credential; it seeds the random numbers and is not kept. */
+  readonly psk?: string | Uint8Array;
   /** With it the link is TLS: hidden from who only listens, but the server is never verified. */
   readonly tls?: TlsOptions;
 }
@@ -24,7 +23,7 @@ export const espruinoPorts = (options: EspruinoOptions): Ports => {
   return {
     link: new EspruinoLink(options.tls === undefined ? null : options.tls),
     clock: new EspruinoClock(),
-    entropy: new EspruinoEntropy(options.psk, reservedCounter(store)),
+    entropy: new EspruinoEntropy(store, options.psk),
     store,
   };
 };

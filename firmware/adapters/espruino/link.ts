@@ -1,4 +1,4 @@
-import type { Address, Link, LinkEvents } from "../../ports.js";
+import { type Address, type Link, type LinkEvents, LinkSecurity } from "../../ports.js";
 import { Status } from "../../status.js";
 
 /** What TLS takes: DER, its base64, or the name of a file. Nothing makes the engine verify the server. */
@@ -10,6 +10,12 @@ export interface TlsOptions {
   readonly ca?: string;
 }
 
+/** The engine says in words only why it opens no connection. */
+const reasonOf = (error: Error): Status => {
+  if (error.message.split("locate host").length > 1) return Status.HOST_UNKNOWN;
+  return error.message.split("mbedtls").length > 1 ? Status.TLS_FAILED : Status.UNREACHABLE;
+};
+
 /** The engine hands received bytes over in pieces of this size; several are joined when the app was busy. */
 const WINDOW_BYTES = 536;
 
@@ -17,15 +23,19 @@ const WINDOW_BYTES = 536;
  * TCP, or TLS that proves the device but never the server, over `net` and `tls`.
  *
  * The engine's send queue has no bound, so there is one write in it at a time and the next waits for `drain`.
- * With TLS `connect` comes before the handshake is over; what is written before that leaves after it.
+ * With TLS `connect` comes before the handshake is over; what is written before that leaves after it. A handshake
+ * that fails looks like a peer that hangs up before it said anything; the engine tells more on its console.
  */
 export class EspruinoLink implements Link {
+  readonly security: LinkSecurity;
   private readonly tls: TlsOptions | null;
   private readonly window: Uint8Array;
   private socket: Socket | null;
   /** Counts connections: what an earlier one still tells is not heard. */
   private connection: number;
   private isOpen: boolean;
+  /** Bytes came. */
+  private isHeard: boolean;
   /** The queue is not empty. */
   private isBusy: boolean;
   /** A write took less than it was offered. */
@@ -33,11 +43,13 @@ export class EspruinoLink implements Link {
 
   /** @param tls null: plain TCP */
   constructor(tls: TlsOptions | null) {
+    this.security = tls === null ? LinkSecurity.PLAIN : LinkSecurity.UNVERIFIED_TLS;
     this.tls = tls;
     this.window = new Uint8Array(WINDOW_BYTES);
     this.socket = null;
     this.connection = 0;
     this.isOpen = false;
+    this.isHeard = false;
     this.isBusy = false;
     this.isAwaited = false;
   }
@@ -45,6 +57,7 @@ export class EspruinoLink implements Link {
   open(address: Address, events: LinkEvents): void {
     this.connection++;
     this.isOpen = false;
+    this.isHeard = false;
     this.isBusy = false;
     this.isAwaited = false;
     const connection = this.connection;
@@ -59,10 +72,10 @@ export class EspruinoLink implements Link {
       socket.on("data", (data) => this.received(connection, events, data));
       socket.on("drain", () => this.drained(connection, events));
       socket.on("error", () => {}); // "close" follows
-      socket.on("close", () => this.lost(connection, events));
-    } catch (_noRoute) {
-      // No such name, no network, or a broken certificate: the engine throws, but a link never tells at once.
-      setTimeout(() => this.lost(connection, events), 0);
+      socket.on("close", () => this.lost(connection, events, this.reasonOfLoss()));
+    } catch (error) {
+      // No such name, no network, or a key that it cannot use: the engine throws, but a link never tells at once.
+      setTimeout(() => this.lost(connection, events, reasonOf(error as Error)), 0);
     }
   }
 
@@ -94,6 +107,7 @@ export class EspruinoLink implements Link {
   private received(connection: number, events: LinkEvents, data: string): void {
     const window = this.window;
     let at = 0;
+    this.isHeard = true;
     while (at < data.length && this.connection === connection) {
       const piece = data.length <= WINDOW_BYTES ? data : data.substr(at, WINDOW_BYTES);
       window.set(piece, 0);
@@ -110,10 +124,15 @@ export class EspruinoLink implements Link {
     events.writable();
   }
 
-  private lost(connection: number, events: LinkEvents): void {
+  private lost(connection: number, events: LinkEvents, status: Status): void {
     if (this.connection !== connection) return;
     this.connection++;
     this.socket = null;
-    events.closed(this.isOpen ? Status.CONNECTION_LOST : Status.UNREACHABLE);
+    events.closed(status);
+  }
+
+  private reasonOfLoss(): Status {
+    if (!this.isOpen) return Status.UNREACHABLE;
+    return this.tls === null || this.isHeard ? Status.CONNECTION_LOST : Status.TLS_FAILED;
   }
 }
