@@ -184,13 +184,14 @@ export class Ledger {
 
   /**
    * From the store into memory, `bytes[from..to)`: the store forgets it first, or a crash would give it the life
-   * again that it has now.
+   * again that it has now. Where the app has the handle already the store was read late: the token may have been
+   * revoked meanwhile, and is of no use.
    */
   private takeOut(page: Page, host: Host, bytes: Uint8Array, from: number, to: number): void {
     const lifetimeS = readUint32(bytes, PAYLOAD_AT);
     const lifetimeMs = lifetimeS === NO_END ? Infinity : lifetimeS * 1000;
     const ageMs = readUint32(bytes, CONSUMED_AT) * 1000 + this.config.sleptMs;
-    const isGood = this.config.sleptMs >= 0 && ageMs < lifetimeMs && host.generation === 0;
+    const isGood = this.config.sleptMs >= 0 && ageMs < lifetimeMs && !host.isClaimed;
     if (this.save(page, host, RecordKind.HOST) && isGood && to > from && this.slots.reserve(host, 0)) {
       const slot = host.slot as Slot;
       slot.length = copyBytes(slot.bytes, 0, bytes, from, to);

@@ -57,9 +57,24 @@ describe("a revocation that the cloud does not know of yet", () => {
     lives.boot(0).peer.isReachable = false;
     lives.world.revoke();
     lives.flash.isReadable = true;
-    lives.world.advance(1_000);
+    assert.equal(lives.world.soon(APP, 30_000).name, "UNREACHABLE", "it is not used either");
     lives.crash();
     assert.equal(lives.boot(0).soon().token, `${APP}#2`);
+  });
+
+  it("is not forgotten for a store that is read late, when the cloud knows of it by then", () => {
+    const lives = new Lives({ proof: "password" });
+    lives.world.soon();
+    lives.sleep(0);
+    lives.flash.isReadable = false;
+    const world = lives.boot(0).ready();
+    world.revoke();
+    world.advance(1_000);
+    lives.flash.isReadable = true;
+    world.peer.isReachable = false;
+    world.peer.kick();
+    world.advance(1_000);
+    assert.equal(world.soon(APP, 400_000).name, "UNREACHABLE");
   });
 
   it("outlives an answer that comes late: the token that it would bring is revoked after a reboot too", () => {
