@@ -1,9 +1,11 @@
 /** The identity beside the cloud, and both in one folder, as `motekey cloud start` has them. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import * as oidc from "openid-client";
 import { type Cloud, type CloudInFolder, startCloud, startCloudIn } from "../../host-sim/cloud/index.js";
 import { ADA, discover } from "./client.js";
@@ -23,6 +25,17 @@ describe("a cloud with an identity", () => {
       await cloud.close();
       await assert.rejects(fetch(issuer));
     }
+  });
+
+  it("starts and ends without a word on the console", async () => {
+    const module = new URL("../../host-sim/index.ts", import.meta.url).href;
+    const script = `const { startIdentity } = await import(${JSON.stringify(module)});
+      const identity = await startIdentity();
+      await (await fetch(identity.issuer + "/device")).text();
+      await identity.close();`;
+    const words = ["--import", "tsx", "--input-type=module", "--eval", script];
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, words);
+    assert.deepEqual([stdout, stderr], ["", ""]);
   });
 
   it("frees its ports when a part of it cannot start", async () => {

@@ -105,12 +105,17 @@ describe("the identity's folder", () => {
     assert.equal(await kept(), 0);
   });
 
-  it("a damaged file, a taken name and a taken port are clear errors", async () => {
+  it("a damaged file, a missing folder, a taken name or port, and a bad certificate are clear errors", async () => {
     await identity.addUser(ADA);
     await assert.rejects(identity.addUser(ADA), /There is a user ada already/);
     await assert.rejects(identity.addUser({ username: "a b" }), /has spaces/);
     await assert.rejects(identity.disable("nobody"), /No user "nobody"/);
     await assert.rejects(startIdentity({ port: port() }), /is the port taken\?/);
+    await assert.rejects(
+      startIdentity({ folder: join(folder, "none") }),
+      /Cannot write the directory of users/,
+    );
+    await assert.rejects(startIdentity({ tls: { key: "x", cert: "y" } }), /are both PEM/);
     await identity.close();
     await writeFile(join(folder, "identity.json"), "{");
     await assert.rejects(

@@ -7,6 +7,9 @@ import type { Lifetimes } from "./types.js";
 /** By how much each poll that comes too soon lengthens the interval (RFC 8628 section 3.5). */
 const SLOW_DOWN_SECONDS = 5;
 
+/** A poll that left on time may arrive a little early after one that was held up. */
+const LEEWAY_MS = 100;
+
 interface Pace {
   polledAtMs: number;
   intervalMs: number;
@@ -27,7 +30,7 @@ export function devicePace(provider: Provider, lifetimes: Lifetimes): Middleware
       paces.set(deviceCode, { polledAtMs: nowMs, intervalMs: lifetimes.deviceInterval * 1000 });
       return false;
     }
-    const soon = nowMs - pace.polledAtMs < pace.intervalMs;
+    const soon = nowMs - pace.polledAtMs < pace.intervalMs - LEEWAY_MS;
     if (soon) pace.intervalMs += SLOW_DOWN_SECONDS * 1000;
     pace.polledAtMs = nowMs;
     return soon;

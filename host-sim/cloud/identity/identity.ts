@@ -1,6 +1,3 @@
-import { createServer, type RequestListener, type Server } from "node:http";
-import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type Provider from "oidc-provider";
 import { countOne, type EventOf, Listeners } from "../listeners.js";
@@ -8,13 +5,14 @@ import { CLI_CLIENT_ID } from "./clients.js";
 import { devicePace } from "./device-pace.js";
 import { Directory } from "./directory.js";
 import { registerExchangeGrant } from "./exchange-grant.js";
-import { faultyAnswers, type IdentityFaults, makeIdentityFaults, struckDown } from "./faults.js";
+import { faultyAnswers, type IdentityFaults, makeIdentityFaults } from "./faults.js";
 import { interactionPages } from "./interactions.js";
 import { Logins } from "./logins.js";
 import { meEndpoint } from "./me.js";
 import { registerPasswordGrant } from "./password-grant.js";
 import { makeProvider } from "./provider.js";
 import { scriptFree } from "./script-free.js";
+import { IdentityServer } from "./server.js";
 import { tellEvents } from "./telling.js";
 import type {
   IdentityEvent,
@@ -25,7 +23,6 @@ import type {
   NewUser,
 } from "./types.js";
 
-const DEFAULT_HOST = "127.0.0.1";
 const ADMIN = "admin";
 const DEFAULT_LIFETIMES: Lifetimes = {
   accessToken: 30 * 60,
@@ -36,7 +33,7 @@ const DEFAULT_LIFETIMES: Lifetimes = {
 };
 
 interface IdentityParts {
-  server: Server;
+  server: IdentityServer;
   directory: Directory;
   logins: Logins;
   listeners: Listeners<IdentityEvent>;
@@ -47,20 +44,22 @@ interface IdentityParts {
 export class Identity {
   /** The client id of the command line: public, native, loopback redirects to `/callback` on any port. */
   readonly clientId = CLI_CLIENT_ID;
+  /** The issuer: discovery is at `<issuer>/.well-known/openid-configuration`. */
+  readonly issuer: string;
   private closing: Promise<void> | null = null;
 
   /** Use `startIdentity`. */
   constructor(
     private parts: IdentityParts,
-    /** The issuer: discovery is at `<issuer>/.well-known/openid-configuration`. */
-    readonly issuer: string,
     /** The password of `admin` where this start made that user: show it once. Otherwise null. */
     readonly adminPassword: string | null,
     /** Change them at any time. */
     readonly lifetimes: Lifetimes,
     /** The knobs; set them at any time. */
     readonly faults: IdentityFaults,
-  ) {}
+  ) {
+    this.issuer = parts.server.issuer;
+  }
 
   /** Counts since the start, live. */
   get stats(): IdentityStats {
@@ -123,9 +122,7 @@ export class Identity {
 
   private async end(): Promise<void> {
     const { server, directory, logins, listeners } = this.parts;
-    const closed = new Promise((resolve) => server.close(resolve));
-    server.closeAllConnections();
-    await closed;
+    await server.close();
     listeners.close();
     await Promise.all([directory.flush(), logins.flush()]);
   }
@@ -146,6 +143,7 @@ export async function startIdentity(options: IdentityOptions = {}): Promise<Iden
   const directory = await Directory.open(folder && join(folder, "identity.json"));
   const logins = new Logins(folder && join(folder, "logins.json"));
   const adminPassword = await fill(directory, options);
+  await Promise.all([directory.flush(), logins.flush()]);
   const listeners = new Listeners<IdentityEvent>("identity");
   const stats: IdentityStats = { tokens: {}, refused: {} };
   listeners.on((event) => {
@@ -155,25 +153,12 @@ export async function startIdentity(options: IdentityOptions = {}): Promise<Iden
   if (options.log !== undefined) listeners.on(options.log);
   const faults = makeIdentityFaults(options.faults ?? {});
   const lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes };
-  let serve: RequestListener | undefined;
-  const server = await listen(options, (request, response) => {
-    struckDown(faults, request, response)
-      .then((struck) => struck || serve?.(request, response))
-      .catch(() => response.destroy());
-  });
-  const issuer = issuerOf(server, options);
+  const server = await IdentityServer.listen(options, faults);
+  const provider = await makeProvider(server.issuer, { directory, logins, lifetimes });
   const tell = (event: IdentityEvent): void => listeners.emit(event);
-  const provider = await makeProvider(issuer, { directory, logins, lifetimes });
   await extend(provider, { directory, logins, lifetimes, faults, tell });
-  serve = provider.callback();
-  await Promise.all([directory.flush(), logins.flush()]);
-  return new Identity(
-    { server, directory, logins, listeners, stats },
-    issuer,
-    adminPassword,
-    lifetimes,
-    faults,
-  );
+  server.serve(provider.callback());
+  return new Identity({ server, directory, logins, listeners, stats }, adminPassword, lifetimes, faults);
 }
 
 /** What the options name and the folder does not know; and `admin`, whose password is told. */
@@ -211,27 +196,4 @@ async function extend(provider: Provider, parts: Extension): Promise<void> {
   provider.use(scriptFree());
   provider.use(interactionPages({ provider, directory, logins, tell }));
   provider.use(meEndpoint({ provider, directory, logins, tell }));
-}
-
-async function listen({ host, port, tls }: IdentityOptions, serve: RequestListener): Promise<Server> {
-  const server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve);
-  const address = { host: host ?? DEFAULT_HOST, port: port ?? 0 };
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(address, resolve);
-    });
-  } catch (failure) {
-    const shown = `${address.host}:${address.port}`;
-    throw new Error(`Cannot listen for the identity on ${shown}; is the port taken?`, { cause: failure });
-  }
-  return server;
-}
-
-/** Who listens on all addresses is still reached, and named, by the loopback one. */
-function issuerOf(server: Server, { host, tls }: IdentityOptions): string {
-  const { port } = server.address() as AddressInfo;
-  const named = host === undefined || host === "0.0.0.0" || host === "::" ? DEFAULT_HOST : host;
-  const shown = named.includes(":") ? `[${named}]` : named;
-  return `${tls === undefined ? "http" : "https"}://${shown}:${port}`;
 }
