@@ -1,0 +1,181 @@
+/**
+ * What is fuzzed: each target reads an input in the given pieces and tells all that it saw as text. It throws where
+ * a reader broke its word: an endless loop, a byte written outside of the range that it was given.
+ */
+import { CborReader } from "../../firmware/wire/cbor.js";
+import { FrameEvent, FrameReader } from "../../firmware/wire/frame.js";
+import { JsonReader } from "../../firmware/wire/json.js";
+import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt-reader.js";
+import { Mqtt5Reader } from "../../firmware/wire/mqtt5-reader.js";
+import { ValueEvent, type ValueReader } from "../../firmware/wire/value.js";
+import { WebSocketEvent, WebSocketReader } from "../../firmware/wire/websocket-reader.js";
+import { readPlanted } from "./planted.js";
+
+/** Reads `bytes` in pieces that end at the given indices (ascending), and behind the last byte. */
+export type Target = (bytes: Uint8Array, ends: readonly number[]) => string;
+
+const GUARD = 0xa5;
+const GUARD_BYTES = 8;
+const ROOM_BYTES = 24;
+
+/** What a target does with one event. MORE: the piece is consumed; OVER: nothing follows. */
+enum Step {
+  GO_ON,
+  MORE,
+  OVER,
+}
+
+interface Reading {
+  /** First byte not consumed. */
+  readonly at: number;
+}
+
+/** Drives a reader over all pieces. Returns whether it was OVER. */
+function drive(
+  bytes: Uint8Array,
+  ends: readonly number[],
+  reader: Reading,
+  step: (at: number, to: number) => Step,
+): boolean {
+  let at = 0;
+  let calls = 0;
+  for (const end of [...ends, bytes.length]) {
+    let said = Step.GO_ON;
+    while (said === Step.GO_ON) {
+      said = step(at, end);
+      if (reader.at < at || reader.at > end) throw new Error(`at ${reader.at}, outside of ${at} to ${end}`);
+      at = reader.at;
+      if (said === Step.MORE && at !== end) throw new Error(`MORE at ${at} with bytes left up to ${end}`);
+      // A byte may end a value, its container and the whole; more than that is going in circles.
+      if (++calls > 8 * (bytes.length + ends.length + 2)) throw new Error("an endless loop");
+    }
+    if (said === Step.OVER) return true;
+  }
+  return false;
+}
+
+const textOf = (bytes: Uint8Array, from: number, length: number): string =>
+  Buffer.from(bytes.subarray(from, from + length)).toString("latin1");
+
+/** A value's events. Members whose name ends in an odd byte are skipped; strings are captured where there is room. */
+function readValue(reader: ValueReader, bytes: Uint8Array, ends: readonly number[]): string {
+  const into = new Uint8Array(ROOM_BYTES + 2 * GUARD_BYTES).fill(GUARD);
+  const seen: string[] = [];
+  const expectNext = (): void => reader.capture(into, GUARD_BYTES, GUARD_BYTES + ROOM_BYTES);
+  const note = (event: ValueEvent): Step => {
+    if (event === ValueEvent.MORE) return Step.MORE;
+    seen.push(`${ValueEvent[event]}/${reader.depth}`);
+    if (event === ValueEvent.REFUSED || event === ValueEvent.END) return Step.OVER;
+    if (event === ValueEvent.NUMBER) seen.push(`${reader.number} ${reader.isInteger}`);
+    if (event === ValueEvent.STRING || event === ValueEvent.BYTES) {
+      const { textLength } = reader;
+      // What does not fit may be cut anywhere.
+      seen.push(`${textLength} ${textLength > ROOM_BYTES ? "" : textOf(into, GUARD_BYTES, textLength)}`);
+    }
+    if (event === ValueEvent.KEY) {
+      const kept = Math.max(0, Math.min(reader.keyLength, reader.key.length));
+      seen.push(`${reader.keyLength} ${textOf(reader.key, 0, kept)}`);
+      if (kept > 0 && (reader.key[kept - 1] & 1) === 1) {
+        reader.skip();
+        return Step.GO_ON;
+      }
+    }
+    expectNext();
+    return Step.GO_ON;
+  };
+  expectNext();
+  const isOver = drive(bytes, ends, reader, (at, to) => note(reader.read(bytes, at, to)));
+  for (let i = 0; !isOver && i < 64; i++) if (note(reader.finish()) !== Step.GO_ON) break;
+  const guards = [...into.subarray(0, GUARD_BYTES), ...into.subarray(GUARD_BYTES + ROOM_BYTES)];
+  if (guards.some((byte) => byte !== GUARD)) throw new Error("a string was written outside of its range");
+  return `${seen.join("\n")}\nstatus ${reader.status} at ${reader.at}`;
+}
+
+const frameKinds = {
+  us: Buffer.from("device_1"),
+  cloud: Buffer.from("//api.mongoose-iot.com"),
+};
+
+function readFrame(encoded: ValueReader | null, bytes: Uint8Array, ends: readonly number[]): string {
+  const frame = new FrameReader(frameKinds.us, frameKinds.cloud, 16, 12, 48);
+  const hosts: string[] = [];
+  let event = FrameEvent.MORE;
+  frame.reset(encoded);
+  const isOver = drive(bytes, ends, frame, (at, to) => {
+    event = frame.read(bytes, at, to);
+    if (event === FrameEvent.MORE) return Step.MORE;
+    if (event !== FrameEvent.HOST) return Step.OVER;
+    for (let i = 0; i < frame.hostsTo; i += 1 + frame.staging[i])
+      hosts.push(textOf(frame.staging, i + 1, frame.staging[i]));
+    frame.forgetHosts();
+    return Step.GO_ON;
+  });
+  if (!isOver) event = frame.finish();
+  if (event !== FrameEvent.END) return `${hosts} refused ${frame.status}`;
+  const { id, src, dst, srcLength, hasMethod, noReply, result, exist, success, hasVerdict } = frame;
+  const { expiresInS, timeS, takesCbor, hasError, code, retryAfterS, overflow } = frame;
+  const texts = [frame.tokenLength, frame.messageLength].map((length) => textOf(frame.staging, 0, length));
+  const flags = {
+    id,
+    src,
+    dst,
+    srcLength,
+    hasMethod,
+    noReply,
+    result,
+    exist,
+    success,
+    hasVerdict,
+    expiresInS,
+  };
+  const more = { timeS, takesCbor, hasError, code, retryAfterS, overflow, hosts, texts };
+  return `${JSON.stringify({ ...flags, ...more })} at ${frame.at}`;
+}
+
+function readMqtt(reader: MqttReader, bytes: Uint8Array, ends: readonly number[]): string {
+  let seen = "";
+  drive(bytes, ends, reader, (at, to) => {
+    const event = reader.read(bytes, at, to);
+    if (event === MqttEvent.MORE) return Step.MORE;
+    if (event === MqttEvent.PAYLOAD) {
+      seen += textOf(bytes, reader.payloadFrom, reader.payloadTo - reader.payloadFrom);
+      return Step.GO_ON;
+    }
+    seen += `\n${MqttEvent[event]} ${reader.packetIdentifier} ${reader.returnCode} ${reader.qos} `;
+    if (event === MqttEvent.PUBLISH)
+      seen += textOf(reader.topic, 0, Math.min(reader.topicLength, reader.topic.length));
+    return event === MqttEvent.REFUSED ? Step.OVER : Step.GO_ON;
+  });
+  return `${seen}\nstatus ${reader.status} at ${reader.at}`;
+}
+
+function readWebSocket(bytes: Uint8Array, ends: readonly number[]): string {
+  const reader = new WebSocketReader();
+  let seen = "";
+  drive(bytes, ends, reader, (at, to) => {
+    const event = reader.read(bytes, at, to);
+    if (event === WebSocketEvent.MORE) return Step.MORE;
+    if (event === WebSocketEvent.PAYLOAD) {
+      seen += textOf(bytes, reader.payloadFrom, reader.payloadTo - reader.payloadFrom);
+      return Step.GO_ON;
+    }
+    seen += `\n${WebSocketEvent[event]} ${reader.closeCode} `;
+    if (event === WebSocketEvent.PING) seen += textOf(reader.ping, 0, reader.pingLength);
+    return event === WebSocketEvent.REFUSED ? Step.OVER : Step.GO_ON;
+  });
+  return `${seen}\nstatus ${reader.status} at ${reader.at}`;
+}
+
+/** The targets by name. */
+export const targets: Readonly<Record<string, Target>> = {
+  json: (bytes, ends) => readValue(new JsonReader(6, 8), bytes, ends),
+  cbor: (bytes, ends) => readValue(new CborReader(6, 8), bytes, ends),
+  "frame-json": (bytes, ends) => readFrame(null, bytes, ends),
+  "frame-cbor": (bytes, ends) => readFrame(new CborReader(16, 16), bytes, ends),
+  mqtt: (bytes, ends) => readMqtt(new MqttReader(12), bytes, ends),
+  mqtt5: (bytes, ends) => readMqtt(new Mqtt5Reader(12), bytes, ends),
+  websocket: readWebSocket,
+};
+
+/** Not a target: what shows that the fuzzer finds a bug. */
+export const planted: Target = (bytes) => readPlanted(bytes);
