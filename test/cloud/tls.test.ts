@@ -6,8 +6,14 @@ import { request } from "node:https";
 import { text } from "node:stream/consumers";
 import { type ConnectionOptions, connect } from "node:tls";
 import { CertificateAuthority, type KeyPair } from "../../host-sim/cloud/certificates.js";
-import { type Cloud, type CloudTlsOptions, startCloud } from "../../host-sim/cloud/index.js";
+import {
+  type Cloud,
+  type CloudTlsOptions,
+  type ConnectProof,
+  startCloud,
+} from "../../host-sim/cloud/index.js";
 import { type DeviceTls, type SimulatedDevice, simulateDevice } from "../../host-sim/device.js";
+import { TRANSPORTS, type TransportName } from "../../host-sim/transports.js";
 import { Client } from "./client.js";
 
 const ID = "device_123";
@@ -47,10 +53,11 @@ describe("the cloud over TLS", () => {
     return client;
   }
 
-  function device(tls: DeviceTls): SimulatedDevice {
+  function device(tls: DeviceTls, transport: TransportName = "mqtt"): SimulatedDevice {
     const started = simulateDevice({
       cloud,
       ...identity,
+      transport,
       tls,
       limits: { backoffBaseMs: 20, backoffCapMs: 80 },
     });
@@ -266,6 +273,32 @@ describe("the cloud over TLS", () => {
       assert.equal(status, 200);
       assert.equal(cloud.checkToken(JSON.parse(body).result.token, HOST).active, true);
     });
+  });
+
+  describe("every transport", () => {
+    const KINDS: [
+      string,
+      CloudTlsOptions,
+      (pair: () => Promise<KeyPair>) => Promise<DeviceTls>,
+      ConnectProof,
+    ][] = [
+      ["a server's certificate", {}, async () => ({}), "password"],
+      ["a device's certificate", { clientCertificates: "required" }, (pair) => pair(), "certificate"],
+      ["TLS-PSK", { psk: true }, async () => ({ psk: true }), "psk"],
+    ];
+    for (const transport of TRANSPORTS) {
+      for (const [what, options, tls, proof] of KINDS) {
+        it(`carries ${transport} with ${what}, which proves the connection`, async () => {
+          await start(options);
+          const connected = cloud.next("connected");
+          const started = device(await tls(() => cloud.issueCertificate(ID)), transport);
+          const { token } = await started.host(HOST).getToken();
+          assert.equal((await connected).proof, proof);
+          assert.equal(cloud.checkToken(token, HOST).active, true);
+          assert.equal(started.tls?.protocol, "TLSv1.3");
+        });
+      }
+    }
   });
 
   it("an own certificate is shown, and its halves belong together", async () => {
