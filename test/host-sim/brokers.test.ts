@@ -142,12 +142,35 @@ for (const [name, { find, start, bindsClientIds }] of Object.entries(BROKERS)) {
       });
     }
 
+    it("CBOR frames pass", async () => {
+      const device = await connect({ encoding: "cbor" });
+      const app = device.host(HOST);
+      await app.generateToken();
+      assert.ok(isGood((await app.generateToken()).token));
+      assert.deepEqual(await device.listTokens(), [HOST]);
+    });
+
     for (const keyType of ["rsa", "ec", "ed25519"] as const) {
       it(`a certificate with a key of type ${keyType} logs in`, async () => {
         const device = await connect({ tls: pki.device[keyType] });
         assert.ok(isGood((await device.host(HOST).getToken()).token));
       });
     }
+
+    for (const proof of ["link", "link+mac"] as const) {
+      it(`over WebSocket a certificate logs in too (${proof})`, async () => {
+        const device = await connect({ cloud: broker.webUrl as string, transport: "mqtt+ws", proof });
+        assert.ok(isGood((await device.host(HOST).getToken()).token));
+        assert.deepEqual(await device.listTokens(), [HOST]);
+      });
+    }
+
+    it("over WebSocket no certificate is refused as well", async () => {
+      const cloud = broker.webUrl as string;
+      const refused = await connect({ cloud, transport: "mqtt+ws", proof: "mac", tls: {} });
+      await refused.next("WAITING");
+      assert.equal(refused.auth.explain().name, "TLS_CLIENT_REFUSED");
+    });
 
     it("no certificate, one of another CA and one that has expired: TLS_CLIENT_REFUSED", async () => {
       const refused = async (pair: Partial<KeyPair>): Promise<void> => {
@@ -202,7 +225,8 @@ for (const [name, { find, start, bindsClientIds }] of Object.entries(BROKERS)) {
         assert.deepEqual([connects, losses, unknownIds, foreign, macRefused], [1, 0, 0, 0, 0]);
       }
 
-      for (const topic of [`${DEVICE}/rpc/#`, "#", "+/rpc", `cloud/from/${DEVICE}/rpc`, "cloud/from/+/rpc"]) {
+      const own = [`${DEVICE}/rpc/#`, `${DEVICE}/rpc-cbor`, `cloud/from/${DEVICE}/rpc`];
+      for (const topic of [...own, "#", "+/rpc", "cloud/from/+/rpc", "cloud/from/+/rpc-cbor"]) {
         it(`that subscribes to ${topic} hears nothing of ours`, async () => {
           const client = await thief();
           const granted = client.subscribe(topic).catch(() => 128);
@@ -226,7 +250,9 @@ for (const [name, { find, start, bindsClientIds }] of Object.entries(BROKERS)) {
             client.publish(`cloud/from/${DEVICE}/rpc`, JSON.stringify(request), retain),
           );
           await attempt((client) => client.publish(`${DEVICE}/rpc`, JSON.stringify(forged), retain));
-          await attempt((client) => client.publish(`${DEVICE}/rpc/x`, JSON.stringify(forged), retain));
+          for (const topic of [`${DEVICE}/rpc/x`, `${DEVICE}/rpc-cbor`]) {
+            await attempt((client) => client.publish(topic, JSON.stringify(forged), retain));
+          }
           assert.equal(cloud.stats.requests["/v1/Auth.GenerateToken"], undefined);
           await unharmed();
         });
@@ -243,6 +269,13 @@ for (const [name, { find, start, bindsClientIds }] of Object.entries(BROKERS)) {
       if (bindsClientIds) {
         it("that names our client id does not take our connection", async () => {
           await open(DEVICE, true);
+          await unharmed();
+        });
+
+        it("nor does it over WebSocket", async () => {
+          const cloud = broker.webUrl as string;
+          const other = await connect({ cloud, transport: "mqtt+ws", proof: "link", tls: thiefPair });
+          await other.ready();
           await unharmed();
         });
       } else {

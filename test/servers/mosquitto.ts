@@ -80,12 +80,16 @@ export async function startSampleMosquitto(
   program: string,
   name: "certificates" | "passwords" | "psk",
   { server, ca, crl, users = [], more = [] }: MosquittoTls,
-): Promise<{ port: number; url: string; close(): Promise<void> }> {
+): Promise<{ port: number; url: string; webUrl: string; close(): Promise<void> }> {
   const folder = scratchFolder("mosquitto");
-  const port = await freePort();
+  const [port, webPort] = [await freePort(), await freePort()];
   const text = sample(`mosquitto/${name}.conf`, [
     [SAMPLE_FOLDER, folder],
     ["listener 8883", `listener ${port} 127.0.0.1`],
+    // A websockets listener ignores its address: it is bound by the interface.
+    ...(name === "certificates"
+      ? ([["listener 8443", `listener ${webPort}\nbind_interface lo\nsocket_domain ipv4`]] as const)
+      : []),
   ]);
   await writeFiles(folder, {
     acl: sample("mosquitto/acl", []),
@@ -97,7 +101,12 @@ export async function startSampleMosquitto(
     psk: users.map(({ id, password }) => `${id}:${Buffer.from(password).toString("hex")}\n`).join(""),
   });
   const broker = await launch(program, folder, port, [text, ...more].join("\n"));
-  return { port, url: `mqtts://127.0.0.1:${port}`, close: () => broker.close() };
+  return {
+    port,
+    url: `mqtts://127.0.0.1:${port}`,
+    webUrl: `wss://127.0.0.1:${webPort}/mqtt`,
+    close: () => broker.close(),
+  };
 }
 
 async function launch(program: string, folder: string, port: number, text: string): Promise<ServerProcess> {

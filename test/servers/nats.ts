@@ -12,13 +12,14 @@ export function findNats(context: Mocha.Context): string {
 /** Starts NATS with our sample on free ports. */
 export async function startNats(program: string, server: KeyPair, ca: string): Promise<SampleBroker> {
   const folder = scratchFolder("nats");
-  const [port, natsPort] = [await freePort(), await freePort()];
+  const [port, webPort, natsPort] = [await freePort(), await freePort(), await freePort()];
   await writeFiles(folder, {
     "nats.conf": sample("nats/nats.conf", [
       ["/etc/nats/motekey", folder],
       ["/var/lib/nats/motekey", `${folder}/jetstream`],
       ["127.0.0.1:4222", `127.0.0.1:${natsPort}`],
       ["port: 8883", `listen: "127.0.0.1:${port}"`],
+      ["port: 8443", `listen: "127.0.0.1:${webPort}"`],
     ]),
     "server.crt": server.cert,
     "server.key": server.key,
@@ -29,5 +30,9 @@ export async function startNats(program: string, server: KeyPair, ca: string): P
     port,
     ready: /Server is ready/,
   });
-  return { url: `mqtts://127.0.0.1:${port}`, close: () => broker.close() };
+  return {
+    url: `mqtts://127.0.0.1:${port}`,
+    webUrl: `wss://127.0.0.1:${webPort}/mqtt`,
+    close: () => broker.close(),
+  };
 }

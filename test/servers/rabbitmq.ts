@@ -33,7 +33,10 @@ export async function startRabbitmq(program: string, server: KeyPair, ca: string
     "rabbitmq.conf": sample("rabbitmq/rabbitmq.conf", [
       [SAMPLE_FOLDER, folder],
       ["mqtt.listeners.ssl.default = 8883", `mqtt.listeners.ssl.default = 127.0.0.1:${port}`],
-      ["web_mqtt.ssl.port = 8443", `web_mqtt.ssl.port = ${webPort}\nweb_mqtt.ssl.ip = 127.0.0.1`],
+    ]),
+    "advanced.config": sample("rabbitmq/advanced.config", [
+      [SAMPLE_FOLDER, folder],
+      ["{port, 8443}", `{port, ${webPort}}, {ip, {127,0,0,1}}`],
     ]),
     enabled_plugins: sample("rabbitmq/enabled_plugins", []),
     "definitions.json": sample("rabbitmq/definitions.json", []),
@@ -50,6 +53,7 @@ export async function startRabbitmq(program: string, server: KeyPair, ca: string
     RABBITMQ_NODENAME: `motekey${port}@localhost`,
     RABBITMQ_DIST_PORT: String(distributionPort),
     RABBITMQ_CONFIG_FILE: `${folder}/rabbitmq.conf`,
+    RABBITMQ_ADVANCED_CONFIG_FILE: `${folder}/advanced.config`,
     RABBITMQ_ENABLED_PLUGINS_FILE: `${folder}/enabled_plugins`,
     RABBITMQ_MNESIA_BASE: `${folder}/mnesia`,
     RABBITMQ_LOG_BASE: `${folder}/log`,
