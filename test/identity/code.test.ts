@@ -126,6 +126,15 @@ describe("the identity's authorization code grant", () => {
     await person.allow(page, ADA.email, ADA.password);
   });
 
+  it("the sign-in page waits for ten minutes", async () => {
+    const person = new Person();
+    const page = await person.open((await attempt(client)).url);
+    identity.age(10 * 60);
+    const late = await person.answer(page, { ...ADA, answer: "yes" });
+    assert.equal(late.status, 400);
+    assert.match(late.text, /This sign-in has ended/);
+  });
+
   it("who is signed in already is asked for consent only; prompt=login asks for the password again", async () => {
     const person = new Person();
     await person.allow(await person.open((await attempt(client)).url), ADA.username, ADA.password);

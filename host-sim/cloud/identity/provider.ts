@@ -11,6 +11,8 @@ import type { Lifetimes } from "./types.js";
 const DAY_SECONDS = 24 * 60 * 60;
 /** The longest that a login lives, however often it is refreshed. */
 const LOGIN_SECONDS = 14 * DAY_SECONDS;
+/** How long the pages for signing in and consenting wait for a person. */
+const PAGE_SECONDS = 10 * 60;
 
 /** What oidc-provider is configured with. */
 export interface ProviderParts {
@@ -95,7 +97,7 @@ function ofParts(parts: ProviderParts, issuer: string): Configuration {
       AuthorizationCode: () => lifetimes.authorizationCode,
       DeviceCode: () => lifetimes.deviceCode,
       IdToken: () => lifetimes.accessToken,
-      Interaction: () => lifetimes.deviceCode,
+      Interaction: () => PAGE_SECONDS,
       Grant: () => LOGIN_SECONDS,
       Session: () => LOGIN_SECONDS,
     },
