@@ -37,7 +37,13 @@ const ROUND_TRIP = roundTrip("password");
 const FAR_END = steps(rig("password"), "answer");
 const PEER = steps("new peer.Peer()", "roundTrip");
 
+const codec = (spelling: string, call: "read" | "write"): Operation => ({
+  name: `${call === "read" ? "reply read" : "request written"}, ${spelling}`,
+  setup: steps(`new codec.Codec(${spelling === "CBOR"})`, call),
+});
+
 const OPERATIONS: Operation[] = [
+  ...[codec("JSON", "write"), codec("CBOR", "write"), codec("JSON", "read"), codec("CBOR", "read")],
   { name: "getToken, cached", setup: steps(rig("counter+mac"), "cached") },
   ...PROOFS.map(roundTrip),
   { name: "GenerateToken, counter+mac, a store", setup: steps(rig("counter+mac", true), "roundTrip") },
@@ -55,7 +61,9 @@ let sources: Promise<string> | undefined;
 const inEngine = (file: string, name: string) => bundle(fileURLToPath(new URL(file, import.meta.url)), name);
 
 async function startEngine(setup: string): Promise<Xs> {
-  sources ??= Promise.all([inEngine("rig.ts", "rig"), inEngine("peer.ts", "peer")]).then((s) => s.join("\n"));
+  sources ??= Promise.all(["rig", "peer", "codec"].map((name) => inEngine(`${name}.ts`, name))).then((s) =>
+    s.join("\n"),
+  );
   return startMeter(`${await sources}\n{${setup}}`);
 }
 

@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { bundleMinified } from "../../build/minified.mjs";
 import { createAuth, type Ports, type Proof } from "../../firmware/index.js";
+import { Codec } from "./codec.js";
 import type { Figure } from "./figures.js";
 
 /** The receive window of an adapter. */
@@ -27,6 +28,20 @@ export function bufferBytes(root: object): number {
     else left.push(...Object.values(object).filter((value) => typeof value === "object" && value !== null));
   }
   return [...buffers].reduce((sum, buffer) => sum + buffer.byteLength, 0);
+}
+
+/** How long a request and the reply to it are in each spelling. */
+function frameFigures(): Figure[] {
+  return [false, true].flatMap((isCbor) => {
+    const codec = new Codec(isCbor);
+    const spelling = isCbor ? "CBOR" : "JSON";
+    const shape = { unit: "B", tolerance: 0, note: "GenerateToken without a MAC; a token of 200 characters" };
+    codec.write();
+    return [
+      { name: `request, ${spelling}`, value: codec.requestBytes, ...shape },
+      { name: `reply, ${spelling}`, value: codec.replyBytes, ...shape },
+    ];
+  });
 }
 
 /** RAM of all buffers at default limits, and the size of the bundle. */
@@ -57,5 +72,5 @@ export async function sizeFigures(): Promise<Figure[]> {
     { name: "bundle, minified", value: minified.length, unit: "B", tolerance: 0, aim: 24_000 },
     { name: "bundle, minified and gzipped", value: gzipSync(minified, { level: 9 }).length, unit: "B" },
   );
-  return figures;
+  return [...figures, ...frameFigures()];
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { APPENDIX_A, APPENDIX_A_EVENTS, REFUSALS as CBOR_REFUSALS } from "../wire/cbor-cases.js";
 import { ACCEPTED, REFUSALS } from "../wire/json-cases.js";
 import { bundle } from "./bundle.js";
 import { requireXs } from "./require-xs.js";
@@ -40,6 +41,18 @@ describe("every engine does the same", () => {
         for (const hex of texts) {
           const result = await xs.text(`suite.readJson("${hex}", ${size})`);
           assert.equal(result, node.readJson(hex, size), `JSON in hexadecimal: ${hex}`);
+        }
+      });
+    }
+
+    const items = [...APPENDIX_A, ...APPENDIX_A_EVENTS]
+      .map(([item]) => item)
+      .concat(CBOR_REFUSALS.flatMap((refusal) => refusal.items));
+    for (const size of WINDOW_BYTES) {
+      it(`as Node: ${items.length} CBOR items, right and wrong, in windows of ${size} bytes`, async () => {
+        for (const item of items) {
+          const result = await xs.text(`suite.readCbor("${item}", ${size})`);
+          assert.equal(result, node.readCbor(item, size), `CBOR in hexadecimal: ${item}`);
         }
       });
     }

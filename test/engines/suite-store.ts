@@ -11,6 +11,13 @@ export function hex(bytes: Uint8Array, from: number, to: number): string {
   return text;
 }
 
+/** The bytes that a text in hexadecimal stands for. */
+export function bytesOfHex(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(text.substr(2 * i, 2), 16);
+  return bytes;
+}
+
 /** A store in memory that can tell what lies in it. */
 function memoryStore(): { store: Store; text: () => string } {
   const names: string[] = [];

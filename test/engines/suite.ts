@@ -26,7 +26,10 @@ import {
 } from "../../firmware/wire/mqtt.js";
 import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt-reader.js";
 import { ValueEvent } from "../../firmware/wire/value.js";
-import { counterBlocks, hex, tokenOverSleep } from "./suite-store.js";
+import { cborItems, cwtLifetimes, shown } from "./suite-cbor.js";
+import { bytesOfHex, counterBlocks, hex, tokenOverSleep } from "./suite-store.js";
+
+export { readCbor } from "./suite-cbor.js";
 
 /** One thing to do; its result is text: hexadecimal bytes, or what was seen. */
 export interface EngineCase {
@@ -40,12 +43,6 @@ const out = new Uint8Array(1024);
 const psk = bytesOf("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8");
 const device = bytesOf("device_123");
 const hash = new Sha256();
-
-function bytesOfHex(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(text.substr(2 * i, 2), 16);
-  return bytes;
-}
 
 /** Bytes that look random and are the same everywhere: the low bytes of a generator modulo the prime 65,537. */
 function noise(length: number): Uint8Array {
@@ -175,12 +172,6 @@ function jsonText(): string {
   const text = 'plain "quoted" back\\slash \u0000\b\t\n\f\r\u001f \u007f é 中 😀';
   const end = writeJsonText(out, 0, text);
   return hex(out, 0, end);
-}
-
-/** Far from 1 the engines may differ in the last digit: V8's `Math.pow(10, n)` is not the nearest double from 26 on. */
-function shown(value: number): string {
-  const magnitude = value < 0 ? -value : value;
-  return magnitude === 0 || (magnitude >= 1e-7 && magnitude < 1e22) ? value.toString(10) : "far";
 }
 
 /** Reads JSON given in hexadecimal, in windows of `size` bytes, and tells the events; strings and keys too. */
@@ -321,6 +312,8 @@ export const cases: EngineCase[] = [
   { name: "the spread of refreshes", run: spread },
   { name: "decimals up to 2^53 - 1", run: decimals },
   { name: "JSON text with every kind of escape", run: jsonText },
+  { name: "CBOR items of every kind that is written", run: cborItems },
+  { name: "a CWT's lifetime and MAC", expected: "0 900 0 900 129 -1 ", run: cwtLifetimes },
   { name: "every MQTT packet a client writes", run: mqttPackets },
   { name: "the first flight with counter and MAC", run: () => firstFlight("counter+mac") },
   { name: "the first flight with password and key", run: () => firstFlight("password+key") },

@@ -1,0 +1,108 @@
+/**
+ * One request and one reply in both spellings, to be measured inside XS: it keeps to the engines' shared language
+ * and makes no garbage of its own.
+ */
+import { cbor } from "../../firmware/cbor.js";
+import { Config } from "../../firmware/config.js";
+import { Call } from "../../firmware/session/calls.js";
+import type { FrameProofs, FrameWriter } from "../../firmware/session/frames.js";
+import { JsonFrames } from "../../firmware/session/json-frames.js";
+import { bytesOf, NO_BYTES } from "../../firmware/wire/bytes.js";
+import { CborPen, cborText } from "../../firmware/wire/cbor-pen.js";
+import { FrameEvent, FrameReader } from "../../firmware/wire/frame.js";
+import { Method } from "../../firmware/wire/methods.js";
+import type { ValueReader } from "../../firmware/wire/value.js";
+
+const DEVICE = "device_123";
+const CLOUD = "//api.mongoose-iot.com";
+const ID = 123456789012345;
+const TOKEN_BYTES = 200;
+const NO_PROOFS: FrameProofs = { announcesMacSession: false, macCounter: 0, nonceText: NO_BYTES };
+
+const tokenText = (): string => {
+  let text = "";
+  while (text.length < TOKEN_BYTES) text += "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9_-0";
+  return text.substr(0, TOKEN_BYTES);
+};
+
+const jsonReply = (): Uint8Array =>
+  bytesOf(
+    `{"v":2,"id":${ID},"src":"${CLOUD}","dst":"${DEVICE}","result":{"token":"${tokenText()}","expires_in":3600}}`,
+  );
+
+const cborReply = (): Uint8Array => {
+  const pen = new CborPen();
+  const out = new Uint8Array(512);
+  pen.pen.write(out, 0);
+  pen.pairs(5);
+  pen.bytes(cborText("v"));
+  pen.integer(2);
+  pen.bytes(cborText("id"));
+  pen.integer(ID);
+  pen.bytes(cborText("src"));
+  pen.string(CLOUD);
+  pen.bytes(cborText("dst"));
+  pen.string(DEVICE);
+  pen.bytes(cborText("result"));
+  pen.pairs(2);
+  pen.bytes(cborText("token"));
+  pen.string(tokenText());
+  pen.bytes(cborText("expires_in"));
+  pen.integer(3600);
+  return new Uint8Array(out.buffer, 0, pen.pen.at);
+};
+
+/** Reads a reply and writes a request, in JSON or in CBOR. */
+export class Codec {
+  /** Bytes of the reply, and of the request. */
+  readonly replyBytes: number;
+  requestBytes: number;
+  private readonly reply: Uint8Array;
+  private readonly encoded: ValueReader | null;
+  private readonly frame: FrameReader;
+  private readonly frames: FrameWriter;
+  private readonly call: Call;
+  private readonly out: Uint8Array;
+
+  constructor(isCbor: boolean) {
+    const options = {
+      deviceId: DEVICE,
+      cloud: { host: "cloud.example.com" },
+      credential: { psk: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", counter: 1 },
+    };
+    const ports = {
+      link: { open: () => {}, write: () => 0, close: () => {} },
+      clock: { now: () => 0, wakeAfter: () => {}, cancel: () => {} },
+      entropy: { fill: () => {} },
+    };
+    const config = new Config(options, ports, false);
+    this.reply = isCbor ? cborReply() : jsonReply();
+    this.replyBytes = this.reply.length;
+    this.encoded = isCbor ? cbor.reader() : null;
+    this.frame = new FrameReader(bytesOf(DEVICE), bytesOf(CLOUD), 64, 64, 640);
+    this.frames = isCbor ? cbor.writer(config) : new JsonFrames(config, null);
+    this.call = new Call();
+    this.call.method = Method.GENERATE_TOKEN;
+    this.call.id = ID;
+    this.call.host = bytesOf('app.example.com"}');
+    this.out = new Uint8Array(512);
+    this.requestBytes = 0;
+  }
+
+  read(): void {
+    const frame = this.frame;
+    frame.reset(this.encoded);
+    const event = frame.read(this.reply, 0, this.replyBytes);
+    if (event !== FrameEvent.END || frame.tokenLength !== TOKEN_BYTES)
+      throw new Error("the reply is not read");
+  }
+
+  write(): void {
+    const pen = this.frames.pen;
+    pen.count();
+    this.frames.request(this.call, NO_PROOFS);
+    pen.write(this.out, 0);
+    this.frames.request(this.call, NO_PROOFS);
+    this.requestBytes = pen.at;
+  }
+}
