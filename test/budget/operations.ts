@@ -56,14 +56,22 @@ const OPERATIONS: Operation[] = [
   },
 ];
 
+const webSocket = (isRpc: boolean) => `new webSocket.WebSocketRig("counter+mac", ${isRpc})`;
+
+/** What is held to make no garbage, and whose work is that of its parts. */
+const WEBSOCKET_OPERATIONS: Operation[] = [
+  { name: "GenerateToken, counter+mac, mqtt+ws", setup: steps(webSocket(false), "roundTrip") },
+  { name: "GenerateToken, counter+mac, rpc+ws", setup: steps(webSocket(true), "roundTrip") },
+  { name: "Ping/Pong, rpc+ws", setup: steps(webSocket(true), "ping") },
+];
+
 let sources: Promise<string> | undefined;
 
-const inEngine = (file: string, name: string) => bundle(fileURLToPath(new URL(file, import.meta.url)), name);
+const inEngine = (file: string) =>
+  bundle(fileURLToPath(new URL(`${file}.ts`, import.meta.url)), file.replace("websocket-rig", "webSocket"));
 
 async function startEngine(setup: string): Promise<Xs> {
-  sources ??= Promise.all(["rig", "peer", "codec"].map((name) => inEngine(`${name}.ts`, name))).then((s) =>
-    s.join("\n"),
-  );
+  sources ??= Promise.all(["rig", "websocket-rig", "peer", "codec"].map(inEngine)).then((s) => s.join("\n"));
   return startMeter(`${await sources}\n{${setup}}`);
 }
 
@@ -79,7 +87,7 @@ async function withEngine<T>(setup: string, use: (xs: Xs) => Promise<T>): Promis
 /** Slots and chunk bytes of each operation: zero is wanted, garbage of the far end included. */
 export async function garbageFigures(): Promise<Figure[]> {
   const figures: Figure[] = [];
-  for (const { name, setup } of OPERATIONS) {
+  for (const { name, setup } of [...OPERATIONS, ...WEBSOCKET_OPERATIONS]) {
     await withEngine(setup, async (xs) => {
       const slots = await slotsPer(xs, STEPS);
       const chunkBytes = await chunkBytesPer(xs, STEPS);

@@ -28,6 +28,14 @@ import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt-reader.js";
 import { ValueEvent } from "../../firmware/wire/value.js";
 import { cborItems, cwtLifetimes, shown } from "./suite-cbor.js";
 import { bytesOfHex, counterBlocks, hex, tokenOverSleep } from "./suite-store.js";
+import {
+  handshakeVerdicts,
+  sampleAccept,
+  sha1AtEveryLength,
+  webSocketEvents,
+  webSocketFlight,
+  webSocketFrames,
+} from "./suite-websocket.js";
 
 export { readCbor } from "./suite-cbor.js";
 
@@ -327,4 +335,15 @@ export const cases: EngineCase[] = [
   { name: "a token kept over a sleep, and its records", run: tokenOverSleep },
   { name: "MQTT packets read at once", run: () => mqttEvents(1000) },
   { name: "MQTT packets read byte by byte", run: () => mqttEvents(1) },
+  {
+    name: "Sec-WebSocket-Accept (RFC 6455, 1.3)",
+    expected: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+    run: sampleAccept,
+  },
+  { name: "SHA-1 of 0 to 130 bytes", run: sha1AtEveryLength },
+  { name: "WebSocket frames of each length", run: webSocketFrames },
+  { name: "WebSocket frames read at once", run: () => webSocketEvents(1000) },
+  { name: "WebSocket frames read byte by byte", run: () => webSocketEvents(1) },
+  { name: "answers to a WebSocket's handshake", run: handshakeVerdicts },
+  { name: "all that is said over RPC in a WebSocket", run: webSocketFlight },
 ];
