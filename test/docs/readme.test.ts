@@ -12,6 +12,7 @@ const README = readFileSync(join(ROOT, "README.md"), "utf8");
 const PACKAGES: Record<string, string> = {
   "motekey-host-sim": join(ROOT, "host-sim/index.ts"),
   motekey: join(ROOT, "firmware/index.ts"),
+  "motekey/websocket": join(ROOT, "firmware/websocket.ts"),
 };
 
 /** The README's TypeScript blocks that import this package, with our sources in its place. */
