@@ -1,5 +1,6 @@
 /** What a device with a store knows after a reboot or a sleep, and what it does not believe. */
 import assert from "node:assert/strict";
+import { reachableFrom } from "../host-sim/reachable.js";
 import { Lives, methods } from "./lives.js";
 import { APP } from "./world.js";
 
@@ -244,6 +245,22 @@ describe("a device with a store, after a sleep of known length", () => {
     lives.flash.isWritable = false;
     lives.boot(0).peer.isReachable = false;
     assert.equal(lives.world.soon(APP, 30_000).name, "UNREACHABLE");
+  });
+
+  it("leaves its token in the store and nowhere in memory", () => {
+    const lives = new Lives();
+    lives.world.soon();
+    lives.world.close();
+    const token = Buffer.from(`${APP}#1`);
+    const has = (bytes: Uint8Array): boolean => Buffer.from(bytes).includes(token);
+    assert.equal([...lives.flash.values.values()].filter(has).length, 1);
+    const { arrays } = reachableFrom(lives.world.client);
+    const ours = arrays.filter(({ path }) => !/\.(store|link)\./.test(path));
+    assert.ok(ours.length > 30, `${ours.length} arrays were looked at`);
+    assert.deepEqual(
+      ours.filter(({ value }) => has(value)).map(({ path }) => path),
+      [],
+    );
   });
 
   it("is refused a length that is none", () => {
