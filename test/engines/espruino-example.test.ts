@@ -10,13 +10,29 @@ import { Espruino, findEspruino } from "./espruino.js";
 const EXAMPLE = new URL("../../firmware/examples/espruino/token.js", import.meta.url);
 const ID = "device_123";
 
-/** What a computer lacks of an ESP32, and what was put into Storage when the device was set up. */
-const BOARD = `
+const PSK = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+
+/** Why a board booted: ESP32's numbers. */
+enum Cause {
+  POWER = 0,
+  TIMER = 4,
+}
+
+/** What a computer lacks of an ESP32. */
+const board = (cause: Cause): string => `
   E.getTemperature = function() { return 21.5; };
   Modules.addCached("Wifi", "exports.connect = function(ssid, options, told) { setTimeout(told, 1, null); };" +
     "exports.disconnect = function() {}; exports.setSNTP = function() {};");
+  var ESP32 = {
+    getWakeupCause: function() { return ${cause}; },
+    deepSleep: function(us) { tell("asleep for " + us); }
+  };
+`;
+
+/** What is put into Storage when the device is set up. */
+const SET_UP = `
   toStorage("motekey");
-  toStorage("device.json");
+  toStorage("setup.json");
 `;
 
 /** An app's server: it lets in whoever has a good token of the device for it. */
@@ -62,13 +78,15 @@ class App {
 describe("the example for Espruino", function () {
   this.timeout(60_000);
   let program: string;
+  let example: string;
   let cloud: Cloud;
   let app: App;
   let espruino: Espruino | undefined;
   let events: CloudEvent[];
 
-  before(function () {
+  before(async function () {
     program = findEspruino(this);
+    example = await readFile(EXAMPLE, "utf8");
   });
 
   beforeEach(async () => {
@@ -83,32 +101,56 @@ describe("the example for Espruino", function () {
     await cloud.close();
   });
 
+  /** Sets a device up and boots it. */
   async function start(): Promise<void> {
-    const { psk } = await cloud.addDevice({ id: ID });
-    const device = {
+    await cloud.addDevice({ id: ID, psk: PSK });
+    const setup = {
       id: ID,
-      psk,
+      psk: PSK,
       ssid: "home",
       password: "secret",
-      periodMs: 20,
+      periodMs: 600_000,
       cloud: { host: "127.0.0.1", port: cloud.port },
       app: { host: "localhost", port: await app.start() },
     };
-    const stored = { motekey: await bundleEspruino(), "device.json": JSON.stringify(device) };
-    const script = BOARD + (await readFile(EXAMPLE, "utf8"));
-    espruino = await Espruino.start(program, script, stored);
+    espruino = await Espruino.start(program, SET_UP + board(Cause.POWER) + example, {
+      motekey: await bundleEspruino(),
+      "setup.json": JSON.stringify(setup),
+    });
   }
 
-  const generated = () =>
-    events.filter((event) => event.event === "request" && event.method === "/v1/Auth.GenerateToken").length;
+  /** Waits until it sleeps deeply, which leaves nothing in memory, and boots it. */
+  async function wake(cause: Cause): Promise<void> {
+    const asleep = espruino as Espruino;
+    assert.equal(await asleep.next(), "asleep for 600000000");
+    espruino = await asleep.reboot(board(cause) + example);
+  }
 
-  it("posts readings with one token, asleep in between", async () => {
+  /** What was asked of the Auth service, in order. */
+  const requests = () =>
+    events.flatMap((event) =>
+      event.event === "request" ? (/Auth\.(.*)/.exec(event.method)?.[1] ?? []) : [],
+    );
+  const connections = () => events.filter(({ event }) => event === "connected").length;
+
+  it("posts readings with one token, which it keeps over deep sleep and needs no connection for", async () => {
     const readings = [app.reading(), app.reading(), app.reading()];
     await start();
+    await wake(Cause.TIMER);
+    await wake(Cause.TIMER);
     const [first, ...others] = await Promise.all(readings);
     assert.deepEqual(others, [first, first]);
-    assert.equal(generated(), 1);
-    assert.ok(events.filter(({ event }) => event === "disconnected").length >= 2);
+    assert.deepEqual(requests(), ["GenerateToken"]);
+    assert.equal(connections(), 1);
+  });
+
+  it("asks the cloud for its token after a power cut, since nobody knows how long it was off", async () => {
+    const readings = [app.reading(), app.reading()];
+    await start();
+    await wake(Cause.POWER);
+    const [first, second] = await Promise.all(readings);
+    assert.equal(second, first);
+    assert.deepEqual(requests(), ["GenerateToken", "GetToken"]);
   });
 
   it("fetches a new token when the app refuses one, once", async () => {
@@ -116,6 +158,13 @@ describe("the example for Espruino", function () {
     const reading = app.reading();
     await start();
     await reading;
-    assert.equal(generated(), 2);
+    assert.deepEqual(requests(), ["GenerateToken", "GenerateToken"]);
+  });
+
+  it("leaves the key in flash once", async () => {
+    await start();
+    await wake(Cause.TIMER);
+    const flash = (await (espruino as Espruino).flash()).toString("latin1");
+    assert.equal(flash.split(PSK).length, 2);
   });
 });

@@ -1,30 +1,46 @@
-// A sensor that posts a reading every ten minutes, with a token that its server can check.
+// A sensor that wakes every ten minutes, posts a reading with a token that its server can check, and sleeps deeply.
 //
-// In Storage lie motekey (dist/espruino/motekey.js) and device.json, written once when the device is set up:
+// When the device is set up, three files are put into an empty Storage, in this order: motekey
+// (dist/espruino/motekey.js), .bootcde (this file, which runs at each boot), and setup.json:
 //   { "id": "device_123", "psk": "…", "ssid": "…", "password": "…", "periodMs": 600000,
 //     "cloud": { "host": "mqtt.example.com", "port": 1883 }, "app": { "host": "app.example.com", "port": 80 } }
 const storage = require("Storage");
 const wifi = require("Wifi");
 const motekey = require("motekey");
 
-const device = storage.readJSON("device.json");
-
 // Whoever reaches the REPL over the network owns the device; ESP32 builds start it with Wi-Fi.
 require("TelnetServer").setOptions({ mode: "off" });
 
-// A counter proves a connection once. Storage kills the old value before it writes the new one, so two names take
-// turns: a power cut leaves one of them. Each boot has 65,536 counters, and writes once.
-function nextBoot() {
-  const even = Number(storage.read("boot.0") || 0);
-  const odd = Number(storage.read("boot.1") || 0);
-  const boot = Math.max(even, odd) + 1;
-  storage.write(`boot.${boot & 1}`, `${boot}`);
-  return boot;
+const ports = motekey.espruinoPorts({});
+const WOKEN_BY_TIMER = 4;
+
+// At the first boot the key moves to where motekey keeps it, and its counter and token after it.
+function setUp() {
+  const setup = storage.readJSON("setup.json");
+  if (setup === undefined) return;
+  if (motekey.writeCredential(ports.store, { deviceId: setup.id, psk: setup.psk }) !== 0)
+    throw new Error("The credential could not be written");
+  delete setup.psk;
+  storage.writeJSON("device.json", setup);
+  storage.erase("setup.json");
+  storage.compact(); // until then the key can be read in what was erased
 }
 
-const credential = { psk: device.psk, counter: nextBoot() * 65536 };
-let auth;
-let app;
+setUp();
+const device = storage.readJSON("device.json");
+
+// At each boot, and before anything that may fail: how long the device slept is true of this one only. What counts
+// while it sleeps is up to 5 % off, and starting takes a while.
+const auth = motekey.createAuth(
+  {
+    cloud: device.cloud,
+    limits: { slots: 1, hosts: 1, waiters: 2, calls: 2 },
+    sleptMs: ESP32.getWakeupCause() === WOKEN_BY_TIMER ? device.periodMs * 1.1 + 10000 : undefined,
+  },
+  ports,
+);
+const app = auth.host(device.app.host);
+auth.suspend(); // a token that was kept needs no connection
 
 function post(token, told) {
   const body = JSON.stringify({ time: Math.round(getTime()), temperature: E.getTemperature() });
@@ -49,8 +65,10 @@ function post(token, told) {
   request.end(body);
 }
 
-function work(isRetry) {
+function report(isRetry) {
+  let isTold = false;
   app.getToken((status, token) => {
+    isTold = true;
     if (status !== 0) {
       print(auth.explain().sentence);
       return sleep();
@@ -59,50 +77,33 @@ function work(isRetry) {
     post(token, (code) => {
       print("posted", code);
       // Refused: the next token is a new one. A second refusal is for a person to look at.
-      if (code === 401 && app.rejected(generation) === 0 && !isRetry) work(true);
+      if (code === 401 && app.rejected(generation) === 0 && !isRetry) report(true);
       else sleep();
     });
   });
+  setTimeout(() => {
+    if (!isTold) auth.resume();
+  }, 50);
 }
 
-// The token stays in memory while the radio is off, and serves again as long as it is good.
+// `close` keeps the token; what it says to the broker leaves before the radio goes off.
 function sleep() {
-  auth.suspend();
+  auth.close();
   setTimeout(() => {
     wifi.disconnect();
-    setTimeout(wake, device.periodMs);
+    ESP32.deepSleep(device.periodMs * 1000);
   }, 500);
 }
 
-function wake() {
-  wifi.connect(device.ssid, { password: device.password }, (error) => {
-    if (error) {
-      print("no Wi-Fi", error);
-      setTimeout(wake, device.periodMs);
-    } else untilClock();
-  });
-}
-
-// The clock first: tokens live by it, and a step forward would end them early.
+// The clock runs on while the device sleeps; after a power cut it is set first, since tokens live by it.
 function untilClock() {
-  if (getTime() < 1.7e9) {
-    wifi.setSNTP("pool.ntp.org", 0);
-    setTimeout(untilClock, 1000);
-    return;
-  }
-  if (auth === undefined) {
-    auth = motekey.createAuth(
-      {
-        deviceId: device.id,
-        cloud: device.cloud,
-        credential,
-        limits: { slots: 1, hosts: 1, waiters: 2, calls: 2 },
-      },
-      motekey.espruinoPorts(credential),
-    );
-    app = auth.host(device.app.host);
-  } else auth.resume();
-  work(false);
+  if (getTime() > 1.7e9) return report(false);
+  wifi.setSNTP("pool.ntp.org", 0);
+  setTimeout(untilClock, 1000);
 }
 
-wake();
+wifi.connect(device.ssid, { password: device.password }, (error) => {
+  if (!error) return untilClock();
+  print("no Wi-Fi", error);
+  sleep();
+});
