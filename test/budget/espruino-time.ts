@@ -34,7 +34,7 @@ const WATCH = `
     quit();
   }`;
 
-/** Where Espruino's MQTT module is looked for: beside the interpreter, as its documentation's modules/MQTT.js. */
+/** Espruino's MQTT module is no part of the engine: `MQTT.js` of its documentation is looked for beside it. */
 const peerModule = (program: string): string => join(dirname(program), "MQTT.js");
 
 /** Microseconds of a round trip with this proof. */
