@@ -3,12 +3,9 @@ import type { Store } from "../../ports.js";
 const ABSENT = -1;
 
 /**
- * The engine's `Storage`. A name that it does not find is absent: it never says that it could not tell.
- *
- * A value that is replaced is marked as dead and stays in flash until `require("Storage").compact()`, which the
- * engine also runs by itself when Storage is full. That moves every file behind the first dead one through RAM: a
- * cut of power during it loses what lies in one page, and where flash is mapped into memory (ESP32) code that is
- * run from Storage must not move. So nothing here calls it; DESIGN.md says when an app does.
+ * The engine's `Storage`. A name that it does not find is absent: it never says that it could not tell. A value that
+ * is replaced stays readable in flash until `require("Storage").compact()`, which is the app's to call: a cut of
+ * power during it may lose any value, and code that runs from Storage may move under itself (DESIGN.md).
  */
 export class EspruinoStore implements Store {
   private readonly storage: StorageModule;
