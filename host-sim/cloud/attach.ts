@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { Socket } from "node:net";
-import { connectAsync, type MqttClient } from "mqtt";
+import { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
 import { type Channel, REQUEST_FILTERS, type Receiver, replyTopic, requestSender } from "./channel.js";
 import type { Encoding } from "./encoding.js";
+import { PSK_SUITES } from "./tls.js";
 import type { BrokerTls } from "./types.js";
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -44,9 +45,10 @@ export class Attachment implements Channel {
     const clientId = decodeURIComponent(url.username) || `motekey-cloud-${randomBytes(4).toString("hex")}`;
     let client: MqttClient;
     try {
-      // A user name beside a certificate would be an attempt to log in by password.
-      if (tls.cert !== undefined) url.username = "";
-      client = await connectAsync(url.href, { ...tls, clientId, connectTimeout: CONNECT_TIMEOUT_MS }, false);
+      // A user name beside a certificate or key would be an attempt to log in by password.
+      if (tls.cert !== undefined || tls.psk !== undefined) url.username = "";
+      const options = { ...tlsOptions(tls, clientId), clientId, connectTimeout: CONNECT_TIMEOUT_MS };
+      client = await connectAsync(url.href, options, false);
     } catch (failure) {
       throw new Error(`Cannot connect to the broker ${shown}; check its address, user and password`, {
         cause: failure,
@@ -90,6 +92,17 @@ export class Attachment implements Channel {
     if (sender === null) return;
     this.receiver.receive(this, sender.id, this.topicsBound, payload, sender.encoding);
   }
+}
+
+function tlsOptions({ psk, ...certificates }: BrokerTls, identity: string): IClientOptions {
+  if (psk === undefined) return certificates;
+  return {
+    ca: [],
+    ciphers: PSK_SUITES,
+    pskCallback: () => ({ identity, psk: Buffer.from(psk, "utf8") }),
+    // Without a certificate there is no name to check; with one there would be no trust anchor.
+    checkServerIdentity: () => undefined,
+  };
 }
 
 /** Without this QoS 1 messages back to back take 40 ms each: Nagle's algorithm waits for a delayed ACK. */

@@ -10,7 +10,7 @@ import type { CloudTlsOptions } from "./types.js";
  * TLS 1.3 ties an external key to SHA-256 here: were suites of another hash offered, a client could name one
  * identity and be let in by the session of another.
  */
-const PSK_SUITES = [
+export const PSK_SUITES = [
   "TLS_AES_128_GCM_SHA256",
   "TLS_CHACHA20_POLY1305_SHA256",
   "ECDHE-PSK-CHACHA20-POLY1305",

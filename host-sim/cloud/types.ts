@@ -116,11 +116,13 @@ export interface CloudTlsOptions {
   maxVersion?: SecureVersion;
 }
 
-/** How the cloud verifies another broker, and what it shows there. PEM. */
+/** How the cloud verifies another broker, and what it shows there. Texts are PEM. */
 export interface BrokerTls {
   ca?: string | string[];
   cert?: string;
   key?: string;
+  /** TLS-PSK in place of certificates: identity = the URL's user, key = this text's UTF-8 bytes. */
+  psk?: string;
 }
 
 /** Options of `startCloud`. All have defaults. */

@@ -15,14 +15,16 @@ import { findRabbitmq, type SampleBroker, startRabbitmq } from "../servers/rabbi
 const DEVICE = "device_123";
 const THIEF = "device_9";
 const HOST = "app.example.com";
+/** Their passwords, or keys for TLS-PSK. */
+const KEYS = { cloud: "the-cloud's-key", [DEVICE]: "the-device's-key", [THIEF]: "the-thief's-key" };
+const USERS = Object.entries(KEYS).map(([id, password]) => ({ id, password }));
+const PSK_SUITES = "TLS_AES_128_GCM_SHA256:ECDHE-PSK-CHACHA20-POLY1305";
 const START_LIMIT_MS = 60_000;
 
-interface Identity {
-  id: string;
-  psk: string;
-}
+type Login = "certificate" | "password" | "psk";
 
 interface Kind {
+  login: Login;
   find: (context: Mocha.Context) => string;
   start: (program: string, pki: Pki) => Promise<SampleBroker>;
   /** A client id belongs to one user: nobody else's connection ends that of its owner. */
@@ -30,25 +32,41 @@ interface Kind {
 }
 
 const BROKERS: Readonly<Record<string, Kind>> = {
+  "mosquitto (passwords)": {
+    login: "password",
+    find: findMosquitto,
+    start: (program, { server, ca }) =>
+      startSampleMosquitto(program, "passwords", { server: server.good, ca: ca.cert, users: USERS }),
+    bindsClientIds: true,
+  },
+  "mosquitto (TLS-PSK)": {
+    login: "psk",
+    find: findMosquitto,
+    start: (program) => startSampleMosquitto(program, "psk", { users: USERS }),
+    bindsClientIds: true,
+  },
   mosquitto: {
+    login: "certificate",
     find: findMosquitto,
     start: (program, { server, ca, crl }) =>
       startSampleMosquitto(program, "certificates", { server: server.good, ca: ca.cert, crl }),
     bindsClientIds: true,
   },
   RabbitMQ: {
+    login: "certificate",
     find: findRabbitmq,
     start: (program, { server, ca }) => startRabbitmq(program, server.good, ca.cert),
     bindsClientIds: false,
   },
   NATS: {
+    login: "certificate",
     find: findNats,
     start: (program, { server, ca }) => startNats(program, server.good, ca.cert),
     bindsClientIds: false,
   },
 };
 
-for (const [name, { find, start, bindsClientIds }] of Object.entries(BROKERS)) {
+for (const [name, { login, find, start, bindsClientIds }] of Object.entries(BROKERS)) {
   describe(`${name} with our sample`, () => {
     let pki: Pki;
     let thiefPair: KeyPair;
@@ -73,36 +91,32 @@ for (const [name, { find, start, bindsClientIds }] of Object.entries(BROKERS)) {
 
     beforeEach(async () => {
       closing = [];
-      const attached = broker.url.replace("//", "//cloud@");
+      const user = login === "password" ? `cloud:${KEYS.cloud}` : "cloud";
+      const { cert: ca } = pki.ca;
       cloud = await startCloud({
-        broker: attached,
-        brokerTls: { ca: pki.ca.cert, ...cloudPair },
+        broker: broker.url.replace("//", `//${user}@`),
+        brokerTls: { certificate: { ca, ...cloudPair }, password: { ca }, psk: { psk: KEYS.cloud } }[login],
         topicsBound: true,
       });
       closing.push(() => cloud.close());
-      await cloud.addDevice({ id: DEVICE });
-      await cloud.addDevice({ id: THIEF });
+      await cloud.addDevice({ id: DEVICE, psk: KEYS[DEVICE] });
+      await cloud.addDevice({ id: THIEF, psk: KEYS[THIEF] });
     });
 
     afterEach(async () => {
       for (const close of closing.reverse()) await close();
     });
 
-    /** A device that logs in by its certificate. */
-    async function connect(options: Partial<DeviceOptions> = {}): Promise<SimulatedDevice> {
-      const { id, psk } = await cloud.addDevice({ id: DEVICE });
-      return simulate({ id, psk, ...options });
-    }
-
-    function simulate({
-      tls = pki.device.ec,
-      ...options
-    }: Partial<DeviceOptions> & Identity): SimulatedDevice {
+    /** A device that logs in as this broker asks for it. @param more in place of our own certificate, and beside it */
+    function connect({ tls = pki.device.ec, ...more }: Partial<DeviceOptions> = {}): SimulatedDevice {
+      const { cert: ca } = pki.ca;
       const device = simulateDevice({
         cloud: broker.url,
-        tls: { ca: pki.ca.cert, ...tls },
+        id: DEVICE,
+        psk: KEYS[DEVICE],
+        tls: { certificate: { ca, ...tls }, password: { ca }, psk: { psk: true } }[login],
         limits: { backoffBaseMs: 20, backoffCapMs: 200 },
-        ...options,
+        ...more,
       });
       closing.push(() => device.close());
       return device;
@@ -110,9 +124,11 @@ for (const [name, { find, start, bindsClientIds }] of Object.entries(BROKERS)) {
 
     const isGood = (token: string): boolean => cloud.checkToken(token, HOST).active;
 
-    for (const proof of ["link", "link+mac"] as const) {
-      it(`the four methods of a device pass (${proof})`, async () => {
-        const device = await connect({ proof });
+    const proof = login === "password" ? "password" : "link";
+    for (const frames of ["", "+mac"] as const) {
+      const proofs = `${proof}${frames}` as const;
+      it(`the four methods of a device pass (${proofs})`, async () => {
+        const device = connect({ proof: proofs });
         const app = device.host(HOST);
         const first = await app.getToken();
         assert.equal((await app.getToken()).token, first.token);
@@ -125,15 +141,15 @@ for (const [name, { find, start, bindsClientIds }] of Object.entries(BROKERS)) {
         assert.deepEqual([connects, losses, macRefused, malformed], [1, 0, 0, 0]);
       });
 
-      it(`the two methods of a backend pass (${proof})`, async () => {
-        const { psk } = await cloud.addDevice({ id: DEVICE });
-        const backend = await cloud.addDevice({ id: THIEF, role: "backend" });
-        const asked = simulate({ ...backend, proof, tls: thiefPair });
+      it(`the two methods of a backend pass (${proofs})`, async () => {
+        const backend = { id: THIEF, psk: KEYS[THIEF] };
+        await cloud.addDevice({ ...backend, role: "backend" });
+        const asked = connect({ ...backend, proof: proofs, tls: thiefPair });
         const verdict = (call: (onDone: (status: Status, value: boolean) => void) => Status) =>
           new Promise((resolve) => void call((status, value) => resolve([status, value])));
         const authenticate = (given: string) =>
           verdict((onDone) => asked.auth.authenticate(DEVICE, { psk: given }, onDone));
-        assert.deepEqual(await authenticate(psk), [0, true]);
+        assert.deepEqual(await authenticate(KEYS[DEVICE]), [0, true]);
         assert.deepEqual(await authenticate("a guess"), [0, false]);
         const authorize = (src: string) =>
           verdict((onDone) => asked.auth.authorizeCommand(src, DEVICE, "/v1/Reboot", onDone));
@@ -143,55 +159,78 @@ for (const [name, { find, start, bindsClientIds }] of Object.entries(BROKERS)) {
     }
 
     it("CBOR frames pass", async () => {
-      const device = await connect({ encoding: "cbor" });
+      const device = connect({ encoding: "cbor" });
       const app = device.host(HOST);
       await app.generateToken();
       assert.ok(isGood((await app.generateToken()).token));
       assert.deepEqual(await device.listTokens(), [HOST]);
     });
 
-    for (const keyType of ["rsa", "ec", "ed25519"] as const) {
-      it(`a certificate with a key of type ${keyType} logs in`, async () => {
-        const device = await connect({ tls: pki.device[keyType] });
-        assert.ok(isGood((await device.host(HOST).getToken()).token));
-      });
-    }
-
-    for (const proof of ["link", "link+mac"] as const) {
-      it(`over WebSocket a certificate logs in too (${proof})`, async () => {
-        const device = await connect({ cloud: broker.webUrl as string, transport: "mqtt+ws", proof });
-        assert.ok(isGood((await device.host(HOST).getToken()).token));
-        assert.deepEqual(await device.listTokens(), [HOST]);
-      });
-    }
-
-    it("over WebSocket no certificate is refused as well", async () => {
-      const cloud = broker.webUrl as string;
-      const refused = await connect({ cloud, transport: "mqtt+ws", proof: "mac", tls: {} });
-      await refused.next("WAITING");
-      assert.equal(refused.auth.explain().name, "TLS_CLIENT_REFUSED");
-    });
-
-    it("no certificate, one of another CA and one that has expired: TLS_CLIENT_REFUSED", async () => {
-      const refused = async (pair: Partial<KeyPair>): Promise<void> => {
-        const device = await connect({ proof: "mac", tls: pair });
+    if (login === "certificate") certificates();
+    else {
+      it("another key is refused", async () => {
+        const device = connect({ psk: "a guess" });
         await device.next("WAITING");
-        assert.equal(device.auth.explain().name, "TLS_CLIENT_REFUSED");
-        device.close();
-      };
-      for (const pair of [{}, pki.device.otherCa, pki.device.expired]) await refused(pair);
-    });
+        assert.equal(device.auth.explain().name, login === "psk" ? "TLS_PSK_REFUSED" : "NOT_AUTHORIZED");
+      });
+    }
 
-    describe("another device, with a certificate of its own,", () => {
+    function certificates(): void {
+      for (const keyType of ["rsa", "ec", "ed25519"] as const) {
+        it(`a certificate with a key of type ${keyType} logs in`, async () => {
+          const device = connect({ tls: pki.device[keyType] });
+          assert.ok(isGood((await device.host(HOST).getToken()).token));
+        });
+      }
+
+      for (const proof of ["link", "link+mac"] as const) {
+        it(`over WebSocket a certificate logs in too (${proof})`, async () => {
+          const device = connect({ cloud: broker.webUrl as string, transport: "mqtt+ws", proof });
+          assert.ok(isGood((await device.host(HOST).getToken()).token));
+          assert.deepEqual(await device.listTokens(), [HOST]);
+        });
+      }
+
+      it("over WebSocket no certificate is refused as well", async () => {
+        const cloud = broker.webUrl as string;
+        const refused = connect({ cloud, transport: "mqtt+ws", proof: "mac", tls: {} });
+        await refused.next("WAITING");
+        assert.equal(refused.auth.explain().name, "TLS_CLIENT_REFUSED");
+      });
+
+      it("no certificate, one of another CA and one that has expired: TLS_CLIENT_REFUSED", async () => {
+        const refused = async (pair: Partial<KeyPair>): Promise<void> => {
+          const device = connect({ proof: "mac", tls: pair });
+          await device.next("WAITING");
+          assert.equal(device.auth.explain().name, "TLS_CLIENT_REFUSED");
+          device.close();
+        };
+        for (const pair of [{}, pki.device.otherCa, pki.device.expired]) await refused(pair);
+      });
+    }
+
+    describe(`another device, with a ${login} of its own,`, () => {
       let device: SimulatedDevice;
 
       beforeEach(async () => {
-        device = await connect({ proof: "link" });
+        device = connect();
         await device.ready();
       });
 
       async function open(id: string, clean: boolean): Promise<Client> {
-        const client = await Client.open(broker.url, { id, clean, tls: { ca: pki.ca.cert, ...thiefPair } });
+        const { cert: ca } = pki.ca;
+        const byPassword = { username: THIEF, password: KEYS[THIEF], tls: { ca } };
+        const byKey = {
+          ciphers: PSK_SUITES,
+          pskCallback: () => ({ identity: THIEF, psk: Buffer.from(KEYS[THIEF]) }),
+          checkServerIdentity: () => undefined,
+        };
+        const logins = {
+          certificate: { tls: { ca, ...thiefPair } },
+          password: byPassword,
+          psk: { tls: byKey },
+        };
+        const client = await Client.open(broker.url, { id, clean, ...logins[login] });
         closing.push(() => client.close());
         return client;
       }
@@ -272,12 +311,14 @@ for (const [name, { find, start, bindsClientIds }] of Object.entries(BROKERS)) {
           await unharmed();
         });
 
-        it("nor does it over WebSocket", async () => {
-          const cloud = broker.webUrl as string;
-          const other = await connect({ cloud, transport: "mqtt+ws", proof: "link", tls: thiefPair });
-          await other.ready();
-          await unharmed();
-        });
+        if (login === "certificate") {
+          it("nor does it over WebSocket", async () => {
+            const cloud = broker.webUrl as string;
+            const other = connect({ cloud, transport: "mqtt+ws", proof: "link", tls: thiefPair });
+            await other.ready();
+            await unharmed();
+          });
+        }
       } else {
         for (const clean of [true, false]) {
           it(`that names our client id ends our connection, gets nothing, and we come back (clean: ${clean})`, async () => {
