@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { Socket } from "node:net";
+import type { ConnectionOptions } from "node:tls";
 import { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
 import { type Channel, REQUEST_FILTERS, type Receiver, replyTopic, requestSender } from "./channel.js";
 import type { Encoding } from "./encoding.js";
@@ -94,7 +95,11 @@ export class Attachment implements Channel {
   }
 }
 
-function tlsOptions({ psk, ...certificates }: BrokerTls, identity: string): IClientOptions {
+/** MQTT.js hands these on to node:tls, and does not say so. */
+type TlsClientOptions = IClientOptions &
+  Pick<ConnectionOptions, "checkServerIdentity" | "ciphers" | "pskCallback">;
+
+function tlsOptions({ psk, ...certificates }: BrokerTls, identity: string): TlsClientOptions {
   if (psk === undefined) return certificates;
   return {
     ca: [],
