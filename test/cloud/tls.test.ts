@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { request } from "node:https";
 import { text } from "node:stream/consumers";
 import { type ConnectionOptions, connect } from "node:tls";
+import { generate } from "mqtt-packet";
 import { CertificateAuthority, type KeyPair } from "../../host-sim/cloud/certificates.js";
 import {
   type Cloud,
@@ -220,11 +221,13 @@ describe("the cloud over TLS", () => {
         const options = { ...withPsk(ID, identity.psk), ...fixed, port: cloud.port, host: "127.0.0.1" };
         const sessions: Buffer[] = [];
         const socket = connect(options).on("session", (session) => sessions.push(session));
-        await once(socket, "secureConnect");
-        // What the cloud sends after its handshake comes before its end.
-        socket.resume().end();
-        await once(socket, "close");
-        assert.equal(sessions.length, version === "TLSv1.2" ? 1 : 0);
+        closing.push(() => socket.destroy());
+        // What TLS 1.3 offers comes before the first answer.
+        socket.write(
+          generate({ cmd: "connect", protocolId: "MQTT", protocolVersion: 4, clientId: ID, clean: true }),
+        );
+        await once(socket, "data");
+        assert.ok(sessions.length > 0);
         for (const session of sessions) {
           const again = connect({ ...options, session, pskCallback: () => null });
           closing.push(() => again.destroy());
