@@ -36,6 +36,13 @@ export interface CloudOptions {
   readonly alternatives?: readonly CloudPlace[];
   /** The `src` of the cloud's answers; answers from anybody else are dropped. */
   readonly address?: string;
+  /**
+   * `mg-rpc`: frames as Mongoose OS and Shelly's second generation have them. Arguments are `params`, there is no
+   * `v`, and requests go to `<address>/rpc`.
+   */
+  readonly dialect?: "mg-rpc";
+  /** Who the digest proves us to be; the device id when absent. Shelly's devices know `admin` only. */
+  readonly user?: string;
   /** Where requests are published; `{id}` stands for the device id. */
   readonly requestTopic?: string;
   /** Whether SUBSCRIBE and requests leave together with CONNECT; false for brokers that object. */
@@ -172,6 +179,9 @@ export class Config {
   readonly spreadSecret: Uint8Array;
   readonly cloud: Uint8Array;
   readonly requestTopic: Uint8Array;
+  readonly isMgRpc: boolean;
+  /** Of the digest. */
+  readonly user: Uint8Array;
   /** `<id>/rpc/#`, which also covers `<id>/rpc`. */
   readonly filter: Uint8Array;
   readonly proof: Proof;
@@ -204,7 +214,12 @@ export class Config {
     const psk = credential.psk;
     const counter = credential.counter;
     const address = cloud.address === undefined ? DEFAULT_CLOUD_ADDRESS : cloud.address;
-    const topic = cloud.requestTopic === undefined ? DEFAULT_REQUEST_TOPIC : cloud.requestTopic;
+    this.isMgRpc = cloud.dialect === "mg-rpc";
+    if (cloud.dialect !== undefined && !this.isMgRpc) refuse('cloud.dialect must be "mg-rpc", or left out');
+    if (this.isMgRpc && cloud.address === undefined)
+      refuse("cloud.dialect mg-rpc needs cloud.address: the id of the device that is spoken to");
+    const defaultTopic = this.isMgRpc ? `${address}/rpc` : DEFAULT_REQUEST_TOPIC;
+    const topic = cloud.requestTopic === undefined ? defaultTopic : cloud.requestTopic;
     const topicParts = topic.split("{id}");
     const link = ports.link.security === undefined ? LinkSecurity.PLAIN : ports.link.security;
     const proof: Proof = options.proof === undefined ? proofFor(link) : options.proof;
@@ -222,6 +237,7 @@ export class Config {
     if (this.psk.length === 0) ports.entropy.fill(this.spreadSecret, 0, SPREAD_BYTES);
     this.addresses = new Addresses(addressesOf(cloud));
     this.cloud = address === DEFAULT_CLOUD_ADDRESS ? DEFAULT_CLOUD : bytesOf(address);
+    this.user = cloud.user === undefined ? this.deviceId : bytesOf(cloud.user);
     this.requestTopic = bytesOf(topicParts.length === 2 ? topicParts[0] + deviceId + topicParts[1] : topic);
     if (topic.indexOf("+") >= 0 || topic.indexOf("#") >= 0)
       refuse("cloud.requestTopic must not hold wildcards");

@@ -35,8 +35,10 @@ export class Challenge {
   isHeld: boolean;
   private readonly realm: Uint8Array;
   private realmLength: number;
-  private readonly nonce: Uint8Array;
+  private nonce: Uint8Array;
   private nonceLength: number;
+  /** Where the next one is read, and the one before it stays: the two change places. */
+  private nextNonce: Uint8Array;
   /** Real devices send integers, others strings: it goes back as it came. */
   private isNonceText: boolean;
   private nc: number;
@@ -48,6 +50,7 @@ export class Challenge {
     this.realm = new Uint8Array(TEXT_BYTES_MAX);
     this.realmLength = 0;
     this.nonce = new Uint8Array(TEXT_BYTES_MAX);
+    this.nextNonce = new Uint8Array(TEXT_BYTES_MAX);
     this.nonceLength = 0;
     this.isNonceText = false;
     this.nc = 0;
@@ -74,6 +77,10 @@ export class Challenge {
     let isDigest = false;
     let isSha256 = false;
     let at = 0;
+    const heldLength = this.isHeld ? this.nonceLength : 0;
+    const held = this.nonce;
+    this.nonce = this.nextNonce;
+    this.nextNonce = held;
     this.isHeld = false;
     this.nonceLength = 0;
     this.realmLength = 0;
@@ -109,7 +116,9 @@ export class Challenge {
       return Status.UNAUTHENTICATED;
     if (!isSha256) return Status.CHALLENGE_REFUSED;
     this.isHeld = true;
-    this.nc = 0;
+    // Requests that left together are met with one nonce each, or all with the same: that one's count goes on.
+    const isSame = this.nonceLength === heldLength && sameBytes(held, 0, this.nonce, 0, heldLength);
+    if (!isSame) this.nc = 0;
     return Status.OK;
   }
 

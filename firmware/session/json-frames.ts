@@ -1,13 +1,16 @@
 import type { Config } from "../config.js";
 import { FrameProof } from "../policy.js";
 import { bytesOf, type Text } from "../wire/bytes.js";
-import { Method, openingOf } from "../wire/methods.js";
+import { Method, openingsOf } from "../wire/methods.js";
 import { Pen } from "../wire/pen.js";
 import type { Call } from "./calls.js";
 import type { Challenge } from "./challenge.js";
 import type { FrameProofs, FrameWriter } from "./frames.js";
 
 const OPEN_SRC = bytesOf('{"v":2,"src":"');
+/** mg-rpc has no versions. */
+const OPEN_MG_SRC = bytesOf('{"src":"');
+const OPENINGS = openingsOf("args");
 const OPEN_ID = bytesOf('","id":');
 const QUOTE_BRACE = bytesOf('"}');
 const BRACE = bytesOf("}");
@@ -30,17 +33,22 @@ export class JsonFrames implements FrameWriter {
   readonly pen: Pen;
   private readonly config: Config;
   private readonly challenge: Challenge | null;
-  /** What every request begins with, up to its id. */
+  /** What every frame begins with, up to our id; and a request, up to its own. */
+  private readonly openSrc: Uint8Array;
   private readonly head: Uint8Array;
+  private readonly openings: Uint8Array[];
 
   constructor(config: Config, challenge: Challenge | null) {
     this.pen = new Pen();
     this.config = config;
     this.challenge = challenge;
-    this.head = new Uint8Array(OPEN_SRC.length + config.deviceId.length + OPEN_ID.length);
-    this.head.set(OPEN_SRC, 0);
-    this.head.set(config.deviceId, OPEN_SRC.length);
-    this.head.set(OPEN_ID, OPEN_SRC.length + config.deviceId.length);
+    const openSrc = config.isMgRpc ? OPEN_MG_SRC : OPEN_SRC;
+    this.openSrc = openSrc;
+    this.openings = config.isMgRpc ? openingsOf("params") : OPENINGS;
+    this.head = new Uint8Array(openSrc.length + config.deviceId.length + OPEN_ID.length);
+    this.head.set(openSrc, 0);
+    this.head.set(config.deviceId, openSrc.length);
+    this.head.set(OPEN_ID, openSrc.length + config.deviceId.length);
   }
 
   request(call: Call, proofs: FrameProofs): void {
@@ -48,7 +56,7 @@ export class JsonFrames implements FrameWriter {
     const config = this.config;
     pen.bytes(this.head);
     pen.decimal(call.id);
-    pen.bytes(openingOf(call.method));
+    pen.bytes(this.openings[call.method]);
     this.writeArguments(call);
     if (proofs.announcesMacSession) {
       pen.bytes(OPEN_SEC);
@@ -62,13 +70,13 @@ export class JsonFrames implements FrameWriter {
       pen.text(config.psk);
       pen.bytes(QUOTE);
     }
-    if (this.challenge !== null && this.challenge.isHeld) this.challenge.write(pen, config.deviceId);
+    if (this.challenge !== null && this.challenge.isHeld) this.challenge.write(pen, config.user);
     pen.bytes(BRACE);
   }
 
   refusal(stranger: Uint8Array, length: number, id: number): void {
     const pen = this.pen;
-    pen.bytes(OPEN_SRC);
+    pen.bytes(this.openSrc);
     pen.bytes(this.config.deviceId);
     pen.bytes(OPEN_STRANGER);
     pen.part(stranger, length);

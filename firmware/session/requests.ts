@@ -107,7 +107,7 @@ export class Requests implements FrameProofs {
     const mac = this.mac;
     const challenge = this.challenge;
     if (challenge !== null && challenge.isHeld) {
-      challenge.answer(this.hash, this.entropy, config.deviceId, config.psk);
+      challenge.answer(this.hash, this.entropy, config.user, config.psk);
     }
     const frames = this.encoded !== null && channel.isEncoded ? this.encoded : this.json;
     const pen = frames.pen;

@@ -33,12 +33,18 @@ const ARGUMENTS: readonly string[] = [
   '"cmd":"',
 ];
 
-const OPENINGS: Uint8Array[] = [];
-for (let i = 0; i < NAMES.length; i++)
-  OPENINGS.push(bytesOf(`,"method":"${NAMES[i]}","args":{${ARGUMENTS[i]}`));
+/**
+ * What stands in JSON from behind the id to the first argument's value, per {@link Method}.
+ *
+ * @construction
+ * @param member the arguments' name: `args`, or `params` in mg-rpc
+ */
+export function openingsOf(member: string): Uint8Array[] {
+  const openings: Uint8Array[] = [];
+  for (let i = 0; i < NAMES.length; i++)
+    openings.push(bytesOf(`,"method":"${NAMES[i]}","${member}":{${ARGUMENTS[i]}`));
+  return openings;
+}
 
 /** The name in a frame's `method`. */
 export const nameOf = (method: Method): string => NAMES[method];
-
-/** The prepared bytes of JSON from behind the id to the first argument's value. */
-export const openingOf = (method: Method): Uint8Array => OPENINGS[method];
