@@ -17,6 +17,12 @@ export class Sha1 {
     this.schedule = new Int32Array(16);
   }
 
+  /** Leaves no trace of the last message. */
+  wipe(): void {
+    this.state.fill(0);
+    this.schedule.fill(0);
+  }
+
   /** Writes the digest of `bytes[from..to)`, {@link SHA1_BYTES} long, to `out` at `at`. */
   digest(out: Uint8Array, at: number, bytes: Uint8Array, from: number, to: number): void {
     const state = this.state;

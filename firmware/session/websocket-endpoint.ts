@@ -176,7 +176,7 @@ export class WebSocketEndpoint {
     this.fields.host = this.hosts[this.addresses.index];
     writeHandshake(this.pen, this.fields);
     this.outbox.to = this.pen.at;
-    this.wipe();
+    this.forgetCredentials();
   }
 
   /** Consumes bytes up to the next event; `at` tells how far. */
@@ -253,9 +253,14 @@ export class WebSocketEndpoint {
     this.close(this.closeCode);
   }
 
-  /** Forgets the credentials; they are made anew for each connection. */
+  /** Forgets the credentials, and all that was random. The endpoint is of no use afterwards. */
   wipe(): void {
-    if (this.fields.credentials !== null) this.fields.credentials.fill(0);
+    this.forgetCredentials();
+    this.challenge.fill(0);
+    this.accept.fill(0);
+    this.mask.fill(0);
+    this.sha1.wipe();
+    this.reader.wipe();
   }
 
   private close(code: CloseCode): void {
@@ -300,6 +305,11 @@ export class WebSocketEndpoint {
     credentials[at++] = COLON;
     at = copyBytes(credentials, at, login.password, 0, login.passwordLength);
     this.fields.credentialsLength = writeBase64(credentials, 0, credentials, from, at);
+  }
+
+  /** They are made anew for each connection. */
+  private forgetCredentials(): void {
+    if (this.fields.credentials !== null) this.fields.credentials.fill(0);
   }
 
   /** @construction */

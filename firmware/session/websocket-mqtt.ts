@@ -141,6 +141,7 @@ export class MqttOverWebSocket implements Channel {
 
   wipe(): void {
     this.mqtt.wipe();
+    this.webSocket.wipe();
   }
 
   private take(found: EndpointEvent): ChannelEvent {

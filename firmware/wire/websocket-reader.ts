@@ -100,6 +100,11 @@ export class WebSocketReader {
     this.messageOpcode = Opcode.CONTINUATION;
   }
 
+  /** Forgets the latest Ping. */
+  wipe(): void {
+    this.ping.fill(0);
+  }
+
   /**
    * Consumes `bytes[from…to)` up to the next event. Call it again from `at`, with an empty window too, until it
    * says MORE: MESSAGE needs no byte of its own.
