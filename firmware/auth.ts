@@ -58,6 +58,7 @@ export class Auth implements CallOwner {
     this.turns = turns;
     this.counters = new Counters();
     this.session = new Session(config, features, entropy, this, this.counters, scratch);
+    if (features.messages !== null) features.messages.bind(turns);
     const leases = new Leases(config, features.tokenFormat, scratch);
     this.tokens = new Tokens(config, this.session, this.counters, leases, turns);
     this.onState = null;
@@ -135,7 +136,12 @@ export class Auth implements CallOwner {
 
   /** The same without the state, which may be on its way through. */
   deliverAnswer(nowMs: number): boolean {
-    const wasTold = this.deliverHost() || this.tokens.deliver(nowMs) || this.deliverDone();
+    const app = this.session.app;
+    const wasTold =
+      this.deliverHost() ||
+      this.tokens.deliver(nowMs) ||
+      this.deliverDone() ||
+      (app !== null && app.deliver());
     // The caller's place is free: somebody may wait for one.
     if (wasTold && this.tokens.isBlocked) this.turns.soon();
     return wasTold;
@@ -163,6 +169,7 @@ export class Auth implements CallOwner {
       }
     }
     this.session.stop(nowMs);
+    if (this.session.app !== null) this.session.app.end();
   }
 
   /** Wipes every secret, the key first. Nothing works afterwards. */

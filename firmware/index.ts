@@ -5,11 +5,12 @@ import { Driver } from "./driver.js";
 import { type Explanation, explain } from "./explain.js";
 import type { Ports } from "./ports.js";
 import { Scratch } from "./proof/scratch.js";
+import type { AppTraffic } from "./session/app.js";
 import type { OnDone, OnHost } from "./session/calls.js";
 import type { Transport } from "./session/channel.js";
 import type { TokenFormat } from "./session/features.js";
 import type { Encoding } from "./session/frames.js";
-import { mqtt } from "./session/mqtt-channel.js";
+import { mqtt } from "./session/mqtt.js";
 import type { Status } from "./status.js";
 import type { Host } from "./tokens/host.js";
 import type { Text } from "./wire/bytes.js";
@@ -44,7 +45,7 @@ export type { OnDone, OnHost } from "./session/calls.js";
 export type { Transport } from "./session/channel.js";
 export type { TokenFormat } from "./session/features.js";
 export type { Encoding } from "./session/frames.js";
-export { mqtt } from "./session/mqtt-channel.js";
+export { mqtt } from "./session/mqtt.js";
 export { Status } from "./status.js";
 export type { Host } from "./tokens/host.js";
 export type { OnToken, Token } from "./tokens/token.js";
@@ -58,6 +59,8 @@ export interface AuthOptions extends ConfigOptions {
   readonly encoding?: Encoding;
   /** What tokens are, where they are no JWTs, such as `cwt()` of `motekey/cbor`. */
   readonly tokenFormat?: TokenFormat;
+  /** The app's own messages on the same connection: `new Messages()` of `motekey/messages`. */
+  readonly messages?: AppTraffic;
 }
 
 /** A device's client of the Auth service. Every callback comes after the turn, once, and at the latest with `close()`. */
@@ -71,7 +74,10 @@ export class AuthClient {
     const encoding = options.encoding === undefined ? null : options.encoding;
     const tokenFormat = options.tokenFormat === undefined ? null : options.tokenFormat;
     this.config = new Config(options, ports, transport.hasExchange);
-    this.driver = new Driver(this.config, { transport, encoding, tokenFormat }, ports, scratch);
+    const messages = options.messages === undefined ? null : options.messages;
+    if (messages !== null && !transport.hasTopics)
+      throw new Error(`motekey: the transport ${transport.name} has no topics for messages; use MQTT`);
+    this.driver = new Driver(this.config, { transport, encoding, tokenFormat, messages }, ports, scratch);
     this.driver.start();
   }
 

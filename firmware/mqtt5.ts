@@ -1,9 +1,9 @@
 import type { Channel, ChannelParts, Transport } from "./session/channel.js";
-import { fitting } from "./session/mqtt-channel.js";
+import { fitting } from "./session/mqtt.js";
 import { Mqtt5Channel } from "./session/mqtt5-channel.js";
 
 /** @construction */
 const mqtt5Channel = (parts: ChannelParts): Channel => fitting(new Mqtt5Channel(parts), parts.config.limits);
 
 /** MQTT 5, and 3.1.1 where the broker knows no other, for `createAuth`'s `transport`. */
-export const mqtt5: Transport = { name: "mqtt5", hasExchange: true, channel: mqtt5Channel };
+export const mqtt5: Transport = { name: "mqtt5", hasExchange: true, hasTopics: true, channel: mqtt5Channel };

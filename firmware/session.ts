@@ -9,6 +9,7 @@ import { randomId, randomUnit } from "./proof/random.js";
 import type { Scratch } from "./proof/scratch.js";
 import { Sha256 } from "./proof/sha256.js";
 import { Answers, type CallOwner } from "./session/answers.js";
+import type { AppTraffic } from "./session/app.js";
 import { type Call, CallTable } from "./session/calls.js";
 import { Challenge } from "./session/challenge.js";
 import { type Channel, ChannelEvent } from "./session/channel.js";
@@ -16,19 +17,11 @@ import { Courier } from "./session/courier.js";
 import type { Features } from "./session/features.js";
 import { Inbox } from "./session/inbox.js";
 import { Outbox } from "./session/outbox.js";
-import { Change, nextPhase, Phase, Want } from "./session/phases.js";
+import { Change, needsPerson, nextPhase, Phase, Want } from "./session/phases.js";
 import { Requests } from "./session/requests.js";
 import { Status } from "./status.js";
 import type { FrameReader } from "./wire/frame.js";
 import { Method } from "./wire/methods.js";
-
-/** Whether somebody must do something before a connection can be made: no need to ask often. */
-const needsPerson = (status: Status): boolean =>
-  status === Status.METHOD_REFUSED ||
-  (status >= Status.WS_REDIRECTED && status <= Status.WS_REFUSED) ||
-  (status >= Status.VERSION_REFUSED &&
-    status <= Status.SUBSCRIPTION_REFUSED &&
-    status !== Status.SERVER_UNAVAILABLE);
 
 /**
  * One device's connection to the cloud: connects, keeps it alive, publishes calls, matches their answers, and
@@ -53,6 +46,8 @@ export class Session {
   readonly frame: FrameReader;
   readonly answers: Answers;
 
+  /** The app's own messages; null: there are none. */
+  readonly app: AppTraffic | null;
   private readonly config: Config;
   private readonly counters: Counters;
   private readonly entropy: Entropy;
@@ -83,6 +78,7 @@ export class Session {
     const limits = config.limits;
     const isMac = config.frameProof === FrameProof.MAC;
     this.config = config;
+    this.app = features.messages;
     this.counters = counters;
     this.entropy = entropy;
     this.scratch = scratch;
@@ -102,6 +98,7 @@ export class Session {
       outbox: this.outbox,
       inbox: this.inbox,
       encoding,
+      app: features.messages,
     });
     this.requests = new Requests(
       config,
@@ -211,7 +208,7 @@ export class Session {
     this.isPaused = false;
     let at = from;
     while (this.phase === Phase.CONNECTING || this.phase === Phase.READY) {
-      if (this.hostsCall !== null || this.isCramped()) {
+      if (this.hostsCall !== null || this.isCramped() || (this.app !== null && this.app.hasPiece)) {
         this.isPaused = true;
         return at;
       }
@@ -289,7 +286,7 @@ export class Session {
     } else if (event === ChannelEvent.READY) this.handleReady();
     else if (event === ChannelEvent.PONG) this.keepAlive.answered();
     else if (event === ChannelEvent.HOST) this.handleHost();
-    else this.handleMessage();
+    else if (event === ChannelEvent.MESSAGE) this.handleMessage();
   }
 
   private handleReady(): void {
@@ -298,6 +295,7 @@ export class Session {
     this.readyAtMs = this.nowMs;
     this.counters.connects++;
     this.keepAlive.idleMs = this.channel.idleMs;
+    if (this.app !== null) this.app.ready();
   }
 
   /** A host of a list is told at once when its call is known already; else it stays staged until the frame ends. */
@@ -337,7 +335,6 @@ export class Session {
 
   private tendConnection(): void {
     const isReady = this.phase === Phase.READY;
-    this.channel.tend();
     if (!isReady && this.nowMs >= this.phaseEndsAtMs) {
       this.fail(Status.CONNECT_TIMEOUT);
       return;
@@ -350,9 +347,14 @@ export class Session {
       this.keepAlive.pinged(this.nowMs, this.channel.ping());
     }
     if (isReady && this.answers.takesCbor) this.answers.takesCbor = !this.channel.encode();
-    if (!isReady && !this.channel.isPipelined) return;
-    if (this.requests.prepare()) this.courier.publish(this.nowMs);
-    else this.fail(Status.STORE_FAILED);
+    if (isReady || this.channel.isPipelined) {
+      if (this.requests.prepare()) this.courier.publish(this.nowMs);
+      else this.fail(Status.STORE_FAILED);
+    }
+    if (this.phase === Phase.FAILING) return;
+    // Behind the calls: the app's own messages take what room is left.
+    this.channel.tend();
+    if (this.app !== null && this.app.isBroken) this.fail(Status.CONNECTION_LOST);
   }
 
   /** Gives the connection up; `poll` asks for CLOSE next. */
@@ -383,11 +385,13 @@ export class Session {
     this.outbox.clear();
     this.hostsCall = null;
     this.isPaused = false;
+    if (this.app !== null) this.app.lost();
     this.courier.recall();
   }
 
   private plan(): void {
     let atMs = this.courier.wakeAtMs();
+    if (this.app !== null) atMs = Math.min(atMs, this.app.wakeAtMs);
     if (this.phase === Phase.READY) atMs = Math.min(atMs, this.keepAlive.wakeAtMs());
     else if (this.phase >= Phase.WAITING && this.phase <= Phase.CONNECTING)
       atMs = Math.min(atMs, this.phaseEndsAtMs);

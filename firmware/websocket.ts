@@ -30,6 +30,7 @@ export const mqttOverWebSocket = (mqtt: Transport, path: string): Transport => {
   return {
     name: `${mqtt.name}+ws`,
     hasExchange: mqtt.hasExchange,
+    hasTopics: true,
     /** @construction */
     channel: (parts: ChannelParts): Channel => new MqttOverWebSocket(parts, mqtt, path),
   };
@@ -48,6 +49,7 @@ export const rpcOverWebSocket = (path: string): Transport => {
   return {
     name: "rpc+ws",
     hasExchange: false,
+    hasTopics: false,
     /** @construction */
     channel: (parts: ChannelParts): Channel => new RpcOverWebSocket(parts, path),
   };

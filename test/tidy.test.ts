@@ -29,6 +29,7 @@ const ENTRIES = [
   "firmware/index.ts",
   "firmware/cbor.ts",
   "firmware/mqtt5.ts",
+  "firmware/messages.ts",
   "firmware/websocket.ts",
   "firmware/promises.ts",
   "host-sim/index.ts",

@@ -2,6 +2,7 @@ import type { Config } from "../config.js";
 import type { Entropy } from "../ports.js";
 import type { Scratch } from "../proof/scratch.js";
 import type { Status } from "../status.js";
+import type { AppTraffic } from "./app.js";
 import type { Call, CallTable } from "./calls.js";
 import type { Encoding } from "./frames.js";
 import type { Inbox } from "./inbox.js";
@@ -19,6 +20,8 @@ export enum ChannelEvent {
   PONG,
   /** One more host of a list lies in the frame's staging area; the rest of the frame may still be refused. */
   HOST,
+  /** A piece of a message for the app lies in the window: the app is told before more is read. */
+  PIECE,
   /** A message is complete; `inbox.isFrame` tells whether it was a frame for us. */
   MESSAGE,
 }
@@ -88,6 +91,8 @@ export interface ChannelParts {
   readonly inbox: Inbox;
   /** What frames may be spelt in beside JSON. */
   readonly encoding: Encoding | null;
+  /** The app's own messages; null: there are none. */
+  readonly app: AppTraffic | null;
 }
 
 /** A kind of channel: `mqtt` unless the app gives another. What it does not import does not get into its bundle. */
@@ -96,6 +101,8 @@ export interface Transport {
   readonly name: string;
   /** It can carry a challenge and response before the peer accepts us (the proof `auth5`). */
   readonly hasExchange: boolean;
+  /** It has topics for the app's own messages. */
+  readonly hasTopics: boolean;
   /** @construction @internal */
   readonly channel: (parts: ChannelParts) => Channel;
 }

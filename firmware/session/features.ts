@@ -1,5 +1,6 @@
 import type { Scratch } from "../proof/scratch.js";
 import type { Status } from "../status.js";
+import type { AppTraffic } from "./app.js";
 import type { Transport } from "./channel.js";
 import type { Encoding } from "./frames.js";
 
@@ -26,4 +27,6 @@ export interface Features {
   readonly encoding: Encoding | null;
   /** Null: tokens are JWTs, or nothing that is looked into. */
   readonly tokenFormat: TokenFormat | null;
+  /** The app's own messages on the same connection; null: there are none. */
+  readonly messages: AppTraffic | null;
 }

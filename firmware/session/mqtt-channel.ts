@@ -1,36 +1,36 @@
 import type { Config } from "../config.js";
-import type { Limits } from "../limits.js";
 import { ConnectProof } from "../policy.js";
 import { Status } from "../status.js";
-import { bytesOf, copyBytes, NO_BYTES, sameBytes } from "../wire/bytes.js";
+import { bytesOf, NO_BYTES } from "../wire/bytes.js";
 import {
   ACK_BYTES,
   type ConnectFields,
   connectLength,
-  PacketType,
   PINGREQ_BYTES,
   publishHeaderLength,
   subscribeLength,
-  writeAck,
+  unsubscribeLength,
   writeConnect,
   writeDisconnect,
   writePingreq,
   writePublishHeader,
   writeSubscribe,
+  writeUnsubscribe,
 } from "../wire/mqtt.js";
 import { MqttEvent, MqttReader } from "../wire/mqtt-reader.js";
+import type { MqttPen } from "./app.js";
+import { AppLane } from "./app-lane.js";
 import type { Call, CallTable } from "./calls.js";
-import { type Channel, ChannelEvent, type ChannelParts, type Transport } from "./channel.js";
+import { type Channel, ChannelEvent, type ChannelParts } from "./channel.js";
 import { type Inbox, PieceEvent } from "./inbox.js";
 import { Login } from "./login.js";
 import type { Outbox } from "./outbox.js";
+import { OwnTopics } from "./own-topics.js";
 
 /** CONNACK's return codes 1 to 5 are consecutive statuses from here on. */
 const CONNACK_STATUS = Status.VERSION_REFUSED - 1;
 const SUBACK_FAILURE = 0x80;
-const SLASH = 0x2f;
 const SLASH_RPC = bytesOf("/rpc");
-const HYPHEN = bytesOf("-");
 
 /** What of a connection's beginning is over. */
 export enum Stage {
@@ -43,16 +43,8 @@ export enum Stage {
   READY,
 }
 
-/** @construction */
-const joined = (head: Uint8Array, length: number, tail: Uint8Array): Uint8Array => {
-  const bytes = new Uint8Array(length + tail.length);
-  copyBytes(bytes, 0, head, 0, length);
-  bytes.set(tail, length);
-  return bytes;
-};
-
 /** Frames over MQTT 3.1.1: requests are published, answers come on the device's own topic. */
-export class MqttChannel implements Channel {
+export class MqttChannel implements Channel, MqttPen {
   at: number;
   status: Status;
   idleMs: number;
@@ -66,17 +58,13 @@ export class MqttChannel implements Channel {
 
   protected readonly config: Config;
   protected readonly calls: CallTable;
-  protected readonly outbox: Outbox;
+  readonly outbox: Outbox;
   protected readonly inbox: Inbox;
   protected readonly login: Login;
   protected readonly fields: ConnectFields;
   protected mqtt: MqttReader;
-  /** The device's own topic without `/#`, in the first `topicLength` bytes of the filter. */
-  private readonly topicLength: number;
-  /** Behind each topic of frames in the app's encoding: `-cbor`; nothing where there is none. */
-  private readonly suffix: Uint8Array;
-  private readonly encodedFilter: Uint8Array;
-  private readonly encodedRequestTopic: Uint8Array;
+  private readonly topics: OwnTopics;
+  private readonly app: AppLane;
   protected stage: Stage;
   /** SUBSCRIBE leaves with CONNECT. */
   private readonly subscribesEarly: boolean;
@@ -101,11 +89,9 @@ export class MqttChannel implements Channel {
       keepAliveSeconds: config.limits.keepAliveS,
       cleanSession: config.cleanSession,
     };
-    this.topicLength = config.filter.length - 2;
-    this.suffix = parts.encoding === null ? NO_BYTES : joined(HYPHEN, 1, bytesOf(parts.encoding.name));
-    this.encodedFilter = joined(config.filter, this.topicLength, this.suffix);
-    this.encodedRequestTopic = joined(config.requestTopic, config.requestTopic.length, this.suffix);
-    this.mqtt = new MqttReader(this.encodedFilter.length + 1);
+    this.topics = new OwnTopics(config, parts.encoding);
+    this.app = new AppLane(parts.app);
+    this.mqtt = new MqttReader(Math.max(this.topics.bytes(), this.app.topicBytes()));
     // Only AUTH may come between CONNECT and CONNACK where there is an exchange (MQTT 5, 4.12).
     this.subscribesEarly = config.pipeline && config.connectProof !== ConnectProof.EXCHANGE;
     // A kept session may hold what we published before: CONNACK says so, and nothing goes out before it.
@@ -132,6 +118,7 @@ export class MqttChannel implements Channel {
     this.isEncoded = false;
     this.encodedIdentifier = 0;
     this.pieceLeft = 0;
+    this.app.reset();
     this.login.renew();
     this.fields.passwordLength = this.login.passwordLength;
     this.writeConnect();
@@ -152,13 +139,13 @@ export class MqttChannel implements Channel {
       const packet = mqtt.read(bytes, this.at, to);
       this.at = mqtt.at;
       if (packet === MqttEvent.MORE) return ChannelEvent.MORE;
-      event = this.take(packet);
+      event = packet === MqttEvent.PAYLOAD ? this.takePayload(bytes) : this.take(packet);
     } while (event === ChannelEvent.MORE);
     return event;
   }
 
   takesFrame(): boolean {
-    return true;
+    return !this.app.isStreaming();
   }
 
   frameLength(payloadLength: number): number {
@@ -173,10 +160,11 @@ export class MqttChannel implements Channel {
   /** At QoS 0, to `<id>/rpc` or what it is for encoded frames: the array has room for that behind the id. */
   openReply(stranger: Uint8Array, length: number, isEncoded: boolean, payloadLength: number): number {
     const rpcLength = length + SLASH_RPC.length;
-    const topicLength = rpcLength + (isEncoded ? this.suffix.length : 0);
-    if (this.headerLength(topicLength, 0, payloadLength) + payloadLength > this.outbox.room()) return -1;
+    const topicLength = rpcLength + (isEncoded ? this.topics.suffix.length : 0);
+    const replyLength = this.headerLength(topicLength, 0, payloadLength) + payloadLength;
+    if (replyLength > this.outbox.room() || this.app.isStreaming()) return -1;
     stranger.set(SLASH_RPC, length);
-    if (isEncoded) stranger.set(this.suffix, rpcLength);
+    if (isEncoded) stranger.set(this.topics.suffix, rpcLength);
     return this.writeHeader(stranger, topicLength, 0, 0, false, payloadLength);
   }
 
@@ -185,9 +173,9 @@ export class MqttChannel implements Channel {
   }
 
   encode(): boolean {
-    const filter = this.encodedFilter;
-    if (this.suffix.length === 0 || this.encodedIdentifier !== 0) return true;
-    if (this.outbox.room() < this.subscribeLength(filter)) return false;
+    const filter = this.topics.encodedFilter;
+    if (this.topics.suffix.length === 0 || this.encodedIdentifier !== 0) return true;
+    if (this.outbox.room() < this.subscribeLength(filter) || this.app.isStreaming()) return false;
     this.encodedIdentifier = this.calls.nextPacketIdentifier();
     this.writeSubscribe(this.encodedIdentifier, filter);
     return true;
@@ -199,12 +187,18 @@ export class MqttChannel implements Channel {
 
   ping(): boolean {
     const outbox = this.outbox;
-    const hasRoom = outbox.room() >= PINGREQ_BYTES;
+    const hasRoom = outbox.room() >= PINGREQ_BYTES && !this.app.isStreaming();
     if (hasRoom) outbox.to = writePingreq(outbox.bytes, outbox.to);
     return hasRoom;
   }
 
-  tend(): void {}
+  tend(): void {
+    if (this.stage === Stage.READY) this.app.tend(this);
+  }
+
+  nextPacketIdentifier(): number {
+    return this.calls.nextPacketIdentifier();
+  }
 
   leave(): void {
     this.outbox.to = writeDisconnect(this.outbox.bytes, 0);
@@ -234,19 +228,15 @@ export class MqttChannel implements Channel {
       case MqttEvent.SUBACK:
         return this.takeSuback();
       case MqttEvent.PUBACK:
+      case MqttEvent.UNSUBACK:
         this.takePuback();
         return ChannelEvent.MORE;
       case MqttEvent.PINGRESP:
         return ChannelEvent.PONG;
       case MqttEvent.PUBLISH:
         return this.takePublish();
-      case MqttEvent.PAYLOAD:
-        this.at = this.mqtt.payloadFrom;
-        this.pieceLeft = this.mqtt.payloadTo - this.at;
-        return ChannelEvent.MORE;
       case MqttEvent.MESSAGE:
-        this.takeMessage();
-        return ChannelEvent.MESSAGE;
+        return this.takeMessage();
       default:
         return this.broken(Status.MQTT_UNEXPECTED);
     }
@@ -279,6 +269,7 @@ export class MqttChannel implements Channel {
       this.isEncoded = mqtt.returnCode !== SUBACK_FAILURE;
       return ChannelEvent.MORE;
     }
+    if (this.stage === Stage.READY && this.app.acknowledged(mqtt)) return ChannelEvent.MORE;
     if (this.stage === Stage.READY || mqtt.packetIdentifier !== this.subscribeIdentifier) {
       return this.broken(Status.MQTT_UNEXPECTED);
     }
@@ -293,32 +284,32 @@ export class MqttChannel implements Channel {
   protected takePuback(): void {
     const call = this.calls.sentWithPacket(this.mqtt.packetIdentifier);
     if (call !== null) call.isAcknowledged = true;
+    else this.app.acknowledged(this.mqtt);
   }
 
   protected takePublish(): ChannelEvent {
     const mqtt = this.mqtt;
-    const length = this.topicLength;
-    const encoded = this.encodedFilter;
+    const topics = this.topics;
     if (mqtt.qos > 1) return this.broken(Status.MQTT_QOS);
-    const isOurs =
-      sameBytes(this.config.filter, 0, mqtt.topic, 0, length) &&
-      (mqtt.topicLength === length || (mqtt.topicLength > length && mqtt.topic[length] === SLASH));
-    const isEncoded =
-      this.encodedIdentifier !== 0 &&
-      mqtt.topicLength === encoded.length &&
-      sameBytes(encoded, 0, mqtt.topic, 0, encoded.length);
-    if (isEncoded) this.inbox.open(false, true);
-    else if (isOurs) this.inbox.open(mqtt.topicLength > length + 1, false);
-    else this.inbox.ignore();
+    if (this.encodedIdentifier !== 0 && topics.isEncoded(mqtt)) this.inbox.open(false, true);
+    else if (topics.isOurs(mqtt)) this.inbox.open(topics.isRequest(mqtt), false);
+    else if (!this.app.open(mqtt)) this.inbox.ignore();
     return ChannelEvent.MORE;
   }
 
-  private takeMessage(): void {
-    const outbox = this.outbox;
-    this.inbox.close();
-    if (this.mqtt.qos === 1) {
-      outbox.to = writeAck(outbox.bytes, outbox.to, PacketType.PUBACK, this.mqtt.packetIdentifier);
-    }
+  private takePayload(bytes: Uint8Array): ChannelEvent {
+    const mqtt = this.mqtt;
+    if (this.app.takePiece(bytes, mqtt)) return ChannelEvent.PIECE;
+    this.at = mqtt.payloadFrom;
+    this.pieceLeft = mqtt.payloadTo - this.at;
+    return ChannelEvent.MORE;
+  }
+
+  private takeMessage(): ChannelEvent {
+    const isApps = this.app.close();
+    if (!isApps) this.inbox.close();
+    if (this.mqtt.qos === 1) this.app.acknowledge(this.outbox, this.mqtt.packetIdentifier);
+    return isApps ? ChannelEvent.PIECE : ChannelEvent.MESSAGE;
   }
 
   /** What a CONNACK's return code means. */
@@ -334,12 +325,39 @@ export class MqttChannel implements Channel {
     this.outbox.to = writeConnect(this.outbox.bytes, this.outbox.to, this.fields);
   }
 
-  protected subscribeLength(filter: Uint8Array): number {
+  subscribeLength(filter: Uint8Array): number {
     return subscribeLength(filter.length);
   }
 
-  protected writeSubscribe(packetIdentifier: number, filter: Uint8Array): void {
+  writeSubscribe(packetIdentifier: number, filter: Uint8Array): void {
     this.outbox.to = writeSubscribe(this.outbox.bytes, this.outbox.to, packetIdentifier, filter, 1);
+  }
+
+  unsubscribeLength(filter: Uint8Array): number {
+    return unsubscribeLength(filter.length);
+  }
+
+  writeUnsubscribe(packetIdentifier: number, filter: Uint8Array): void {
+    this.outbox.to = writeUnsubscribe(this.outbox.bytes, this.outbox.to, packetIdentifier, filter);
+  }
+
+  messageLength(topicLength: number, qos: number, payloadLength: number): number {
+    return publishHeaderLength(topicLength, qos, payloadLength);
+  }
+
+  writeMessage(topic: Uint8Array, packetIdentifier: number, qos: number, payloadLength: number): void {
+    const outbox = this.outbox;
+    outbox.to = writePublishHeader(
+      outbox.bytes,
+      outbox.to,
+      topic,
+      topic.length,
+      packetIdentifier,
+      qos,
+      false,
+      false,
+      payloadLength,
+    );
   }
 
   /** Of a PUBLISH at this QoS, up to its payload. */
@@ -371,7 +389,7 @@ export class MqttChannel implements Channel {
   }
 
   private requestTopic(): Uint8Array {
-    return this.isEncoded ? this.encodedRequestTopic : this.config.requestTopic;
+    return this.isEncoded ? this.topics.encodedRequest : this.topics.request;
   }
 
   private subscribe(): void {
@@ -379,22 +397,3 @@ export class MqttChannel implements Channel {
     this.writeSubscribe(this.subscribeIdentifier, this.config.filter);
   }
 }
-
-/**
- * The channel, if the send buffer has room for what it begins with.
- * @construction
- * @throws Error that names the limit to raise
- */
-export const fitting = (channel: MqttChannel, limits: Limits): Channel => {
-  const bytes = channel.openingLength();
-  if (bytes <= limits.sendBytes) return channel;
-  throw new Error(
-    `motekey: limits.sendBytes must be at least ${bytes} for CONNECT and SUBSCRIBE of this device`,
-  );
-};
-
-/** @construction */
-const mqttChannel = (parts: ChannelParts): Channel => fitting(new MqttChannel(parts), parts.config.limits);
-
-/** MQTT 3.1.1. */
-export const mqtt: Transport = { name: "mqtt", hasExchange: false, channel: mqttChannel };

@@ -14,10 +14,12 @@ import {
   connect5Length,
   publish5HeaderLength,
   subscribe5Length,
+  unsubscribe5Length,
   writeAuth,
   writeConnect5,
   writePublish5Header,
   writeSubscribe5,
+  writeUnsubscribe5,
 } from "../wire/mqtt5.js";
 import { type Mqtt5Properties, REASON_BYTES_MAX } from "../wire/mqtt5-properties.js";
 import { Mqtt5Reader } from "../wire/mqtt5-reader.js";
@@ -141,6 +143,7 @@ export class Mqtt5Channel extends MqttChannel {
   override takesFrame(): boolean {
     const calls = this.calls.calls;
     let left = this.receiveMaximum;
+    if (!super.takesFrame()) return false;
     for (let i = 0; i < calls.length; i++)
       if (calls[i].phase === CallPhase.SENT && !calls[i].isAcknowledged) left--;
     return left > 0;
@@ -221,14 +224,39 @@ export class Mqtt5Channel extends MqttChannel {
     else super.writeConnect();
   }
 
-  protected override subscribeLength(filter: Uint8Array): number {
+  override subscribeLength(filter: Uint8Array): number {
     return subscribe5Length(filter.length);
   }
 
-  protected override writeSubscribe(packetIdentifier: number, filter: Uint8Array): void {
+  override writeSubscribe(packetIdentifier: number, filter: Uint8Array): void {
     const outbox = this.outbox;
     if (this.isFive) outbox.to = writeSubscribe5(outbox.bytes, outbox.to, packetIdentifier, filter);
     else super.writeSubscribe(packetIdentifier, filter);
+  }
+
+  override unsubscribeLength(filter: Uint8Array): number {
+    return unsubscribe5Length(filter.length);
+  }
+
+  override writeUnsubscribe(packetIdentifier: number, filter: Uint8Array): void {
+    const outbox = this.outbox;
+    if (this.isFive) outbox.to = writeUnsubscribe5(outbox.bytes, outbox.to, packetIdentifier, filter);
+    else super.writeUnsubscribe(packetIdentifier, filter);
+  }
+
+  override messageLength(topicLength: number, qos: number, payloadLength: number): number {
+    return publish5HeaderLength(topicLength, qos, 0, 0, payloadLength);
+  }
+
+  override writeMessage(
+    topic: Uint8Array,
+    packetIdentifier: number,
+    qos: number,
+    payloadLength: number,
+  ): void {
+    const outbox = this.outbox;
+    if (!this.isFive) super.writeMessage(topic, packetIdentifier, qos, payloadLength);
+    else outbox.to = this.writePublish(topic, topic.length, packetIdentifier, qos, false, 0, payloadLength);
   }
 
   protected override headerLength(topicLength: number, qos: number, payloadLength: number): number {
@@ -247,6 +275,19 @@ export class Mqtt5Channel extends MqttChannel {
     payloadLength: number,
   ): number {
     if (!this.isFive) return super.writeHeader(topic, topicLength, packetIdentifier, qos, dup, payloadLength);
+    const response = qos === 0 ? 0 : this.responseTopic.length;
+    return this.writePublish(topic, topicLength, packetIdentifier, qos, dup, response, payloadLength);
+  }
+
+  private writePublish(
+    topic: Uint8Array,
+    topicLength: number,
+    packetIdentifier: number,
+    qos: number,
+    dup: boolean,
+    responseTopicLength: number,
+    payloadLength: number,
+  ): number {
     return writePublish5Header(
       this.outbox.bytes,
       this.outbox.to,
@@ -256,7 +297,7 @@ export class Mqtt5Channel extends MqttChannel {
       qos,
       dup,
       this.responseTopic,
-      qos === 0 ? 0 : this.responseTopic.length,
+      responseTopicLength,
       this.correlation,
       payloadLength,
     );

@@ -1,3 +1,5 @@
+import { Status } from "../status.js";
+
 /** What the session wants from whoever drives it. */
 export enum Want {
   /** Nothing before `wakeAtMs`. */
@@ -67,3 +69,11 @@ export const nextPhase = (phase: Phase, change: Change): Phase => {
   if (next === NEVER) throw new Error(`motekey: change ${change} in phase ${phase}`);
   return next;
 };
+
+/** Whether somebody must do something before a connection can be made: no need to ask often. */
+export const needsPerson = (status: Status): boolean =>
+  status === Status.METHOD_REFUSED ||
+  (status >= Status.WS_REDIRECTED && status <= Status.WS_REFUSED) ||
+  (status >= Status.VERSION_REFUSED &&
+    status <= Status.SUBSCRIPTION_REFUSED &&
+    status !== Status.SERVER_UNAVAILABLE);

@@ -125,6 +125,9 @@ export class MqttOverWebSocket implements Channel {
   }
 
   tend(): void {
+    const from = this.outbox.to;
+    this.mqtt.tend();
+    if (this.outbox.to > from) this.webSocket.send(Opcode.BINARY, from);
     this.webSocket.tend();
   }
 

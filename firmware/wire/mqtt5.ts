@@ -114,6 +114,22 @@ export const writeSubscribe5 = (
   return at + 1;
 };
 
+/** Length in bytes of what {@link writeUnsubscribe5} writes. */
+export const unsubscribe5Length = (filterLength: number): number => packetLength(5 + filterLength);
+
+/** UNSUBSCRIBE from one filter (3.10). */
+export const writeUnsubscribe5 = (
+  out: Uint8Array,
+  at: number,
+  packetIdentifier: number,
+  filter: Uint8Array,
+): number => {
+  at = writeFixedHeader(out, at, (PacketType.UNSUBSCRIBE << 4) | 2, 5 + filter.length);
+  at = writeU16(out, at, packetIdentifier);
+  out[at] = 0;
+  return writeText(out, at + 1, filter);
+};
+
 /** Response Topic and Correlation Data, where there are any. */
 const publishPropertiesLength = (responseTopicLength: number, correlationLength: number): number =>
   responseTopicLength === 0 ? 0 : 6 + responseTopicLength + correlationLength;

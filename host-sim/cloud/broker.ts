@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import type { Duplex } from "node:stream";
 import { createServer as createTlsServer } from "node:tls";
 import { Aedes, type Client, type PublishPacket } from "aedes";
-import { type Channel, mayRead, ownTopics, type Receiver, replyTopic, requestSender } from "./channel.js";
+import { type Channel, mayRead, mayWrite, type Receiver, replyTopic, requestSender } from "./channel.js";
 import type { Door } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
@@ -165,7 +165,7 @@ export class Broker implements Channel {
       const id = client === null ? "" : client.id;
       // Nothing is retained: a device could fill the broker's memory topic by topic.
       packet.retain = false;
-      if (packet.topic.startsWith(ownTopics(id))) return done(null);
+      if (mayWrite(id, packet.topic)) return done(null);
       this.parts.events.emit({ event: "topic-refused", id, topic: packet.topic, action: "publish" });
       done(new Error("Not a topic of this client"));
     };

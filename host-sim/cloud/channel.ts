@@ -37,11 +37,6 @@ const ENDS: Record<Encoding, string> = { json: "/rpc", cbor: "/rpc-cbor" };
 /** The filters of all requests to the cloud. */
 export const REQUEST_FILTERS: string[] = Object.values(ENDS).map((end) => `${FROM}+${end}`);
 
-/** The start of all topics that a device may publish on. */
-export function ownTopics(id: string): string {
-  return `${FROM}${id}/`;
-}
-
 /** Who sends on a request's topic, and in what encoding; null when this is no such topic. */
 export function requestSender(topic: string): { id: string; encoding: Encoding } | null {
   const parts = /^cloud\/from\/([^/]+)\/rpc(-cbor)?$/.exec(topic);
@@ -49,8 +44,19 @@ export function requestSender(topic: string): { id: string; encoding: Encoding }
   return { id: parts[1] as string, encoding: parts[2] === undefined ? "json" : "cbor" };
 }
 
-/** Is this topic, or filter, within what the client may read: `<id>/rpc` and below, `<id>/rpc-cbor`? */
+/** Where a device's app may publish and subscribe as it likes. */
+function isAppTopic(id: string, topic: string): boolean {
+  return topic.startsWith(`app/${id}/`);
+}
+
+/** May the client publish on this topic? */
+export function mayWrite(id: string, topic: string): boolean {
+  return topic.startsWith(`${FROM}${id}/`) || isAppTopic(id, topic);
+}
+
+/** Is this topic, or filter, within what the client may read: `<id>/rpc` and below, `<id>/rpc-cbor`, its app's? */
 export function mayRead(id: string, topic: string): boolean {
   const own = replyTopic(id, "json");
+  if (isAppTopic(id, topic)) return true;
   return topic === own || topic.startsWith(`${own}/`) || topic === replyTopic(id, "cbor");
 }

@@ -9,7 +9,7 @@ import {
   type Parser,
   parser,
 } from "mqtt-packet";
-import { mayRead, ownTopics, type Receiver, replyTopic, requestSender, type Sender } from "./channel.js";
+import { mayRead, mayWrite, type Receiver, replyTopic, requestSender, type Sender } from "./channel.js";
 import type { Door, Refusal, Visitor } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
@@ -247,7 +247,7 @@ class Mqtt5Connection {
   private takePublish(packet: IPublishPacket): void {
     const { events, receiver } = this.side.parts;
     const { topic, payload, messageId } = packet;
-    const isOurs = topic.startsWith(ownTopics(this.id));
+    const isOurs = mayWrite(this.id, topic);
     const reasonCode = isOurs ? Reason.SUCCESS : Reason.NOT_AUTHORIZED;
     if (packet.qos === 1) this.send({ cmd: "puback", messageId: messageId ?? 0, reasonCode });
     if (!isOurs) events.emit({ event: "topic-refused", id: this.id, topic, action: "publish" });

@@ -38,6 +38,7 @@ export interface DeviceOptions {
   entropy?: Entropy;
   encoding?: Encoding;
   transport?: Transport;
+  messages?: AuthOptions["messages"];
 }
 
 /** The firmware over TCP, with promises in place of callbacks. */
@@ -65,8 +66,8 @@ export class Device {
         limits: { ...QUICK, ...options.limits },
         ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
         ...(options.transport === undefined ? {} : { transport: options.transport }),
+        ...(options.messages === undefined ? {} : { messages: options.messages }),
         ...(options.proof === undefined ? {} : { proof: options.proof }),
-        ...(options.transport === undefined ? {} : { transport: options.transport }),
       },
       options.entropy === undefined ? ports : { ...ports, entropy: options.entropy },
     );

@@ -44,12 +44,16 @@ export function findMosquitto(context: Mocha.Context): string {
  * Starts mosquitto on a free port, without TLS: passwords for all, topics bound to users, client ids to user
  * names. Only the user `cloud` may write replies and read requests.
  */
-export async function startMosquitto(program: string, users: BrokerUser[]): Promise<Mosquitto> {
+export async function startMosquitto(
+  program: string,
+  users: BrokerUser[],
+  rules: string[] = [],
+): Promise<Mosquitto> {
   const folder = scratchFolder("mosquitto");
   const cloud = { id: "cloud", password: randomBytes(16).toString("hex") };
   const [port, wsPort] = [await freePort(), await freePort()];
   await writeFiles(folder, {
-    acl: sample("mosquitto/acl", []),
+    acl: [sample("mosquitto/acl", []), ...rules, ""].join("\n"),
     passwords: [cloud, ...users].map(passwordLine).join(""),
   });
   const lines = [

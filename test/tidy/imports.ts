@@ -10,7 +10,7 @@ import { lineOf, type Rule, type SourceText, walk } from "./rule.js";
  */
 const LAYERS: readonly (readonly string[])[] = [
   ["promises"],
-  ["index", "cbor", "mqtt5", "websocket"],
+  ["index", "cbor", "mqtt5", "websocket", "messages"],
   ["explain"],
   ["driver"],
   ["auth"],

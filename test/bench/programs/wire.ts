@@ -9,7 +9,7 @@ import { Sha256 } from "../../../firmware/proof/sha256.js";
 import { Call, CallTable } from "../../../firmware/session/calls.js";
 import { type Channel, ChannelEvent } from "../../../firmware/session/channel.js";
 import { Inbox } from "../../../firmware/session/inbox.js";
-import { mqtt as transport } from "../../../firmware/session/mqtt-channel.js";
+import { mqtt as transport } from "../../../firmware/session/mqtt.js";
 import { Outbox } from "../../../firmware/session/outbox.js";
 import { Requests } from "../../../firmware/session/requests.js";
 import { Host, type HostCalls } from "../../../firmware/tokens/host.js";
@@ -93,7 +93,16 @@ const entropy = { fill: (bytes: Uint8Array): void => void bytes.set(NONCE, 0) };
 function channelOf(config: Config, outbox: Outbox, inbox: Inbox): Channel {
   const scratch = new Scratch();
   const calls = new CallTable(1, FIRST_ID);
-  const channel = transport.channel({ config, entropy, scratch, calls, outbox, inbox, encoding: null });
+  const channel = transport.channel({
+    config,
+    entropy,
+    scratch,
+    calls,
+    outbox,
+    inbox,
+    encoding: null,
+    app: null,
+  });
   channel.open();
   outbox.clear();
   const accepted = [

@@ -1,0 +1,380 @@
+/**
+ * The app's own messages on motekey's MQTT connection: a second TLS session rarely fits. It is a module of its own,
+ * so that an app that does not import it does not carry it.
+ */
+import { isFilter, isTopic, matches } from "./messages/filter.js";
+import { type Payload, Publication, PublicationPhase } from "./messages/publication.js";
+import { type OnEnd, type OnPiece, Piece, Subscription, SubscriptionPhase } from "./messages/subscription.js";
+import type { Turns } from "./ports.js";
+import type { AppTraffic, MqttPen } from "./session/app.js";
+import { Status } from "./status.js";
+import { bytesOf, copyBytes, NO_BYTES, sameBytes } from "./wire/bytes.js";
+
+export type { Payload } from "./messages/publication.js";
+export type { MessagePiece, OnEnd, OnPiece } from "./messages/subscription.js";
+
+/** Sizes, each with its default. */
+export interface MessagesOptions {
+  /** Filters at once; 2. */
+  readonly filters?: number;
+  /** Longest topic that is told whole, bytes; 64. */
+  readonly topicBytes?: number;
+  /** A message that was not acknowledged ends with TIMEOUT after this, ms; 20,000. */
+  readonly deadlineMs?: number;
+}
+
+const FAILURE = 0x80;
+/** A broker may close the connection over a message or a filter: after this many the app is told, and auth goes on. */
+const LOSSES_MAX = 2;
+
+/**
+ * Publishes and subscribes, in constant memory: a fixed table of filters, one message on its way out, payloads of
+ * any length in pieces both ways. Made by the app, given to `createAuth` as `messages`, and of use until that client
+ * is closed. Nothing here delays a call for longer than the packet under way takes.
+ */
+export class Messages implements AppTraffic {
+  readonly topicBytes: number;
+  hasPiece: boolean;
+  isStreaming: boolean;
+  isBroken: boolean;
+  wakeAtMs: number;
+  private readonly deadlineMs: number;
+  private readonly subscriptions: Subscription[];
+  private readonly publication: Publication;
+  private readonly view: Piece;
+  private reader: Subscription | null;
+  private turns: Turns | null;
+  private isReady: boolean;
+  private isEnded: boolean;
+
+  /** @construction */
+  constructor(options?: MessagesOptions) {
+    const given = options === undefined ? {} : options;
+    const filters = given.filters === undefined ? 2 : given.filters;
+    this.topicBytes = given.topicBytes === undefined ? 64 : given.topicBytes;
+    this.deadlineMs = given.deadlineMs === undefined ? 20_000 : given.deadlineMs;
+    if (!(filters >= 1 && this.topicBytes >= 1 && this.topicBytes <= 65_535 && this.deadlineMs > 0))
+      throw new Error("motekey: filters, topicBytes and deadlineMs of messages start at 1");
+    this.subscriptions = new Array(filters);
+    for (let i = 0; i < filters; i++) this.subscriptions[i] = new Subscription();
+    this.publication = new Publication();
+    this.view = new Piece(this.topicBytes);
+    this.reader = null;
+    this.turns = null;
+    this.hasPiece = false;
+    this.isStreaming = false;
+    this.isBroken = false;
+    this.isReady = false;
+    this.isEnded = false;
+    this.wakeAtMs = Infinity;
+  }
+
+  /**
+   * A topic's bytes, for {@link publish}. Make it once and keep it.
+   * @construction
+   * @throws Error when no message can be published on it
+   */
+  topic(name: string): Uint8Array {
+    const topic = bytesOf(name);
+    if (!isTopic(topic)) throw new Error(`motekey: no message can be published on the topic ${name}`);
+    return topic;
+  }
+
+  /**
+   * Wants the messages of a filter, now and after every reconnect. A message that several filters match is told to
+   * the first.
+   * @param onEnd told once whether the broker grants it: OK, SUBSCRIPTION_REFUSED, CONNECTION_LOST or CLOSED
+   * @returns OK; BUSY: all places are taken; CLOSED
+   * @construction
+   * @throws Error when the filter is none
+   */
+  subscribe(filter: string, onPiece: OnPiece, onEnd: OnEnd): Status {
+    const bytes = bytesOf(filter);
+    if (!isFilter(bytes)) throw new Error(`motekey: ${filter} is no topic filter`);
+    if (this.isEnded) return Status.CLOSED;
+    for (let i = 0; i < this.subscriptions.length; i++) {
+      const subscription = this.subscriptions[i];
+      if (subscription.phase !== SubscriptionPhase.FREE || subscription.isOver) continue;
+      subscription.phase = SubscriptionPhase.WANTED;
+      subscription.filter = bytes;
+      subscription.onPiece = onPiece;
+      subscription.onEnd = onEnd;
+      this.ring();
+      return Status.OK;
+    }
+    return Status.BUSY;
+  }
+
+  /**
+   * Wants a filter's messages no more.
+   * @returns OK; STALE: it was not subscribed to
+   * @allocates the filter's bytes
+   */
+  unsubscribe(filter: string): Status {
+    const bytes = bytesOf(filter);
+    for (let i = 0; i < this.subscriptions.length; i++) {
+      const subscription = this.subscriptions[i];
+      const isIt =
+        subscription.filter.length === bytes.length &&
+        sameBytes(subscription.filter, 0, bytes, 0, bytes.length);
+      const phase = subscription.phase;
+      const isKnown = phase === SubscriptionPhase.GRANTED || phase === SubscriptionPhase.ASKED;
+      const isHeld = isKnown || phase === SubscriptionPhase.WANTED || phase === SubscriptionPhase.REFUSED;
+      if (!isIt || !isHeld) continue;
+      subscription.onPiece = null;
+      if (subscription.onEnd !== null) subscription.answered(Status.REVOKED);
+      subscription.phase = isKnown ? SubscriptionPhase.UNWANTED : SubscriptionPhase.FREE;
+      this.ring();
+      return Status.OK;
+    }
+    return Status.STALE;
+  }
+
+  /**
+   * Publishes a message, never retained. One is on its way at a time: BUSY until `onEnd` was told.
+   * @param topic of {@link topic}
+   * @param payload stays as it is until `onEnd`
+   * @param qos 0: OK when it was composed; 1: OK when the broker acknowledged it. A connection that is lost under it
+   * makes it leave once more, so that a broker may get it twice.
+   * @param onEnd OK, TIMEOUT, CONNECTION_LOST, FORBIDDEN, TOO_LONG, BAD_ARGUMENTS (the payload threw) or CLOSED
+   * @returns OK: `onEnd` is told once; BUSY or CLOSED: nobody is told
+   */
+  publish(topic: Uint8Array, payload: Uint8Array | Payload, qos: 0 | 1, onEnd: OnEnd): Status {
+    const publication = this.publication;
+    if (this.isEnded || this.turns === null) return Status.CLOSED;
+    if (publication.phase !== PublicationPhase.FREE) return Status.BUSY;
+    publication.phase = PublicationPhase.QUEUED;
+    publication.topic = topic;
+    publication.length = payload.length;
+    if (payload instanceof Uint8Array) publication.bytes = payload;
+    else publication.source = payload;
+    publication.qos = qos;
+    publication.onEnd = onEnd;
+    publication.deadlineMs = this.turns.nowMs() + this.deadlineMs;
+    this.wakeAtMs = publication.deadlineMs;
+    this.ring();
+    return Status.OK;
+  }
+
+  /** For the session, as all that follows. */
+  bind(turns: Turns): void {
+    if (this.turns !== null) throw new Error("motekey: messages serve one client; make others for another");
+    this.turns = turns;
+  }
+
+  ready(): void {
+    this.isReady = true;
+    for (let i = 0; i < this.subscriptions.length; i++) {
+      const subscription = this.subscriptions[i];
+      if (subscription.phase === SubscriptionPhase.GRANTED) subscription.phase = SubscriptionPhase.WANTED;
+    }
+  }
+
+  lost(): void {
+    const publication = this.publication;
+    this.isReady = false;
+    this.isStreaming = false;
+    this.isBroken = false;
+    this.hasPiece = false;
+    this.reader = null;
+    for (let i = 0; i < this.subscriptions.length; i++) this.loseSubscription(this.subscriptions[i]);
+    if (publication.phase !== PublicationPhase.STREAMING && publication.phase !== PublicationPhase.SENT)
+      return;
+    publication.losses++;
+    if (publication.losses >= LOSSES_MAX) publication.end(Status.CONNECTION_LOST);
+    else publication.phase = PublicationPhase.QUEUED;
+  }
+
+  tend(pen: MqttPen): void {
+    this.checkDeadline();
+    if (!this.isReady) return;
+    for (let i = 0; i < this.subscriptions.length && !this.isStreaming; i++)
+      this.tendSubscription(this.subscriptions[i], pen);
+    if (this.publication.phase === PublicationPhase.QUEUED) this.openPublication(pen);
+    if (this.isStreaming) this.stream(pen);
+  }
+
+  acknowledged(packetIdentifier: number, returnCode: number): boolean {
+    const publication = this.publication;
+    if (publication.phase === PublicationPhase.SENT && publication.packetIdentifier === packetIdentifier) {
+      publication.end(returnCode >= FAILURE ? Status.FORBIDDEN : Status.OK);
+      return true;
+    }
+    for (let i = 0; i < this.subscriptions.length; i++) {
+      const subscription = this.subscriptions[i];
+      if (subscription.packetIdentifier !== packetIdentifier) continue;
+      if (subscription.phase === SubscriptionPhase.LEAVING) subscription.phase = SubscriptionPhase.FREE;
+      else if (subscription.phase === SubscriptionPhase.ASKED) {
+        subscription.losses = 0;
+        subscription.answered(returnCode >= FAILURE ? Status.SUBSCRIPTION_REFUSED : Status.OK);
+      } else continue;
+      subscription.packetIdentifier = 0;
+      return true;
+    }
+    return false;
+  }
+
+  open(topic: Uint8Array, topicLength: number, payloadLength: number, retain: boolean): boolean {
+    const view = this.view;
+    const kept = Math.min(topicLength, this.topicBytes);
+    this.reader = null;
+    for (let i = 0; i < this.subscriptions.length && this.reader === null; i++) {
+      const subscription = this.subscriptions[i];
+      if (
+        subscription.onPiece !== null &&
+        matches(subscription.filter, topic, Math.min(topicLength, topic.length))
+      )
+        this.reader = subscription;
+    }
+    if (this.reader === null) return false;
+    copyBytes(view.topic, 0, topic, 0, kept);
+    view.topicLength = kept;
+    view.payloadLength = payloadLength;
+    view.at = 0;
+    view.from = 0;
+    view.to = 0;
+    view.retain = retain;
+    return true;
+  }
+
+  piece(bytes: Uint8Array, from: number, to: number): void {
+    const view = this.view;
+    view.at += view.to - view.from;
+    view.bytes = bytes;
+    view.from = from;
+    view.to = to;
+    this.hasPiece = true;
+  }
+
+  close(): void {
+    if (this.view.payloadLength === 0) this.piece(NO_BYTES, 0, 0);
+  }
+
+  deliver(): boolean {
+    return this.deliverPiece() || this.deliverPublication() || this.deliverSubscription();
+  }
+
+  end(): void {
+    this.isEnded = true;
+    this.lost();
+    if (this.publication.isUnderWay()) this.publication.end(Status.CLOSED);
+    for (let i = 0; i < this.subscriptions.length; i++) {
+      const subscription = this.subscriptions[i];
+      if (subscription.onEnd !== null && !subscription.isOver) subscription.answered(Status.CLOSED);
+      subscription.phase = SubscriptionPhase.FREE;
+    }
+  }
+
+  private ring(): void {
+    if (this.turns !== null) this.turns.soon();
+  }
+
+  private loseSubscription(subscription: Subscription): void {
+    if (subscription.phase === SubscriptionPhase.LEAVING || subscription.phase === SubscriptionPhase.UNWANTED)
+      subscription.phase = SubscriptionPhase.FREE;
+    if (subscription.phase !== SubscriptionPhase.ASKED) return;
+    subscription.losses++;
+    subscription.packetIdentifier = 0;
+    if (subscription.losses >= LOSSES_MAX) subscription.answered(Status.CONNECTION_LOST);
+    else subscription.phase = SubscriptionPhase.WANTED;
+  }
+
+  private checkDeadline(): void {
+    const publication = this.publication;
+    this.wakeAtMs = publication.isUnderWay() ? publication.deadlineMs : Infinity;
+    if (this.turns === null || this.turns.nowMs() < this.wakeAtMs) return;
+    // What is half composed must be composed to its end: the broker counts on it.
+    if (publication.phase === PublicationPhase.STREAMING) this.wakeAtMs = Infinity;
+    else publication.end(Status.TIMEOUT);
+  }
+
+  private tendSubscription(subscription: Subscription, pen: MqttPen): void {
+    const filter = subscription.filter;
+    if (subscription.phase === SubscriptionPhase.WANTED) {
+      if (pen.outbox.room() < pen.subscribeLength(filter)) return;
+      subscription.packetIdentifier = pen.nextPacketIdentifier();
+      pen.writeSubscribe(subscription.packetIdentifier, filter);
+      subscription.phase = SubscriptionPhase.ASKED;
+    } else if (subscription.phase === SubscriptionPhase.UNWANTED) {
+      if (pen.outbox.room() < pen.unsubscribeLength(filter)) return;
+      subscription.packetIdentifier = pen.nextPacketIdentifier();
+      pen.writeUnsubscribe(subscription.packetIdentifier, filter);
+      subscription.phase = SubscriptionPhase.LEAVING;
+    }
+  }
+
+  private openPublication(pen: MqttPen): void {
+    const publication = this.publication;
+    const topic = publication.topic;
+    const qos = publication.qos;
+    const length = publication.length;
+    const header = pen.messageLength(topic.length, qos, length);
+    if (header > pen.outbox.size()) publication.end(Status.TOO_LONG);
+    if (header > pen.outbox.room()) return;
+    if (qos === 1) publication.packetIdentifier = pen.nextPacketIdentifier();
+    pen.writeMessage(topic, publication.packetIdentifier, qos, length);
+    publication.at = 0;
+    publication.phase = PublicationPhase.STREAMING;
+    this.isStreaming = true;
+  }
+
+  private stream(pen: MqttPen): void {
+    const outbox = pen.outbox;
+    const publication = this.publication;
+    const from = outbox.to;
+    const count = Math.min(outbox.room(), publication.length - publication.at);
+    const source = publication.source;
+    const at = publication.at;
+    if (source === null) copyBytes(outbox.bytes, from, publication.bytes, at, at + count);
+    else if (!this.readSource(source, outbox.bytes, from, count)) return;
+    outbox.to = from + count;
+    publication.at += count;
+    if (publication.at < publication.length) return;
+    this.isStreaming = false;
+    publication.phase = PublicationPhase.SENT;
+    if (publication.qos === 0) publication.end(Status.OK);
+  }
+
+  /** The app's code runs within the turn here: what it throws ends its message, and nothing else. */
+  private readSource(source: Payload, out: Uint8Array, from: number, count: number): boolean {
+    try {
+      source.read(this.publication.at, out, from, from + count);
+      return true;
+    } catch (_error) {
+      this.isBroken = true;
+      this.publication.end(Status.BAD_ARGUMENTS);
+      return false;
+    }
+  }
+
+  private deliverPiece(): boolean {
+    if (!this.hasPiece) return false;
+    const reader = this.reader;
+    this.hasPiece = false;
+    if (reader !== null && reader.onPiece !== null) reader.onPiece(this.view);
+    return true;
+  }
+
+  private deliverPublication(): boolean {
+    const publication = this.publication;
+    const status = publication.status;
+    const onEnd = publication.onEnd;
+    if (publication.phase !== PublicationPhase.DONE) return false;
+    publication.release();
+    if (onEnd !== null) onEnd(status);
+    return true;
+  }
+
+  private deliverSubscription(): boolean {
+    for (let i = 0; i < this.subscriptions.length; i++) {
+      const subscription = this.subscriptions[i];
+      const onEnd = subscription.onEnd;
+      if (!subscription.isOver) continue;
+      subscription.isOver = false;
+      subscription.onEnd = null;
+      if (onEnd !== null) onEnd(subscription.status);
+      return true;
+    }
+    return false;
+  }
+}

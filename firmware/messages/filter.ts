@@ -1,0 +1,48 @@
+const SLASH = 0x2f;
+const PLUS = 0x2b;
+const HASH = 0x23;
+const DOLLAR = 0x24;
+
+const hasWildcardOrNul = (topic: Uint8Array): boolean => {
+  for (let i = 0; i < topic.length; i++)
+    if (topic[i] === PLUS || topic[i] === HASH || topic[i] === 0) return true;
+  return false;
+};
+
+/** Whether a message may be published on this: 1 to 65,535 bytes without wildcards (MQTT 3.1.1, 4.7.3). */
+export const isTopic = (topic: Uint8Array): boolean =>
+  topic.length > 0 && topic.length <= 65_535 && !hasWildcardOrNul(topic);
+
+/** Whether this can be subscribed to: `+` stands for a whole level, `#` for all that follow (4.7.1). */
+export const isFilter = (filter: Uint8Array): boolean => {
+  const length = filter.length;
+  for (let i = 0; i < length; i++) {
+    const c = filter[i];
+    const isAlone = (i === 0 || filter[i - 1] === SLASH) && (i === length - 1 || filter[i + 1] === SLASH);
+    if (c === 0 || ((c === PLUS || c === HASH) && !isAlone) || (c === HASH && i < length - 1)) return false;
+  }
+  return length > 0 && length <= 65_535;
+};
+
+/** Whether a topic, of which the first `length` bytes count, is what a filter subscribes to (4.7). */
+export const matches = (filter: Uint8Array, topic: Uint8Array, length: number): boolean => {
+  let at = 0;
+  let i = 0;
+  // Topics of the broker's own begin with $, and no wildcard stands for their first level (4.7.2).
+  if (topic[0] === DOLLAR && filter[0] !== DOLLAR) return false;
+  while (i < filter.length) {
+    const c = filter[i];
+    if (c === HASH) return true;
+    if (c === PLUS) {
+      while (at < length && topic[at] !== SLASH) at++;
+      i++;
+    } else {
+      // `a/#` is also what `a` is sent to.
+      if (at === length) return c === SLASH && filter[i + 1] === HASH;
+      if (topic[at] !== c) return false;
+      at++;
+      i++;
+    }
+  }
+  return at === length;
+};

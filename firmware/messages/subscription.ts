@@ -1,0 +1,99 @@
+import { Status } from "../status.js";
+import { NO_BYTES } from "../wire/bytes.js";
+
+/** A piece of a message, good during the callback only. The same object is used again and again. */
+export interface MessagePiece {
+  /** The topic is `topic[0..topicLength)`, UTF-8; a longer one than `topicBytes` is cut. */
+  readonly topic: Uint8Array;
+  readonly topicLength: number;
+  /** The piece is `bytes[from..to)`. */
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+  /** Where in the payload it begins, and how long that is, bytes. It is the last one where it ends there. */
+  readonly at: number;
+  readonly payloadLength: number;
+  /** The broker had kept the message. */
+  readonly retain: boolean;
+}
+
+/** What a piece says; the fields are its writer's. */
+export class Piece implements MessagePiece {
+  topic: Uint8Array;
+  topicLength: number;
+  bytes: Uint8Array;
+  from: number;
+  to: number;
+  at: number;
+  payloadLength: number;
+  retain: boolean;
+
+  constructor(topicBytes: number) {
+    this.topic = new Uint8Array(topicBytes);
+    this.topicLength = 0;
+    this.bytes = NO_BYTES;
+    this.from = 0;
+    this.to = 0;
+    this.at = 0;
+    this.payloadLength = 0;
+    this.retain = false;
+  }
+}
+
+/** Told of each piece of each message, in order; a message without payload has one empty piece. */
+export type OnPiece = (piece: MessagePiece) => void;
+/** Told once how it ended. */
+export type OnEnd = (status: Status) => void;
+
+/** Where a subscription stands. */
+export enum SubscriptionPhase {
+  FREE,
+  /** SUBSCRIBE is to leave. */
+  WANTED,
+  /** SUBACK is awaited. */
+  ASKED,
+  GRANTED,
+  /** The broker refused it, or lost us over it twice: it is not asked for again. */
+  REFUSED,
+  /** UNSUBSCRIBE is to leave. */
+  UNWANTED,
+  /** UNSUBACK is awaited. */
+  LEAVING,
+}
+
+/** A place in the fixed table of filters. */
+export class Subscription {
+  phase: SubscriptionPhase;
+  filter: Uint8Array;
+  packetIdentifier: number;
+  /** Connections that were lost while it was asked for. */
+  losses: number;
+  status: Status;
+  onPiece: OnPiece | null;
+  /** Null once it was told. */
+  onEnd: OnEnd | null;
+  /** `onEnd` is due. */
+  isOver: boolean;
+
+  constructor() {
+    this.release();
+  }
+
+  release(): void {
+    this.phase = SubscriptionPhase.FREE;
+    this.filter = NO_BYTES;
+    this.packetIdentifier = 0;
+    this.losses = 0;
+    this.status = Status.OK;
+    this.onPiece = null;
+    this.onEnd = null;
+    this.isOver = false;
+  }
+
+  /** The first answer decides what the app is told. */
+  answered(status: Status): void {
+    this.phase = status === Status.OK ? SubscriptionPhase.GRANTED : SubscriptionPhase.REFUSED;
+    this.status = status;
+    this.isOver = this.onEnd !== null;
+  }
+}

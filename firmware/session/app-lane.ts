@@ -1,0 +1,87 @@
+import { ACK_BYTES, PacketType, writeAck } from "../wire/mqtt.js";
+import type { MqttReader } from "../wire/mqtt-reader.js";
+import type { AppTraffic, MqttPen } from "./app.js";
+import type { Outbox } from "./outbox.js";
+
+/** More PUBLISHes than brokers send without an acknowledgement (mosquitto: 20). */
+const ACKS_MAX = 32;
+
+/** The app's messages on an MQTT channel, and what they make the channel wait with. */
+export class AppLane {
+  private readonly app: AppTraffic | null;
+  /** The PUBACKs that wait while the payload of another packet is being composed. */
+  private readonly owed: number[] | null;
+  private owedCount: number;
+  /** The message that is coming in is the app's. */
+  private isOpen: boolean;
+
+  constructor(app: AppTraffic | null) {
+    this.app = app;
+    this.owed = app === null ? null : new Array(ACKS_MAX);
+    this.owedCount = 0;
+    this.isOpen = false;
+  }
+
+  /** The longest topic that the app wants to see, bytes. */
+  topicBytes(): number {
+    return this.app === null ? 0 : this.app.topicBytes;
+  }
+
+  /** A new connection. */
+  reset(): void {
+    this.owedCount = 0;
+    this.isOpen = false;
+  }
+
+  /** A packet is half composed: no other may be. */
+  isStreaming(): boolean {
+    return this.app !== null && this.app.isStreaming;
+  }
+
+  /** Composes what waited, and what the app wants to say. */
+  tend(pen: MqttPen): void {
+    const outbox = pen.outbox;
+    const owed = this.owed;
+    if (this.app === null || owed === null) return;
+    while (this.owedCount > 0 && !this.app.isStreaming && outbox.room() >= ACK_BYTES) {
+      this.owedCount--;
+      outbox.to = writeAck(outbox.bytes, outbox.to, PacketType.PUBACK, owed[this.owedCount]);
+    }
+    this.app.tend(pen);
+  }
+
+  /** Whether an acknowledgement is the app's. */
+  acknowledged(mqtt: MqttReader): boolean {
+    return this.app !== null && this.app.acknowledged(mqtt.packetIdentifier, mqtt.returnCode);
+  }
+
+  /** Whether the message that begins is the app's. */
+  open(mqtt: MqttReader): boolean {
+    this.isOpen =
+      this.app !== null && this.app.open(mqtt.topic, mqtt.topicLength, mqtt.payloadLeft, mqtt.retain);
+    return this.isOpen;
+  }
+
+  /** Whether the piece that came is the app's: it is told before more is read. */
+  takePiece(bytes: Uint8Array, mqtt: MqttReader): boolean {
+    if (this.app === null || !this.isOpen) return false;
+    this.app.piece(bytes, mqtt.payloadFrom, mqtt.payloadTo);
+    return true;
+  }
+
+  /** The message is complete. Returns whether it was the app's. */
+  close(): boolean {
+    const wasOpen = this.isOpen;
+    this.isOpen = false;
+    if (this.app !== null && wasOpen) this.app.close();
+    return wasOpen;
+  }
+
+  /** Acknowledges a message, later where a packet is half composed. The outbox has room. */
+  acknowledge(outbox: Outbox, packetIdentifier: number): void {
+    if (!this.isStreaming())
+      outbox.to = writeAck(outbox.bytes, outbox.to, PacketType.PUBACK, packetIdentifier);
+    // What has no place is sent to us again: the broker sees it unacknowledged at the next connection.
+    else if (this.owed !== null && this.owedCount < ACKS_MAX) this.owed[this.owedCount++] = packetIdentifier;
+  }
+}

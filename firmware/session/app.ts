@@ -1,0 +1,55 @@
+import type { Turns } from "../ports.js";
+import type { Outbox } from "./outbox.js";
+
+/** What writes the packets of the app's messages, in the version of MQTT that the connection has. */
+export interface MqttPen {
+  readonly outbox: Outbox;
+  /** 1…65,535, none that is under way. */
+  nextPacketIdentifier(): number;
+  /** Length in bytes of what {@link writeSubscribe} writes. */
+  subscribeLength(filter: Uint8Array): number;
+  /** SUBSCRIBE to one filter at QoS 1. */
+  writeSubscribe(packetIdentifier: number, filter: Uint8Array): void;
+  /** Length in bytes of what {@link writeUnsubscribe} writes. */
+  unsubscribeLength(filter: Uint8Array): number;
+  writeUnsubscribe(packetIdentifier: number, filter: Uint8Array): void;
+  /** Length in bytes of what {@link writeMessage} writes. */
+  messageLength(topicLength: number, qos: number, payloadLength: number): number;
+  /** PUBLISH up to its payload, which begins where the outbox ends then. */
+  writeMessage(topic: Uint8Array, packetIdentifier: number, qos: number, payloadLength: number): void;
+}
+
+/** The app's own messages on the same MQTT connection, as the session sees them. */
+export interface AppTraffic {
+  /** The longest topic that is told whole, bytes. */
+  readonly topicBytes: number;
+  /** A piece waits for the end of the turn to be told: nothing is read before. */
+  readonly hasPiece: boolean;
+  /** A message's payload is half composed: no other packet may be. */
+  readonly isStreaming: boolean;
+  /** A packet was begun that cannot be ended: MQTT takes none back, and the connection is to be given up. */
+  readonly isBroken: boolean;
+  /** When {@link tend} has something to do. */
+  readonly wakeAtMs: number;
+
+  /** The client that this is part of. */
+  bind(turns: Turns): void;
+  /** The connection is ready: filters are subscribed to anew. */
+  ready(): void;
+  /** The connection is gone. */
+  lost(): void;
+  /** Composes what there is room for. */
+  tend(pen: MqttPen): void;
+  /** Whether the acknowledgement is ours. A return code from 0x80 on is a refusal. */
+  acknowledged(packetIdentifier: number, returnCode: number): boolean;
+  /** Whether a message on this topic is for the app: pieces follow then. */
+  open(topic: Uint8Array, topicLength: number, payloadLength: number, retain: boolean): boolean;
+  /** The next piece of its payload, in the link's window. */
+  piece(bytes: Uint8Array, from: number, to: number): void;
+  /** The message is complete. */
+  close(): void;
+  /** Calls one callback of the app, if one is due. Returns whether there was one. */
+  deliver(): boolean;
+  /** The client is closed: what is under way ends with CLOSED. */
+  end(): void;
+}
