@@ -31,13 +31,14 @@ export class OwnTopics {
     this.request = config.requestTopic;
     this.length = config.filter.length - 2;
     this.suffix = encoding === null ? NO_BYTES : joined(HYPHEN, 1, bytesOf(encoding.name));
-    this.encodedFilter = joined(config.filter, this.length, this.suffix);
-    this.encodedRequest = joined(config.requestTopic, config.requestTopic.length, this.suffix);
+    this.encodedFilter = encoding === null ? NO_BYTES : joined(config.filter, this.length, this.suffix);
+    this.encodedRequest =
+      encoding === null ? NO_BYTES : joined(config.requestTopic, config.requestTopic.length, this.suffix);
   }
 
   /** How much of a topic must be seen to know it, bytes. */
   bytes(): number {
-    return this.encodedFilter.length + 1;
+    return this.length + this.suffix.length + 1;
   }
 
   /** A frame for us. */

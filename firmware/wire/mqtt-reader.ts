@@ -99,7 +99,6 @@ export class MqttReader {
   /** Of CONNACK, 0–5 (3.2.2.3), and of SUBACK: the granted QoS, or 0x80 (3.9.3). */
   returnCode: number;
 
-  private readonly lengths: Uint8Array;
   protected step: Step;
   protected type: number;
   protected remainingLength: number;
@@ -108,11 +107,8 @@ export class MqttReader {
   private topicRead: number;
   protected utf8: number;
 
-  /**
-   * @param topicBytesMax how much of a topic is kept, 1–65,535 bytes
-   * @param lengths the remaining length by packet type; absent: as in MQTT 3.1.1
-   */
-  constructor(topicBytesMax: number, lengths?: Uint8Array) {
+  /** @param topicBytesMax how much of a topic is kept, 1–65,535 bytes */
+  constructor(topicBytesMax: number) {
     if (!(topicBytesMax >= 1 && topicBytesMax <= 65535)) {
       throw new Error("MqttReader keeps 1 to 65535 bytes of a topic: set topicBytesMax within");
     }
@@ -129,7 +125,6 @@ export class MqttReader {
     this.payloadLeft = 0;
     this.sessionPresent = false;
     this.returnCode = 0;
-    this.lengths = lengths === undefined ? REMAINING_LENGTH : lengths;
     this.step = Step.TYPE;
     this.type = 0;
     this.remainingLength = 0;
@@ -221,6 +216,11 @@ export class MqttReader {
     return MqttEvent.MORE;
   }
 
+  /** The remaining length of a packet type: ANY_LENGTH, NOT_FROM_SERVER, or the one that there is. */
+  protected lengthOf(type: number): number {
+    return REMAINING_LENGTH[type];
+  }
+
   protected readHeader(byte: number): MqttEvent {
     switch (this.step) {
       case Step.TYPE:
@@ -256,7 +256,7 @@ export class MqttReader {
   protected readType(byte: number): MqttEvent {
     const type = byte >> 4;
     const flags = byte & 15;
-    if (this.lengths[type] === NOT_FROM_SERVER) return this.refuse(Status.MQTT_PACKET_TYPE);
+    if (this.lengthOf(type) === NOT_FROM_SERVER) return this.refuse(Status.MQTT_PACKET_TYPE);
     if (type === PacketType.PUBLISH) {
       const qos = (flags >> 1) & 3;
       if (qos === 3) return this.refuse(Status.MQTT_QOS);
@@ -290,7 +290,7 @@ export class MqttReader {
       this.step = Step.TOPIC_LENGTH_HIGH;
       return MqttEvent.MORE;
     }
-    const wanted = this.lengths[this.type];
+    const wanted = this.lengthOf(this.type);
     if (length !== wanted && wanted !== ANY_LENGTH) return this.refuse(Status.MQTT_LENGTH);
     if (this.type === PacketType.PINGRESP) return this.acknowledged();
     this.step = this.type === PacketType.CONNACK ? Step.CONNACK_FLAGS : Step.IDENTIFIER_HIGH;

@@ -46,12 +46,16 @@ export class Mqtt5Reader extends MqttReader {
 
   /** @param topicBytesMax how much of a topic is kept, 1–65,535 bytes */
   constructor(topicBytesMax: number) {
-    super(topicBytesMax, REMAINING_LENGTH);
+    super(topicBytesMax);
     this.properties = new Mqtt5Properties();
     this.isOldConnack = false;
     this.left = 0;
     this.propertiesLeft = 0;
     this.propertiesShift = 0;
+  }
+
+  protected override lengthOf(type: number): number {
+    return REMAINING_LENGTH[type];
   }
 
   protected override readHeader(byte: number): MqttEvent {
