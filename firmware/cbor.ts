@@ -24,7 +24,7 @@ export const cbor: Encoding = { name: "cbor", reader, writer };
  *
  * @construction
  * @param key shared with the issuer: every token must then be a COSE_Mac0 with HMAC 256/256 under it, any other is
- *   CWT_REFUSED. A string stands for its UTF-8
+ *   CWT_REFUSED. A string stands for its UTF-8. It stays the app's: `close()` wipes what was derived from it
  */
 export const cwt = (key?: Text): TokenFormat => {
   const keyBytes = key === undefined ? null : typeof key === "string" ? bytesOf(key) : key;
