@@ -38,6 +38,7 @@ export function sha1AtEveryLength(): string {
 export function webSocketFrames(): string {
   const lengths = [0, 1, 125, 126, 300];
   let text = "";
+  room.fill(0);
   for (let i = 0; i < lengths.length; i++) {
     const length = lengths[i];
     for (let at = 0; at < length; at++) room[5 + at] = at & 255;
