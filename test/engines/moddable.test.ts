@@ -26,6 +26,8 @@ const MANIFEST = {
     "$(MODDABLE)/modules/network/net/manifest.json",
   ],
   modules: { "*": "./main" },
+  // All is one module here that isn't preloaded: each of its variables has a place on the stack while it is made.
+  creation: { stack: 4096 },
 };
 
 describe("Moddable", function () {
