@@ -7,6 +7,7 @@ import { build } from "esbuild";
 const FIRMWARE = join(dirname(fileURLToPath(import.meta.url)), "..", "firmware");
 
 const TYPES = `export { moddablePorts } from "./adapters/moddable/index.js";
+export { ModdableLink } from "./adapters/moddable/link.js";
 export * from "./index.js";
 `;
 

@@ -1,20 +1,24 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage } from "node:http";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 import { promisify } from "node:util";
 import ts from "typescript";
-import { startCloud } from "../../host-sim/cloud/index.js";
+import { CertificateAuthority } from "../../host-sim/cloud/certificates.js";
+import { type Cloud, type CloudEvent, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
 import { importsOf } from "../tidy/imports.js";
 import { ROOT, readSource } from "../tidy/repository.js";
-import { buildApp, findModdable, type ModdableApp, playApp } from "./moddable.js";
+import { buildApp, findModdable, playApp } from "./moddable.js";
 
 const EXAMPLE = "firmware/examples/moddable/token";
+const ID = "device_123";
 const PSK = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
 /** What an app adds by a manifest of its own, and where that begins. */
@@ -62,7 +66,7 @@ function reached(paths: readonly string[], seen = new Set<string>()): Set<string
 }
 
 describe("An app on Moddable", function () {
-  this.timeout(600_000);
+  this.timeout(1_800_000); // mcconfig runs the TypeScript compiler once for each of eighty files
 
   it("compiles against Moddable's own types: the ports, the example, the test's app", async () => {
     const tsc = ["-p", `${ROOT}firmware/adapters/moddable`];
@@ -100,34 +104,116 @@ describe("An app on Moddable", function () {
     assert.deepEqual(manifest("firmware/manifest.json").include, manifest("manifest.json").include);
   });
 
-  it("made by mcconfig from the example reports with its token", async function () {
-    const sdk = findModdable(this);
-    const server = createServer((_request, response) => response.end()).listen(0, "127.0.0.1");
-    const cloud = await startCloud();
-    const flash = await mkdtemp(join(tmpdir(), "motekey-moddable-"));
-    let app: ModdableApp | undefined;
-    try {
-      await cloud.addDevice({ id: "device_123", psk: PSK });
-      const { port } = server.address() as AddressInfo;
-      const settings = { id: "device_123", psk: PSK, cloud: "127.0.0.1", port: cloud.port };
-      const config = {
-        ...settings,
-        app: `http://127.0.0.1:${port}`,
-        file: { root: `${flash}/` },
-      };
-      const example = { include: [`${ROOT}${EXAMPLE}/manifest.json`], config };
-      const library = await buildApp(sdk, { name: "example", manifest: example, modules: {} });
-      app = await playApp(sdk, library);
-      const [request] = (await once(server, "request")) as IncomingMessage[];
-      assert.equal(request?.url, "/report");
-      const token = String(request?.headers.authorization).replace("Bearer ", "");
-      const check = cloud.checkToken(token, "app.example.com");
-      assert.ok(check.active && check.sub === "device_123");
-    } finally {
-      await app?.close();
-      server.close();
-      await cloud.close();
-      await rm(flash, { recursive: true });
+  describe("made by mcconfig from the example", () => {
+    let sdk: string;
+    let flash: string;
+    let cloud: Cloud;
+    let events: CloudEvent[];
+    let server: Server;
+    before(function () {
+      sdk = findModdable(this);
+    });
+    beforeEach(async () => {
+      flash = await mkdtemp(join(tmpdir(), "motekey-moddable-"));
+      events = [];
+    });
+    afterEach(async () => {
+      server?.close();
+      await cloud?.close();
+      if (flash !== undefined) await rm(flash, { recursive: true });
+    });
+
+    /** Takes a report whole, tells of it, and says 200. */
+    function answer(request: IncomingMessage, response: ServerResponse): void {
+      let body = "";
+      request.on("data", (bytes) => {
+        body += bytes;
+      });
+      request.on("end", () => {
+        response.end();
+        server.emit("report", request, body);
+      });
     }
+
+    async function startCloudWith(options: CloudOptions): Promise<void> {
+      cloud = await startCloud({ ...options, log: (event) => events.push(event) });
+      await cloud.addDevice({ id: ID, psk: PSK });
+    }
+
+    /** What the device is told at the desk. */
+    async function settings(): Promise<Record<string, unknown>> {
+      server.listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const { port } = server.address() as AddressInfo;
+      return { id: ID, psk: PSK, cloud: "127.0.0.1", app: `127.0.0.1:${port}` };
+    }
+
+    /** Builds the example and plays it until it has reported; returns its token. */
+    async function report(given: Record<string, unknown>, more: object = {}): Promise<string> {
+      const include = [`${ROOT}${EXAMPLE}/manifest.json`];
+      const config = { ...given, file: { root: `${flash}/` } };
+      const library = await buildApp(sdk, {
+        name: "example",
+        manifest: { include, config, ...more },
+        modules: {},
+      });
+      const app = await playApp(sdk, library, flash);
+      try {
+        const [request, body] = (await once(server, "report")) as [IncomingMessage, string];
+        assert.deepEqual([request.method, request.url], ["POST", "/report"]);
+        assert.ok(Math.abs(JSON.parse(body).atMs - Date.now()) < 60_000);
+        const token = String(request.headers.authorization).replace("Bearer ", "");
+        const check = cloud.checkToken(token, "127.0.0.1");
+        assert.ok(check.active && check.sub === ID);
+        return token;
+      } finally {
+        await app.close();
+      }
+    }
+
+    const asked = () => events.flatMap((event) => (event.event === "request" ? [event.method] : []));
+
+    it("it reports with a token; after a reset it knows itself from flash, and has the same token", async () => {
+      server = createServer(answer);
+      await startCloudWith({});
+      const first = await report({ ...(await settings()), port: cloud.port });
+      assert.ok(asked().includes("/v1/Auth.GenerateToken"));
+      events.splice(0);
+      assert.equal(await report({ port: cloud.port }), first);
+      assert.deepEqual(
+        asked().filter((method) => method !== "/v1/Hello"),
+        ["/v1/Auth.GetToken"],
+      );
+    });
+
+    it("it asks for another token when its app refuses one", async () => {
+      const answers = [401, 200];
+      const tokens: unknown[] = [];
+      server = createServer((request, response) => {
+        tokens.push(request.headers.authorization);
+        response.statusCode = answers.shift() ?? 200;
+        response.end();
+        if (tokens.length === 2) server.emit("second");
+      });
+      await startCloudWith({});
+      const second = once(server, "second");
+      const given = { ...(await settings()), port: cloud.port };
+      const include = [`${ROOT}${EXAMPLE}/manifest.json`];
+      const config = { ...given, file: { root: `${flash}/` } };
+      const library = await buildApp(sdk, { name: "example", manifest: { include, config }, modules: {} });
+      const app = await playApp(sdk, library, flash);
+      await second;
+      await app.close();
+      assert.notEqual(tokens[0], tokens[1]);
+    });
+
+    it("with an authority's certificate it speaks TLS to the cloud and to its app", async () => {
+      const ca = await CertificateAuthority.create("a CA", "rsa");
+      const { cert, key } = await ca.issue({ name: "server", hosts: ["127.0.0.1"], keyType: "rsa" });
+      await writeFile(join(flash, "ca.der"), new X509Certificate(ca.cert).raw);
+      server = createTlsServer({ cert, key }, answer);
+      await startCloudWith({ tls: { cert, key } });
+      await report({ ...(await settings()), port: cloud.port }, { data: { "*": `${flash}/ca` } });
+    });
   });
 });

@@ -1,95 +1,103 @@
 /**
- * A device that reports to its app every ten minutes and sleeps in between, its token in memory.
+ * A device that reports to its app every ten minutes and sleeps in between, its token in memory; after a reset the
+ * token comes from flash, and the cloud is asked whether it is still good.
  *
- * First build, at the desk: what is given there is kept in flash (`preference`), later builds need none of it.
+ * First build, at the desk: what is given there is kept in flash, later builds need none of it.
  *
- *     mcconfig -d -m -p esp32 ssid=… password=… id=device_123 psk=… cloud=192.168.1.10 app=https://app.example.com
+ *     mcconfig -d -m -p esp32 ssid=… password=… id=device_123 psk=… cloud=mqtt.example.com app=app.example.com:80
  *
- * The SDK joins the Wi-Fi and sets the clock before this module runs (`setup/network`, `ssid` and `sntp`). The
- * certificate of the app's authority goes under "data" in the manifest.
+ * The SDK joins the Wi-Fi and sets the clock before this module runs (`setup/network`, `ssid` and `sntp`). With the
+ * certificate of an authority in `ca.der` (DER, under "data" in the manifest) both connections are TLS, port 8883 and
+ * the app's.
  */
-import { fetch } from "fetch";
+
+import Resource from "Resource";
 import config from "mc/config";
-import { createAuth, moddablePorts, Status, sentenceOf, type Token } from "motekey";
+import {
+  createAuth,
+  type Link,
+  ModdableLink,
+  moddablePorts,
+  Status,
+  sentenceOf,
+  type Token,
+  writeCredential,
+} from "motekey";
+import { PreferenceStore } from "motekey/preference";
+import { ModdableTlsLink } from "motekey/tls";
 import Preference from "preference";
 import Timer from "timer";
+import { Post } from "./post.js";
 
 const DOMAIN = "motekey";
 const REPORT_MS = 600_000;
-/** The longest a report may take; `fetch` does not tell of a connection that fails. */
+/** The longest a report may take. */
 const REPORT_MS_MAX = 30_000;
-/** Counters set aside at each start: as many connections can be proved before the next. */
-const COUNTERS = 1_000_000;
+const IS_TLS = Resource.exists("ca.der");
 
-/** A text from flash, or from the command line of the first build. */
+/** A text from the command line of the first build, or from flash. */
 const setting = (name: string): string => {
-  const kept = Preference.get(DOMAIN, name);
-  if (typeof kept === "string") return kept;
   const given: unknown = config[name];
-  if (typeof given !== "string") throw new Error(`no ${name} in flash: build once with ${name}=…`);
-  Preference.set(DOMAIN, name, given);
-  return given;
+  if (typeof given === "string") Preference.set(DOMAIN, name, given);
+  const kept = Preference.get(DOMAIN, name);
+  if (typeof kept !== "string") throw new Error(`no ${name} in flash: build once with ${name}=…`);
+  return kept;
 };
 
-const counterOf = (name: string): number => Number(Preference.get(DOMAIN, name) ?? 1);
+const newLink = (): Link =>
+  IS_TLS ? new ModdableTlsLink({ ca: [new Uint8Array(new Resource("ca.der"))] }) : new ModdableLink();
 
-/**
- * The first counter that was never used. Flash is erased before it is written: of the two copies the older one
- * is replaced, so that a power cut leaves the newer.
- */
-const reserveCounters = (): number => {
-  const [even, odd] = [counterOf("counter0"), counterOf("counter1")];
-  const first = Math.max(even, odd);
-  Preference.set(DOMAIN, even < odd ? "counter0" : "counter1", String(first + COUNTERS));
-  return first;
-};
+const store = new PreferenceStore(DOMAIN);
+if (typeof config.psk === "string") writeCredential(store, { deviceId: String(config.id), psk: config.psk });
 
-const address = setting("app");
-const auth = createAuth(
-  {
-    deviceId: setting("id"),
-    cloud: { host: setting("cloud"), port: Number(config.port ?? 1883) },
-    credential: { psk: setting("psk"), counter: reserveCounters() },
-  },
-  moddablePorts(),
-);
-const app = auth.host(config.host ?? "app.example.com");
+const [appHost = "", appPort] = setting("app").split(":");
+const address = { host: appHost, port: Number(appPort) };
+const cloud = { host: setting("cloud"), port: Number(config.port ?? (IS_TLS ? 8883 : 1883)) };
+const auth = createAuth({ cloud }, moddablePorts({ link: newLink(), store }));
+const app = auth.host(appHost);
+const link = newLink();
 
 /** Set while a report is under way. */
 let guard: Timer | undefined;
+let post: Post | undefined;
 
 const sleep = (outcome: string): void => {
   if (guard === undefined) return;
   trace(`${outcome}\n`);
   Timer.clear(guard);
   guard = undefined;
+  if (post !== undefined) post.abandon();
+  post = undefined;
   auth.suspend();
   Timer.set(report, REPORT_MS);
 };
 
-const send = async (bearer: string, generation: number): Promise<void> => {
-  const headers = { authorization: `Bearer ${bearer}`, "content-type": "application/json" };
+const send = (bearer: string, generation: number): void => {
   const body = JSON.stringify({ atMs: Date.now() });
-  const { status } = await fetch(`${address}/report`, { method: "POST", headers, body });
-  if (status !== 401) sleep(`the app answered ${status}`);
-  else if (app.rejected(generation) === Status.OK) app.getToken(onToken);
-  else sleep("the app refuses new tokens too: look at its audience and clock");
+  post = new Post(link, address, "/report", bearer, body, (code) => {
+    post = undefined;
+    if (code !== 401) sleep(`the app answered ${code}`);
+    else if (app.rejected(generation) === Status.OK) ask();
+    else sleep("the app refuses new tokens too: look at its audience and clock");
+  });
 };
 
-/** The token's bytes are good during the callback only: this makes the text that `fetch` wants. */
+/** The token's bytes are good during the callback only: this makes a text of them. */
 const onToken = (status: Status, token: Token | null): void => {
   if (token === null) sleep(sentenceOf(status));
-  else if (guard !== undefined) {
-    const bearer = String.fromArrayBuffer(token.bytes.slice(0, token.length).buffer);
-    send(bearer, token.generation).catch((error) => sleep(`not sent: ${error}`));
-  }
+  else if (guard !== undefined)
+    send(String.fromArrayBuffer(token.bytes.slice(0, token.length).buffer), token.generation);
+};
+
+const ask = (): void => {
+  const status = app.getToken(onToken);
+  if (status !== Status.OK) sleep(sentenceOf(status));
 };
 
 const report = (): void => {
-  guard = Timer.set(() => sleep("no answer in time"), REPORT_MS_MAX);
+  guard = Timer.set(() => sleep(`no answer in time. ${auth.explain().sentence}`), REPORT_MS_MAX);
   auth.resume();
-  const status = app.getToken(onToken);
-  if (status !== Status.OK) sleep(sentenceOf(status));
+  ask();
 };
 
 report();
