@@ -13,6 +13,7 @@ const PACKAGES: Record<string, string> = {
   "motekey-host-sim": join(ROOT, "host-sim/index.ts"),
   motekey: join(ROOT, "firmware/index.ts"),
   "motekey/websocket": join(ROOT, "firmware/websocket.ts"),
+  "motekey/messages": join(ROOT, "firmware/messages.ts"),
 };
 
 /** The README's TypeScript blocks that import this package, with our sources in its place. */
