@@ -1,10 +1,11 @@
 // The command line as modules for Node: an entry that loads quickly, and a piece per command that is loaded when it runs.
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const TOOLS = join(dirname(fileURLToPath(import.meta.url)), "../tools");
 const CACHE = join(TOOLS, ".cache");
+const SWEEP_AFTER_MS = 60 * 60 * 1000;
 const STAMP = join(CACHE, "inputs.json");
 
 /** Packed, the mock cloud is a package of its own; in the repository it comes along. */
@@ -53,11 +54,22 @@ export async function bundleToolsWhenChanged() {
   mkdirSync(CACHE, { recursive: true });
   const inputs = Object.keys(metafile.inputs).map((path) => join(TOOLS, path));
   const stamp = { path: STAMP, contents: JSON.stringify({ startedAtMs, inputs }) };
+  sweep(outputFiles);
   const isEntry = ({ path }) => basename(path) === "main.js";
   for (const file of [...outputFiles.filter((file) => !isEntry(file)), outputFiles.find(isEntry), stamp]) {
     const temporary = `${file.path}.${process.pid}`;
     writeFileSync(temporary, file.contents);
     renameSync(temporary, file.path);
+  }
+}
+
+/** Pieces of earlier bundles that nobody can still be loading. */
+function sweep(outputFiles) {
+  const used = new Set(outputFiles.map(({ path }) => basename(path)));
+  for (const name of readdirSync(CACHE)) {
+    const path = join(CACHE, name);
+    if (!used.has(name) && Date.now() - statSync(path).mtimeMs > SWEEP_AFTER_MS)
+      rmSync(path, { force: true });
   }
 }
 

@@ -8,6 +8,7 @@ import { tellFailure } from "./cli/output.js";
 import { interrupted } from "./cli/prompt.js";
 import type { System } from "./cli/system.js";
 import { normalWords } from "./cli/words.js";
+import { cloudCommand } from "./cloud/command.js";
 import { completionCommand } from "./completion/command.js";
 import { VERSION } from "./version.js";
 
@@ -36,6 +37,7 @@ export function program(act: Act): Command {
     ],
   });
   root.addCommand(authCommand(act));
+  root.addCommand(cloudCommand(act));
   root.addCommand(completionCommand(act, () => root));
   return root;
 }
@@ -61,10 +63,14 @@ export async function run(words: readonly string[], system: System): Promise<num
   }
 }
 
-/** Ctrl-C ends the run, whatever it waits for. Locks are released when the process ends. */
+/** What may be tidied up after Ctrl-C takes at most so long. Locks are released when the process ends. */
+const GRACE_MS = 500;
+
+/** Ctrl-C ends the run, whatever it waits for. */
 function unlessInterrupted(system: System, work: Promise<unknown>): Promise<unknown> {
   const ended = new Promise<never>((_resolve, reject) => {
-    system.interrupted.addEventListener("abort", () => reject(interrupted()), { once: true });
+    const end = () => setTimeout(() => reject(interrupted()), GRACE_MS);
+    system.interrupted.addEventListener("abort", end, { once: true });
   });
   return Promise.race([work, ended]);
 }

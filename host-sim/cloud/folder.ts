@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Cloud, startCloud } from "./cloud.js";
-import { CLI_CLIENT_ID } from "./identity/index.js";
+import { CLI_CLIENT_ID, type IdentityOptions } from "./identity/index.js";
 import type { CloudOptions } from "./types.js";
 
 const FOLDER_MODE = 0o700;
@@ -14,6 +14,8 @@ export interface CloudFolderOptions {
   host?: string;
   /** Defaults 1883, 8180 and 8181; 0: any free one. */
   ports?: Partial<Record<"mqtt" | "http" | "identity", number>>;
+  /** Whom the identity knows to begin with, and anything else that it takes. */
+  identity?: Omit<IdentityOptions, "host" | "port" | "folder">;
   /** Anything else that the cloud takes. */
   cloud?: Omit<CloudOptions, "host" | "port" | "httpPort" | "registryFile" | "identity">;
 }
@@ -47,7 +49,7 @@ export async function startCloudIn(folder: string, options: CloudFolderOptions =
     port: ports.mqtt,
     httpPort: ports.http,
     registryFile: join(kept, "devices.json"),
-    identity: { folder: kept, port: ports.identity },
+    identity: { ...options.identity, folder: kept, port: ports.identity },
   });
   const { identity } = cloud;
   if (identity === null) throw new Error("The cloud started without its identity");

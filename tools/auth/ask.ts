@@ -31,7 +31,7 @@ export async function askAbout(context: Context, store: Store, credential: Crede
     return { provider, person, account: null };
   }
   const account = await freshAccount(context, store, credential.account);
-  const provider = await findProvider(account.issuer, clientOf(account));
+  const provider = await findProvider(account.issuer, clientOf(context.system, account));
   return asking(provider.issuer, async () => {
     try {
       return { provider, person: await askPerson(provider, tokenOf(account)), account };

@@ -1,8 +1,9 @@
 /** Fresh tokens: whoever needs one gets it under the store's lock, so that many processes make one refresh. */
 import type { Context } from "../cli/act.js";
 import { Failure } from "../cli/failure.js";
+import { type System, variable } from "../cli/system.js";
 import { logInAsClient, refreshed } from "../oidc/grants.js";
-import { type Client, findProvider, type Provider } from "../oidc/provider.js";
+import { CLIENT_ID, type Client, findProvider, type Provider } from "../oidc/provider.js";
 import type { Tokens } from "../oidc/tokens.js";
 import { type Account, isSame } from "../store/account.js";
 import type { Change, Store } from "../store/store.js";
@@ -35,17 +36,23 @@ export function isOver(account: Account, nowMs: number): boolean {
 }
 
 /** Can a new access token be had without anybody's help? */
-export function isRefreshable(
-  { refreshToken, refreshExpiresAtMs, kept, method }: Account,
-  nowMs: number,
-): boolean {
-  if (refreshToken !== null) return refreshExpiresAtMs === null || refreshExpiresAtMs > nowMs;
-  return method === "client" && (kept.clientSecret !== undefined || kept.keyFile !== undefined);
+export function isRefreshable(system: System, account: Account): boolean {
+  const { refreshToken, refreshExpiresAtMs, method } = account;
+  if (refreshToken !== null) return refreshExpiresAtMs === null || refreshExpiresAtMs > system.now();
+  const { clientSecret, keyFile } = clientOf(system, account);
+  return method === "client" && (clientSecret !== undefined || keyFile !== undefined);
 }
 
-/** What proves the client of an account. */
-export function clientOf({ clientId, kept }: Account): Client {
-  return { clientId, clientSecret: kept.clientSecret, keyFile: kept.keyFile };
+/** What proves the client of an account. A secret that could not be kept may be in the environment. */
+export function clientOf(system: System, { clientId, kept }: Account): Client {
+  const { keyFile } = kept;
+  const isOurs = clientId === (variable(system, "MOTEKEY_CLIENT_ID") ?? clientId) && clientId !== CLIENT_ID;
+  const given = isOurs ? variable(system, "MOTEKEY_CLIENT_SECRET") : undefined;
+  return {
+    clientId,
+    clientSecret: kept.clientSecret ?? (keyFile === undefined ? given : undefined),
+    keyFile,
+  };
 }
 
 /**
@@ -79,11 +86,11 @@ async function renewed(
   account: Account,
   need: Need,
 ): Promise<Account> {
-  if (!isRefreshable(account, system.now())) throw over("it has no refresh token, or that has ended too");
+  if (!isRefreshable(system, account)) throw over("it has no refresh token, or that has ended too");
   let tokens: Tokens | null;
   try {
     tokens = await newTokens(
-      await findProvider(account.issuer, clientOf(account)),
+      await findProvider(account.issuer, clientOf(system, account)),
       account,
       need,
       system.now,

@@ -61,18 +61,30 @@ export async function refreshed(
   });
 }
 
+/** The tokens of a login. */
+export interface TokenPair {
+  readonly accessToken: string | null;
+  readonly refreshToken: string | null;
+}
+
 /**
- * Ends a token (RFC 7009).
+ * Ends the tokens of a login (RFC 7009).
  * @returns false where the provider ends no tokens
  */
-export async function revoke(
+export async function endTokens(
   provider: Provider,
-  token: string,
-  kind: "access_token" | "refresh_token",
+  { accessToken, refreshToken }: TokenPair,
 ): Promise<boolean> {
-  if (provider.metadata.revocation_endpoint === undefined) return false;
-  await asking(provider.issuer, () =>
-    oidc.tokenRevocation(provider.configuration, token, { token_type_hint: kind }),
-  );
+  const { configuration, issuer, metadata } = provider;
+  if (metadata.revocation_endpoint === undefined) return false;
+  const end = (token: string, kind: string) =>
+    asking(issuer, () => oidc.tokenRevocation(configuration, token, { token_type_hint: kind }));
+  if (refreshToken !== null) await end(refreshToken, "refresh_token");
+  if (accessToken !== null) {
+    // Providers whose access tokens are JWTs cannot end them; without its refresh token the login is over soon.
+    await end(accessToken, "access_token").catch((failure) => {
+      if (refreshToken === null) throw failure;
+    });
+  }
   return true;
 }

@@ -37,6 +37,8 @@ export interface Change extends Logins {
 /** The file and the keychain that opens it. */
 export class Store {
   private key: Uint8Array | null = null;
+  /** Insecure storage was asked for; the next change writes it down. */
+  private isInsecure = false;
 
   constructor(
     readonly path: string,
@@ -45,19 +47,14 @@ export class Store {
 
   /**
    * Sees that a login can be kept, before anybody logs in.
-   * @param insecure keeps secrets readable in the file from now on
+   * @param insecure secrets will be readable in the file, from the next change on
    * @throws Failure when there is no keychain that keeps, or the file cannot be written
    */
   async prepare(insecure: boolean): Promise<void> {
+    this.isInsecure = insecure;
     await withLock(this.path, async () => {
       const { state } = await this.load();
-      if (insecure || state.storage === "file") {
-        await this.save({ ...state, storage: "file" });
-        return;
-      }
-      await probeKeychain(this.keychain);
-      await this.needKey(state);
-      await this.save(state);
+      if (!insecure && state.storage !== "file") await probeKeychain(this.keychain);
     });
   }
 
@@ -82,7 +79,8 @@ export class Store {
 
   private async load(): Promise<{ state: State; file: ReadFile | null }> {
     const file = await readPrivate(this.path);
-    return { state: file === null ? emptyState() : parsedState(this.path, file.text), file };
+    const state = file === null ? emptyState() : parsedState(this.path, file.text);
+    return { state: this.isInsecure ? { ...state, storage: "file" } : state, file };
   }
 
   private save(state: State): Promise<void> {

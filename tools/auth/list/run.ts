@@ -1,5 +1,6 @@
 import Table from "cli-table3";
 import type { Context } from "../../cli/act.js";
+import type { System } from "../../cli/system.js";
 import type { Account } from "../../store/account.js";
 import { isDefault, openStore, readLogins } from "../current.js";
 import { isOver, isRefreshable } from "../renew.js";
@@ -19,7 +20,7 @@ export async function list(context: Context): Promise<void> {
     team: account.team,
     type: account.type,
     expires_at: isoTime(account.expiresAtMs),
-    state: stateOf(account, system.now()),
+    state: stateOf(account, system),
     default: isDefault(account, logins),
   }));
   const table = new Table({
@@ -44,9 +45,9 @@ export async function list(context: Context): Promise<void> {
   if (rows.length === 0) output.note("Run 'motekey auth login' to log in.");
 }
 
-function stateOf(account: Account, nowMs: number): "valid" | "refreshable" | "expired" {
-  if (!isOver(account, nowMs)) return "valid";
-  return isRefreshable(account, nowMs) ? "refreshable" : "expired";
+function stateOf(account: Account, system: System): "valid" | "refreshable" | "expired" {
+  if (!isOver(account, system.now())) return "valid";
+  return isRefreshable(system, account) ? "refreshable" : "expired";
 }
 
 const NO_LINES = Object.fromEntries(

@@ -3,7 +3,7 @@ import { Failure, usage } from "../../cli/failure.js";
 import { readPipedLine } from "../../cli/prompt.js";
 import { logInByBrowser } from "../../oidc/browser.js";
 import { hasDeviceGrant, logInByDevice } from "../../oidc/device.js";
-import { logInAsClient, logInByPassword } from "../../oidc/grants.js";
+import { endTokens, logInAsClient, logInByPassword } from "../../oidc/grants.js";
 import { findProvider, type Provider, scopesOf } from "../../oidc/provider.js";
 import type { Tokens } from "../../oidc/tokens.js";
 import { type Account, isSame } from "../../store/account.js";
@@ -26,7 +26,7 @@ export async function login(context: Context, flags: LoginFlags): Promise<void> 
   await store.prepare(flags.insecureStorage === true);
   const known = knownAccount(context, logins, method, issuer);
   if (flags.clear === true && known !== null) {
-    await endLogin(store, known, true);
+    await endLogin(context, store, known, true);
     logins = await readLogins(store, context);
   }
   const isNew = flags.force === true || flags.clear === true || known === null;
@@ -81,7 +81,11 @@ async function logIn(
 ): Promise<Account> {
   const provider = await findProvider(issuer, method.client);
   const { tokens, username, password } = await grantOf(context, flags, method, provider);
-  const account = await accountOf(context, provider, method, tokens, team);
+  const account = await accountOf(context, provider, method, tokens, team).catch(async (failure) => {
+    // What is not kept must not stay good.
+    if (method.kind !== "token") await endTokens(provider, tokens).catch(() => undefined);
+    throw failure;
+  });
   const kept = { ...account.kept, ...(username === null || password === null ? {} : { username, password }) };
   const whole = { ...account, kept };
   await store.change((change) => {

@@ -1,7 +1,8 @@
 import type { Context } from "../../cli/act.js";
 import { Exit, Failure, notAuthenticated, usage } from "../../cli/failure.js";
 import { askYes, hasTerminal, needsTerminal } from "../../cli/prompt.js";
-import { revoke } from "../../oidc/grants.js";
+import type { System } from "../../cli/system.js";
+import { endTokens } from "../../oidc/grants.js";
 import { findProvider } from "../../oidc/provider.js";
 import { type Account, isSame } from "../../store/account.js";
 import type { Change, Logins, Store } from "../../store/store.js";
@@ -39,7 +40,7 @@ export async function logout(context: Context, flags: LogoutFlags, names: string
     }
   }
   const results: LoggedOut[] = missing;
-  for (const account of accounts) results.push(await endLogin(store, account, flags.clear === true));
+  for (const account of accounts) results.push(await endLogin(context, store, account, flags.clear === true));
   tell(context, results, flags, await readLogins(store, context));
   return results.some(({ result }) => result === "failed") ? Exit.FAILED : Exit.DONE;
 }
@@ -90,13 +91,18 @@ function onlyKept({ settings }: Context, logins: Logins): Account | null {
  * Ends one login at the provider and here.
  * @param clear also erases the kept user name and password
  */
-export async function endLogin(store: Store, account: Account, clear: boolean): Promise<LoggedOut> {
+export async function endLogin(
+  { system }: Context,
+  store: Store,
+  account: Account,
+  clear: boolean,
+): Promise<LoggedOut> {
   const told = { account: account.name, team: account.team };
   try {
     return await store.change(async (change) => {
       const current = change.accounts.find((known) => isSame(known, account));
       if (current === undefined) return { ...told, result: "already", detail: "was logged out meanwhile" };
-      const failure = await revokeAll(current);
+      const failure = await revokeAll(system, current);
       erase(change, current, clear);
       if (failure === null) return { ...told, result: "revoked", detail: null };
       return { ...told, result: current.accessToken === null ? "already" : "local-only", detail: failure };
@@ -118,31 +124,13 @@ function erase(change: Change, account: Account, clear: boolean): void {
 }
 
 /** Null: all tokens of the login have ended; else why not. */
-async function revokeAll(account: Account): Promise<string | null> {
-  const { accessToken, refreshToken } = account;
-  if (accessToken === null && refreshToken === null) return "was not logged in";
+async function revokeAll(system: System, account: Account): Promise<string | null> {
+  if (account.accessToken === null && account.refreshToken === null) return "was not logged in";
   try {
-    const provider = await findProvider(account.issuer, clientOf(account));
-    const isEnded =
-      (refreshToken === null || (await revoke(provider, refreshToken, "refresh_token"))) &&
-      (accessToken === null || (await revokeAccess(provider, accessToken, refreshToken !== null)));
-    return isEnded ? null : `${provider.issuer} ends no tokens on request`;
+    const provider = await findProvider(account.issuer, clientOf(system, account));
+    return (await endTokens(provider, account)) ? null : `${provider.issuer} ends no tokens on request`;
   } catch (failure) {
     if (failure instanceof Failure) return failure.message;
-    throw failure;
-  }
-}
-
-/** Providers whose access tokens are JWTs cannot end them; the end of the refresh token ends the login then. */
-async function revokeAccess(
-  provider: Awaited<ReturnType<typeof findProvider>>,
-  accessToken: string,
-  isEndedAlready: boolean,
-): Promise<boolean> {
-  try {
-    return await revoke(provider, accessToken, "access_token");
-  } catch (failure) {
-    if (isEndedAlready) return true;
     throw failure;
   }
 }
