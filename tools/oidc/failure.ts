@@ -2,14 +2,18 @@
 import * as oidc from "openid-client";
 import { Failure, type FailureCode, printable, systemCode } from "../cli/failure.js";
 
+type Told = readonly [code: FailureCode, message: string, next: string];
+
+const INVALID_CLIENT: Told = [
+  "invalid_credentials",
+  "The provider refuses the client.",
+  "Check --client-id, and its secret or key.",
+];
+
 /** OAuth's error codes (RFC 6749 section 5.2, RFC 8628 section 3.5, RFC 6749 section 4.1.2.1). */
-const CODES: Readonly<Record<string, readonly [code: FailureCode, message: string, next: string]>> = {
+const CODES: Readonly<Record<string, Told>> = {
   invalid_grant: ["invalid_credentials", "The provider refuses the login.", "Log in again with --force."],
-  invalid_client: [
-    "invalid_credentials",
-    "The provider refuses the client.",
-    "Check --client-id, and its secret or key.",
-  ],
+  invalid_client: INVALID_CLIENT,
   unauthorized_client: [
     "not_supported",
     "This client may not log in this way.",
@@ -43,8 +47,23 @@ export function oauthError(failure: unknown): string {
 
 /** Did the provider refuse the access token (RFC 6750 section 3.1)? */
 export function isRefusedToken(failure: unknown): boolean {
-  const { status } = failure as { status?: unknown };
-  return failure instanceof oidc.WWWAuthenticateChallengeError && status === 401;
+  if (failure instanceof Failure) return failure.code === "invalid_token";
+  return isChallenge(failure) && failure.cause.some(({ scheme }) => scheme === "bearer");
+}
+
+/** The provider takes the access token no more. */
+export function refusedToken(options?: ErrorOptions): Failure {
+  return new Failure(
+    "invalid_token",
+    "The provider refuses the token.",
+    "Run 'motekey auth login --force'.",
+    options,
+  );
+}
+
+/** A 401: of the access token, or of the client's own proof (RFC 6749 section 5.2). */
+function isChallenge(failure: unknown): failure is oidc.WWWAuthenticateChallengeError {
+  return failure instanceof oidc.WWWAuthenticateChallengeError && failure.status === 401;
 }
 
 /** Runs a conversation with a provider; what fails in it is told as a {@link Failure}. */
@@ -61,18 +80,14 @@ function toldFailure(issuer: string, failure: unknown): Failure {
   const error = oauthError(failure);
   if (error !== "") {
     const { error_description } = failure as oidc.ResponseBodyError;
-    const said = printable([error, error_description].filter(Boolean).join(": "), 300);
-    const [code, message, next] = CODES[error] ?? ["issuer_refused", "The provider refuses this.", ""];
-    return new Failure(code, `${message.slice(0, -1)} (${said}).`, next, cause);
+    const known = CODES[error] ?? ["issuer_refused", "The provider refuses this.", ""];
+    return told(known, error, error_description, cause);
   }
-  if (isRefusedToken(failure)) {
-    return new Failure(
-      "invalid_token",
-      "The provider refuses the token.",
-      "Run 'motekey auth login --force'.",
-      cause,
-    );
+  if (isChallenge(failure) && !isRefusedToken(failure)) {
+    const { error, error_description } = failure.cause[0]?.parameters ?? {};
+    return told(INVALID_CLIENT, error, error_description, cause);
   }
+  if (isRefusedToken(failure)) return refusedToken(cause);
   const { code, message } = (failure ?? {}) as { code?: string; message?: string };
   if (code === "OAUTH_TIMEOUT") return unreachable(issuer, "no answer in time", failure);
   if (code !== undefined && UNSAFE.has(code)) {
@@ -97,6 +112,18 @@ function toldFailure(issuer: string, failure: unknown): Failure {
     return unreachable(issuer, networkReason(failure), failure);
   }
   throw failure;
+}
+
+/** Our sentence, with the provider's own words in brackets. */
+function told(
+  known: Told,
+  error: string | undefined,
+  description: string | undefined,
+  cause: ErrorOptions,
+): Failure {
+  const [code, message, next] = known;
+  const said = printable([error, description].filter(Boolean).join(": "), 300);
+  return new Failure(code, said === "" ? message : `${message.slice(0, -1)} (${said}).`, next, cause);
 }
 
 /** No answer, and why. */

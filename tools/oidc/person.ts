@@ -2,7 +2,7 @@
 import * as oidc from "openid-client";
 import * as v from "valibot";
 import { Failure, printable } from "../cli/failure.js";
-import { asking } from "./failure.js";
+import { asking, refusedToken } from "./failure.js";
 import type { Provider } from "./provider.js";
 
 const said = v.fallback(
@@ -111,6 +111,7 @@ function meEndpoint({ issuer, metadata }: Provider): URL | null {
 async function getMe(provider: Provider, url: URL, accessToken: string): Promise<unknown> {
   const response = await oidc.fetchProtectedResource(provider.configuration, accessToken, url, "GET");
   if (response.ok) return response.json();
+  if (response.status === 401) throw refusedToken();
   throw new Failure("issuer_invalid", `${url.href} answers with HTTP ${response.status}.`, "Check --issuer.");
 }
 

@@ -1,0 +1,156 @@
+/** Teams and providers: which there are, and what they lack. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Identity } from "../../host-sim/index.js";
+import { ANN, good, json, startAcme } from "./acme.js";
+import { World } from "./world.js";
+
+describe("auth login at", () => {
+  let world: World;
+  let identity: Identity;
+
+  before(async () => {
+    identity = await startAcme();
+  });
+  after(() => identity.close());
+  beforeEach(() => {
+    world = new World();
+    world.env.MOTEKEY_ISSUER = identity.issuer;
+  });
+  afterEach(() => world.end());
+
+  describe("teams", () => {
+    it("the provider's first team is the team when none is named", async () => {
+      assert.equal(
+        json(await world.line("auth login --username ann --json", { input: ANN.password })).team,
+        "acme",
+      );
+    });
+
+    it("one login per team and account, many side by side; the first is the default", async () => {
+      good(await world.line("--team acme auth login --username ann", { input: ANN.password }));
+      good(await world.line("--team staging auth login --username ann", { input: ANN.password }));
+      good(await world.line("--team acme auth login --username bob", { input: "bob's own" }));
+      const list = json(await world.line("auth list --json=account,team,default"));
+      assert.deepEqual(list, [
+        { account: "ann@example.com", team: "acme", default: true },
+        { account: "ann@example.com", team: "staging", default: false },
+        { account: "bob@example.com", team: "acme", default: false },
+      ]);
+      const { MOTEKEY_TEAM, ...rest } = { MOTEKEY_TEAM: "staging" };
+      assert.deepEqual(rest, {});
+      assert.equal(json(await world.line("auth status --json", { env: { MOTEKEY_TEAM } })).team, "staging");
+    });
+
+    it("a team of another organization takes the login there", async () => {
+      const answer = json(
+        await world.line("--team other auth login --username ann --json", { input: ANN.password }),
+      );
+      assert.equal(answer.organization, "Other Org");
+      assert.equal(json(await world.line("auth whoami --json")).organization, "Other Org");
+    });
+
+    it("an unknown one is told with those that are known, and its tokens do not stay good", async () => {
+      const ended = identity.next("revoked");
+      const { exit, stderr } = await world.line("--team nope auth login --username ann", {
+        input: ANN.password,
+      });
+      assert.equal(exit, 1);
+      assert.match(stderr, /^Error: Team 'nope' is not known\. Known are acme, staging, /);
+      await ended;
+    });
+
+    it("the team's provider is found without --issuer the next time", async () => {
+      good(await world.line("auth login --username ann", { input: ANN.password }));
+      good(await world.line("auth logout --force --clear"));
+      delete world.env.MOTEKEY_ISSUER;
+      good(await world.line("--team acme auth login --username ann", { input: ANN.password }));
+      assert.match(
+        (await world.line("--team nope auth login")).stderr,
+        /Team 'nope' is not known\. Known are acme/,
+      );
+    });
+  });
+
+  describe("the provider", () => {
+    const refused = async (issuer: string, told: RegExp, exit = 1) => {
+      const said = await world.run(["auth", "login", "--username", "ann", "--issuer", issuer], {
+        input: ANN.password,
+      });
+      assert.match(said.stderr, told);
+      assert.equal(said.exit, exit);
+      assert.equal(said.stdout, "");
+    };
+
+    it("must be named", async () => {
+      delete world.env.MOTEKEY_ISSUER;
+      const { exit, stderr } = await world.line("auth login --username ann", { input: "x" });
+      assert.equal(exit, 2);
+      assert.match(
+        stderr,
+        /Nothing names the identity provider\. Give --issuer URL, or set MOTEKEY_ISSUER\./,
+      );
+    });
+
+    it("that nobody answers for is told with the system's reason", async () => {
+      const server = createServer().listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const { port } = server.address() as AddressInfo;
+      server.close();
+      await once(server, "close");
+      const told =
+        /^Error: http:\/\/127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED.* Run 'motekey doctor'/;
+      await refused(`http://127.0.0.1:${port}`, told);
+    });
+
+    it("that is no OpenID provider is told", async () => {
+      const server = createServer((_request, response) =>
+        response.writeHead(200).end("<h1>hello</h1>"),
+      ).listen(0, "127.0.0.1");
+      await once(server, "listening");
+      try {
+        await refused(
+          `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+          /does not answer as an OpenID provider does: .*Check --issuer/,
+        );
+      } finally {
+        server.close();
+      }
+    });
+
+    it("that knows no passwords is told with what it has", async () => {
+      identity.faults.rawReply = (path, content) =>
+        path.endsWith("openid-configuration")
+          ? { ...content, grant_types_supported: ["authorization_code"] }
+          : content;
+      try {
+        await refused(identity.issuer, /has no login by password\. It has authorization_code/);
+      } finally {
+        identity.faults.rawReply = null;
+      }
+    });
+
+    it("that is out of service is told", async () => {
+      identity.faults.down = 503;
+      try {
+        await refused(identity.issuer, /does not answer as an OpenID provider does: .*Check --issuer/);
+      } finally {
+        identity.faults.down = null;
+      }
+    });
+
+    it("without /me: user info tells who it is", async () => {
+      identity.faults.lacks = ["me_endpoint"];
+      try {
+        good(await world.line("--team anything auth login --username ann", { input: ANN.password }));
+        const me = json(await world.line("auth whoami --json"));
+        assert.equal(me.email, "ann@example.com");
+        assert.equal(me.team, "anything");
+      } finally {
+        identity.faults.lacks = [];
+      }
+    });
+  });
+});

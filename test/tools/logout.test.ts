@@ -1,0 +1,145 @@
+/** Logging out: what ends at the provider, what is erased here, and what is told. */
+import assert from "node:assert/strict";
+import { chmodSync, readFileSync } from "node:fs";
+import type { Identity } from "../../host-sim/index.js";
+import { ANN, CI, good, json, startAcme } from "./acme.js";
+import { World } from "./world.js";
+
+describe("auth logout", () => {
+  let world: World;
+  let identity: Identity;
+
+  beforeEach(async () => {
+    identity = await startAcme();
+    world = new World();
+    world.env.MOTEKEY_ISSUER = identity.issuer;
+    good(await world.line("auth login --username ann", { input: ANN.password }));
+  });
+  afterEach(async () => {
+    world.end();
+    await identity.close();
+  });
+
+  const alsoBob = async () => good(await world.line("auth login --username bob", { input: "bob's own" }));
+  const results = async (line: string) => {
+    const said = await world.line(`${line} --force --json=account,team,result`);
+    return { exit: said.exit, list: JSON.parse(said.stdout) };
+  };
+  const isGood = async (token: string) =>
+    (await fetch(`${identity.issuer}/me`, { headers: { authorization: `Bearer ${token}` } })).ok;
+
+  it("ends the tokens at the provider and here", async () => {
+    const token = good(await world.line("auth token")).stdout.trim();
+    const said = good(await world.line("auth logout --force"));
+    assert.equal(said.stdout, "✓ Successfully logged out\n");
+    assert.equal(await isGood(token), false);
+    assert.equal((await world.line("auth status")).exit, 1);
+    assert.equal(json(await world.line("auth list --json")).length, 0);
+  });
+
+  it("keeps the user name and password, unless --clear", async () => {
+    const said = good(await world.line("auth logout --force"));
+    assert.match(said.stderr, /The user name and password stay kept; --clear erases them\./);
+    assert.equal(good(await world.line("auth login")).stdout, "Logged in as user: ann.\n");
+    good(await world.line("auth logout --clear --force"));
+    assert.deepEqual(JSON.parse(readFileSync(world.config, "utf8")).accounts, []);
+    // Nothing is left to log in with: the browser would be opened.
+    const again = await world.line("auth login", {
+      env: { DISPLAY: ":0" },
+      openBrowser: () => Promise.reject(new Error("here")),
+      interrupted: AbortSignal.timeout(500),
+    });
+    assert.equal(world.opened.length, 1);
+    assert.equal(again.exit, 130);
+  });
+
+  it("--clear after a logout erases what that had kept", async () => {
+    good(await world.line("auth logout --force"));
+    good(await world.line("auth logout --force --clear"));
+    assert.deepEqual(JSON.parse(readFileSync(world.config, "utf8")).accounts, []);
+  });
+
+  it("without a terminal and without --force it says which flag to give, and nothing is done", async () => {
+    const { exit, stderr } = await world.line("auth logout");
+    assert.equal(exit, 2);
+    assert.match(stderr, /no terminal to ask on\. Give --force\./);
+    good(await world.line("auth status"));
+  });
+
+  it("without names ends the default account, and names the others", async () => {
+    await alsoBob();
+    const said = good(await world.line("auth logout --force"));
+    assert.equal(said.stdout, "✓ Successfully logged out\n");
+    assert.match(said.stderr, /Still logged in: bob@example\.com \(--all logs all out\)/);
+    assert.equal(json(await world.line("auth list --json"))[0].account, "bob@example.com");
+  });
+
+  it("accounts by name: each has its result, and one that is missing stops none", async () => {
+    await alsoBob();
+    good(await world.line("auth login --client-id ci", { env: { MOTEKEY_CLIENT_SECRET: CI.secret } }));
+    const { exit, list } = await results("auth logout eve bob ci ann@example.com");
+    assert.equal(exit, 0);
+    const of = (account: string) => list.find((one: { account: string }) => one.account === account)?.result;
+    assert.equal(of("eve"), "already");
+    assert.equal(of("bob@example.com"), "revoked");
+    assert.equal(of("ci"), "revoked");
+    assert.equal(of("ann@example.com"), "revoked");
+  });
+
+  it("'auth revoke' is the same; --all ends all, --team those of the team", async () => {
+    await alsoBob();
+    good(await world.line("--team staging auth login --username ann", { input: ANN.password }));
+    const staging = await results("auth revoke --all --team staging");
+    assert.deepEqual(staging.list, [{ account: "ann@example.com", team: "staging", result: "revoked" }]);
+    const { list } = await results("auth revoke --all");
+    assert.deepEqual(
+      list.map(({ account, result }: Record<string, string>) => [account, result]),
+      [
+        ["ann@example.com", "revoked"],
+        ["bob@example.com", "revoked"],
+      ],
+    );
+    assert.deepEqual(await results("auth logout --all"), { exit: 0, list: [] });
+  });
+
+  it("when the provider is out of reach the login is erased here, and that is told", async () => {
+    await identity.close();
+    const said = good(await world.line("auth logout --force --clear"));
+    assert.match(said.stdout, /^✓ ann@example\.com: Logged out here only: .* cannot be reached/);
+    assert.deepEqual(JSON.parse(readFileSync(world.config, "utf8")).accounts, []);
+  });
+
+  it("at a provider that ends no tokens: local-only", async () => {
+    identity.faults.lacks = ["revocation_endpoint"];
+    const { exit, list } = await results("auth logout");
+    assert.deepEqual([exit, list[0].result], [0, "local-only"]);
+  });
+
+  it("after the access token is over the refresh token is ended too", async () => {
+    identity.age(31 * 60);
+    const ended = identity.next("revoked");
+    good(await world.line("auth logout --force", { now: () => Date.now() + 31 * 60_000 }));
+    await ended;
+    assert.doesNotMatch(readFileSync(world.config, "utf8"), /refresh/);
+  });
+
+  it("what cannot be erased is told as failed, with exit 1", async function () {
+    if (process.getuid?.() === 0) this.skip();
+    chmodSync(world.folder, 0o500);
+    try {
+      const { exit, list } = await results("auth logout");
+      assert.deepEqual([exit, list[0].result], [1, "failed"]);
+    } finally {
+      chmodSync(world.folder, 0o700);
+    }
+  });
+
+  it("MOTEKEY_AUTH_TOKEN is not ended, and that is told", async () => {
+    const said = good(await world.line("auth logout --force", { env: { MOTEKEY_AUTH_TOKEN: "given" } }));
+    assert.match(said.stderr, /Warning: MOTEKEY_AUTH_TOKEN is still set/);
+  });
+
+  it("--all with names is wrong usage", async () => {
+    assert.equal((await world.line("auth logout --all ann")).exit, 2);
+  });
+});
