@@ -56,8 +56,8 @@ export async function logInByBrowser(
       "Try again, or with --no-browser.",
     );
     const answer = await waitFor(system, LIMIT_MS, late, (ended) => {
-      if (isPasted) void paste(loopback, system, output, ended);
-      return loopback.answer;
+      const pasted = isPasted ? paste(loopback, system, output, ended) : loopback.answer;
+      return Promise.race([loopback.answer, pasted]);
     });
     const askedMs = system.now();
     const response = await asking(provider.issuer, () =>
@@ -101,18 +101,14 @@ async function show(url: URL, launch: boolean, system: System, output: Output): 
   return canPaste;
 }
 
-/** Takes the address of the last page, until one is right. */
-async function paste(loopback: Loopback, system: System, output: Output, ended: AbortSignal): Promise<void> {
-  while (!ended.aborted) {
-    const line = await askLine(system, "", ended).catch(() => null);
-    if (line === null) return;
-    const text = line.trim();
-    if (text === "") continue;
+/** Takes the address of the last page, until one is right. Rejects on Ctrl-C, which is a key while it asks. */
+async function paste(loopback: Loopback, system: System, output: Output, ended: AbortSignal): Promise<URL> {
+  const expected = new URL(loopback.redirectUri);
+  for (;;) {
+    const text = (await askLine(system, "", AbortSignal.any([ended, loopback.answered]))).trim();
     const answer = URL.canParse(text) ? new URL(text) : null;
-    const expected = new URL(loopback.redirectUri);
-    const isOurs =
-      answer !== null && answer.origin === expected.origin && answer.pathname === expected.pathname;
-    if (isOurs && loopback.take(answer)) return;
+    const isOurs = answer?.origin === expected.origin && answer.pathname === expected.pathname;
+    if (answer !== null && isOurs && loopback.take(answer)) return answer;
     output.request(
       `This is not the answer: it begins with ${loopback.redirectUri}?… and belongs to this login.`,
     );

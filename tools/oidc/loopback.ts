@@ -15,7 +15,7 @@ export class Loopback {
   /** Resolves to the address with the answer, the first whose `state` is the expected one. */
   readonly answer: Promise<URL>;
   private accept!: (answer: URL) => void;
-  private hasAnswer = false;
+  private readonly taken = new AbortController();
 
   private constructor(
     private readonly server: Server,
@@ -43,11 +43,16 @@ export class Loopback {
     throw new Failure("failed", "Neither 127.0.0.1 nor ::1 can be listened on.", "Use --device-code.");
   }
 
+  /** Aborted when the answer was taken: who asks for it another way can stop. */
+  get answered(): AbortSignal {
+    return this.taken.signal;
+  }
+
   /** Takes an address as the server would; false when its `state` is another one. */
   take(answer: URL): boolean {
     if (answer.searchParams.get("state") !== this.state) return false;
-    this.hasAnswer = true;
     this.accept(answer);
+    this.taken.abort();
     return true;
   }
 
@@ -86,7 +91,7 @@ export class Loopback {
     if (url?.pathname !== PATH) return [404, "There is nothing here."];
     if (request.method !== "GET") return [405, "Only a browser's redirect is taken."];
     if (!isNavigation(request)) return [403, "Only a browser's redirect is taken."];
-    if (this.hasAnswer) return [410, "The login has had its answer."];
+    if (this.answered.aborted) return [410, "The login has had its answer."];
     return this.take(url) ? null : [400, "This answer belongs to another login, or to none."];
   }
 }

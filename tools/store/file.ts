@@ -2,6 +2,7 @@
 import { constants } from "node:fs";
 import { mkdir, open, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import lockfile from "proper-lockfile";
 import writeFileAtomic from "write-file-atomic";
 import { Failure, systemCode } from "../cli/failure.js";
@@ -10,8 +11,9 @@ const OWNER_ONLY = 0o600;
 const BYTES_MAX = 4 * 1024 * 1024;
 /** A lock whose owner died is taken over after this time; a living one says so twice as often. */
 const LOCK_STALE_MS = 10_000;
-/** A refresh may take its time; those who wait for it take turns. */
-const LOCK_RETRIES = { retries: 600, factor: 1, minTimeout: 50, maxTimeout: 150, randomize: true };
+/** A refresh may take its time; those who wait for it look again and again. */
+const LOCK_WAIT_MS = 60_000;
+const LOCK_PAUSE_MS = 50;
 
 /** A file's text, and who may read it beside its owner. */
 export interface ReadFile {
@@ -34,7 +36,7 @@ export async function readPrivate(path: string): Promise<ReadFile | null> {
     if ((mode & constants.S_IFMT) !== constants.S_IFREG) throw unsafe(path, "is not a file");
     if (size > BYTES_MAX) throw unsafe(path, "is larger than any that motekey writes");
     const others = process.platform === "win32" ? 0 : mode;
-    const me = process.getuid?.();
+    const me = process.geteuid?.();
     if (me !== undefined && uid !== me) throw unsafe(path, "belongs to another user");
     if ((others & 0o022) !== 0) {
       throw new Failure(
@@ -85,22 +87,31 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
 }
 
 async function lock(path: string): Promise<() => Promise<void>> {
-  try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    return await lockfile.lock(path, {
-      realpath: false,
-      stale: LOCK_STALE_MS,
-      retries: LOCK_RETRIES,
-      onCompromised: () => undefined,
-    });
-  } catch (failure) {
-    if (systemCode(failure) !== "ELOCKED") throw denied("write", path, failure);
-    throw new Failure(
-      "storage_busy",
-      `Another motekey has held ${path}.lock for more than a minute.`,
-      "End it, or wait for it.",
-    );
+  const endMs = performance.now() + LOCK_WAIT_MS;
+  for (;;) {
+    try {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      return await lockfile.lock(path, {
+        realpath: false,
+        stale: LOCK_STALE_MS,
+        // The library's own retries would go on after any failure, also one that stays.
+        retries: 0,
+        onCompromised: () => undefined,
+      });
+    } catch (failure) {
+      if (systemCode(failure) !== "ELOCKED") throw denied("write", path, failure);
+      if (performance.now() > endMs) throw busy(path);
+    }
+    await setTimeout(LOCK_PAUSE_MS * (1 + Math.random()));
   }
+}
+
+function busy(path: string): Failure {
+  return new Failure(
+    "storage_busy",
+    `Another motekey has held ${path}.lock for more than a minute.`,
+    "End it, or wait for it.",
+  );
 }
 
 /** What a killed process left of its save: with the lock held, nobody else is writing. */

@@ -55,6 +55,10 @@ export function methodOf({ system, output }: Context, flags: LoginFlags, kept: A
     if (flags[name] !== undefined)
       output.warn(`${FLAGS[name]} is seen by everybody on this machine; ${BETTER[name]}`);
   }
+  // A flag goes before what the environment holds.
+  const isBrowser = flags.browser !== undefined || flags.launchBrowser === false || flags.deviceCode === true;
+  const hasProof = [flags.username, flags.clientSecret, flags.secretFile].some((flag) => flag !== undefined);
+  if (isBrowser && !hasProof) return browserMethod(system, flags, client);
   const given = flags.username ?? variable(system, "MOTEKEY_USERNAME");
   if (given !== undefined) {
     const password = flags.password ?? variable(system, "MOTEKEY_PASSWORD") ?? null;
@@ -62,8 +66,7 @@ export function methodOf({ system, output }: Context, flags: LoginFlags, kept: A
   }
   if (flags.password !== undefined) throw usage("--password needs --username.");
   if (client.clientSecret !== undefined || client.keyFile !== undefined) return { kind: "client", client };
-  const isBrowser = flags.browser !== undefined || flags.launchBrowser === false || flags.deviceCode === true;
-  if (!isBrowser && kept?.method === "password" && kept.kept.username !== undefined) {
+  if (kept?.method === "password" && kept.kept.username !== undefined) {
     const { username, password = null } = kept.kept;
     return { kind: "password", client, username, password };
   }

@@ -1,0 +1,99 @@
+/** The real keychain: GNOME Keyring on a session bus of its own, unlocked, locked, and not there. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Identity } from "../../host-sim/index.js";
+import { ANN, good, startAcme } from "./acme.js";
+import { MOTEKEY, needProgram, runProcess } from "./process.js";
+import type { Said } from "./world.js";
+
+/** The daemon reads the keyring's password from stdin; an empty one would leave the keyring unprotected. */
+const UNLOCK = "printf keyring-password | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1";
+const LOCKED = "gnome-keyring-daemon --start --components=secrets >/dev/null 2>&1";
+
+describe("the system's keychain", function () {
+  this.timeout(60_000);
+  let identity: Identity;
+  let home: string;
+
+  before(async function () {
+    needProgram(this, "dbus-run-session", "dbus");
+    needProgram(this, "gnome-keyring-daemon", "gnome-keyring");
+    needProgram(this, "secret-tool", "libsecret-tools");
+    identity = await startAcme();
+  });
+  after(() => identity?.close());
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), "motekey-home-"));
+  });
+  afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+  /** Runs a shell script in a session with a bus; `motekey` in it is ours. */
+  const session = (script: string, input = ""): Promise<Said> => {
+    const motekey = `motekey() { "${process.execPath}" "${MOTEKEY}" "$@"; }`;
+    const env = {
+      HOME: home,
+      XDG_DATA_HOME: home,
+      XDG_RUNTIME_DIR: home,
+      MOTEKEY_ISSUER: identity.issuer,
+      MOTEKEY_CONFIG_PATH: join(home, "config.json"),
+      MOTEKEY_PASSWORD: ANN.password,
+    };
+    return runProcess([], {
+      under: ["dbus-run-session", "--", "sh", "-c", `${motekey}\n${script}\n:`, "--"],
+      env,
+      input,
+    });
+  };
+
+  it("keeps a key; without it the file opens nobody's login; the tokens are in neither in clear", async () => {
+    const said = good(
+      await session(
+        `${UNLOCK}; motekey auth login --username ann && motekey auth status && motekey auth token && secret-tool search --all service motekey`,
+      ),
+    );
+    const [told, , , , stored, token = ""] = said.stdout.split("\n");
+    assert.equal(told, "Logged in as user: ann.");
+    assert.match(stored ?? "", /^Stored in: .*config\.json, sealed by a key in the Secret Service$/);
+    assert.match(said.stderr, /attribute\.service = motekey/);
+    const file = readFileSync(join(home, "config.json"), "utf8");
+    for (const secret of [token, ANN.password, "canary"]) assert.ok(!file.includes(secret));
+    assert.match(file, /"sealed"/);
+    const keyring = readFileSync(join(home, "keyrings", "login.keyring"), "latin1");
+    for (const secret of [token, ANN.password]) assert.ok(!keyring.includes(secret));
+  });
+
+  it("a login outlives the session, as its key does", async () => {
+    good(await session(`${UNLOCK}; motekey auth login --username ann`));
+    const said = good(await session(`${UNLOCK}; motekey auth status`));
+    assert.match(said.stdout, /^✓ Authenticated as ann@example\.com/);
+  });
+
+  it("logging out with --clear leaves no login in the file", async () => {
+    good(
+      await session(`${UNLOCK}; motekey auth login --username ann && motekey auth logout --force --clear`),
+    );
+    assert.deepEqual(JSON.parse(readFileSync(join(home, "config.json"), "utf8")).accounts, []);
+  });
+
+  it("a locked one is not an absent one: it says to unlock it, before anybody is asked", async () => {
+    good(await session(`${UNLOCK}; motekey auth login --username ann`));
+    const { stderr } = await session(
+      `${LOCKED}; motekey auth login --force --username ann; motekey auth token`,
+    );
+    assert.match(stderr, /Error: The system keychain is locked \(.*\)\. Unlock it and try again\./);
+    assert.doesNotMatch(stderr, /--insecure-storage/);
+  });
+
+  it("without one it says so, names --insecure-storage, and keeps nothing", async () => {
+    const env = { MOTEKEY_ISSUER: identity.issuer, MOTEKEY_CONFIG_PATH: join(home, "config.json") };
+    const said = await runProcess(["auth", "login", "--username", "ann"], { env, input: ANN.password });
+    assert.equal(said.exit, 1);
+    assert.match(
+      said.stderr,
+      /^Error: No system keychain answers here \(.*\)\. .*--insecure-storage.*MOTEKEY_AUTH_TOKEN/,
+    );
+    assert.throws(() => readFileSync(join(home, "config.json")), { code: "ENOENT" });
+  });
+});

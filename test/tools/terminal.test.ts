@@ -1,0 +1,145 @@
+/** On a terminal: questions, a password that is not shown, [y/N], Ctrl-C, colours. The terminal is tmux's. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Identity } from "../../host-sim/index.js";
+import { ANN, startAcme } from "./acme.js";
+import { MOTEKEY, needProgram } from "./process.js";
+
+const LIMIT_MS = 30_000;
+
+describe("on a terminal", function () {
+  this.timeout(90_000);
+  let identity: Identity;
+  let folder: string;
+
+  before(async function () {
+    needProgram(this, "tmux", "tmux");
+    identity = await startAcme();
+  });
+  after(() => identity?.close());
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "motekey-terminal-"));
+    const env = [
+      `MOTEKEY_ISSUER=${identity.issuer}`,
+      `MOTEKEY_CONFIG_PATH=${join(folder, "config.json")}`,
+      "PS1=ready>",
+      `PATH=${process.env.PATH}`,
+      "LANG=C.UTF-8",
+    ];
+    const shell = ["env", "-i", "TERM=screen-256color", ...env, "sh"];
+    tmux("new-session", "-d", "-x", "150", "-y", "40", ...shell);
+    type(`motekey() { "${process.execPath}" "${MOTEKEY}" "$@"; echo "exit=$?"; }; clear`, "Enter");
+  });
+  afterEach(() => {
+    tmux("kill-server");
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const tmux = (...words: string[]): string =>
+    execFileSync("tmux", ["-u", "-S", join(folder, "tmux"), "-f", "/dev/null", ...words], {
+      encoding: "utf8",
+    });
+  const type = (...keys: string[]) => tmux("send-keys", ...keys);
+  const screen = (...more: string[]) => tmux("capture-pane", "-p", ...more).trimEnd();
+
+  /** The screen, once it shows this. */
+  const shows = async (what: RegExp): Promise<string> => {
+    const endMs = performance.now() + LIMIT_MS;
+    while (performance.now() < endMs) {
+      if (what.test(screen())) return screen();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new assert.AssertionError({ message: `${what} is not on the screen:\n${screen()}` });
+  };
+  const logIn = async () => {
+    type("motekey auth login --username --insecure-storage", "Enter");
+    await shows(/^Enter username:/m);
+    type("ann", "Enter");
+    await shows(/^Enter password:/m);
+    type("-l", ANN.password);
+    type("Enter");
+    await shows(/exit=0/);
+  };
+
+  it("asks for the user name and the password, as documented; the password is shown as asterisks", async () => {
+    await logIn();
+    const text = screen();
+    assert.match(text, /^Enter username: ann$/m);
+    assert.match(text, new RegExp(`^Enter password: \\*{${ANN.password.length}}$`, "m"));
+    assert.match(text, /^Logged in as user: ann\.$/m);
+    assert.ok(!text.includes(ANN.password));
+  });
+
+  it("a password can be mended: backspace and Ctrl-U erase", async () => {
+    type("motekey auth login --username ann --insecure-storage", "Enter");
+    await shows(/^Enter password:/m);
+    type("-l", "wrong");
+    type("C-u");
+    type("-l", `${ANN.password}x`);
+    type("BSpace", "Enter");
+    assert.match(await shows(/exit=\d/), /exit=0/);
+  });
+
+  it("Ctrl-C at a question ends it with 130, and the terminal echoes again", async () => {
+    type("motekey auth login --username ann --insecure-storage", "Enter");
+    await shows(/^Enter password:/m);
+    type("C-c");
+    await shows(/exit=130/);
+    type("echo echoed", "Enter");
+    await shows(/^ready>.*echo echoed$/m);
+  });
+
+  it("'auth logout' asks [y/N]: n and Enter do nothing, y logs out", async () => {
+    await logIn();
+    for (const answer of ["n", ""]) {
+      type("clear; motekey auth logout", "Enter");
+      await shows(/Are you sure you want to logout\? \[y\/N\]$/m);
+      type(answer, "Enter");
+      await shows(/Nothing was changed\.\s+exit=1/);
+    }
+    type("clear; motekey auth logout", "Enter");
+    await shows(/\[y\/N\]/);
+    type("y", "Enter");
+    assert.match(await shows(/exit=\d/), /\[y\/N\] y\n✓ Successfully logged out\nexit=0/);
+  });
+
+  it("'auth switch' shows lists to choose from", async () => {
+    await logIn();
+    type("clear; motekey auth switch", "Enter");
+    await shows(/Which organization\?/);
+    type("Down", "Enter");
+    assert.match(
+      await shows(/exit=\d/),
+      /Default account: ann@example\.com \(team acme, organization Other Org\)\nexit=0/,
+    );
+  });
+
+  it("colours are for terminals: NO_COLOR, a pipe and --json have none", async () => {
+    type("motekey auth status", "Enter");
+    await shows(/exit=1/);
+    assert.ok(screen("-e").includes("\u001b[31m"));
+    type(
+      "clear; NO_COLOR=1 motekey auth status; motekey auth status | cat; motekey auth status --json",
+      "Enter",
+    );
+    await shows(/(exit=1[\s\S]*){3}/);
+    assert.ok(!screen("-e").includes("\u001b[31m"));
+  });
+
+  it("a login on another machine: the last page's address is pasted", async () => {
+    identity.faults.lacks = ["device_authorization_endpoint"];
+    try {
+      type("motekey auth login --no-browser --insecure-storage", "Enter");
+      await shows(/paste its address here/);
+      type("http://127.0.0.1:1/callback?code=x", "Enter");
+      await shows(/This is not the answer/);
+      type("C-c");
+      await shows(/exit=130/);
+    } finally {
+      identity.faults.lacks = [];
+    }
+  });
+});
