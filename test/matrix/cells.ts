@@ -1,0 +1,121 @@
+import { type PolicyError, Status } from "../../firmware/index.js";
+import { type Cloud, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
+import {
+  DeviceError,
+  type DeviceTls,
+  type SimulatedDevice,
+  type StatusName,
+  simulateDevice,
+} from "../../host-sim/device.js";
+import type { TransportName } from "../../host-sim/transports.js";
+
+const HOST = "app.example.com";
+
+/** How frames travel, by the names in the table. */
+export const ROADS = {
+  "MQTT 3.1.1": "mqtt",
+  "MQTT 5": "mqtt5",
+  "MQTT over WS": "mqtt+ws",
+  "RPC over WS": "rpc+ws",
+} as const satisfies Record<string, TransportName>;
+
+/** What lies below them, by the names in the table: how the cloud's ports are served. */
+export const LINKS = {
+  plain: {},
+  TLS: { tls: true },
+  mTLS: { tls: { clientCertificates: "required" } },
+  "TLS-PSK": { tls: { psk: true } },
+} as const satisfies Record<string, CloudOptions>;
+
+/** The modes of proof, each by itself. */
+export const MODES = ["link", "password", "key", "digest", "counter", "mac", "auth5"] as const;
+
+/** One of {@link ROADS}. */
+export type RoadName = keyof typeof ROADS;
+/** One of {@link LINKS}. */
+export type LinkName = keyof typeof LINKS;
+/** One of {@link MODES}. */
+export type Mode = (typeof MODES)[number];
+
+/** What came of one road, one link and one proof. */
+export interface Cell {
+  readonly transport: RoadName;
+  readonly link: LinkName;
+  readonly proof: Mode;
+  /** `passes`: a token that the cloud takes; `refused`: by the device's own policy, before it connects. */
+  readonly outcome: "passes" | "refused" | "fails";
+  readonly status: StatusName;
+}
+
+/** Those that prove each frame: a cloud asks for them where it leans on no connection's proof. */
+const FRAME_MODES: readonly Mode[] = ["key", "digest", "mac"];
+
+/** Runs every cell, one after the other. */
+export async function runMatrix(): Promise<Cell[]> {
+  const cells: Cell[] = [];
+  for (const link of Object.keys(LINKS) as LinkName[]) {
+    for (const requireFrameProof of [false, true]) {
+      const modes = MODES.filter((mode) => FRAME_MODES.includes(mode) === requireFrameProof);
+      const cloud = await startCloud({ ...LINKS[link], requireFrameProof });
+      try {
+        for (const transport of Object.keys(ROADS) as RoadName[]) {
+          for (const proof of modes) {
+            cells.push({ transport, link, proof, ...(await runCell(cloud, ROADS[transport], link, proof)) });
+          }
+        }
+      } finally {
+        await cloud.close();
+      }
+    }
+  }
+  return cells;
+}
+
+/** A new device of this cloud asks for a token. @param link that the cloud is served over */
+export async function runCell(
+  cloud: Cloud,
+  transport: TransportName,
+  link: LinkName,
+  proof: Mode,
+): Promise<Pick<Cell, "outcome" | "status">> {
+  const credential = await cloud.addDevice({ id: `${transport}-${link}-${proof}`.replace(/[^\w-]/g, "-") });
+  const tls = await deviceTls(cloud, link, credential.id);
+  const options = { cloud, ...credential, transport, proof, ...(tls === null ? {} : { tls }) };
+  const seen: string[] = [];
+  let device: SimulatedDevice;
+  try {
+    device = simulateDevice(options);
+  } catch (error) {
+    const { status } = error as PolicyError;
+    if (status === undefined) throw error;
+    return { outcome: "refused", status: Status[status] as StatusName };
+  }
+  const stop = cloud.on((event) => {
+    if ("proof" in event && event.id === credential.id) seen.push(event.proof);
+  });
+  try {
+    const { token } = await device.host(HOST).getToken();
+    const check = cloud.checkToken(token, HOST);
+    const isOurs = check.active && check.sub === credential.id;
+    // A token alone could have come by another proof than the one that the cell is about.
+    return { outcome: isOurs && seen.includes(provedBy(proof, link)) ? "passes" : "fails", status: "OK" };
+  } catch (error) {
+    if (!(error instanceof DeviceError)) throw error;
+    return { outcome: "fails", status: error.status };
+  } finally {
+    stop();
+    device.close();
+  }
+}
+
+async function deviceTls(cloud: Cloud, link: LinkName, id: string): Promise<DeviceTls | null> {
+  if (link === "plain") return null;
+  if (link === "TLS-PSK") return { psk: true };
+  return link === "mTLS" ? cloud.issueCertificate(id) : {};
+}
+
+/** What the cloud calls it. */
+function provedBy(proof: Mode, link: LinkName): string {
+  if (proof !== "link") return proof;
+  return link === "TLS-PSK" ? "psk" : "certificate";
+}
