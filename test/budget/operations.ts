@@ -65,13 +65,26 @@ const WEBSOCKET_OPERATIONS: Operation[] = [
   { name: "Ping/Pong, rpc+ws", setup: steps(webSocket(true), "ping") },
 ];
 
+const MQTT5 = "new mqtt5.Mqtt5Rig()";
+
+/** The same over MQTT 5, and a message of the app's own, there and back. */
+const MQTT5_OPERATIONS: Operation[] = [
+  { name: "GenerateToken, counter+mac, mqtt5", setup: steps(MQTT5, "roundTrip") },
+  { name: "a message out and in, mqtt5", setup: steps(MQTT5, "echo") },
+];
+
 let sources: Promise<string> | undefined;
 
+/** What a file's exports are called in the engine, where that is not the file's name. */
+const GLOBALS: Readonly<Record<string, string>> = { "websocket-rig": "webSocket", "mqtt5-rig": "mqtt5" };
+
 const inEngine = (file: string) =>
-  bundle(fileURLToPath(new URL(`${file}.ts`, import.meta.url)), file.replace("websocket-rig", "webSocket"));
+  bundle(fileURLToPath(new URL(`${file}.ts`, import.meta.url)), GLOBALS[file] ?? file);
 
 async function startEngine(setup: string): Promise<Xs> {
-  sources ??= Promise.all(["rig", "websocket-rig", "peer", "codec"].map(inEngine)).then((s) => s.join("\n"));
+  sources ??= Promise.all(["rig", "websocket-rig", "mqtt5-rig", "peer", "codec"].map(inEngine)).then((s) =>
+    s.join("\n"),
+  );
   return startMeter(`${await sources}\n{${setup}}`);
 }
 
@@ -87,7 +100,7 @@ async function withEngine<T>(setup: string, use: (xs: Xs) => Promise<T>): Promis
 /** Slots and chunk bytes of each operation: zero is wanted, garbage of the far end included. */
 export async function garbageFigures(): Promise<Figure[]> {
   const figures: Figure[] = [];
-  for (const { name, setup } of [...OPERATIONS, ...WEBSOCKET_OPERATIONS]) {
+  for (const { name, setup } of [...OPERATIONS, ...WEBSOCKET_OPERATIONS, ...MQTT5_OPERATIONS]) {
     await withEngine(setup, async (xs) => {
       const slots = await slotsPer(xs, STEPS);
       const chunkBytes = await chunkBytesPer(xs, STEPS);

@@ -27,6 +27,7 @@ import {
 import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt-reader.js";
 import { ValueEvent } from "../../firmware/wire/value.js";
 import { cborItems, cwtLifetimes, shown } from "./suite-cbor.js";
+import { firstFlight5, mqtt5Reader } from "./suite-mqtt5.js";
 import { bytesOfHex, counterBlocks, hex, tokenOverSleep } from "./suite-store.js";
 import {
   handshakeVerdicts,
@@ -325,6 +326,14 @@ export const cases: EngineCase[] = [
   { name: "every MQTT packet a client writes", run: mqttPackets },
   { name: "the first flight with counter and MAC", run: () => firstFlight("counter+mac") },
   { name: "the first flight with password and key", run: () => firstFlight("password+key") },
+  {
+    name: "every MQTT 5 packet with properties, in windows of several sizes",
+    expected:
+      " 2:0:0:10:4096:30:796573: 9:1:1:65535:Infinity:-1:: 4:2:16:65535:Infinity:-1:: 3:7:0:65535:Infinity:-1::01027b7d0a 17:7:0:65535:Infinity:-1::0102 15:0:24:65535:Infinity:-1::090807 14:0:142:65535:Infinity:-1:: status 0",
+    run: mqtt5Reader,
+  },
+  { name: "the first flight over MQTT 5", run: () => firstFlight5("counter+mac") },
+  { name: "the first flight over MQTT 5 with auth5", run: () => firstFlight5("auth5") },
   { name: "the first flight with digest", run: () => firstFlight("digest") },
   {
     name: "counters kept over a boot, and their records",
