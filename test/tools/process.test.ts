@@ -171,7 +171,6 @@ describe("the process motekey", function () {
           MOTEKEY_CLIENT_SECRET: CI.secret,
           MOTEKEY_AUTH_TOKEN: "canary-token",
           BROWSER: browser,
-          DISPLAY: ":0",
         },
         started: (child) => {
           const seen = watch(world.folder, (_event, name) => {
