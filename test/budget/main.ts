@@ -6,6 +6,7 @@ import { xsMissing } from "../engines/install.mjs";
 import { espruinoFigures } from "./espruino.js";
 import { complaint, type Figure, isReached, type Kept, readKept, writeKept } from "./figures.js";
 import { flightFigures } from "./flights.js";
+import { moddableFigures } from "./moddable.js";
 import { garbageFigures, peerFigures, workFigures } from "./operations.js";
 import { sizeFigures } from "./sizes.js";
 
@@ -16,6 +17,7 @@ const PARTS: [title: string, measure: () => Promise<Figure[]>][] = [
   ["From an open connection to a token", flightFigures],
   ["Memory and code", sizeFigures],
   ["On Espruino", espruinoFigures],
+  ["On Moddable", moddableFigures],
 ];
 
 const options = new Set(process.argv.slice(2));

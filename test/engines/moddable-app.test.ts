@@ -2,20 +2,21 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
+import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import ts from "typescript";
 import { CertificateAuthority } from "../../host-sim/cloud/certificates.js";
 import { type Cloud, type CloudEvent, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
 import { importsOf } from "../tidy/imports.js";
 import { ROOT, readSource } from "../tidy/repository.js";
-import { buildApp, findModdable, playApp } from "./moddable.js";
+import { buildApp, configureApp, findModdable, playApp } from "./moddable.js";
 
 const EXAMPLE = "firmware/examples/moddable/token";
 const ID = "device_123";
@@ -102,6 +103,32 @@ describe("An app on Moddable", function () {
 
   it("has the same from the package's manifest as from the repository's, but prebuilt", () => {
     assert.deepEqual(manifest("firmware/manifest.json").include, manifest("manifest.json").include);
+  });
+
+  it("is brought by the URL of its git repository, manifest by manifest", async function () {
+    const sdk = findModdable(this);
+    if (!existsSync(`${ROOT}.git`)) this.skip(); // an archive of the sources
+    const folder = await mkdtemp(join(tmpdir(), "motekey-moddable-"));
+    try {
+      const bare = join(folder, "motekey.git");
+      await promisify(execFile)("git", ["clone", "--quiet", "--bare", ROOT, bare]);
+      const git = pathToFileURL(bare).href;
+      const include = [
+        "$(MODDABLE)/examples/manifest_base.json",
+        { git },
+        { git, manifest: "firmware/adapters/moddable/manifest_preference.json" },
+      ];
+      const app = {
+        name: "git",
+        manifest: { include, modules: { "*": "./main" } },
+        modules: { "main.js": "" },
+      };
+      const makefile = await configureApp(sdk, app);
+      for (const file of ["firmware/index.ts", "firmware/adapters/moddable/preference-store.ts"])
+        assert.ok(makefile.includes(join("repos", folder, "motekey", file)), file);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   describe("made by mcconfig from the example", () => {

@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -41,6 +41,17 @@ export interface App {
  * @throws with what the tools wrote, when they refuse it
  */
 export async function buildApp(sdk: string, app: App): Promise<string> {
+  const out = await configure(sdk, app, ["-m"]);
+  return join(out, "bin/lin/mc/release", app.name, "mc.so");
+}
+
+/** Has mcconfig fetch and read what an app includes, and gives the makefile that it wrote. */
+export async function configureApp(sdk: string, app: App): Promise<string> {
+  const out = await configure(sdk, app, []);
+  return readFile(join(out, "tmp/lin/mc/release", app.name, "makefile"), "utf8");
+}
+
+async function configure(sdk: string, app: App, more: readonly string[]): Promise<string> {
   const folder = join(CACHE, app.name);
   const out = join(folder, "out");
   await mkdir(out, { recursive: true });
@@ -48,11 +59,11 @@ export async function buildApp(sdk: string, app: App): Promise<string> {
   for (const [name, source] of Object.entries(app.modules)) await writeFile(join(folder, name), source);
   const path = [join(sdk, TOOLS), join(ROOT, "node_modules/.bin"), process.env.PATH].join(delimiter);
   const options = { cwd: folder, env: { ...process.env, MODDABLE: sdk, PATH: path }, maxBuffer: 1 << 24 };
-  await run("mcconfig", ["-m", "-p", "lin", "-o", out], options).catch(({ stdout, stderr }) => {
+  await run("mcconfig", [...more, "-p", "lin", "-o", out], options).catch(({ stdout, stderr }) => {
     const said = `${stdout}${stderr}`.split("\n").filter((line) => !line.startsWith("# "));
     throw new Error(`mcconfig refuses ${app.name}:\n${said.join("\n")}`);
   });
-  return join(out, "bin/lin/mc/release", app.name, "mc.so");
+  return out;
 }
 
 /** Makes `moddable/device.ts`, and the firmware that it includes by our manifests. */

@@ -25,8 +25,8 @@ const isDotted = (host: string): boolean => {
  * @throws Error when the socket has failed, of which some targets tell nothing else
  */
 export const writeTo = (socket: TCP, bytes: Uint8Array): number => {
-  const room: unknown = socket.write(bytes);
-  if (typeof room !== "number") throw new Error("the socket has failed");
+  const room = socket.write(bytes) as number | undefined;
+  if (room === undefined) throw new Error("the socket has failed");
   return room;
 };
 
