@@ -32,6 +32,13 @@ interface Reading {
   microseconds: number;
 }
 
+/** After a collection, after one more round trip, and after {@link ROUNDS} and one more. */
+interface Run {
+  before: Reading;
+  once: Reading;
+  after: Reading;
+}
+
 interface Measured {
   /** Per round trip, with a heap that is never collected. */
   slots: number;
@@ -78,15 +85,20 @@ export async function moddableFigures(): Promise<Figure[]> {
 async function measure(sdk: string, who: Proof | "stock"): Promise<Measured> {
   const [roomy, esp32] = [await run(sdk, "roomy", who), await run(sdk, "esp32", who)];
   return {
-    slots: Math.round((roomy.after.slots - roomy.before.slots) / ROUNDS),
-    chunkBytes: Math.round((roomy.after.chunkBytes - roomy.before.chunkBytes) / ROUNDS),
-    microseconds: Math.round((esp32.after.microseconds - esp32.before.microseconds) / ROUNDS),
+    slots: perRound(roomy, "slots"),
+    chunkBytes: perRound(roomy, "chunkBytes"),
+    microseconds: perRound(esp32, "microseconds"),
     slotsMax: esp32.after.slotsMax,
     chunkBytesMax: esp32.after.chunkBytesMax,
   };
 }
 
-async function run(sdk: string, heap: keyof typeof HEAPS, who: Proof | "stock") {
+/** What a round trip adds: the test's own messages, which one round trip has as well as many, are taken away. */
+function perRound({ before, once, after }: Run, what: keyof Reading): number {
+  return Math.round((after[what] - once[what] - (once[what] - before[what])) / ROUNDS);
+}
+
+async function run(sdk: string, heap: keyof typeof HEAPS, who: Proof | "stock"): Promise<Run> {
   const library = await build(sdk, heap);
   const cloud = await startCloud({ requireFrameProof: who === "counter+mac" });
   let app: ModdableApp | undefined;
@@ -98,10 +110,12 @@ async function run(sdk: string, heap: keyof typeof HEAPS, who: Proof | "stock") 
       await app.ask({ do: "go", times: WARM }),
     ];
     const before = await reading(app, "collect");
-    told.push(await app.ask({ do: "go", times: ROUNDS }));
+    told.push(await app.ask({ do: "go", times: 1 }));
+    const once = await reading(app, "read");
+    told.push(await app.ask({ do: "go", times: ROUNDS + 1 }));
     const after = await reading(app, "read");
     if (told.some((status) => status !== 0)) throw new Error(`${who} on Moddable ended with ${told}`);
-    return { before, after };
+    return { before, once, after };
   } finally {
     await app?.close();
     await cloud.close();
