@@ -5,7 +5,7 @@ import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
-import { bundleEspruino } from "./build/espruino.mjs";
+import { bundleEspruino, MESSAGES_ENTRY } from "./build/espruino.mjs";
 import { bundleMinified } from "./build/minified.mjs";
 import { buildModdable } from "./build/moddable.mjs";
 import { bundleTools } from "./build/tools.mjs";
@@ -26,6 +26,7 @@ compile("firmware/adapters/espruino");
 const espruino = await bundleEspruino();
 mkdirSync("dist/espruino", { recursive: true });
 writeFileSync("dist/espruino/motekey.js", espruino);
+writeFileSync("dist/espruino/motekey-messages.js", await bundleEspruino({ entry: MESSAGES_ENTRY }));
 
 compile("host-sim");
 await build({

@@ -7,5 +7,7 @@ export interface EspruinoBundle {
   /** Puts what the engine does natively in the place of the shared source. Default true. */
   native?: boolean;
 }
+/** The firmware's own entry with `Messages`. */
+export const MESSAGES_ENTRY: string;
 /** The firmware, or another entry, as one file for Espruino's `require`. */
 export function bundleEspruino(options?: EspruinoBundle): Promise<string>;

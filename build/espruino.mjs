@@ -66,9 +66,15 @@ exports.espruinoPorts = espruinoPorts;
 exports.writeCredential = writeCredential;
 `;
 
+/** The same with the app's own messages. */
+export const MESSAGES_ENTRY = `${ENTRY}
+import { Messages } from "./firmware/messages.js";
+exports.Messages = Messages;
+`;
+
 /** Returns the source text. */
 export async function bundleEspruino({ mangle = true, minify = true, entry = ENTRY, native = true } = {}) {
-  const names = mangle ? privateNames() : [];
+  const names = mangle ? privateNames(entry === MESSAGES_ENTRY ? ["messages.ts"] : []) : [];
   const result = await build({
     stdin: { contents: entry, resolveDir: ROOT },
     bundle: true,

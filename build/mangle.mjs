@@ -36,7 +36,7 @@ function declaredMembers(program, accepts) {
  * The names that apps can meet: members of everything that the entries export, and of what those lead to. Of a
  * class these are its methods and accessors, its fields only if it has nothing else: fields are for its own kind.
  */
-function publicMembers(program) {
+function publicMembers(program, entries) {
   const checker = program.getTypeChecker();
   const names = new Set();
   const seen = new Set();
@@ -64,7 +64,7 @@ function publicMembers(program) {
     }
   };
 
-  for (const entry of ENTRIES) {
+  for (const entry of entries) {
     const module = checker.getSymbolAtLocation(program.getSourceFile(entry));
     for (const alias of checker.getExportsOfModule(module)) {
       const symbol = alias.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(alias) : alias;
@@ -75,8 +75,8 @@ function publicMembers(program) {
   return names;
 }
 
-/** The names that can be shortened, sorted. */
-export function privateNames() {
+/** The names that can be shortened, sorted. @param more further files that apps see */
+export function privateNames(more = []) {
   const config = ts.getParsedCommandLineOfConfigFile(
     join(FIRMWARE, "tsconfig.json"),
     {},
@@ -87,9 +87,10 @@ export function privateNames() {
       },
     },
   );
-  const program = ts.createProgram([...config.fileNames, ...ENGINE_FILES, ...ENTRIES], config.options);
+  const entries = [...ENTRIES, ...more.map((name) => FIRMWARE + name)];
+  const program = ts.createProgram([...config.fileNames, ...ENGINE_FILES, ...entries], config.options);
   const kept = new Set([
-    ...publicMembers(program),
+    ...publicMembers(program, entries),
     ...declaredMembers(program, (file) => ENGINE_FILES.includes(file.fileName)),
   ]);
   const all = declaredMembers(program, inFirmware);

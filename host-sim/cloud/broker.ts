@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import type { Duplex } from "node:stream";
 import { createServer as createTlsServer } from "node:tls";
 import { Aedes, type Client, type PublishPacket } from "aedes";
-import { type Channel, mayRead, mayWrite, type Receiver, replyTopic, requestSender } from "./channel.js";
+import { type Channel, type Receiver, replyTopic, requestSender } from "./channel.js";
 import type { Door } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
@@ -165,17 +165,18 @@ export class Broker implements Channel {
       const id = client === null ? "" : client.id;
       // Nothing is retained: a device could fill the broker's memory topic by topic.
       packet.retain = false;
-      if (mayWrite(id, packet.topic)) return done(null);
+      if (this.parts.door.mayWrite(id, packet.topic)) return done(null);
       this.parts.events.emit({ event: "topic-refused", id, topic: packet.topic, action: "publish" });
       done(new Error("Not a topic of this client"));
     };
     this.aedes.authorizeSubscribe = (client, subscription, done) => {
-      if (mayRead(client.id, subscription.topic)) return done(null, subscription);
+      if (this.parts.door.mayRead(client.id, subscription.topic)) return done(null, subscription);
       const { topic } = subscription;
       this.parts.events.emit({ event: "topic-refused", id: client.id, topic, action: "subscribe" });
       done(null, null);
     };
-    this.aedes.authorizeForward = (client, packet) => (mayRead(client.id, packet.topic) ? packet : null);
+    this.aedes.authorizeForward = (client, packet) =>
+      this.parts.door.mayRead(client.id, packet.topic) ? packet : null;
     this.aedes.published = (packet, client, done) => {
       const sender = requestSender(packet.topic);
       if (client !== null && sender?.id === client.id) {
@@ -205,7 +206,9 @@ export class Broker implements Channel {
       events.emit({ event: "disconnected", id: client.id });
     });
     this.aedes.on("subscribe", (subscriptions, client) => {
-      const topics = subscriptions.map(({ topic }) => topic).filter((topic) => mayRead(client.id, topic));
+      const topics = subscriptions
+        .map(({ topic }) => topic)
+        .filter((topic) => this.parts.door.mayRead(client.id, topic));
       events.emit({ event: "subscribed", id: client.id, topics });
     });
     this.aedes.on("connackSent", (packet, client) => {

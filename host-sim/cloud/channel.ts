@@ -44,19 +44,16 @@ export function requestSender(topic: string): { id: string; encoding: Encoding }
   return { id: parts[1] as string, encoding: parts[2] === undefined ? "json" : "cbor" };
 }
 
-/** Where a device's app may publish and subscribe as it likes. */
-function isAppTopic(id: string, topic: string): boolean {
-  return topic.startsWith(`app/${id}/`);
-}
+/** Where the apps of devices have topics of their own: `app/<id>/…`. */
+export const APP_TOPICS = "app/";
 
-/** May the client publish on this topic? */
-export function mayWrite(id: string, topic: string): boolean {
-  return topic.startsWith(`${FROM}${id}/`) || isAppTopic(id, topic);
-}
-
-/** Is this topic, or filter, within what the client may read: `<id>/rpc` and below, `<id>/rpc-cbor`, its app's? */
-export function mayRead(id: string, topic: string): boolean {
+/** Is this topic, or filter, one of a device's frames: `<id>/rpc` and below, `<id>/rpc-cbor`? */
+export function isOwnReply(id: string, topic: string): boolean {
   const own = replyTopic(id, "json");
-  if (isAppTopic(id, topic)) return true;
   return topic === own || topic.startsWith(`${own}/`) || topic === replyTopic(id, "cbor");
+}
+
+/** Is this a topic below `cloud/from/<id>`? */
+export function isOwnRequest(id: string, topic: string): boolean {
+  return topic.startsWith(`${FROM}${id}/`);
 }

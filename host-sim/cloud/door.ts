@@ -1,3 +1,4 @@
+import { APP_TOPICS, isOwnReply, isOwnRequest } from "./channel.js";
 import type { Proofs } from "./proofs.js";
 import type { Registry } from "./registry.js";
 import type { LinkIdentity } from "./tls.js";
@@ -60,6 +61,22 @@ export class Door {
       return barred("certificate-pinned");
     }
     return entity;
+  }
+
+  /** May this client subscribe to a topic or filter, and be sent its messages? */
+  mayRead(id: string, topic: string): boolean {
+    return isOwnReply(id, topic) || this.mayUseApp(id, topic);
+  }
+
+  /** May this client publish on a topic? */
+  mayWrite(id: string, topic: string): boolean {
+    return isOwnRequest(id, topic) || this.mayUseApp(id, topic);
+  }
+
+  /** A device has its own app's topics, a backend those of all. */
+  private mayUseApp(id: string, topic: string): boolean {
+    const isBackend = this.registry.get(id)?.role === "backend";
+    return topic.startsWith(isBackend ? APP_TOPICS : `${APP_TOPICS}${id}/`);
   }
 
   /** Whether a connection may be made that names nobody: its frames say, and prove, whose they are. */

@@ -9,7 +9,7 @@ import {
   type Parser,
   parser,
 } from "mqtt-packet";
-import { mayRead, mayWrite, type Receiver, replyTopic, requestSender, type Sender } from "./channel.js";
+import { type Receiver, replyTopic, requestSender, type Sender } from "./channel.js";
 import type { Door, Refusal, Visitor } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
@@ -232,7 +232,7 @@ class Mqtt5Connection {
   private takeSubscribe(packet: ISubscribePacket): void {
     const { events } = this.side.parts;
     const granted = packet.subscriptions.map(({ topic, qos }) => {
-      if (!mayRead(this.id, topic)) {
+      if (!this.side.parts.door.mayRead(this.id, topic)) {
         events.emit({ event: "topic-refused", id: this.id, topic, action: "subscribe" });
         return Reason.NOT_AUTHORIZED;
       }
@@ -240,14 +240,16 @@ class Mqtt5Connection {
       return Math.min(qos, 1);
     });
     this.send({ cmd: "suback", messageId: packet.messageId ?? 0, granted });
-    const topics = packet.subscriptions.map(({ topic }) => topic).filter((topic) => mayRead(this.id, topic));
+    const topics = packet.subscriptions
+      .map(({ topic }) => topic)
+      .filter((topic) => this.side.parts.door.mayRead(this.id, topic));
     events.emit({ event: "subscribed", id: this.id, topics });
   }
 
   private takePublish(packet: IPublishPacket): void {
     const { events, receiver } = this.side.parts;
     const { topic, payload, messageId } = packet;
-    const isOurs = mayWrite(this.id, topic);
+    const isOurs = this.side.parts.door.mayWrite(this.id, topic);
     const reasonCode = isOurs ? Reason.SUCCESS : Reason.NOT_AUTHORIZED;
     if (packet.qos === 1) this.send({ cmd: "puback", messageId: messageId ?? 0, reasonCode });
     if (!isOurs) events.emit({ event: "topic-refused", id: this.id, topic, action: "publish" });
