@@ -95,7 +95,7 @@ async function measure(sdk: string, who: Proof | "stock"): Promise<Measured> {
 
 /** What a round trip adds: the test's own messages, which one round trip has as well as many, are taken away. */
 function perRound({ before, once, after }: Run, what: keyof Reading): number {
-  return Math.round((after[what] - once[what] - (once[what] - before[what])) / ROUNDS);
+  return Math.round((after[what] - once[what] - (once[what] - before[what])) / ROUNDS) + 0; // never −0
 }
 
 async function run(sdk: string, heap: keyof typeof HEAPS, who: Proof | "stock"): Promise<Run> {
