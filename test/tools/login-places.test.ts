@@ -101,7 +101,7 @@ describe("auth login at", () => {
       server.close();
       await once(server, "close");
       const told =
-        /^Error: http:\/\/127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED.* Run 'motekey doctor'/;
+        /^Error: http:\/\/127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED.* Check --issuer, the network/;
       await refused(`http://127.0.0.1:${port}`, told);
     });
 

@@ -131,7 +131,7 @@ function unreachable(issuer: string, why: string, cause: unknown): Failure {
   return new Failure(
     "issuer_unreachable",
     `${issuer} cannot be reached: ${printable(why, 200)}.`,
-    "Run 'motekey doctor' for the reason.",
+    "Check --issuer, the network, and whether a proxy is needed.",
     { cause },
   );
 }
