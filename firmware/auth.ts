@@ -3,7 +3,7 @@ import { Counters } from "./counters.js";
 import type { Entropy, Turns } from "./ports.js";
 import type { Scratch } from "./proof/scratch.js";
 import type { CallOwner } from "./session/answers.js";
-import { type Call, CallPhase, type OnDone, type OnHost } from "./session/calls.js";
+import { type Call, CallPhase, type OnDone, type OnHost, type OnResult } from "./session/calls.js";
 import type { Features } from "./session/features.js";
 import { Phase, type Want } from "./session/phases.js";
 import { Session } from "./session.js";
@@ -113,6 +113,18 @@ export class Auth implements CallOwner {
     return Status.OK;
   }
 
+  /** Any method of whom we speak to; one at a time. */
+  call(method: Text, args: Uint8Array, out: Uint8Array, onResult: OnResult): Status {
+    const raw = this.session.frame.raw;
+    const call = raw.id === 0 ? this.take(Method.OTHER, null) : null;
+    if (call === null) return this.refusal();
+    call.first = method;
+    call.host = args;
+    call.onResult = onResult;
+    raw.expect(call.id, out);
+    return Status.OK;
+  }
+
   /** What is to be done now; afterwards {@link wakeAtMs} tells when to ask again. */
   poll(nowMs: number): Want {
     this.nowMs = nowMs;
@@ -152,7 +164,8 @@ export class Auth implements CallOwner {
     if (call.code !== 0) this.lastCode = call.code;
     const subject = call.subject;
     if (subject !== null) this.tokens.ended(call, subject as Host);
-    else if (call.onDone === null) call.release();
+    else if (call.onDone === null && call.onResult === null) call.release();
+    if (call.onResult !== null) this.session.frame.raw.id = 0;
   }
 
   /** Ends every call with CLOSED; `deliver` tells them. */
@@ -162,7 +175,7 @@ export class Auth implements CallOwner {
     const calls = this.session.calls.calls;
     for (let i = 0; i < calls.length; i++) {
       const call = calls[i];
-      if (call.onDone === null) call.release();
+      if (call.onDone === null && call.onResult === null) call.release();
       else {
         call.phase = CallPhase.DONE;
         call.status = Status.CLOSED;
@@ -179,7 +192,7 @@ export class Auth implements CallOwner {
     this.session.wipe();
   }
 
-  private take(method: Method, onDone: OnDone): Call | null {
+  private take(method: Method, onDone: OnDone | null): Call | null {
     if (this.isClosed) return null;
     const call = this.session.calls.take(method, this.turns.nowMs() + this.config.limits.callDeadlineMs);
     if (call === null) return null;
@@ -212,10 +225,12 @@ export class Auth implements CallOwner {
       const call = calls[i];
       if (call.phase !== CallPhase.DONE) continue;
       const onDone = call.onDone;
+      const onResult = call.onResult;
       const status = call.status;
       const value = call.value;
       call.release();
       if (onDone !== null) onDone(status, value);
+      if (onResult !== null) onResult(status, Math.max(0, this.session.frame.raw.length));
       return true;
     }
     return false;

@@ -6,12 +6,12 @@ import { type Explanation, explain } from "./explain.js";
 import type { Ports } from "./ports.js";
 import { Scratch } from "./proof/scratch.js";
 import type { AppTraffic } from "./session/app.js";
-import type { OnDone, OnHost } from "./session/calls.js";
+import type { OnDone, OnHost, OnResult } from "./session/calls.js";
 import type { Transport } from "./session/channel.js";
 import type { TokenFormat } from "./session/features.js";
 import type { Encoding } from "./session/frames.js";
 import { mqtt } from "./session/mqtt.js";
-import type { Status } from "./status.js";
+import { Status } from "./status.js";
 import type { Host } from "./tokens/host.js";
 import type { Text } from "./wire/bytes.js";
 
@@ -41,7 +41,7 @@ export {
 } from "./ports.js";
 export { Scratch } from "./proof/scratch.js";
 export { sentenceOf } from "./sentences.js";
-export type { OnDone, OnHost } from "./session/calls.js";
+export type { OnDone, OnHost, OnResult } from "./session/calls.js";
 export type { Transport } from "./session/channel.js";
 export type { TokenFormat } from "./session/features.js";
 export type { Encoding } from "./session/frames.js";
@@ -50,6 +50,9 @@ export { Status } from "./status.js";
 export type { Host } from "./tokens/host.js";
 export type { OnToken, Token } from "./tokens/token.js";
 export type { Text } from "./wire/bytes.js";
+
+const OPENING_BRACE = 0x7b;
+const CLOSING_BRACE = 0x7d;
 
 /** What {@link createAuth} needs to know. */
 export interface AuthOptions extends ConfigOptions {
@@ -67,6 +70,8 @@ export interface AuthOptions extends ConfigOptions {
 export class AuthClient {
   private readonly config: Config;
   private readonly driver: Driver;
+  /** Frames may be spelt otherwise than in JSON. */
+  private readonly isEncoded: boolean;
 
   /** Made by {@link createAuth}. */
   constructor(options: AuthOptions, ports: Ports, scratch: Scratch) {
@@ -78,6 +83,7 @@ export class AuthClient {
     if (messages !== null && !transport.hasTopics)
       throw new Error(`motekey: the transport ${transport.name} has no topics for messages; use MQTT`);
     this.driver = new Driver(this.config, { transport, encoding, tokenFormat, messages }, ports, scratch);
+    this.isEncoded = encoding !== null;
     this.driver.start();
   }
 
@@ -126,6 +132,21 @@ export class AuthClient {
    */
   authorizeCommand(src: Text, dst: Text, command: Text, onDone: OnDone): Status {
     return this.driver.auth.authorizeCommand(src, dst, command, onDone);
+  }
+
+  /**
+   * Calls any method of the cloud, or of the device that is spoken to in the dialect mg-rpc (`Switch.Set`). One such
+   * call is under way at a time, in JSON frames.
+   * @param args a JSON object, UTF-8; they stay as they are until the end, as `out` does
+   * @param out takes the result's JSON; a longer one ends with TOO_LONG, and `length` says how long it is
+   * @param onResult OK: `out[0..length)` is the result, nothing where the peer gave none
+   * @returns OK: `onResult` is told once; BUSY or CLOSED: nobody is told; BAD_ARGUMENTS: `args` are no object, or
+   * frames may be CBOR
+   */
+  call(method: Text, args: Uint8Array, out: Uint8Array, onResult: OnResult): Status {
+    const isObject = args[0] === OPENING_BRACE && args[args.length - 1] === CLOSING_BRACE;
+    if (!isObject || this.isEncoded) return Status.BAD_ARGUMENTS;
+    return this.driver.auth.call(method, args, out, onResult);
   }
 
   /** Ends the connection and makes none until {@link resume}. Tokens in memory still serve. */

@@ -2,7 +2,8 @@ import { type Config, isPortableId } from "../config.js";
 import type { Counters } from "../counters.js";
 import { FrameProof } from "../policy.js";
 import { Status } from "../status.js";
-import { type FrameReader, Result } from "../wire/frame.js";
+import type { FrameReader } from "../wire/frame.js";
+import { Result } from "../wire/frame-event.js";
 import { Method } from "../wire/methods.js";
 import { Party } from "../wire/parties.js";
 import { type Call, CallPhase, type CallTable } from "./calls.js";
@@ -121,6 +122,7 @@ export class Answers {
       if (status === Status.OK && call.challenges < CHALLENGES_MAX) {
         call.challenges++;
         this.calls.renew(call);
+        if (call.method === Method.OTHER) frame.raw.id = call.id;
         call.phase = CallPhase.QUEUED;
         return;
       }
@@ -152,12 +154,27 @@ export class Answers {
       case Method.GENERATE_TOKEN:
         if (status === Status.OK && frame.tokenLength === 0) status = Status.BAD_RESULT;
         break;
+      case Method.OTHER:
+        status = this.statusOfRaw();
+        break;
       case Method.GET_TOKEN:
         if (status === Status.OK && frame.exist && frame.tokenLength === 0) status = Status.BAD_RESULT;
         break;
       default:
     }
     this.end(call, status);
+  }
+
+  private hasTextId(): boolean {
+    const names = this.frame.names;
+    return names.idLength <= names.id.length && isPortableId(names.id, 0, names.idLength);
+  }
+
+  /** A result that came before its id was not kept; no result at all is one of no bytes. */
+  private statusOfRaw(): Status {
+    const raw = this.frame.raw;
+    if (raw.length < 0) return this.frame.result === Result.ABSENT ? Status.OK : Status.FRAME_ORDER;
+    return raw.length > raw.out.length ? Status.TOO_LONG : Status.OK;
   }
 
   /** Somebody asks us. We serve no method: a valid sender learns it, at a limited rate; nobody else does. */
@@ -171,13 +188,13 @@ export class Answers {
       frame.src === Party.OTHER &&
       frame.srcLength <= this.config.limits.idBytes &&
       isPortableId(frame.parties, 0, frame.srcLength) &&
-      frame.id > 0 &&
+      (frame.id > 0 || this.hasTextId()) &&
       !frame.noReply &&
       this.config.frameProof !== FrameProof.MAC &&
       nowMs - this.strangerAtMs >= STRANGER_MS;
     if (
       isAnswerable &&
-      this.requests.refuseStranger(frame.parties, frame.srcLength, frame.id, isEncoded) === Status.OK
+      this.requests.refuseStranger(frame.names, frame.srcLength, frame.id, isEncoded) === Status.OK
     ) {
       this.strangerAtMs = nowMs;
       this.counters.requestsRefused++;

@@ -18,6 +18,8 @@ export const HOST_END_BYTES = 2;
 
 /** Told at the end of a call, once. `value` is the verdict of authenticate and authorizeCommand. */
 export type OnDone = (status: Status, value: boolean) => void;
+/** Told at the end of a call of any method: `length` bytes of its result are in the array that the app gave. */
+export type OnResult = (status: Status, length: number) => void;
 /** Told for each host of a list: `bytes[from..to)` is its name, UTF-8, good during the callback only. */
 export type OnHost = (bytes: Uint8Array, from: number, to: number) => void;
 
@@ -60,6 +62,7 @@ export class Call {
   subject: unknown;
   onDone: OnDone | null;
   onHost: OnHost | null;
+  onResult: OnResult | null;
 
   constructor() {
     this.phase = CallPhase.FREE;
@@ -90,6 +93,7 @@ export class Call {
     this.subject = null;
     this.onDone = null;
     this.onHost = null;
+    this.onResult = null;
   }
 }
 

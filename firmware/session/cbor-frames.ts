@@ -2,6 +2,7 @@ import type { Config } from "../config.js";
 import { FrameProof } from "../policy.js";
 import { CborPen, cborText } from "../wire/cbor-pen.js";
 import { Method, nameOf } from "../wire/methods.js";
+import type { Parties } from "../wire/parties.js";
 import type { Pen } from "../wire/pen.js";
 import { type Call, HOST_END_BYTES } from "./calls.js";
 import type { FrameProofs, FrameWriter } from "./frames.js";
@@ -47,7 +48,8 @@ export class CborFrames implements FrameWriter {
     const pen = this.cbor;
     const config = this.config;
     const hasKey = config.frameProof === FrameProof.KEY;
-    this.open(5 + (hasKey ? 1 : 0) + (proofs.announcesMacSession ? 1 : 0), call.id);
+    this.open(5 + (hasKey ? 1 : 0) + (proofs.announcesMacSession ? 1 : 0));
+    pen.integer(call.id);
     if (hasKey) {
       pen.bytes(KEY);
       pen.string(config.psk);
@@ -68,11 +70,13 @@ export class CborFrames implements FrameWriter {
     pen.bytes(METHODS[call.method]);
   }
 
-  refusal(stranger: Uint8Array, length: number, id: number): void {
+  refusal(parties: Parties, length: number, id: number): void {
     const pen = this.cbor;
-    this.open(5, id);
+    this.open(5);
+    if (id > 0) pen.integer(id);
+    else pen.stringPart(parties.id, parties.idLength);
     pen.bytes(DST);
-    pen.stringPart(stranger, length);
+    pen.stringPart(parties.bytes, length);
     pen.bytes(SRC);
     pen.string(this.config.deviceId);
     pen.bytes(ERROR);
@@ -83,13 +87,13 @@ export class CborFrames implements FrameWriter {
     pen.bytes(NO_SUCH_METHOD);
   }
 
-  private open(members: number, id: number): void {
+  /** Up to the id's value. */
+  private open(members: number): void {
     const pen = this.cbor;
     pen.pairs(members);
     pen.bytes(V);
     pen.integer(2);
     pen.bytes(ID);
-    pen.integer(id);
   }
 
   private writeArguments(call: Call): void {

@@ -1,4 +1,5 @@
 import type { Config } from "../config.js";
+import type { Parties } from "../wire/parties.js";
 import type { Pen } from "../wire/pen.js";
 import type { ValueReader } from "../wire/value.js";
 import type { Call } from "./calls.js";
@@ -16,8 +17,8 @@ export interface FrameWriter {
   readonly pen: Pen;
   /** A call's whole frame, but for what a MAC adds behind it. */
   request(call: Call, proofs: FrameProofs): void;
-  /** 404 for the request `id` of a stranger, whose id is the first `length` bytes. */
-  refusal(stranger: Uint8Array, length: number, id: number): void;
+  /** 404 for a request of a stranger, whose id is the first `length` bytes of the parties'. */
+  refusal(parties: Parties, length: number, id: number): void;
 }
 
 /**

@@ -3,7 +3,8 @@ import type { Counters } from "../counters.js";
 import type { MacSession } from "../proof/mac.js";
 import type { Sha256 } from "../proof/sha256.js";
 import { Status } from "../status.js";
-import { FrameEvent, FrameReader } from "../wire/frame.js";
+import { FrameReader } from "../wire/frame.js";
+import { FrameEvent } from "../wire/frame-event.js";
 import type { ValueReader } from "../wire/value.js";
 import type { Encoding } from "./frames.js";
 

@@ -2,6 +2,7 @@ import type { Config } from "../config.js";
 import { FrameProof } from "../policy.js";
 import { bytesOf, type Text } from "../wire/bytes.js";
 import { Method, openingsOf } from "../wire/methods.js";
+import type { Parties } from "../wire/parties.js";
 import { Pen } from "../wire/pen.js";
 import type { Call } from "./calls.js";
 import type { Challenge } from "./challenge.js";
@@ -11,6 +12,9 @@ const OPEN_SRC = bytesOf('{"v":2,"src":"');
 /** mg-rpc has no versions. */
 const OPEN_MG_SRC = bytesOf('{"src":"');
 const OPENINGS = openingsOf("args");
+const OPEN_METHOD = bytesOf(',"method":"');
+const OPEN_ARGS = bytesOf('","args":');
+const OPEN_PARAMS = bytesOf('","params":');
 const OPEN_ID = bytesOf('","id":');
 const QUOTE_BRACE = bytesOf('"}');
 const BRACE = bytesOf("}");
@@ -56,8 +60,11 @@ export class JsonFrames implements FrameWriter {
     const config = this.config;
     pen.bytes(this.head);
     pen.decimal(call.id);
-    pen.bytes(this.openings[call.method]);
-    this.writeArguments(call);
+    if (call.method === Method.OTHER) this.writeOther(call);
+    else {
+      pen.bytes(this.openings[call.method]);
+      this.writeArguments(call);
+    }
     if (proofs.announcesMacSession) {
       pen.bytes(OPEN_SEC);
       pen.decimal(proofs.macCounter);
@@ -74,14 +81,19 @@ export class JsonFrames implements FrameWriter {
     pen.bytes(BRACE);
   }
 
-  refusal(stranger: Uint8Array, length: number, id: number): void {
+  refusal(parties: Parties, length: number, id: number): void {
     const pen = this.pen;
     pen.bytes(this.openSrc);
     pen.bytes(this.config.deviceId);
     pen.bytes(OPEN_STRANGER);
-    pen.part(stranger, length);
+    pen.part(parties.bytes, length);
     pen.bytes(OPEN_ID);
-    pen.decimal(id);
+    if (id > 0) pen.decimal(id);
+    else {
+      pen.bytes(QUOTE);
+      pen.part(parties.id, parties.idLength);
+      pen.bytes(QUOTE);
+    }
     pen.bytes(NO_SUCH_METHOD);
   }
 
@@ -112,6 +124,15 @@ export class JsonFrames implements FrameWriter {
       default:
         pen.bytes(call.host);
     }
+  }
+
+  /** A method that the app names, with its arguments as they are. */
+  private writeOther(call: Call): void {
+    const pen = this.pen;
+    pen.bytes(OPEN_METHOD);
+    pen.text(call.first);
+    pen.bytes(this.config.isMgRpc ? OPEN_PARAMS : OPEN_ARGS);
+    pen.bytes(call.host);
   }
 
   private writeMember(opening: Uint8Array, value: Text): void {

@@ -5,6 +5,7 @@ import { MAC_NONCE_BYTES, type MacSession } from "../proof/mac.js";
 import type { Sha256 } from "../proof/sha256.js";
 import { Status } from "../status.js";
 import { NO_BYTES } from "../wire/bytes.js";
+import type { Parties } from "../wire/parties.js";
 import type { Call } from "./calls.js";
 import type { Challenge } from "./challenge.js";
 import type { Channel } from "./channel.js";
@@ -132,12 +133,12 @@ export class Requests implements FrameProofs {
    * @param parties the stranger's id in the first `length` bytes, and room for a topic's rest behind it
    * @returns OK, or BUSY where there was no room: then there is no answer
    */
-  refuseStranger(parties: Uint8Array, length: number, id: number, isEncoded: boolean): Status {
+  refuseStranger(parties: Parties, length: number, id: number, isEncoded: boolean): Status {
     const frames = isEncoded && this.encoded !== null ? this.encoded : this.json;
     const pen = frames.pen;
     pen.count();
     frames.refusal(parties, length, id);
-    const from = this.channel.openReply(parties, length, isEncoded, pen.at);
+    const from = this.channel.openReply(parties.bytes, length, isEncoded, pen.at);
     if (from < 0) return Status.BUSY;
     pen.write(this.outbox.bytes, from);
     frames.refusal(parties, length, id);

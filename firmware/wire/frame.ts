@@ -1,32 +1,11 @@
 import { Status } from "../status.js";
 import { NO_BYTES } from "./bytes.js";
+import { FrameEvent, Result } from "./frame-event.js";
 import { JsonReader } from "./json.js";
 import { Member, memberOf, namesIn } from "./members.js";
 import { Parties, Party } from "./parties.js";
+import { RawResult } from "./raw-result.js";
 import { ValueEvent, type ValueReader } from "./value.js";
-
-/** What {@link FrameReader.read} came to. */
-export enum FrameEvent {
-  /** All bytes were consumed; the frame goes on. */
-  MORE,
-  /** One more host of a ListToken answer lies in the staging area. */
-  HOST,
-  /** The frame is complete; `at` is right behind its closing brace. */
-  END,
-  /** Not a v2 frame; `status` says why. */
-  REFUSED,
-}
-
-/** What `result` holds; anything but these says nothing to us. */
-export enum Result {
-  ABSENT,
-  /** A bare boolean. */
-  VERDICT,
-  TEXT,
-  OBJECT,
-  LIST,
-  OTHER,
-}
 
 /** Open objects and arrays of a frame, at the most. */
 export const FRAME_DEPTH_MAX = 16;
@@ -56,6 +35,8 @@ export class FrameReader {
   readonly parties: Uint8Array;
 
   result: Result;
+  /** The same as it stands in the frame, where somebody wants it. */
+  readonly raw: RawResult;
   /** GetToken's `exist`; true when absent. */
   exist: boolean;
   /** Authenticate's and AuthorizeCommand's verdict: a bare boolean, or the member `success`. */
@@ -86,7 +67,7 @@ export class FrameReader {
   /** What the present frame is read with. */
   private value: ValueReader;
   private readonly json: JsonReader;
-  private readonly names: Parties;
+  readonly names: Parties;
   private readonly hostBytes: number;
   private member: Member;
   /** One bit per {@link Member} that was there. */
@@ -108,6 +89,7 @@ export class FrameReader {
     this.names = new Parties(us, cloud, idBytes);
     this.parties = this.names.bytes;
     this.hostBytes = hostBytes;
+    this.raw = new RawResult();
     this.json = new JsonReader(FRAME_DEPTH_MAX, FRAME_KEY_BYTES_MAX);
     this.staging = new Uint8Array(tokenBytes);
     this.reset(null);
@@ -124,6 +106,8 @@ export class FrameReader {
     this.src = Party.ABSENT;
     this.dst = Party.ABSENT;
     this.srcLength = 0;
+    this.names.idLength = 0;
+    this.raw.isOpen = false;
     this.result = Result.ABSENT;
     this.exist = true;
     this.success = false;
@@ -157,6 +141,7 @@ export class FrameReader {
     let at = from;
     for (;;) {
       const event = value.read(bytes, at, to);
+      this.raw.take(bytes, at, value.at);
       at = value.at;
       this.at = at;
       let isHost = false;
@@ -179,6 +164,7 @@ export class FrameReader {
         default:
           isHost = this.takeValue(event);
       }
+      if (event !== ValueEvent.KEY && value.depth === 1) this.raw.isOpen = false;
       if (this.status !== Status.OK) return FrameEvent.REFUSED;
       if (isHost) return FrameEvent.HOST;
     }
@@ -219,6 +205,7 @@ export class FrameReader {
     const bit = 1 << member;
     if ((this.seen & bit) !== 0) this.status = Status.FRAME_DUPLICATE;
     if (member !== Member.HOST) this.seen |= bit;
+    if (member === Member.RESULT) this.raw.open(this.id);
     this.prepare(member);
   }
 
@@ -231,6 +218,9 @@ export class FrameReader {
         break;
       case Member.DST:
         this.value.capture(this.parties, this.names.idBytes, this.parties.length);
+        break;
+      case Member.ID:
+        this.value.capture(this.names.id, 0, this.names.id.length);
         break;
       case Member.RESULT:
       case Member.TOKEN:
@@ -273,9 +263,7 @@ export class FrameReader {
         this.dst = this.names.partyAt(this.names.idBytes, this.value.textLength);
         break;
       case Member.ID:
-        this.expect(event, ValueEvent.NUMBER);
-        if (!this.value.isInteger || this.value.number < 1) this.status = Status.FRAME_MEMBER;
-        this.id = this.value.number;
+        this.takeId(event);
         break;
       case Member.METHOD:
         this.expect(event, ValueEvent.STRING);
@@ -297,6 +285,15 @@ export class FrameReader {
       default:
     }
     return false;
+  }
+
+  /** A number; or, of a stranger, a text, which goes back as it came (mg-rpc). */
+  private takeId(event: ValueEvent): void {
+    const value = this.value;
+    const isNumber = event === ValueEvent.NUMBER && value.isInteger && value.number >= 1;
+    if (isNumber) this.id = value.number;
+    else if (event === ValueEvent.STRING) this.names.idLength = value.textLength;
+    else this.status = Status.FRAME_MEMBER;
   }
 
   private takeResult(event: ValueEvent): void {

@@ -9,6 +9,8 @@ export enum Method {
   REVOKE_TOKEN = 4,
   AUTHENTICATE = 5,
   AUTHORIZE_COMMAND = 6,
+  /** Any other, named by the app. */
+  OTHER = 7,
 }
 
 /** Names, per {@link Method}. */

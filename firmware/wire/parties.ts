@@ -11,10 +11,16 @@ export enum Party {
 /** Room behind an id for the rest of its topic: `/rpc-cbor`. */
 const TOPIC_END_BYTES = 9;
 
+/** The longest text that is taken for an id, bytes. */
+const ID_TEXT_BYTES = 24;
+
 /** The names in a frame's `src` and `dst`, and whose they are. */
 export class Parties {
   /** `src` from 0, `dst` from `idBytes` on; at least nine bytes longer than an id. */
   readonly bytes: Uint8Array;
+  /** A frame's `id` where it is a text: the first `idLength` bytes, if so many fit; 0: it is none. */
+  readonly id: Uint8Array;
+  idLength: number;
   /** The longest `src` that is kept. */
   readonly idBytes: number;
   private readonly us: Uint8Array;
@@ -28,6 +34,8 @@ export class Parties {
     this.us = us;
     this.cloud = cloud;
     this.idBytes = idBytes;
+    this.id = new Uint8Array(ID_TEXT_BYTES);
+    this.idLength = 0;
     this.bytes = new Uint8Array(idBytes + Math.max(us.length + 1, TOPIC_END_BYTES));
   }
 

@@ -89,7 +89,11 @@ describe("a frame is dropped and counted", () => {
     ["with a fractional id", "malformed", (id) => `{"id":${id}.5,"result":"t"}`],
     ["with an id that has a fraction of nothing", "malformed", (id) => `{"id":${id}.0,"result":"t"}`],
     ["with an unsafe id", "malformed", () => '{"id":9007199254740992,"result":"t"}'],
-    ["with an id that is text", "malformed", (id) => ({ id: String(id), result: "t" })],
+    [
+      "with an id that is text, which only strangers have",
+      "unknownIds",
+      (id) => ({ id: String(id), result: "t" }),
+    ],
     ["of another version", "malformed", (id) => ({ v: 1, id, result: "t" })],
     ["of a version that is text", "malformed", (id) => ({ v: "2", id, result: "t" })],
     ["that is cut", "malformed", (id) => `{"id":${id},"result":"t"`],

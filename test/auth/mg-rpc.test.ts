@@ -1,7 +1,9 @@
 /** The mg-rpc dialect, against a device by Shelly's public documentation. */
 import assert from "node:assert/strict";
 import type { IPublishPacket } from "mqtt-packet";
+import { Status } from "../../firmware/index.js";
 import { MgRpcDevice } from "../servers/mg-rpc.js";
+import { cut } from "../wire/transcript.js";
 import { World, type WorldOptions } from "./world.js";
 
 const SHELLY = "shellyplus1-a8032abe54dc";
@@ -14,14 +16,18 @@ function worldWith(password: string | null, options: WorldOptions): { world: Wor
   const shelly = new MgRpcDevice(SHELLY, password, {
     "/v1/Auth.GenerateToken": ({ host }) => ({ ...token, token: `for ${host}` }),
     "/v1/Auth.RevokeToken": () => null,
+    "Switch.Set": ({ id, on }) => ({ was_on: on !== true, id }),
+    "Shelly.GetConfig": () => ({ wifi: { ssid: '\u00e9 "home"', list: [1, 2, [3]] }, pad: "x".repeat(300) }),
+    "Sys.SetTime": () => "now",
+    "Shelly.Reboot": () => undefined,
     "/v1/Auth.Authenticate": ({ id, credentials }) => id === "user_1" && credentials !== undefined,
   });
   const world = new World({ cloud: CLOUD, psk: PASSWORD, ...options });
   world.peer.intercept = (packet) => {
     if (packet.cmd !== "publish") return false;
     const { topic, payload, messageId } = packet as IPublishPacket;
-    world.peer.send({ cmd: "puback", messageId: messageId as number });
-    assert.equal(topic, `${SHELLY}/rpc`);
+    if (messageId !== undefined) world.peer.send({ cmd: "puback", messageId });
+    if (topic !== `${SHELLY}/rpc`) return true;
     const reply = shelly.handle(payload.toString());
     if (reply !== null) world.peer.publish(reply.payload, reply.topic);
     return true;
@@ -64,6 +70,86 @@ describe("the dialect mg-rpc", () => {
     const call = world.authenticate();
     world.ready().advance(1_000);
     assert.equal(call.name, "UNAUTHENTICATED");
+  });
+
+  const call = (world: World, method: string, args: object, bytes = 512) => {
+    const out = Buffer.alloc(bytes);
+    const outcome = { name: "pending", length: -1, text: "" };
+    const status = world.client.call(method, Buffer.from(JSON.stringify(args)), out, (end, length) => {
+      Object.assign(outcome, { name: Status[end], length, text: out.toString("utf8", 0, length) });
+    });
+    if (status !== Status.OK) outcome.name = Status[status];
+    return outcome;
+  };
+
+  for (const split of [1, 7, 4_096]) {
+    it(`calls any method, and brings its result as it stands, in windows of ${split}`, () => {
+      const { world, shelly } = worldWith(PASSWORD, { proof: "digest" });
+      world.peer.cut = (bytes) => cut(bytes, [split]) as Buffer[];
+      const results: [method: string, args: object, result: unknown][] = [
+        ["Switch.Set", { id: 0, on: true }, { was_on: false, id: 0 }],
+        ["Shelly.GetConfig", {}, { wifi: { ssid: 'é "home"', list: [1, 2, [3]] }, pad: "x".repeat(300) }],
+        ["Sys.SetTime", { time: 1 }, "now"],
+      ];
+      for (const [method, args, result] of results) {
+        const outcome = call(world, method, args);
+        world.ready().advance(500);
+        assert.equal(outcome.name, "OK");
+        assert.deepEqual(JSON.parse(outcome.text), result);
+        assert.deepEqual(shelly.frames.findLast((frame) => frame.method === method)?.params, args);
+      }
+      const rebooted = call(world, "Shelly.Reboot", {});
+      world.advance(500);
+      assert.deepEqual([rebooted.name, rebooted.length], ["OK", 0]);
+      const unknown = call(world, "No.Such", {});
+      world.advance(500);
+      assert.equal(unknown.name, "NOT_FOUND");
+    });
+  }
+
+  it("a call beside the token's brings each its own answer", () => {
+    const { world } = worldWith(PASSWORD, { proof: "digest" });
+    const token = world.get();
+    const outcome = call(world, "Switch.Set", { id: 1, on: false });
+    assert.equal(call(world, "Switch.Set", {}).name, "BUSY");
+    world.ready().advance(1_000);
+    assert.deepEqual([token.token, outcome.text], ["for app.example.com", '{"was_on":true,"id":1}']);
+  });
+
+  it("a result that is longer than the app's array says how long, and arguments that are no object are refused", () => {
+    const { world } = worldWith(null, { proof: "password" });
+    const outcome = call(world, "Shelly.GetConfig", {}, 16);
+    world.ready().advance(500);
+    assert.equal(outcome.name, "TOO_LONG");
+    assert.ok(outcome.length > 300);
+    const status = world.client.call("Switch.Set", Buffer.from("[]"), Buffer.alloc(1), () => {});
+    assert.equal(Status[status], "BAD_ARGUMENTS");
+  });
+
+  it("close() ends a call with CLOSED", () => {
+    const { world } = worldWith(null, { proof: "password" });
+    const outcome = call(world, "Switch.Set", {});
+    world.client.close();
+    assert.deepEqual([outcome.name, outcome.length], ["CLOSED", 0]);
+  });
+
+  it("a stranger's id of text goes back as it came; one that cannot is not answered", () => {
+    const { world } = worldWith(null, { proof: "password" });
+    world.ready().advance(2_000);
+    const answers = () =>
+      world.peer.packets
+        .filter(
+          (packet): packet is IPublishPacket => packet.cmd === "publish" && packet.topic === "app_7/rpc",
+        )
+        .map(({ payload }) => JSON.parse(String(payload)));
+    for (const id of ["req-1", 'a"b', "x".repeat(40), ""]) {
+      world.peer.publish(JSON.stringify({ src: "app_7", id, method: "Switch.Set" }), "device_123/rpc");
+      world.advance(2_000);
+    }
+    assert.deepEqual(
+      answers().map(({ id, error }) => [id, error.code]),
+      [["req-1", 404]],
+    );
   });
 
   it("needs to know whom it speaks to, and no other dialect is known", () => {

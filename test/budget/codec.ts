@@ -9,7 +9,8 @@ import type { FrameProofs, FrameWriter } from "../../firmware/session/frames.js"
 import { JsonFrames } from "../../firmware/session/json-frames.js";
 import { bytesOf, NO_BYTES } from "../../firmware/wire/bytes.js";
 import { CborPen, cborText } from "../../firmware/wire/cbor-pen.js";
-import { FrameEvent, FrameReader } from "../../firmware/wire/frame.js";
+import { FrameReader } from "../../firmware/wire/frame.js";
+import { FrameEvent } from "../../firmware/wire/frame-event.js";
 import { Method } from "../../firmware/wire/methods.js";
 import type { ValueReader } from "../../firmware/wire/value.js";
 

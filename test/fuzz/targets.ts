@@ -3,7 +3,8 @@
  * a reader broke its word: an endless loop, a byte written outside of the range that it was given.
  */
 import { CborReader } from "../../firmware/wire/cbor.js";
-import { FrameEvent, FrameReader } from "../../firmware/wire/frame.js";
+import { FrameReader } from "../../firmware/wire/frame.js";
+import { FrameEvent } from "../../firmware/wire/frame-event.js";
 import { JsonReader } from "../../firmware/wire/json.js";
 import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt-reader.js";
 import { Mqtt5Reader } from "../../firmware/wire/mqtt5-reader.js";
