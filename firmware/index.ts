@@ -72,6 +72,7 @@ export class AuthClient {
   private readonly driver: Driver;
   /** Frames may be spelt otherwise than in JSON. */
   private readonly isEncoded: boolean;
+  private readonly transport: Transport;
 
   /** Made by {@link createAuth}. */
   constructor(options: AuthOptions, ports: Ports, scratch: Scratch) {
@@ -82,6 +83,7 @@ export class AuthClient {
     const messages = options.messages === undefined ? null : options.messages;
     if (messages !== null && !transport.hasTopics)
       throw new Error(`motekey: the transport ${transport.name} has no topics for messages; use MQTT`);
+    this.transport = transport;
     this.driver = new Driver(this.config, { transport, encoding, tokenFormat, messages }, ports, scratch);
     this.isEncoded = encoding !== null;
     this.driver.start();
@@ -159,9 +161,13 @@ export class AuthClient {
     this.driver.start();
   }
 
-  /** What keeps the client from its work, for people. @allocates texts */
-  explain(): Explanation {
-    return explain(this.driver.auth, this.config);
+  /**
+   * What keeps the client from its work, for people.
+   * @param wallTimeS the device's wall clock, unix seconds, where it has one: it is compared with the cloud's
+   * @allocates texts
+   */
+  explain(wallTimeS?: number): Explanation {
+    return explain(this.driver.auth, this.config, this.transport.name, this.driver.nowMs(), wallTimeS);
   }
 
   /**

@@ -17,8 +17,12 @@ export const sentenceOf = (status: Status): string => {
       return "That token was replaced already; ask for the present one.";
     case Status.TOO_LONG:
       return "The request does not fit the send buffer; shorten its arguments or raise limits.sendBytes.";
+    case Status.CLOCK_WRONG:
+      return "The device's clock is wrong: certificates and tokens are not valid by it; set it, by SNTP or from cloudTimeS.";
+    case Status.PUBLISH_REFUSED:
+      return "The broker does not let us publish our request; allow the device its request topic, cloud/from/<id>/rpc.";
     case Status.TIMEOUT:
-      return "The cloud did not answer in time; see that it runs and reads the request topic.";
+      return "The cloud did not answer in time; see that it runs and reads the request topic, and that the broker's ACLs let both through.";
     case Status.UNREACHABLE:
       return "No connection could be opened; check the network, and the cloud's host and port.";
     case Status.CONNECTION_LOST:
@@ -44,9 +48,9 @@ export const sentenceOf = (status: Status): string => {
     case Status.SERVER_UNAVAILABLE:
       return "The broker says that it is unavailable; the next attempt is made by itself.";
     case Status.BAD_CREDENTIALS:
-      return "The broker refuses user name or password; compare the key in the device with the cloud's, and see that the counter rises over reboots.";
+      return "The broker refuses user name or password; see that the device is registered, compare the key in it with the cloud's, and see that the counter rises over reboots.";
     case Status.NOT_AUTHORIZED:
-      return "The broker does not let this device in; see that it is registered and not disabled.";
+      return "The broker does not let this device in; see that it is registered and not disabled, and compare its key: some brokers say this of a wrong one too.";
     case Status.SUBSCRIPTION_REFUSED:
       return "The broker refuses the subscription to the device's own topic; allow it <id>/rpc/#.";
     case Status.SESSION_TAKEN_OVER:
@@ -82,7 +86,7 @@ export const sentenceOf = (status: Status): string => {
     case Status.MAC_MISSING:
     case Status.MAC_WRONG:
     case Status.MAC_REPLAYED:
-      return "A frame did not prove that it comes from the cloud, and was dropped; somebody else may write to the device's topic.";
+      return "A frame did not prove that it comes from the cloud, and was dropped; compare the key with the cloud's, or somebody else may write to the device's topic.";
     case Status.CHALLENGE_REFUSED:
       return "The cloud offers a digest other than SHA-256, which would be weaker than the key deserves; have SHA-256 switched on.";
     case Status.PROOF_EXPOSED:

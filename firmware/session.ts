@@ -32,6 +32,8 @@ export class Session {
   phase: Phase;
   /** Why the last connection ended or could not be made; OK once one is ready. */
   status: Status;
+  /** When the peer was last heard; −1: never. */
+  receivedAtMs: number;
   /** When `poll` has something to do if nothing happens before. */
   wakeAtMs: number;
   /** `received` stopped early, to tell the app of a host or to write: call it again, even with no bytes left. */
@@ -62,7 +64,6 @@ export class Session {
   /** The end of WAITING, or of OPENING and CONNECTING together. */
   private phaseEndsAtMs: number;
   private readyAtMs: number;
-  private receivedAtMs: number;
 
   /**
    * @param scratch for what is computed within one turn; incoming MACs have a hash of their own
@@ -131,7 +132,7 @@ export class Session {
     this.nowMs = 0;
     this.phaseEndsAtMs = 0;
     this.readyAtMs = 0;
-    this.receivedAtMs = 0;
+    this.receivedAtMs = -1;
   }
 
   /** Wants a connection, now and whenever it is lost. */
@@ -343,9 +344,7 @@ export class Session {
       this.fail(Status.KEEP_ALIVE_TIMEOUT);
       return;
     }
-    if (isReady && this.keepAlive.isDue(this.nowMs)) {
-      this.keepAlive.pinged(this.nowMs, this.channel.ping());
-    }
+    if (isReady && this.keepAlive.isDue(this.nowMs)) this.keepAlive.pinged(this.nowMs, this.channel.ping());
     if (isReady && this.answers.takesCbor) this.answers.takesCbor = !this.channel.encode();
     if (isReady || this.channel.isPipelined) {
       if (this.requests.prepare()) this.courier.publish(this.nowMs);

@@ -13,6 +13,10 @@ export enum Status {
   STALE = 5,
   TOO_LONG = 6,
 
+  // What explain() makes of several facts.
+  CLOCK_WRONG = 8,
+  PUBLISH_REFUSED = 9,
+
   // The way to the cloud.
   TIMEOUT = 10,
   UNREACHABLE = 11,

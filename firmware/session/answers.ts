@@ -46,6 +46,8 @@ const statusOf = (code: number): Status => {
 export class Answers {
   /** Unix seconds by the cloud's Hello, a hint for people; −1 before it. */
   cloudTimeS: number;
+  /** When that was asked for, on the monotonic clock, ms. */
+  cloudTimeAtMs: number;
   /** The cloud's Hello offered CBOR frames, and the channel has not been told yet. */
   takesCbor: boolean;
   private readonly config: Config;
@@ -74,6 +76,7 @@ export class Answers {
     this.counters = counters;
     this.owner = owner;
     this.cloudTimeS = -1;
+    this.cloudTimeAtMs = 0;
     this.takesCbor = false;
     this.strangerAtMs = -STRANGER_MS;
   }
@@ -138,6 +141,7 @@ export class Answers {
     switch (call.method) {
       case Method.HELLO:
         this.cloudTimeS = frame.timeS;
+        this.cloudTimeAtMs = call.sentAtMs;
         this.takesCbor = frame.takesCbor;
         break;
       case Method.LIST_TOKEN:
