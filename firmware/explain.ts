@@ -29,7 +29,7 @@ export interface Explanation {
   readonly cloud: string;
   /** The code of the cloud's latest error; 0 when there was none. */
   readonly code: number;
-  /** The reason code with which the broker refused something last (CONNACK, SUBACK, DISCONNECT); 0: it did not. */
+  /** The reason code with which the peer refused something last (CONNACK, SUBACK, PUBACK, DISCONNECT; HTTP, Close); 0: it did not. */
   readonly peerCode: number;
   /** Its own words for that, as far as they are kept; characters but printable ASCII as `?`. */
   readonly peerReason: string;

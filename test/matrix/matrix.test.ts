@@ -65,10 +65,13 @@ describe("the matrix of roads, links and proofs", function () {
     }
   }
 
-  it("a cell fails where the cloud saw another proof, or none", async () => {
+  it("a cell fails where the cloud saw another proof, another version, or none", async () => {
     const trusting = await startCloud({ tls: { psk: true } });
     const silent = await startCloud({ extensions: false, faults: { error: { code: 403, when: true } } });
+    const old = await startCloud({ mqttVersion: 4 });
     try {
+      const fallen = await runCell(old, "mqtt5", "plain", "counter");
+      assert.deepEqual(fallen, { outcome: "fails", status: "OK" }, "it fell back to 3.1.1");
       const ended = await runCell(trusting, "mqtt", "TLS-PSK", "digest");
       assert.deepEqual(ended, { outcome: "fails", status: "OK" }, "nobody asked for the digest");
       const refused = await runCell(silent, "mqtt", "plain", "counter");
@@ -76,6 +79,7 @@ describe("the matrix of roads, links and proofs", function () {
     } finally {
       await trusting.close();
       await silent.close();
+      await old.close();
     }
   });
 
