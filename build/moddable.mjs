@@ -20,6 +20,7 @@ const PARTS = {
   preference: "adapters/moddable/preference-store.ts",
   "key-value": "adapters/moddable/key-value-store.ts",
   cbor: "cbor.ts",
+  messages: "messages.ts",
   mqtt5: "mqtt5.ts",
   websocket: "websocket.ts",
 };

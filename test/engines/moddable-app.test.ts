@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
+import { connectAsync } from "mqtt";
 import ts from "typescript";
 import { CertificateAuthority } from "../../host-sim/cloud/certificates.js";
 import { type Cloud, type CloudEvent, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
@@ -28,6 +29,7 @@ const PARTS: Readonly<Record<string, string[]>> = {
   preference: ["firmware/adapters/moddable/preference-store.ts"],
   "key-value": ["firmware/adapters/moddable/key-value-store.ts"],
   cbor: ["firmware/cbor.ts"],
+  messages: ["firmware/messages.ts"],
   mqtt5: ["firmware/mqtt5.ts"],
   websocket: ["firmware/websocket.ts"],
 };
@@ -232,6 +234,34 @@ describe("An app on Moddable", function () {
       await second;
       await app.close();
       assert.notEqual(tokens[0], tokens[1]);
+    });
+
+    it("another answers a command and reports, on the connection that it has for its tokens", async () => {
+      await startCloudWith({});
+      const config = { id: ID, psk: PSK, cloud: "127.0.0.1", port: cloud.port, file: { root: `${flash}/` } };
+      const include = [`${ROOT}firmware/examples/moddable/messages/manifest.json`];
+      const library = await buildApp(sdk, { name: "messages", manifest: { include, config }, modules: {} });
+      const { psk } = await cloud.addDevice({ id: "backend_1", role: "backend" });
+      const login = { clientId: "backend_1", username: "backend_1", password: psk };
+      const backend = await connectAsync(cloud.mqttUrl, login);
+      const subscribed = cloud.next(
+        "subscribed",
+        ({ topics }) => topics.includes(`app/${ID}/command`),
+        60_000,
+      );
+      const app = await playApp(sdk, library, flash);
+      try {
+        await subscribed;
+        const heard = new Promise<string>((resolve) =>
+          backend.once("message", (_topic, payload) => resolve(String(payload))),
+        );
+        await backend.subscribeAsync(`app/${ID}/up`, { qos: 1 });
+        await backend.publishAsync(`app/${ID}/command`, "report", { qos: 1 });
+        assert.ok(Math.abs(JSON.parse(await heard).atMs - Date.now()) < 60_000);
+      } finally {
+        await backend.endAsync(true);
+        await app.close();
+      }
     });
 
     it("with an authority's certificate it speaks TLS to the cloud and to its app", async () => {
