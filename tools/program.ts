@@ -10,6 +10,7 @@ import type { System } from "./cli/system.js";
 import { normalWords } from "./cli/words.js";
 import { cloudCommand } from "./cloud/command.js";
 import { completionCommand } from "./completion/command.js";
+import { doctorCommand } from "./doctor/command.js";
 import { VERSION } from "./version.js";
 
 /** All commands. `act` hangs the runs on them. */
@@ -37,6 +38,7 @@ export function program(act: Act): Command {
     ],
   });
   root.addCommand(authCommand(act));
+  root.addCommand(doctorCommand(act));
   root.addCommand(cloudCommand(act));
   root.addCommand(completionCommand(act, () => root));
   return root;

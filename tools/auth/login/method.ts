@@ -81,7 +81,7 @@ function browserMethod(system: System, flags: LoginFlags, client: Client): Metho
 }
 
 /** Over SSH, or on a Linux without a display, a browser would open where nobody sees it, or not at all. */
-function hasBrowser({ env, platform }: System): boolean {
+export function hasBrowser({ env, platform }: System): boolean {
   if (env.BROWSER !== undefined && env.BROWSER !== "") return true;
   if (env.SSH_CONNECTION !== undefined || env.SSH_TTY !== undefined) return false;
   return platform !== "linux" || env.DISPLAY !== undefined || env.WAYLAND_DISPLAY !== undefined;

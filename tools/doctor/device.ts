@@ -1,0 +1,133 @@
+/** A device, as the firmware itself sees its cloud; and what a device elsewhere told of itself. */
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { Status, sentenceOf } from "../../firmware/index.js";
+import { DeviceError, type SimulatedDevice, simulateDevice } from "../../host-sim/device.js";
+import { type Endpoint, endpointOf, TRANSPORTS, type TransportName } from "../../host-sim/transports.js";
+import type { Context } from "../cli/act.js";
+import { printable, systemCode, usage } from "../cli/failure.js";
+import { type Finding, fine, problem } from "./finding.js";
+import { examinePlace } from "./place.js";
+
+/** A person waits. */
+const LIMIT_MS = 10_000;
+const LIMITS = { connectTimeoutMs: 8_000, callAttemptMs: 3_000, callDeadlineMs: 8_000 };
+
+/** The flags that tell of devices and their cloud. */
+export interface DeviceFlags {
+  readonly cloud?: string;
+  readonly ca?: string;
+  readonly transport: TransportName;
+  readonly device?: string;
+  readonly pskFile?: string;
+  readonly counter?: number;
+  readonly status?: string;
+}
+
+/** The cloud's port; with a device, all that the firmware does until the cloud has answered it. */
+export async function examineDevice(context: Context, flags: DeviceFlags): Promise<Finding[]> {
+  const { cloud, device: id, ca: caFile } = flags;
+  if (cloud === undefined) {
+    if (id !== undefined) throw usage("--device needs its cloud.", "Give --cloud mqtt://HOST:PORT.");
+    return [];
+  }
+  const { host, port, isSecure } = endpointTold(cloud, flags.transport);
+  const ca = caFile === undefined ? undefined : await textOf(context, "--ca", caFile);
+  if (id === undefined) return [await examinePlace("cloud", { host, port, isSecure, ca })];
+  const psk = await pskOf(context, flags.pskFile);
+  if (!isSecure && flags.counter === undefined) {
+    throw usage(
+      "Without TLS a device proves itself by a counter.",
+      "Give --counter N, above its last; the device must go on above N.",
+    );
+  }
+  const counter = flags.counter === undefined ? {} : { counter: flags.counter };
+  const tls = ca === undefined ? {} : { tls: { ca } };
+  const options = { cloud, id, psk, transport: flags.transport, limits: LIMITS, ...counter, ...tls };
+  return [await examined(madeOf(() => simulateDevice(options)))];
+}
+
+/** What a device says of itself by `explain()`: the number or the name of its status. */
+export function examineStatus(told: string | undefined): Finding[] {
+  if (told === undefined) return [];
+  const status = /^\d+$/.test(told) ? Number(told) : Status[told.toUpperCase() as keyof typeof Status];
+  if (typeof status !== "number" || Status[status] === undefined) {
+    throw usage(
+      `There is no status '${printable(told, 40)}'.`,
+      "Give the number or the name that the device's explain() shows.",
+    );
+  }
+  return [ofStatus("status", status, {})];
+}
+
+async function examined(device: SimulatedDevice): Promise<Finding> {
+  try {
+    await Promise.race([device.ready(LIMIT_MS), device.next("WAITING", LIMIT_MS)]).catch(() => undefined);
+    // Asks for nothing new: the cloud has no token more than before.
+    const answer = device.state === "READY" ? await statusOf(device.listTokens()) : Status.TIMEOUT;
+    const { status, cloud, code, peerCode, peerReason, exposure } = device.auth.explain();
+    const evidence = { device: device.id, cloud, code, peer_code: peerCode, peer_reason: peerReason };
+    if (answer !== Status.OK) return ofStatus("device", status === Status.OK ? answer : status, evidence);
+    return fine("device", `The cloud at ${cloud} answers ${device.id}.`, { ...evidence, exposure });
+  } finally {
+    device.close();
+  }
+}
+
+async function statusOf(call: Promise<unknown>): Promise<Status> {
+  try {
+    await call;
+    return Status.OK;
+  } catch (failure) {
+    if (failure instanceof DeviceError) return Status[failure.status];
+    throw failure;
+  }
+}
+
+/** The firmware's own words. */
+function ofStatus(check: "device" | "status", status: Status, evidence: Finding["evidence"]): Finding {
+  const name = Status[status];
+  const [message = "", next = ""] = sentenceOf(status).split(/; (.*)/s);
+  if (status === Status.OK) return fine(check, message);
+  return problem(check, `device_${name.toLowerCase()}`, `${message.replace(/\.$/, "")}.`, capital(next), {
+    status,
+    name,
+    ...evidence,
+  });
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+function endpointTold(cloud: string, transport: string): Endpoint {
+  if (TRANSPORTS.includes(transport as TransportName)) {
+    return madeOf(() => endpointOf(cloud, transport as TransportName));
+  }
+  throw usage(
+    `There is no transport '${printable(transport, 40)}'.`,
+    `Choose from ${TRANSPORTS.join(", ")}.`,
+  );
+}
+
+/** What the firmware's options cannot be is a mistake in the flags. */
+function madeOf<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (failure) {
+    throw usage(`${printable((failure as Error).message.replace(/^motekey: /, ""))}.`);
+  }
+}
+
+async function pskOf(context: Context, path: string | undefined): Promise<string> {
+  if (path === undefined) throw usage("--device needs its key.", "Give --psk-file FILE.");
+  const psk = (await textOf(context, "--psk-file", path)).trim();
+  if (psk === "") throw usage(`${path} is empty.`, "--psk-file holds the device's PSK.");
+  return psk;
+}
+
+async function textOf({ system }: Context, flag: string, path: string): Promise<string> {
+  try {
+    return await readFile(resolve(system.directory, path), "utf8");
+  } catch (failure) {
+    throw usage(`${flag}: ${printable(path)} cannot be read (${systemCode(failure)}).`);
+  }
+}
