@@ -184,7 +184,7 @@ export class Place {
     try {
       const page = await context.newPage();
       await page.goto(url);
-      const done = page.getByText(/Back to your terminal|Device connected/);
+      const done = page.getByText(/Back to the terminal|Device connected/);
       const next = page.getByRole("button", { name: /^(Continue|It shows this code|Sign in|Allow)$/ });
       for (;;) {
         await done.or(next).first().waitFor();
