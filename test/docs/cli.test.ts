@@ -1,0 +1,133 @@
+/** docs/cli: pages that say what --help says, rows that a test holds, and recipes that run. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { type Identity, startIdentity } from "../../host-sim/index.js";
+import { program } from "../../tools/program.js";
+import { MOTEKEY, needProgram } from "../tools/process.js";
+import { World } from "../tools/world.js";
+import { migrationPage, ROWS } from "./migration.js";
+import { pagesOf } from "./pages.js";
+
+const FOLDER = new URL("../../docs/cli/", import.meta.url);
+const TESTS = new URL("../tools/", import.meta.url);
+const read = (file: string) => readFileSync(new URL(file, FOLDER), "utf8");
+
+describe("docs/cli", () => {
+  const pages = [...pagesOf(program((command) => command)), migrationPage()];
+
+  it("has a page for every command, and no other", () => {
+    const files = [...pages.map(({ file }) => file), "ci.md"].sort();
+    assert.deepEqual(readdirSync(FOLDER).sort(), files);
+  });
+
+  for (const { file, text } of pages) {
+    it(`${file} is what its source says; 'npm run docs' makes it anew`, () => {
+      assert.equal(read(file), text);
+    });
+  }
+
+  it("each row of the migration is held by a test of that title", () => {
+    for (const { theirs, test } of Object.values(ROWS).flat()) {
+      const [file, title] = test;
+      const code = readFileSync(new URL(`${file.replace(/\.test$/, "")}.test.ts`, TESTS), "utf8");
+      const quoted = [JSON.stringify(title), `'${title}'`, `\`${title}\``];
+      assert.ok(
+        quoted.some((text) => code.includes(`it(${text}`)),
+        `${theirs}: ${title}`,
+      );
+    }
+  });
+
+  describe("ci.md's recipes run:", function () {
+    this.timeout(30_000);
+    const recipes = [...read("ci.md").matchAll(/^## (.*)\n[\s\S]*?^```sh\n([\s\S]*?)^```$/gm)];
+    const key = generateKeyPairSync("ed25519");
+    let identity: Identity;
+    let world: World;
+
+    before(function () {
+      needProgram(this, "curl", "curl");
+    });
+    beforeEach(async () => {
+      identity = await startIdentity();
+      world = new World();
+    });
+    afterEach(async () => {
+      world.end();
+      await identity.close();
+    });
+
+    const run = async (name: string, env: Record<string, string>): Promise<string> => {
+      const script = recipes.find(([, title]) => title === name)?.[2];
+      assert.ok(script, name);
+      const motekey = `set -eu; motekey() { "${process.execPath}" "${MOTEKEY}" "$@"; }\n`;
+      const more = { PATH: process.env.PATH ?? "", HOME: world.folder, MOTEKEY_ISSUER: identity.issuer };
+      const child = spawn("sh", ["-c", motekey + script], {
+        cwd: world.folder,
+        env: { ...more, API: `${identity.issuer}/me`, ...env },
+      });
+      let said = "";
+      for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (said += chunk));
+      const [code] = await once(child, "close");
+      assert.equal(code, 0, said);
+      return said;
+    };
+    const account = () => {
+      const publicKey = key.publicKey.export({ type: "spki", format: "pem" }).toString();
+      return identity.addServiceAccount({ clientId: "ci", name: "CI", publicKey });
+    };
+    const writeKey = () =>
+      writeFileSync(join(world.folder, "ci.pem"), key.privateKey.export({ type: "pkcs8", format: "pem" }), {
+        mode: 0o600,
+      });
+
+    it("A service account", async () => {
+      await account();
+      writeKey();
+      assert.match(await run("A service account", { CLIENT_ID: "ci" }), /"type":"service"/);
+    });
+
+    it("A token in the environment", async () => {
+      await account();
+      writeKey();
+      const words = ["--client-id", "ci", "--secret-file", join(world.folder, "ci.pem")];
+      await world.run(["auth", "login", "--issuer", identity.issuer, ...words]);
+      const { stdout } = await world.line("auth token");
+      const said = await run("A token in the environment", { TOKEN_FROM_SECRETS: stdout.trim() });
+      assert.match(said, /"type":"service"/);
+    });
+
+    it("Workload identity", async () => {
+      const pair = await generateKeyPair("RS256");
+      const jwks = { keys: [{ ...(await exportJWK(pair.publicKey)), kid: "1", alg: "RS256" }] };
+      const platform = createServer((request, response) => {
+        const isKeys = request.url === "/keys";
+        response.end(JSON.stringify(isKeys ? jwks : { issuer, jwks_uri: `${issuer}/keys` }));
+      }).listen(0, "127.0.0.1");
+      await once(platform, "listening");
+      const issuer = `http://127.0.0.1:${(platform.address() as AddressInfo).port}`;
+      try {
+        const subject = "repo:acme/firmware:ref:refs/heads/main";
+        await identity.addServiceAccount({ clientId: "ci", name: "CI", workload: { issuer, subject } });
+        const token = await new SignJWT({ sub: subject })
+          .setProtectedHeader({ alg: "RS256", kid: "1" })
+          .setIssuer(issuer)
+          .setAudience(identity.issuer)
+          .setIssuedAt()
+          .setExpirationTime("5m")
+          .sign(pair.privateKey);
+        assert.match(await run("Workload identity", { ID_TOKEN: token }), /^Name: {9}CI$/m);
+      } finally {
+        platform.closeAllConnections();
+        platform.close();
+      }
+    });
+  });
+});
