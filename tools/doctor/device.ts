@@ -44,7 +44,13 @@ export async function examineDevice(context: Context, flags: DeviceFlags): Promi
   const counter = flags.counter === undefined ? {} : { counter: flags.counter };
   const tls = ca === undefined ? {} : { tls: { ca } };
   const options = { cloud, id, psk, transport: flags.transport, limits: LIMITS, ...counter, ...tls };
-  return [await examined(madeOf(() => simulateDevice(options)))];
+  const wallTimeS = Math.floor(context.system.now() / 1000);
+  return [
+    await examined(
+      madeOf(() => simulateDevice(options)),
+      wallTimeS,
+    ),
+  ];
 }
 
 /** What a device says of itself by `explain()`: the number or the name of its status. */
@@ -60,15 +66,24 @@ export function examineStatus(told: string | undefined): Finding[] {
   return [ofStatus("status", status, {})];
 }
 
-async function examined(device: SimulatedDevice): Promise<Finding> {
+async function examined(device: SimulatedDevice, wallTimeS: number): Promise<Finding> {
   try {
     await Promise.race([device.ready(LIMIT_MS), device.next("WAITING", LIMIT_MS)]).catch(() => undefined);
     // Asks for nothing new: the cloud has no token more than before.
     const answer = device.state === "READY" ? await statusOf(device.listTokens()) : Status.TIMEOUT;
-    const { status, cloud, code, peerCode, peerReason, exposure } = device.auth.explain();
-    const evidence = { device: device.id, cloud, code, peer_code: peerCode, peer_reason: peerReason };
-    if (answer !== Status.OK) return ofStatus("device", status === Status.OK ? answer : status, evidence);
-    return fine("device", `The cloud at ${cloud} answers ${device.id}.`, { ...evidence, exposure });
+    const told = device.auth.explain(wallTimeS);
+    const { transport, link, proof, cloud, code, peerCode, peerReason, clockAheadS } = told;
+    const reached = { device: device.id, transport, link, proof, cloud };
+    const evidence = {
+      ...reached,
+      code,
+      peer_code: peerCode,
+      peer_reason: peerReason,
+      clock_ahead_seconds: clockAheadS,
+    };
+    const status = told.status === Status.OK ? answer : told.status;
+    if (status !== Status.OK) return ofStatus("device", status, evidence);
+    return fine("device", `The cloud at ${cloud} answers ${device.id}.`, evidence);
   } finally {
     device.close();
   }
