@@ -61,6 +61,7 @@ export class Inbox {
       limits.idBytes,
       limits.hostBytes,
       limits.tokenBytes,
+      config.isMgRpc,
     );
     this.encoded = encoding === null ? null : encoding.reader();
     this.mac = mac;

@@ -37,18 +37,17 @@ export class JsonFrames implements FrameWriter {
   readonly pen: Pen;
   private readonly config: Config;
   private readonly challenge: Challenge | null;
-  /** What every frame begins with, up to our id; and a request, up to its own. */
-  private readonly openSrc: Uint8Array;
+  /** What a request begins with, up to its id. */
   private readonly head: Uint8Array;
-  private readonly openings: Uint8Array[];
+  /** Null: those of the documented protocol, which all devices share. */
+  private readonly mgOpenings: Uint8Array[] | null;
 
   constructor(config: Config, challenge: Challenge | null) {
     this.pen = new Pen();
     this.config = config;
     this.challenge = challenge;
-    const openSrc = config.isMgRpc ? OPEN_MG_SRC : OPEN_SRC;
-    this.openSrc = openSrc;
-    this.openings = config.isMgRpc ? openingsOf("params") : OPENINGS;
+    const openSrc = this.openSrc();
+    this.mgOpenings = config.isMgRpc ? openingsOf("params") : null;
     this.head = new Uint8Array(openSrc.length + config.deviceId.length + OPEN_ID.length);
     this.head.set(openSrc, 0);
     this.head.set(config.deviceId, openSrc.length);
@@ -62,7 +61,7 @@ export class JsonFrames implements FrameWriter {
     pen.decimal(call.id);
     if (call.method === Method.OTHER) this.writeOther(call);
     else {
-      pen.bytes(this.openings[call.method]);
+      pen.bytes((this.mgOpenings === null ? OPENINGS : this.mgOpenings)[call.method]);
       this.writeArguments(call);
     }
     if (proofs.announcesMacSession) {
@@ -83,7 +82,7 @@ export class JsonFrames implements FrameWriter {
 
   refusal(parties: Parties, length: number, id: number): void {
     const pen = this.pen;
-    pen.bytes(this.openSrc);
+    pen.bytes(this.openSrc());
     pen.bytes(this.config.deviceId);
     pen.bytes(OPEN_STRANGER);
     pen.part(parties.bytes, length);
@@ -124,6 +123,11 @@ export class JsonFrames implements FrameWriter {
       default:
         pen.bytes(call.host);
     }
+  }
+
+  /** What every frame begins with, up to our id. */
+  private openSrc(): Uint8Array {
+    return this.config.isMgRpc ? OPEN_MG_SRC : OPEN_SRC;
   }
 
   /** A method that the app names, with its arguments as they are. */

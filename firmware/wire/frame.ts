@@ -84,9 +84,17 @@ export class FrameReader {
    * @param idBytes longest `src` that is kept
    * @param hostBytes longest host of a list
    * @param tokenBytes size of the staging area
+   * @param hasTextIds ids of text are kept (mg-rpc)
    */
-  constructor(us: Uint8Array, cloud: Uint8Array, idBytes: number, hostBytes: number, tokenBytes: number) {
-    this.names = new Parties(us, cloud, idBytes);
+  constructor(
+    us: Uint8Array,
+    cloud: Uint8Array,
+    idBytes: number,
+    hostBytes: number,
+    tokenBytes: number,
+    hasTextIds: boolean,
+  ) {
+    this.names = new Parties(us, cloud, idBytes, hasTextIds);
     this.parties = this.names.bytes;
     this.hostBytes = hostBytes;
     this.raw = new RawResult();

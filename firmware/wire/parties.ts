@@ -1,4 +1,4 @@
-import { sameBytes } from "./bytes.js";
+import { NO_BYTES, sameBytes } from "./bytes.js";
 
 /** Who a frame says it comes from, or goes to. */
 export enum Party {
@@ -29,12 +29,13 @@ export class Parties {
   /**
    * @param us our device id
    * @param cloud the address that answers come from
+   * @param hasTextIds ids of text are kept (mg-rpc)
    */
-  constructor(us: Uint8Array, cloud: Uint8Array, idBytes: number) {
+  constructor(us: Uint8Array, cloud: Uint8Array, idBytes: number, hasTextIds: boolean) {
     this.us = us;
     this.cloud = cloud;
     this.idBytes = idBytes;
-    this.id = new Uint8Array(ID_TEXT_BYTES);
+    this.id = hasTextIds ? new Uint8Array(ID_TEXT_BYTES) : NO_BYTES;
     this.idLength = 0;
     this.bytes = new Uint8Array(idBytes + Math.max(us.length + 1, TOPIC_END_BYTES));
   }

@@ -80,7 +80,7 @@ export class Codec {
     this.reply = isCbor ? cborReply() : jsonReply();
     this.replyBytes = this.reply.length;
     this.encoded = isCbor ? cbor.reader() : null;
-    this.frame = new FrameReader(bytesOf(DEVICE), bytesOf(CLOUD), 64, 64, 640);
+    this.frame = new FrameReader(bytesOf(DEVICE), bytesOf(CLOUD), 64, 64, 640, false);
     this.frames = isCbor ? cbor.writer(config) : new JsonFrames(config, null);
     this.call = new Call();
     this.call.method = Method.GENERATE_TOKEN;

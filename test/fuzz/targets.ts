@@ -98,7 +98,7 @@ const frameKinds = {
 };
 
 function readFrame(encoded: ValueReader | null, bytes: Uint8Array, ends: readonly number[]): string {
-  const frame = new FrameReader(frameKinds.us, frameKinds.cloud, 16, 12, 48);
+  const frame = new FrameReader(frameKinds.us, frameKinds.cloud, 16, 12, 48, true);
   const hosts: string[] = [];
   let event = FrameEvent.MORE;
   frame.reset(encoded);
