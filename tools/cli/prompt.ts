@@ -52,8 +52,9 @@ const ERASE = ["\u007f", "\b"];
 /** Asks for a line that is shown as asterisks. */
 export async function askSecret(system: System, question: string): Promise<string> {
   const { stdin, stderr } = system;
-  stderr.write(question);
+  // First: who types as soon as the question stands there would be shown the secret.
   stdin.setRawMode?.(true);
+  stderr.write(question);
   try {
     return await new Promise<string>((resolve, reject) => {
       const typed: string[] = [];

@@ -38,7 +38,7 @@ export class Place {
   readonly env: Record<string, string> = {};
   started!: Started;
   private readonly children: ChildProcess[] = [];
-  private browser!: Browser;
+  private browser: Browser | undefined;
 
   /** @param seed as `motekey cloud start --seed` takes it */
   static async open(context: Mocha.Context, seed: object): Promise<Place> {
@@ -47,10 +47,15 @@ export class Place {
     needProgram(context, "script", "bsdutils");
     const program = findChromium(context);
     const place = new Place();
-    place.browser = await startChromium(program);
-    await place.startSession();
-    await place.startCloud(seed);
-    return place;
+    try {
+      place.browser = await startChromium(program);
+      await place.startSession();
+      await place.startCloud(seed);
+      return place;
+    } catch (failure) {
+      await place.close();
+      throw failure;
+    }
   }
 
   private async startSession(): Promise<void> {
@@ -180,7 +185,7 @@ export class Place {
 
   /** Signs in and allows in chromium, page after page; resolves to the last page's text. */
   async allowAt(url: string, username: string, password: string): Promise<string> {
-    const context = await this.browser.newContext();
+    const context = await (this.browser as Browser).newContext();
     try {
       const page = await context.newPage();
       await page.goto(url);
@@ -202,11 +207,12 @@ export class Place {
 
   /** Ends all of it. */
   async close(): Promise<void> {
-    await this.browser.close();
+    await this.browser?.close();
     for (const child of this.children.reverse()) {
       const ended = once(child, "exit");
+      // The session ends with its input, and takes bus and keyring along; the cloud ends with Ctrl-C.
       child.stdin?.end();
-      child.kill("SIGINT");
+      if (child.spawnfile === process.execPath) child.kill("SIGINT");
       await ended;
     }
     rmSync(this.folder, { recursive: true, force: true });
