@@ -22,6 +22,7 @@ export class Recording {
 export class Tap {
   readonly recordings: Recording[] = [];
   private readonly sockets = new Set<Socket>();
+  private broker: Socket | null = null;
 
   private constructor(
     private readonly server: Server,
@@ -51,6 +52,11 @@ export class Tap {
     return Buffer.concat(this.recordings.map((recording) => recording.received()));
   }
 
+  /** Puts bytes of the relay's own into the latest line, towards the broker. */
+  inject(bytes: Buffer): void {
+    this.broker?.write(bytes);
+  }
+
   /** Cuts all lines; new ones may be made. */
   cut(): void {
     for (const socket of this.sockets) socket.destroy();
@@ -66,6 +72,7 @@ export class Tap {
     const recording = new Recording();
     const broker = connect({ host: "127.0.0.1", port: this.targetPort, noDelay: true });
     this.recordings.push(recording);
+    this.broker = broker;
     this.join(device, broker, recording.fromDevice);
     this.join(broker, device, recording.toDevice);
   }
