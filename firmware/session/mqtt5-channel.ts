@@ -199,7 +199,9 @@ export class Mqtt5Channel extends MqttChannel {
   }
 
   protected override takePuback(): void {
-    if (this.isFive && this.mqtt.returnCode !== 0) this.keepReason();
+    // The app's own messages are told of theirs.
+    const isCalls = this.calls.sentWithPacket(this.mqtt.packetIdentifier) !== null;
+    if (this.isFive && isCalls && this.mqtt.returnCode !== 0) this.keepReason();
     super.takePuback();
   }
 

@@ -1,8 +1,10 @@
 /** MQTT 5 as it runs on every engine: its reader in windows of several sizes, and what a device says first. */
-import { createAuth, type LinkEvents, type Ports, type Proof, type Waker } from "../../firmware/index.js";
+import type { Proof } from "../../firmware/index.js";
 import { mqtt5 } from "../../firmware/mqtt5.js";
 import { MqttEvent } from "../../firmware/wire/mqtt-reader.js";
 import { Mqtt5Reader } from "../../firmware/wire/mqtt5-reader.js";
+import { firstFlight } from "./suite-flight.js";
+import { hex } from "./suite-store.js";
 
 /** CONNACK, SUBACK, PUBACK, PUBLISH, AUTH and DISCONNECT with properties, as mqtt-packet writes them. */
 const FROM_BROKER = new Uint8Array([
@@ -11,12 +13,6 @@ const FROM_BROKER = new Uint8Array([
   0x32, 0x10, 0x00, 0x03, 0x61, 0x2f, 0x62, 0x00, 0x07, 0x05, 0x09, 0x00, 0x02, 0x01, 0x02, 0x7b, 0x7d, 0x0a,
   0xf0, 0x0c, 0x18, 0x0a, 0x15, 0x00, 0x01, 0x4d, 0x16, 0x00, 0x03, 0x09, 0x08, 0x07, 0xe0, 0x02, 0x8e, 0x00,
 ]);
-
-const hex = (bytes: Uint8Array, from: number, to: number): string => {
-  let text = "";
-  for (let i = from; i < to; i++) text += (bytes[i] + 256).toString(16).substr(1);
-  return text;
-};
 
 /** The events of the bytes above in windows of this size, with what the properties say. */
 function eventsOf(size: number): string {
@@ -48,39 +44,4 @@ export function mqtt5Reader(): string {
 }
 
 /** All that a device says over MQTT 5 before it is answered. */
-export function firstFlight5(proof: Proof): string {
-  const driver: { events?: LinkEvents; waker?: Waker } = {};
-  let sent = "";
-  const ports: Ports = {
-    link: {
-      open: (_address, events) => {
-        driver.events = events;
-      },
-      write: (bytes, from, to) => {
-        sent += `${hex(bytes, from, to)} `;
-        return to - from;
-      },
-      close: () => {},
-    },
-    clock: {
-      now: () => 0,
-      wakeAfter: (_delayMs, waker) => {
-        driver.waker = waker;
-      },
-      cancel: () => {},
-    },
-    entropy: {
-      fill: (bytes, from, to) => {
-        for (let i = from; i < to; i++) bytes[i] = i;
-      },
-    },
-  };
-  const cloud = { host: "broker.example.com" };
-  const credential = { psk: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", counter: 65 };
-  const auth = createAuth({ deviceId: "device_123", cloud, credential, proof, transport: mqtt5 }, ports);
-  auth.host("app.example.com").getToken(() => {});
-  if (driver.waker !== undefined) driver.waker.turn();
-  if (driver.events !== undefined) driver.events.opened();
-  auth.close();
-  return sent;
-}
+export const firstFlight5 = (proof: Proof): string => firstFlight(proof, mqtt5);

@@ -2,7 +2,6 @@
  * What every engine must do alike, bit for bit. This file runs inside the engines, so it keeps to their shared
  * language and knows no Node; `engines.test.ts` runs it in each and compares.
  */
-import { createAuth, type LinkEvents, type Ports, type Proof, type Waker } from "../../firmware/index.js";
 import { readBase64url, writeBase64url } from "../../firmware/proof/base64.js";
 import { sameSecret } from "../../firmware/proof/compare.js";
 import { counterKey, writeCounterPassword } from "../../firmware/proof/counter.js";
@@ -27,6 +26,7 @@ import {
 import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt-reader.js";
 import { ValueEvent } from "../../firmware/wire/value.js";
 import { cborItems, cwtLifetimes, shown } from "./suite-cbor.js";
+import { firstFlight } from "./suite-flight.js";
 import { firstFlight5, mqtt5Reader } from "./suite-mqtt5.js";
 import { bytesOfHex, counterBlocks, hex, tokenOverSleep } from "./suite-store.js";
 import {
@@ -248,44 +248,6 @@ function mqttEvents(size: number): string {
   return `${events} status ${reader.status}`;
 }
 
-/** All that a device says before it is answered: CONNECT, SUBSCRIBE, the first request, Hello; and DISCONNECT. */
-function firstFlight(proof: Proof): string {
-  const driver: { events?: LinkEvents; waker?: Waker } = {};
-  let sent = "";
-  const ports: Ports = {
-    link: {
-      open: (_address, events) => {
-        driver.events = events;
-      },
-      write: (bytes, from, to) => {
-        sent += `${hex(bytes, from, to)} `;
-        return to - from;
-      },
-      close: () => {},
-    },
-    clock: {
-      now: () => 0,
-      wakeAfter: (_delayMs, waker) => {
-        driver.waker = waker;
-      },
-      cancel: () => {},
-    },
-    entropy: {
-      fill: (bytes, from, to) => {
-        for (let i = from; i < to; i++) bytes[i] = i;
-      },
-    },
-  };
-  const cloud = { host: "broker.example.com" };
-  const credential = { psk: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", counter: 65 };
-  const auth = createAuth({ deviceId: "device_123", cloud, credential, proof, allowInsecure: true }, ports);
-  auth.host("app.example.com").getToken(() => {});
-  if (driver.waker !== undefined) driver.waker.turn();
-  if (driver.events !== undefined) driver.events.opened();
-  auth.close();
-  return sent;
-}
-
 /** All cases, in the order they run. */
 export const cases: EngineCase[] = [
   {
@@ -324,8 +286,8 @@ export const cases: EngineCase[] = [
   { name: "CBOR items of every kind that is written", run: cborItems },
   { name: "a CWT's lifetime and MAC", expected: "0 900 0 900 129 -1 ", run: cwtLifetimes },
   { name: "every MQTT packet a client writes", run: mqttPackets },
-  { name: "the first flight with counter and MAC", run: () => firstFlight("counter+mac") },
-  { name: "the first flight with password and key", run: () => firstFlight("password+key") },
+  { name: "the first flight with counter and MAC", run: () => firstFlight("counter+mac", null) },
+  { name: "the first flight with password and key", run: () => firstFlight("password+key", null) },
   {
     name: "every MQTT 5 packet with properties, in windows of several sizes",
     expected:
@@ -334,7 +296,7 @@ export const cases: EngineCase[] = [
   },
   { name: "the first flight over MQTT 5", run: () => firstFlight5("counter+mac") },
   { name: "the first flight over MQTT 5 with auth5", run: () => firstFlight5("auth5") },
-  { name: "the first flight with digest", run: () => firstFlight("digest") },
+  { name: "the first flight with digest", run: () => firstFlight("digest", null) },
   {
     name: "counters kept over a boot, and their records",
     expected:

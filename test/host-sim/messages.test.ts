@@ -206,6 +206,7 @@ describe("the app's own messages", () => {
   it("a message that its ACL forbids fails with FORBIDDEN over MQTT 5", async () => {
     connect({ transport: mqtt5 });
     assert.equal(await publish("app/another/up", Buffer.from("x")), "FORBIDDEN");
+    assert.equal(device.auth.explain().peerCode, 0, "what the app was told is no diagnosis of the calls");
     assert.equal((await device.getToken(HOST)).status, "OK");
     assert.equal(device.auth.counters.losses, 0);
   });
