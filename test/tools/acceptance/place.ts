@@ -6,10 +6,14 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, watch, writeF
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
 import { findChromium, startChromium } from "../../servers/chromium.js";
 import { MOTEKEY, needProgram, runProcess } from "../process.js";
 import type { Said } from "../world.js";
+
+/** Where npx finds the command. */
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** What `motekey cloud start --json` told. */
 export interface Started {
@@ -87,14 +91,16 @@ export class Place {
       ...ports,
     ];
     const fields = "--json=issuer,user,password";
-    const told = await this.firstLine(process.execPath, [MOTEKEY, ...words, fields], /^\}$/, true);
+    const told = await this.firstLine("npx", ["--no-install", "motekey", ...words, fields], /^\}$/, true);
     this.started = JSON.parse(told);
     this.env.MOTEKEY_ISSUER = this.started.issuer;
   }
 
   /** Starts a program that stays; resolves to what its first matching line holds, or to all up to that line. */
   private async firstLine(program: string, words: string[], line: RegExp, whole = false): Promise<string> {
-    const child = spawn(program, words, { env: this.processEnv({}), stdio: "pipe" });
+    // A group of its own: npx hands no signal on.
+    const how = { env: this.processEnv({}), cwd: ROOT, detached: true };
+    const child = spawn(program, words, { ...how, stdio: "pipe" });
     this.children.push(child);
     const said: string[] = [];
     let complaints = "";
@@ -212,7 +218,7 @@ export class Place {
       const ended = once(child, "exit");
       // The session ends with its input, and takes bus and keyring along; the cloud ends with Ctrl-C.
       child.stdin?.end();
-      if (child.spawnfile === process.execPath) child.kill("SIGINT");
+      if (child.spawnfile === "npx") process.kill(-(child.pid as number), "SIGINT");
       await ended;
     }
     rmSync(this.folder, { recursive: true, force: true });
