@@ -128,16 +128,16 @@ export class Tokens implements HostCalls {
     const hosts = this.hosts.list;
     if (this.ledger !== null && !this.isClosed && this.session.phase < Phase.CONNECTING) this.ledger.open();
     for (let i = 0; i < hosts.length; i++) this.tendHost(hosts[i]);
-    const waiters = this.waiters;
-    for (let i = 0; i < waiters.count; i++) {
-      const waiter = waiters.at(i);
+    for (let i = 0; i < this.waiters.count; i++) {
+      const waiter = this.waiters.at(i);
       const host = waiter.host;
       if (waiter.isDone || host === null) continue;
       const isHeld = host.flight === null && host.notBeforeMs >= waiter.deadlineMs;
       if (!isHeld && this.session.nextChanceMs() < waiter.deadlineMs) continue;
       const excuse = this.session.excuse();
       waiter.isDone = true;
-      waiter.status = excuse === Status.TIMEOUT && host.status !== Status.OK ? host.status : excuse;
+      if (excuse === Status.TIMEOUT && host.status === Status.OK) host.status = excuse; // before its call's end
+      waiter.status = excuse === Status.TIMEOUT ? host.status : excuse;
     }
   }
 
