@@ -106,6 +106,22 @@ describe("auth login", () => {
       });
     }
 
+    it("polls no more often than the provider asks", async function () {
+      this.timeout(20_000);
+      const interruption = new AbortController();
+      const polledAtMs: number[] = [];
+      const stop = identity.on((event) => {
+        if (event.event !== "refused" || event.error !== "authorization_pending") return;
+        polledAtMs.push(performance.now());
+        if (polledAtMs.length === 3) interruption.abort();
+      });
+      const said = await world.line("auth login --device-code", { interrupted: interruption.signal });
+      stop();
+      assert.equal(said.exit, 130);
+      const [first = 0, second = 0, third = 0] = polledAtMs;
+      assert.ok(second - first > 900 && third - second > 900, `polled after ${polledAtMs.join(", ")} ms`);
+    });
+
     it("a provider without a device grant: the browser's address is printed instead", async () => {
       identity.faults.lacks = ["device_authorization_endpoint"];
       try {
