@@ -29,7 +29,8 @@ const CERTIFICATE_FAULTS: Readonly<Record<string, Status>> = {
   PATH_LENGTH_EXCEEDED: Status.TLS_CA,
 };
 
-const ALERT = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13)_ALERT_(.+)$/;
+/** OpenSSL 3.2 and later (Node 24) say `SSL/TLS` where older ones said `SSLV3`. */
+const ALERT = /^ERR_SSL_(?:SSLV3|SSL\/TLS|TLSV1|TLSV13)_ALERT_(.+)$/;
 
 /** The alerts by which a peer says that our certificate is missing or wrong (RFC 8446, 6.2). */
 const CLIENT_REFUSALS: readonly string[] = [
