@@ -213,7 +213,7 @@ export class FrameReader {
     const bit = 1 << member;
     if ((this.seen & bit) !== 0) this.status = Status.FRAME_DUPLICATE;
     if (member !== Member.HOST) this.seen |= bit;
-    if (member === Member.RESULT) this.raw.open(this.id);
+    if (member === Member.RESULT && this.raw.id !== 0) this.raw.open(this.id);
     this.prepare(member);
   }
 
