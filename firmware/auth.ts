@@ -238,6 +238,7 @@ export class Auth implements CallOwner {
 
   private deliverState(): boolean {
     const state = this.state;
+    this.session.isLossUntold = false;
     if (state === this.toldState) return false;
     this.toldState = state;
     if (this.onState !== null) this.onState(state);

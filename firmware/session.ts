@@ -38,6 +38,8 @@ export class Session {
   wakeAtMs: number;
   /** `received` stopped early, to tell the app of a host or to write: call it again, even with no bytes left. */
   isPaused: boolean;
+  /** The next attempt begins when the app has heard of the loss, however soon it is due. */
+  isLossUntold: boolean;
   /** The list whose hosts lie in the staging area from `hostsFrom` on; null when there is none. */
   hostsCall: Call | null;
   hostsFrom: number;
@@ -47,7 +49,6 @@ export class Session {
   readonly inbox: Inbox;
   readonly frame: FrameReader;
   readonly answers: Answers;
-
   /** The app's own messages; null: there are none. */
   readonly app: AppTraffic | null;
   private readonly config: Config;
@@ -65,9 +66,7 @@ export class Session {
   private phaseEndsAtMs: number;
   private readyAtMs: number;
 
-  /**
-   * @param scratch for what is computed within one turn; incoming MACs have a hash of their own
-   */
+  /** @param scratch for what is computed within one turn; incoming MACs have a hash of their own */
   constructor(
     config: Config,
     features: Features,
@@ -132,6 +131,7 @@ export class Session {
     this.nowMs = 0;
     this.phaseEndsAtMs = 0;
     this.readyAtMs = 0;
+    this.isLossUntold = false;
     this.receivedAtMs = -1;
   }
 
@@ -161,7 +161,7 @@ export class Session {
       case Phase.RESTING:
         return Want.IDLE;
       case Phase.WAITING:
-        if (nowMs < this.phaseEndsAtMs) return Want.IDLE;
+        if (nowMs < this.phaseEndsAtMs || this.isLossUntold) return Want.IDLE;
         if (!this.config.counterBlock.reserve()) {
           this.lose(Status.STORE_FAILED);
           this.plan();
@@ -371,6 +371,7 @@ export class Session {
       this.config.addresses.served();
     } else if (!this.channel.hasFallback) this.config.addresses.failed();
     this.status = status;
+    this.isLossUntold = true;
     const random = this.random();
     this.phaseEndsAtMs =
       this.nowMs +
