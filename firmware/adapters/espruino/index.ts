@@ -1,4 +1,4 @@
-import type { Ports } from "../../ports.js";
+import type { Ports, Store } from "../../ports.js";
 import { EspruinoClock } from "./clock.js";
 import { EspruinoEntropy } from "./entropy.js";
 import { EspruinoLink, type TlsOptions } from "./link.js";
@@ -14,11 +14,16 @@ export interface EspruinoOptions {
   readonly tls?: TlsOptions;
 }
 
+/** Ports with the chip's Storage. */
+export interface EspruinoPorts extends Ports {
+  readonly store: Store;
+}
+
 /**
  * Everything the firmware needs to run on Espruino.
  * @construction
  */
-export const espruinoPorts = (options: EspruinoOptions): Ports => {
+export const espruinoPorts = (options: EspruinoOptions): EspruinoPorts => {
   const store = new EspruinoStore();
   return {
     link: new EspruinoLink(options.tls === undefined ? null : options.tls),
