@@ -123,7 +123,8 @@ describe("a simulated device", () => {
 
   it("says after the limit what keeps it from a state", async () => {
     await start({ psk: "battery staple" });
-    await assert.rejects(device.ready(300), endsWith("BAD_CREDENTIALS", /was not READY within 300 ms/));
+    await device.next("WAITING");
+    await assert.rejects(device.ready(30), endsWith("BAD_CREDENTIALS", /was not READY within 30 ms/));
   });
 
   it("ends waiting for a state when it is closed", async () => {

@@ -1,6 +1,7 @@
 import {
   type AuthClient,
   type AuthOptions,
+  type Clock,
   createAuth,
   type Encoding,
   type Entropy,
@@ -12,6 +13,7 @@ import {
   type Transport,
 } from "../../firmware/index.js";
 import { nodePorts } from "../../host-sim/node/ports.js";
+import { SteadyClock } from "./steady-clock.js";
 
 /** Sizes as they ship, times short enough to be waited for. */
 export const QUICK: LimitOptions = {
@@ -36,6 +38,8 @@ export interface DeviceOptions {
   limits?: LimitOptions;
   cloud?: Omit<AuthOptions["cloud"], "host" | "port">;
   entropy?: Entropy;
+  /** Default: steady, so that an attempt is repeated where an answer was lost and nowhere else. */
+  clock?: Clock;
   encoding?: Encoding;
   transport?: Transport;
   messages?: AuthOptions["messages"];
@@ -53,7 +57,7 @@ export class Device {
     readonly identity: { id: string; psk: string },
     options: DeviceOptions = {},
   ) {
-    const ports = nodePorts();
+    const { entropy, clock = new SteadyClock() } = options;
     this.auth = createAuth(
       {
         deviceId: identity.id,
@@ -69,7 +73,7 @@ export class Device {
         ...(options.messages === undefined ? {} : { messages: options.messages }),
         ...(options.proof === undefined ? {} : { proof: options.proof }),
       },
-      options.entropy === undefined ? ports : { ...ports, entropy: options.entropy },
+      { ...nodePorts(), clock, ...(entropy === undefined ? {} : { entropy }) },
     );
     this.auth.onState = (state) => this.enter(state);
   }

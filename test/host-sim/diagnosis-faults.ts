@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Aedes } from "aedes";
 import { Status } from "../../firmware/index.js";
 import type { Pki } from "../servers/pki.js";
-import { DEVICE, type Fault, failure, HOST } from "./diagnosis.js";
+import { DEVICE, type Fault, failure, HOST, SOON } from "./diagnosis.js";
 
 const DAY_S = 86_400;
 /** Where a clock without a battery begins. */
@@ -29,7 +29,7 @@ const answered = (code: number, name: Fault["name"], step: RegExp): Fault => ({
   evidence: { code, connects: 1 },
   cause: async (bench) => {
     const when = ({ method }: { method: string }) => method !== "/v1/Hello";
-    return bench.refused(await bench.cloud({ faults: { error: { code, when } } }));
+    return bench.refused(await bench.cloud({ faults: { error: { code, when } } }), SOON);
   },
 });
 
@@ -89,7 +89,7 @@ export const WHO: readonly Fault[] = [
     name: "MAC_MISSING",
     step: /compare the key with the cloud's/,
     evidence: { proof: "mac", connects: 1 },
-    cause: async (bench) => bench.refused(await bench.cloud(), { psk: "guess", proof: "mac" }),
+    cause: async (bench) => bench.refused(await bench.cloud(), { psk: "guess", proof: "mac", ...SOON }),
   },
   {
     what: "a counter that was used before",
@@ -177,7 +177,8 @@ export const ROAD: readonly Fault[] = [
     name: "CONNECT_TIMEOUT",
     step: /see that the port speaks MQTT/,
     evidence: { silentMs: -1 },
-    cause: async (bench) => bench.kept(`mqtt://${await bench.server(() => {})}`),
+    cause: async (bench) =>
+      bench.kept(`mqtt://${await bench.server(() => {})}`, { limits: { connectTimeoutMs: 300 } }),
   },
   {
     what: "a server that speaks something else than MQTT",
@@ -265,7 +266,7 @@ export const CALLS: readonly Fault[] = [
     name: "TIMEOUT",
     step: /see that it runs and reads the request topic/,
     evidence: { lastRefusal: Status.OK, connects: 1, losses: 0 },
-    cause: async (bench) => bench.refused(await bench.cloud({ faults: { dropReplies: true } })),
+    cause: async (bench) => bench.refused(await bench.cloud({ faults: { dropReplies: true } }), SOON),
   },
   {
     what: "a cloud that does not answer, after a doubled answer was dropped",
@@ -274,7 +275,7 @@ export const CALLS: readonly Fault[] = [
     evidence: { lastRefusal: Status.MAC_REPLAYED },
     cause: async (bench) => {
       const dropReplies = ({ method }: { method: string }) => method !== "/v1/Hello";
-      return bench.refused(await bench.cloud({ faults: { doubleReplies: true, dropReplies } }));
+      return bench.refused(await bench.cloud({ faults: { doubleReplies: true, dropReplies } }), SOON);
     },
   },
   {
@@ -282,15 +283,17 @@ export const CALLS: readonly Fault[] = [
     name: "JSON_SYNTAX",
     step: /made again by itself/,
     evidence: { lastRefusal: Status.JSON_SYNTAX },
-    cause: async (bench) =>
-      bench.refused(await bench.cloud({ faults: { malformedReply: { bytes: "{nonsense", when: true } } })),
+    cause: async (bench) => {
+      const malformedReply = { bytes: "{nonsense", when: true };
+      return bench.refused(await bench.cloud({ faults: { malformedReply } }), SOON);
+    },
   },
   {
     what: "answers whose MAC is wrong",
     name: "MAC_WRONG",
     step: /somebody else may write to the device's topic/,
     evidence: { lastRefusal: Status.MAC_WRONG },
-    cause: async (bench) => bench.refused(await bench.cloud({ faults: { wrongMac: true } })),
+    cause: async (bench) => bench.refused(await bench.cloud({ faults: { wrongMac: true } }), SOON),
   },
   {
     what: "an answer without a token",

@@ -16,14 +16,11 @@ import type { Pki } from "../servers/pki.js";
 export const DEVICE = { id: "device_123", psk: "canary-key-that-nobody-may-ever-read-0123456" };
 export const HOST = "app.example.com";
 
-/** Calls end soon; no second attempt disturbs the first one's diagnosis. */
-const LIMITS = {
-  callAttemptMs: 200,
-  callDeadlineMs: 600,
-  connectTimeoutMs: 600,
-  backoffBaseMs: 60_000,
-  backoffCapMs: 60_000,
-};
+/** No second attempt disturbs the first one's diagnosis. */
+const LIMITS = { callAttemptMs: 200, backoffBaseMs: 60_000, backoffCapMs: 60_000 };
+
+/** For calls that nothing else ends, and long enough for answers that are refused to come first. */
+export const SOON = { limits: { callDeadlineMs: 1_200 } };
 
 /** One fault: what is done, and what `explain()` is to make of it. */
 export interface Fault {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type PolicyError, Status, sentenceOf } from "../../firmware/index.js";
 import { findMosquitto } from "../servers/mosquitto.js";
 import { makePki, type Pki } from "../servers/pki.js";
-import { Bench, DEVICE, type Fault, HOST } from "./diagnosis.js";
+import { Bench, DEVICE, type Fault, HOST, SOON } from "./diagnosis.js";
 import { CALLS, ROAD, WHO } from "./diagnosis-faults.js";
 
 const PASSWORD = { proof: "password", allowInsecure: true } as const;
@@ -38,7 +38,7 @@ const MOSQUITTO: readonly Fault[] = [
     evidence: { peerCode: 0x87, connects: 1 },
     cause: async (bench) => {
       const { url } = await bench.broker([`user ${DEVICE.id}`, `topic deny cloud/from/${DEVICE.id}/rpc`]);
-      return bench.refused(url, { ...PASSWORD, transport: "mqtt5" });
+      return bench.refused(url, { ...PASSWORD, ...SOON, transport: "mqtt5" });
     },
   },
   {
@@ -47,7 +47,7 @@ const MOSQUITTO: readonly Fault[] = [
     step: /see .* that the broker's ACLs let both through/,
     cause: async (bench) => {
       const { url } = await bench.broker([`user ${DEVICE.id}`, `topic deny cloud/from/${DEVICE.id}/rpc`]);
-      return bench.refused(url, PASSWORD);
+      return bench.refused(url, { ...PASSWORD, ...SOON });
     },
   },
   {

@@ -8,6 +8,7 @@ import {
   type StruckRequest,
   startCloud,
 } from "../../host-sim/cloud/index.js";
+import { NodeClock } from "../../host-sim/node/ports.js";
 import { Device, type DeviceOptions } from "./device.js";
 import { frameOf, messagesIn, Tap } from "./tap.js";
 
@@ -50,7 +51,7 @@ describe("the firmware, when the cloud fails it:", () => {
 
   describe("slow answers", () => {
     it("a token's life runs from the request, not from the answer", async () => {
-      await start();
+      await start({ clock: new NodeClock() });
       await device.settled();
       cloud.faults.latencyMs = 120;
       const { status, token, remainingMs } = await device.getToken(HOST);
@@ -65,7 +66,8 @@ describe("the firmware, when the cloud fails it:", () => {
         cloud.faults.latencyMs = 250;
         const { status, token } = await device.getToken(HOST);
         assert.deepEqual([status, isGood(token)], ["OK", true]);
-        assert.equal(new Set(requests.slice(1).map(({ requestId }) => requestId)).size, 1);
+        const generated = requests.filter(({ method }) => method === GENERATE);
+        assert.equal(new Set(generated.map(({ requestId }) => requestId)).size, 1);
         assert.equal(cloud.stats.tokens, 1);
       });
     }

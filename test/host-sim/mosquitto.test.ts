@@ -148,6 +148,7 @@ describe("the firmware on mosquitto", () => {
   it("with the wrong password is told NOT_AUTHORIZED, as mosquitto says it, and asks nothing", async () => {
     cloud = await startCloudOn(broker.cloudUrl, { topicsBound: true });
     device = connect({ proof: "password", limits: { callDeadlineMs: 400 } }, { ...DEVICE, psk: "guess" });
+    await device.next(State.WAITING);
     assert.equal((await device.getToken(HOST)).status, "NOT_AUTHORIZED");
     assert.equal(device.auth.explain().name, "NOT_AUTHORIZED");
     assert.deepEqual(cloud.stats.requests, {});
@@ -273,7 +274,8 @@ describe("the firmware on mosquitto", () => {
     const tap = await Tap.start(broker.port);
     closing.push(() => tap.close());
     device.close();
-    device = connect({ proof: "password+key", cloud: { cleanSession: false } }, DEVICE, tap.port);
+    const limits = { callAttemptMs: 4_000 };
+    device = connect({ proof: "password+key", cloud: { cleanSession: false }, limits }, DEVICE, tap.port);
     await device.settled();
     cloud.faults.latencyMs = 150;
     const asked = cloud.next("request", ({ method }) => method === "/v1/Auth.GenerateToken");
