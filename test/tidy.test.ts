@@ -186,9 +186,7 @@ async function bundle(contents: string): Promise<string> {
   return outputFiles[0]?.text ?? "";
 }
 
-describe("the firmware's bundle", function () {
-  this.timeout(20_000);
-
+describe("the firmware's bundle", () => {
   it("is refused when it holds syntax that Espruino lacks", async () => {
     await assert.rejects(bundle("for (const a of b) a();"), /for-of/);
   });

@@ -298,8 +298,7 @@ describe("a result before its id", () => {
 });
 
 describe("a list of 1 MB", () => {
-  it("is told host by host through a window of 512 bytes", function () {
-    this.timeout(20_000);
+  it("is told host by host through a window of 512 bytes", () => {
     const world = new World().ready();
     world.advance(100);
     world.peer.answer = () => undefined;

@@ -57,8 +57,7 @@ describe("the documented Auth service", () => {
       assert.equal(request.packet.payload.toString(), JSON.stringify(JSON.parse(documented)));
     });
 
-    it(`${method}: the documented response at every split comes to ${transcript.events}`, function () {
-      this.timeout(20_000);
+    it(`${method}: the documented response at every split comes to ${transcript.events}`, () => {
       const bytes = generate({
         cmd: "publish",
         topic: "device_123/rpc",

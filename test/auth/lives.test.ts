@@ -149,9 +149,7 @@ const checkEnds = (life: Life): void => {
   }
 };
 
-describe("a random life", function () {
-  this.timeout(60_000);
-
+describe("a random life", () => {
   it("tells every call its end once and within its deadline, though nothing ever gets better", () => {
     fc.assert(
       fc.property(options, schedule, (world, events) => {

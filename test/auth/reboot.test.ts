@@ -110,7 +110,7 @@ describe("a device with a store", () => {
       },
     );
     fc.assert(property, { numRuns: 100 });
-  }).timeout(30_000);
+  });
 });
 
 describe("a device whose store fails", () => {

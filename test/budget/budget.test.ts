@@ -6,9 +6,7 @@ import { REPLY_BYTES, replyBytes, SKIPPED_BYTES, skippedBytes } from "./rig.js";
 import { bufferBytes, sizeFigures } from "./sizes.js";
 
 /** The rows of `npm run budget` that take seconds and do not depend on how busy this machine is. */
-describe("the budget holds", function () {
-  this.timeout(60_000);
-
+describe("the budget holds", () => {
   const complaints = async (figures: Figure[]) => {
     const kept = await readKept();
     return figures.map((figure) => complaint(figure, kept)).filter((text) => text !== null);

@@ -45,8 +45,7 @@ describe("docs/cli", () => {
     }
   });
 
-  describe("ci.md's recipes run:", function () {
-    this.timeout(30_000);
+  describe("ci.md's recipes run:", () => {
     const recipes = [...read("ci.md").matchAll(/^## (.*)\n[\s\S]*?^```sh\n([\s\S]*?)^```$/gm)];
     const key = generateKeyPairSync("ed25519");
     let identity: Identity;

@@ -117,8 +117,7 @@ describe("the documents' code", () => {
   });
 
   for (const surroundings of [NODE, MODDABLE, ESPRUINO]) {
-    it(`compiles with ${surroundings.config}`, function () {
-      this.timeout(60_000);
+    it(`compiles with ${surroundings.config}`, () => {
       const mine = code.filter((block) => surroundingsOf(block) === surroundings);
       assert.ok(mine.length > 0);
       const mistake = {
@@ -147,8 +146,7 @@ describe("the documents' code", () => {
     ({ text, file }) => text.includes('from "motekey-host-sim"') && !ONLY_COMPILED.includes(file),
   );
   for (const block of programs) {
-    it(`runs, and prints what it says: ${block.heading} (${block.name})`, async function () {
-      this.timeout(60_000);
+    it(`runs, and prints what it says: ${block.heading} (${block.name})`, async () => {
       const printed = await printedBy(block);
       for (const [line, pattern] of announced(block)) assert.match(printed.get(line) ?? "", pattern);
     });

@@ -75,8 +75,7 @@ class App {
   }
 }
 
-describe("the example for Espruino", function () {
-  this.timeout(60_000);
+describe("the example for Espruino", () => {
   let program: string;
   let example: string;
   let cloud: Cloud;

@@ -8,8 +8,7 @@ const ESP32_VARIABLE_BYTES = 14;
 const CODE_MAX = 5_000;
 const CLIENT_MAX = 1_900;
 
-describe("memory on Espruino", function () {
-  this.timeout(60_000);
+describe("memory on Espruino", () => {
   let program: string;
   let cloud: Cloud;
 

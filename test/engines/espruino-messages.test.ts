@@ -9,8 +9,7 @@ const EXAMPLE = new URL("../../firmware/examples/espruino/messages.js", import.m
 const ID = "device_123";
 const PSK = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
-describe("the example of messages for Espruino", function () {
-  this.timeout(60_000);
+describe("the example of messages for Espruino", () => {
   let program: string;
   let cloud: Cloud;
   let espruino: Espruino | undefined;

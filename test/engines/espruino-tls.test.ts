@@ -44,8 +44,7 @@ const script = (port: number, proof: string, tls: string): string => `
     });
   } catch (refused) { tell(refused.message); }`;
 
-describe("Espruino over TLS, at a mosquitto that knows devices by their certificates", function () {
-  this.timeout(60_000);
+describe("Espruino over TLS, at a mosquitto that knows devices by their certificates", () => {
   let program: string;
   let mosquitto: string;
   let motekey: string;

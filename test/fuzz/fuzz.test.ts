@@ -10,8 +10,7 @@ describe("fuzzing", () => {
   let loaded: Instrumented<typeof import("./targets.js")>;
   const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 32);
 
-  before(async function () {
-    this.timeout(30_000);
+  before(async () => {
     loaded = await instrumented(new URL("targets.ts", import.meta.url));
   });
 
@@ -20,8 +19,7 @@ describe("fuzzing", () => {
   });
 
   for (const name of NAMES) {
-    it(`${name}: no throw, no write outside, no endless loop, the same events whatever the split`, async function () {
-      this.timeout(30_000);
+    it(`${name}: no throw, no write outside, no endless loop, the same events whatever the split`, async () => {
       const fuzzer = new Fuzzer(
         loaded.module.targets[name],
         loaded.hits,

@@ -19,7 +19,7 @@ const HOST = "app.example.com";
 const KEYS = { cloud: "the-cloud's-key", [DEVICE]: "the-device's-key", [THIEF]: "the-thief's-key" };
 const USERS = Object.entries(KEYS).map(([id, password]) => ({ id, password }));
 const PSK_SUITES = "TLS_AES_128_GCM_SHA256:ECDHE-PSK-CHACHA20-POLY1305";
-const START_LIMIT_MS = 60_000;
+const START_LIMIT_MS = 180_000;
 
 type Login = "certificate" | "password" | "psk";
 

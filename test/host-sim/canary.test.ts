@@ -275,9 +275,7 @@ describe("secrets stay where they belong", () => {
   });
 });
 
-describe("npm start tells no secret", function () {
-  this.timeout(60_000);
-
+describe("npm start tells no secret", () => {
   /** All that the story says. A process of its own, as a user would start it. */
   async function story(words: string[], environment: NodeJS.ProcessEnv = {}): Promise<string> {
     const child = spawn(process.execPath, ["--import", "tsx", "host-sim/story/main.ts", ...words], {

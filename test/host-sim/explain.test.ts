@@ -67,8 +67,7 @@ const MOSQUITTO: readonly Fault[] = [
   },
 ];
 
-describe("explain()", function () {
-  this.timeout(20_000);
+describe("explain()", () => {
   let pki: Pki;
   let bench: Bench;
 

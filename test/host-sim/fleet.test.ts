@@ -4,8 +4,7 @@ import { FLEET_LIMITS, FleetCloud, type FleetProgress, runFleet } from "../../ho
 
 const DEVICES = 12;
 
-describe("a fleet", function () {
-  this.timeout(30_000);
+describe("a fleet", () => {
   let cloud: FleetCloud;
 
   beforeEach(async () => {

@@ -10,8 +10,7 @@ describe("the minified file", () => {
   let minified: typeof firmware;
   let cloud: Cloud;
 
-  before(async function () {
-    this.timeout(30_000);
+  before(async () => {
     const text = await bundleMinified();
     minified = await import(`data:text/javascript;base64,${Buffer.from(text).toString("base64")}`);
     cloud = await startCloud();

@@ -39,8 +39,7 @@ const PLACES: Record<string, (test: Mocha.Context, closing: Closing) => Promise<
 };
 
 for (const [name, start] of Object.entries(PLACES)) {
-  describe(`a device with a directory as flash, on ${name},`, function () {
-    this.timeout(20_000);
+  describe(`a device with a directory as flash, on ${name},`, () => {
     let cloud: Cloud;
     let options: DeviceOptions;
     let closing: Closing;

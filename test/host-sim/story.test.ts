@@ -55,9 +55,7 @@ function only<Name extends StoryEvent["event"]>(events: StoryEvent[], name: Name
   return named[0] as Extract<StoryEvent, { event: Name }>;
 }
 
-describe("npm start", function () {
-  this.timeout(60_000);
-
+describe("npm start", () => {
   it("-- --json tells connected, token, cached, refreshed, revoked, gone, closed, done", async () => {
     const { code, stdout } = await ended(start(["--json"]));
     const events = eventsOf(stdout);

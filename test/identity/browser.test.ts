@@ -15,8 +15,7 @@ const MEMBER = { ...ADA, memberships: [{ organization: "Acme Corp" }, { organiza
 const UNLABELLED =
   "[...document.querySelectorAll('input:not([type=hidden])')].filter((field) => field.labels.length !== 1).length";
 
-describe("the identity's pages in chromium", function () {
-  this.timeout(60_000);
+describe("the identity's pages in chromium", () => {
   let browser: Browser;
   let identity: Identity;
   let client: oidc.Configuration;

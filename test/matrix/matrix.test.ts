@@ -37,8 +37,7 @@ const WHEN: Readonly<
 
 const nameOf = ({ transport, link, proof }: Cell): string => `${transport}, ${link}, ${proof}`;
 
-describe("the matrix of roads, links and proofs", function () {
-  this.timeout(60_000);
+describe("the matrix of roads, links and proofs", () => {
   let cells: Cell[];
 
   before(async () => {

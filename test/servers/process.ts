@@ -1,14 +1,19 @@
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { accessSync, constants, mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 
 /** How long a server may take to end by itself. */
 const END_LIMIT_MS = 10_000;
+
+/** Below those that systems choose for connections: no connection takes one between our look and the server's start. */
+const PORTS = [20_000, 32_000] as const;
+const givenPorts = new Set<number>();
 
 /**
  * Where a server's program is. Without it the suite or test is skipped with a message that says what to install;
@@ -26,14 +31,14 @@ export function findProgram(context: Mocha.Context, name: string, debianPackage:
   return context.skip();
 }
 
-/** A port that nobody listens on, for now. */
+/** A port that nobody listens on, another each time. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = randomInt(...PORTS);
+    if (givenPorts.has(port)) continue;
+    givenPorts.add(port);
+    if (await isFree(port)) return port;
+  }
 }
 
 /** A folder for a server's files, removed with it. */
@@ -100,6 +105,14 @@ export class ServerProcess {
     }
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
 }
 
 function isExecutable(path: string): boolean {

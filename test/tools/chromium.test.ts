@@ -6,8 +6,7 @@ import { findChromium, startChromium } from "../servers/chromium.js";
 import { ANN, good, startAcme } from "./acme.js";
 import { World } from "./world.js";
 
-describe("auth login in chromium", function () {
-  this.timeout(60_000);
+describe("auth login in chromium", () => {
   let browser: Browser;
   let identity: Identity;
   let world: World;

@@ -11,8 +11,7 @@ import { World } from "./world.js";
 
 const DEVICE = { id: "plug-1", psk: "canary-psk-0123456789abcdefghijklmnopqrstuv" };
 
-describe("doctor --cloud", function () {
-  this.timeout(30_000);
+describe("doctor --cloud", () => {
   let world: World;
   let closing: (() => unknown)[];
   let pki: Pki;

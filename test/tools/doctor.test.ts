@@ -12,8 +12,7 @@ import { findingsOf, found } from "./doctor.js";
 import { needProgram, type ProcessOptions, runProcess } from "./process.js";
 import { type RunOptions, World } from "./world.js";
 
-describe("doctor", function () {
-  this.timeout(30_000);
+describe("doctor", () => {
   let world: World;
   let identity: Identity;
   let closing: (() => unknown)[];

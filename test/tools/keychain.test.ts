@@ -12,8 +12,7 @@ import type { Said } from "./world.js";
 const UNLOCK = "printf keyring-password | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1";
 const LOCKED = "gnome-keyring-daemon --start --components=secrets >/dev/null 2>&1";
 
-describe("the system's keychain", function () {
-  this.timeout(60_000);
+describe("the system's keychain", () => {
   let identity: Identity;
   let home: string;
 

@@ -213,8 +213,7 @@ describe("the store", () => {
     await assert.rejects(below.prepare(false), isFailure("storage_denied", told));
   });
 
-  it("processes that save at the same time lose nothing", async function () {
-    this.timeout(60_000);
+  it("processes that save at the same time lose nothing", async () => {
     const ends = [0, 1, 2, 3].map((index) => once(saver(world.config, `process-${index}`, "5"), "exit"));
     for (const end of ends) assert.deepEqual(await end, [0, null]);
     const { accounts } = await store.read();
@@ -227,8 +226,7 @@ describe("the store", () => {
     await Promise.all([killedAfter(1), killedAfter(4), killedAfter(7), killedAfter(20)]);
   });
 
-  it("a lock whose owner was killed is taken over", async function () {
-    this.timeout(60_000);
+  it("a lock whose owner was killed is taken over", async () => {
     await saved(accountOf("ann"));
     mkdirSync(`${world.config}.lock`);
     const old = new Date(Date.now() - 60_000);

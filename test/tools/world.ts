@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly now?: () => number;
   readonly openBrowser?: (url: string) => Promise<void>;
   readonly interrupted?: AbortSignal;
+  /** Hears all that was said on stderr so far, whenever there is more. */
+  readonly onStderr?: (text: string) => void;
 }
 
 /** Secrets in memory: for tests of what is above the keychain; the real one has tests of its own. */
@@ -57,7 +59,12 @@ export class World {
     const system: System = {
       stdin,
       stdout: { write: (text) => (stdout += text) },
-      stderr: { write: (text) => (stderr += text) },
+      stderr: {
+        write: (text) => {
+          stderr += text;
+          options.onStderr?.(stderr);
+        },
+      },
       env: { ...this.env, ...options.env },
       directory: options.directory ?? this.folder,
       platform: "linux",

@@ -10,8 +10,7 @@ const ANN = { username: "ann", password: "canary-password", email: "ann@example.
 const SECRET = { clientId: "DOSA_0123456789abcdef0123456789abcdef", secret: "canary-client-secret" };
 const KEYED = "DOSA_fedcba9876543210fedcba9876543210";
 
-describe("acceptance: Axway", function () {
-  this.timeout(60_000);
+describe("acceptance: Axway", () => {
   let place: Place;
   const key = generateKeyPairSync("rsa", { modulusLength: 2048 });
 

@@ -12,8 +12,7 @@ const USER = {
   name: "John Doe",
 };
 
-describe("acceptance: PipeOps", function () {
-  this.timeout(60_000);
+describe("acceptance: PipeOps", () => {
   let place: Place;
 
   before(async function () {

@@ -10,8 +10,7 @@ import { Place } from "./place.js";
 
 const MAX = "canary-password-of-max";
 
-describe("acceptance: SimpleIOT", function () {
-  this.timeout(60_000);
+describe("acceptance: SimpleIOT", () => {
   let place: Place;
   let password: string;
 
