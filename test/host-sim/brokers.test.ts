@@ -166,6 +166,17 @@ for (const [name, { login, find, start, bindsClientIds }] of Object.entries(BROK
       assert.deepEqual(await device.listTokens(), [HOST]);
     });
 
+    if (name === "RabbitMQ") {
+      it("listens with TLS only", () => {
+        const listening = (broker.said ?? []).filter((line) => /listen(er on|ing for)/.test(line));
+        assert.ok(listening.length >= 2, "MQTT and its WebSocket are told");
+        assert.deepEqual(
+          listening.filter((line) => !/TLS|HTTPS/.test(line)),
+          [],
+        );
+      });
+    }
+
     if (login === "certificate") certificates();
     else {
       it("another key is refused", async () => {

@@ -48,6 +48,9 @@ export function scratchFolder(name: string): string {
 
 /** A server's process, and the folder that it works in. */
 export class ServerProcess {
+  /** Its output, line by line. */
+  readonly said: string[] = [];
+
   private constructor(
     private readonly child: ChildProcess,
     private readonly folder: string,
@@ -65,7 +68,7 @@ export class ServerProcess {
   ): Promise<ServerProcess> {
     const child = spawn(program, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
     const server = new ServerProcess(child, folder);
-    const said: string[] = [];
+    const { said } = server;
     try {
       await new Promise<void>((started, reject) => {
         child.once("error", reject);

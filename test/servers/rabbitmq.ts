@@ -12,6 +12,8 @@ export interface SampleBroker {
   url: string;
   /** `wss://…`, where MQTT is spoken over WebSocket. */
   webUrl?: string;
+  /** Its log, where a test reads it. */
+  said?: readonly string[];
   close(): Promise<void>;
 }
 
@@ -64,20 +66,23 @@ export async function startRabbitmq(program: string, server: KeyPair, ca: string
     // Two schedulers' worth of machine is plenty for a test.
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "+S 2:2 +sbwt none",
   };
-  const broker = await ServerProcess.start(program, [], {
-    folder,
-    port,
-    env,
-    cwd: folder,
-    ready: /Server startup complete/,
-  });
-  return {
-    url: `mqtts://127.0.0.1:${port}`,
-    webUrl: `wss://127.0.0.1:${webPort}/ws`,
-    close: async () => {
-      await broker.close();
-      // The port mapper that Erlang started beside it outlives it.
-      await promisify(execFile)("epmd", ["-port", String(epmdPort), "-kill"], { env }).catch(() => {});
-    },
-  };
+  // The port mapper that Erlang started beside it outlives it.
+  const endMapper = () =>
+    promisify(execFile)("epmd", ["-port", String(epmdPort), "-kill"], { env }).catch(() => {});
+  const ready = /Server startup complete/;
+  try {
+    const broker = await ServerProcess.start(program, [], { folder, port, env, cwd: folder, ready });
+    return {
+      url: `mqtts://127.0.0.1:${port}`,
+      webUrl: `wss://127.0.0.1:${webPort}/ws`,
+      said: broker.said,
+      close: async () => {
+        await broker.close();
+        await endMapper();
+      },
+    };
+  } catch (failure) {
+    await endMapper();
+    throw failure;
+  }
 }
