@@ -6,6 +6,7 @@ import { Member, memberOf, namesIn } from "./members.js";
 import { Parties, Party } from "./parties.js";
 import { RawResult } from "./raw-result.js";
 import { ValueEvent, type ValueReader } from "./value.js";
+import { readWhole } from "./whole.js";
 
 /** Open objects and arrays of a frame, at the most. */
 export const FRAME_DEPTH_MAX = 16;
@@ -23,7 +24,6 @@ export class FrameReader {
   at: number;
   /** Why REFUSED. */
   status: Status;
-
   /** 1…2^53−1; 0 while not told. */
   id: number;
   hasMethod: boolean;
@@ -33,7 +33,6 @@ export class FrameReader {
   /** The sender's name is the first `srcLength` bytes of `parties`; longer than `idBytes`: it was cut. */
   srcLength: number;
   readonly parties: Uint8Array;
-
   result: Result;
   /** The same as it stands in the frame, where somebody wants it. */
   readonly raw: RawResult;
@@ -49,12 +48,10 @@ export class FrameReader {
   timeS: number;
   /** Hello's `ext` names the first version of CBOR frames. */
   takesCbor: boolean;
-
   hasError: boolean;
   code: number;
   /** Seconds, or −1. */
   retryAfterS: number;
-
   /** Swapped for a slot's buffer when a token is committed. */
   staging: Uint8Array;
   tokenLength: number;
@@ -63,7 +60,6 @@ export class FrameReader {
   hostsTo: number;
   /** What could not be kept: TOKEN_TOO_LONG, HOST_TOO_LONG or FRAME_ORDER; else OK. */
   overflow: Status;
-
   /** What the present frame is read with. */
   private value: ValueReader;
   private readonly json: JsonReader;
@@ -147,6 +143,10 @@ export class FrameReader {
   read(bytes: Uint8Array, from: number, to: number): FrameEvent {
     const value = this.value;
     let at = from;
+    if (!this.isOpen && from < to && value === this.json && this.raw.id === 0) {
+      this.at = readWhole(this, bytes, from, to);
+      if (this.at >= 0) return FrameEvent.END;
+    }
     for (;;) {
       const event = value.read(bytes, at, to);
       this.raw.take(bytes, at, value.at);

@@ -23,8 +23,8 @@ export class Parties {
   idLength: number;
   /** The longest `src` that is kept. */
   readonly idBytes: number;
-  private readonly us: Uint8Array;
-  private readonly cloud: Uint8Array;
+  readonly us: Uint8Array;
+  readonly cloud: Uint8Array;
 
   /**
    * @param us our device id

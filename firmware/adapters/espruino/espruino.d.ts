@@ -43,6 +43,37 @@ declare function require(name: "net" | "tls"): SocketModule;
 declare function require(name: "crypto"): CryptoModule;
 declare function require(name: "Storage"): StorageModule;
 
+/** An answer as the engine reads it; any member may be missing or of any type, but for `result`. */
+interface ParsedAnswer {
+  readonly v?: unknown;
+  readonly src?: unknown;
+  readonly dst?: unknown;
+  readonly id?: unknown;
+  readonly method?: unknown;
+  readonly nr?: unknown;
+  readonly error?: unknown;
+  result: {
+    readonly token?: unknown;
+    readonly expires_in?: unknown;
+    readonly exist?: unknown;
+    readonly success?: unknown;
+    readonly time?: unknown;
+  };
+}
+
+// biome-ignore lint/suspicious/noShadowRestrictedNames: the library has none of it
+declare const JSON: {
+  /** It throws on some of what is no JSON, and takes the rest; members that come twice are there twice. */
+  parse(text: string): ParsedAnswer;
+  /** Plain ASCII: everything else is escaped. */
+  stringify(value: ParsedAnswer): string;
+};
+// biome-ignore lint/suspicious/noShadowRestrictedNames: the library has none of it
+declare const Object: {
+  /** Throws on a source that is neither an object nor undefined nor null. */
+  assign<T>(target: object, source: T): T;
+};
+
 declare const E: {
   /** The bytes of a typed array as characters. */
   toString(bytes: Uint8Array): string;
