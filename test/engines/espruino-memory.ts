@@ -37,10 +37,11 @@ export async function measureEspruino(program: string, cloud: Cloud): Promise<Es
       if (status !== 0) throw new Error("status " + status);
       setTimeout(next, 20);
     }
-    // A timer or a packet may be under way: what the quietest moments of each half hold is compared.
+    // A timer or a packet may be under way: what the quietest moments of each half hold is compared. The first
+    // refresh of a token still gives fields a first value.
     function next() {
       var half = rounds < ${ROUNDS} ? 3 : 4;
-      usage[half] = Math.min(usage[half], process.memory().usage);
+      if (rounds > 0) usage[half] = Math.min(usage[half], process.memory().usage);
       rounds++;
       if (rounds <= 2 * ${ROUNDS}) return app.generateToken(told);
       tell(usage.join(" ") + " " + process.memory().blocksize);

@@ -30,8 +30,10 @@ const LAYERS: readonly (readonly string[])[] = [
 /** What the folders side by side share: text as bytes, which has no better place than the wire's. */
 const SHARED = "firmware/wire/bytes.ts";
 
-/** What an adapter knows of the firmware: SHA-256 serves where an engine has none, or no random numbers. */
-const ADAPTER_SEES = ["driver", "ports", "status", "proof/sha256"].map((name) => `firmware/${name}.ts`);
+/** What an adapter knows of the firmware: SHA-256 serves where an engine has none, or no random numbers; wire/whole is there to be replaced. */
+const ADAPTER_SEES = ["driver", "ports", "status", "proof/sha256", "wire/whole"].map(
+  (name) => `firmware/${name}.ts`,
+);
 
 const WORKSPACES: Readonly<Record<string, string>> = {
   motekey: "firmware/index.ts",

@@ -1,6 +1,4 @@
-import type { FrameReader } from "../../wire/frame.js";
-import { Result } from "../../wire/frame-event.js";
-import { Party } from "../../wire/parties.js";
+import { type Answer, takeToken } from "../../wire/whole.js";
 
 const LINE_FEED = 0x0a;
 const BRACKET = 0x5b;
@@ -13,34 +11,29 @@ const isWhole = (value: unknown): value is number =>
   typeof value === "number" && value >= 0 && value <= INTEGER_MAX && value % 1 === 0;
 
 /** The answer that the text spells out exactly as the engine would, each member once; else null. */
-const answerIn = (text: string): ParsedAnswer | null => {
+const readIn = (text: string): ParsedAnswer | null => {
   try {
-    const answer = Object.assign({}, JSON.parse(text));
-    answer.result = Object.assign({}, answer.result);
-    return JSON.stringify(answer) === text ? answer : null;
+    const read = Object.assign({}, JSON.parse(text));
+    read.result = Object.assign({}, read.result);
+    return JSON.stringify(read) === text ? read : null;
   } catch (_otherText) {
     return null;
   }
 };
 
 /** Takes an answer with a token, if that is what it is; else nothing is taken. */
-const take = (frame: FrameReader, answer: ParsedAnswer): boolean => {
-  const id = answer.id;
-  const result = answer.result;
+const take = (answer: Answer, read: ParsedAnswer): boolean => {
+  const id = read.id;
+  const result = read.result;
   const token = result.token;
   const lifetimeS = result.expires_in;
-  if (answer.v !== 2 || !isWhole(id) || id === 0 || !isWhole(lifetimeS)) return false;
-  if (answer.src !== E.toString(frame.names.cloud) || answer.dst !== E.toString(frame.names.us)) return false;
-  if (answer.method !== undefined || answer.nr !== undefined || answer.error !== undefined) return false;
+  if (read.v !== 2 || !isWhole(id) || id === 0 || !isWhole(lifetimeS)) return false;
+  if (read.src !== E.toString(answer.names.cloud) || read.dst !== E.toString(answer.names.us)) return false;
+  if (read.method !== undefined || read.nr !== undefined || read.error !== undefined) return false;
   if (result.exist !== undefined || result.success !== undefined || result.time !== undefined) return false;
-  if (typeof token !== "string" || token.length > frame.staging.length) return false;
-  frame.id = id;
-  frame.src = Party.CLOUD;
-  frame.dst = Party.US;
-  frame.result = Result.OBJECT;
-  frame.staging.set(token, 0);
-  frame.tokenLength = token.length;
-  frame.expiresInS = lifetimeS;
+  if (typeof token !== "string" || token.length > answer.staging.length) return false;
+  answer.staging.set(token, 0);
+  takeToken(answer, id, token.length, lifetimeS);
   return true;
 };
 
@@ -52,7 +45,7 @@ const take = (frame: FrameReader, answer: ParsedAnswer): boolean => {
  * third brace or a bracket is not shown to it; neither is a backslash, as it takes some escapes for single bytes.
  * Whatever is not exactly this, right or wrong, is the strict reader's to judge.
  */
-export function readWhole(frame: FrameReader, bytes: Uint8Array, from: number, to: number): number {
+export function readWhole(answer: Answer, bytes: Uint8Array, from: number, to: number): number {
   const rest = new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from);
   const second = rest.indexOf(BRACE, 1);
   if (second < 0 || rest.indexOf(BRACE, second + 1) > 0) return -1;
@@ -61,6 +54,6 @@ export function readWhole(frame: FrameReader, bytes: Uint8Array, from: number, t
   const lineFeed = rest.indexOf(LINE_FEED, second);
   const end = lineFeed < 0 ? to : from + lineFeed;
   if (bytes[end - 1] !== CLOSING_BRACE) return -1;
-  const answer = answerIn(E.toString(new Uint8Array(bytes.buffer, bytes.byteOffset + from, end - from)));
-  return answer !== null && take(frame, answer) ? end : -1;
+  const read = readIn(E.toString(new Uint8Array(bytes.buffer, bytes.byteOffset + from, end - from)));
+  return read !== null && take(answer, read) ? end : -1;
 }
