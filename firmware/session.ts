@@ -191,7 +191,7 @@ export class Session {
     this.channel.open();
     this.answers.takesCbor = false;
     this.requests.renewMacSession(this.config.connectProof === ConnectProof.COUNTER);
-    this.calls.take(Method.HELLO, nowMs + this.config.limits.callDeadlineMs);
+    if (!this.config.isMgRpc) this.calls.take(Method.HELLO, nowMs + this.config.limits.callDeadlineMs);
   }
 
   /** The link took `count` bytes of the outbox. At the end of a connection, what it did not take is given up. */

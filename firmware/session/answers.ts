@@ -120,8 +120,12 @@ export class Answers {
       return;
     }
     let status = statusOf(frame.code);
-    if (status === Status.UNAUTHENTICATED && this.challenge !== null) {
-      status = this.challenge.read(frame);
+    const challenge = this.challenge;
+    // Who proves itself too often under a nonce that is not good any more is not told a new one until it asks.
+    if (status === Status.THROTTLED && challenge !== null) challenge.drop();
+    if (status === Status.UNAUTHENTICATED && challenge !== null) {
+      challenge.refused(call.proofSerial, call.proofUse);
+      status = challenge.read(frame);
       if (status === Status.OK && call.challenges < CHALLENGES_MAX) {
         call.challenges++;
         this.calls.renew(call);

@@ -43,6 +43,9 @@ export class Call {
   deadlineMs: number;
   /** 401 answers that were met with a new proof. */
   challenges: number;
+  /** Which use of which challenge's nonce its proof was; 0: it had none. */
+  proofUse: number;
+  proofSerial: number;
   /** Hosts of a list that the app was told. */
   hostsTold: number;
   status: Status;
@@ -81,6 +84,8 @@ export class Call {
     this.attemptAtMs = 0;
     this.deadlineMs = 0;
     this.challenges = 0;
+    this.proofUse = 0;
+    this.proofSerial = 0;
     this.hostsTold = 0;
     this.status = Status.OK;
     this.code = 0;

@@ -29,10 +29,18 @@ const isPlain = (bytes: Uint8Array, length: number): boolean => {
   return true;
 };
 
-/** The digest challenge in force (mg-rpc): read from a 401's message, answered in each frame while it lives. */
+/**
+ * The digest challenge in force (mg-rpc): read from a 401's message, answered in each frame while it lives. A nonce
+ * of text is RFC 7616's, whose uses are counted (3.4, `nc`). One that is a number may be too, or be of Mongoose OS
+ * and what is built on it, which take each use for the first: that shows when a second one is refused.
+ */
 export class Challenge {
   /** Whether there is a nonce to answer. */
   isHeld: boolean;
+  /** Told from the nonces and ways of counting before it by this number. */
+  serial: number;
+  /** Frames that left with an answer to this nonce. */
+  uses: number;
   private readonly realm: Uint8Array;
   private realmLength: number;
   private nonce: Uint8Array;
@@ -41,18 +49,22 @@ export class Challenge {
   private nextNonce: Uint8Array;
   /** Real devices send integers, others strings: it goes back as it came. */
   private isNonceText: boolean;
+  private isCounting: boolean;
   private nc: number;
   private cnonce: number;
   private readonly response: Uint8Array;
 
   constructor() {
     this.isHeld = false;
+    this.serial = 1;
+    this.uses = 0;
     this.realm = new Uint8Array(TEXT_BYTES_MAX);
     this.realmLength = 0;
     this.nonce = new Uint8Array(TEXT_BYTES_MAX);
     this.nextNonce = new Uint8Array(TEXT_BYTES_MAX);
     this.nonceLength = 0;
     this.isNonceText = false;
+    this.isCounting = true;
     this.nc = 0;
     this.cnonce = 0;
     this.response = new Uint8Array(DIGEST_RESPONSE_BYTES);
@@ -62,6 +74,13 @@ export class Challenge {
   drop(): void {
     this.isHeld = false;
     this.response.fill(0);
+  }
+
+  /** The proof of a frame was refused, which was this use of the nonce with this serial. */
+  refused(serial: number, use: number): void {
+    if (serial !== this.serial || use < 2 || this.isNonceText) return;
+    this.isCounting = !this.isCounting;
+    this.serial++;
   }
 
   /**
@@ -118,14 +137,16 @@ export class Challenge {
     this.isHeld = true;
     // Requests that left together are met with one nonce each, or all with the same: that one's count goes on.
     const isSame = this.nonceLength === heldLength && sameBytes(held, 0, this.nonce, 0, heldLength);
-    if (!isSame) this.nc = 0;
+    if (isSame) return Status.OK;
+    this.serial++;
+    this.uses = 0;
     return Status.OK;
   }
 
-  /** Computes the answer for one more frame. */
+  /** Computes the answer for one more frame; it counts when it has been {@link sent}. */
   answer(hash: Sha256, entropy: Entropy, username: Uint8Array, psk: Uint8Array): void {
     const response = this.response;
-    this.nc++;
+    this.nc = this.isCounting || this.isNonceText ? this.uses + 1 : 1;
     this.cnonce = randomId(entropy, response);
     writeDigestResponse(
       response,
@@ -141,6 +162,11 @@ export class Challenge {
       this.nc,
       this.cnonce,
     );
+  }
+
+  /** The frame with the latest answer leaves. */
+  sent(): void {
+    this.uses++;
   }
 
   /** The frame's `auth` member; `nc` is left out at 1, which is what real devices assume. */

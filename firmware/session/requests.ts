@@ -107,9 +107,8 @@ export class Requests implements FrameProofs {
     const channel = this.channel;
     const mac = this.mac;
     const challenge = this.challenge;
-    if (challenge !== null && challenge.isHeld) {
-      challenge.answer(this.hash, this.entropy, config.user, config.psk);
-    }
+    const isAnswered = challenge !== null && challenge.isHeld;
+    if (isAnswered) challenge.answer(this.hash, this.entropy, config.user, config.psk);
     const frames = this.encoded !== null && channel.isEncoded ? this.encoded : this.json;
     const pen = frames.pen;
     pen.count();
@@ -125,6 +124,9 @@ export class Requests implements FrameProofs {
     const to = pen.at;
     channel.closeFrame(from, mac === null ? to : mac.sign(this.hash, outbox.bytes, from, to));
     this.announcesMacSession = false;
+    if (isAnswered) challenge.sent();
+    call.proofUse = isAnswered ? challenge.uses : 0;
+    call.proofSerial = isAnswered ? challenge.serial : 0;
     return Status.OK;
   }
 

@@ -9,6 +9,8 @@ import type { Outbox } from "./outbox.js";
 import { EndpointEvent, WebSocketEndpoint } from "./websocket-endpoint.js";
 
 const SUBPROTOCOL = "clubby.cesanta.com";
+/** Devices of mg-rpc name none. */
+const MG_SUBPROTOCOL = "";
 
 /** Frames over a WebSocket: each is a text message. Who we are is told in the handshake, or by the frames. */
 export class RpcOverWebSocket implements Channel {
@@ -39,7 +41,8 @@ export class RpcOverWebSocket implements Channel {
     this.outbox = parts.outbox;
     this.inbox = parts.inbox;
     this.login = new Login(parts.config, parts.scratch);
-    this.webSocket = new WebSocketEndpoint(parts, path, SUBPROTOCOL, this.login);
+    const subprotocol = parts.config.isMgRpc ? MG_SUBPROTOCOL : SUBPROTOCOL;
+    this.webSocket = new WebSocketEndpoint(parts, path, subprotocol, this.login);
     this.isPipelined = false;
     this.isEncoded = false;
     this.hasFallback = false;

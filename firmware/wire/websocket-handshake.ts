@@ -15,9 +15,10 @@ const LINE_BYTES_MAX = 128;
 
 const GET = bytesOf("GET ");
 const HOST = bytesOf(" HTTP/1.1\r\nHost: ");
-const UPGRADE_AND_PROTOCOL = bytesOf(
-  "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ",
+const UPGRADE_AND_VERSION = bytesOf(
+  "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13",
 );
+const PROTOCOL = bytesOf("\r\nSec-WebSocket-Protocol: ");
 const BASIC = bytesOf("\r\nAuthorization: Basic ");
 const KEY = bytesOf("\r\nSec-WebSocket-Key: ");
 const END = bytesOf("\r\n\r\n");
@@ -28,7 +29,7 @@ export interface HandshakeFields {
   path: Uint8Array;
   /** Host, and the port where it is not the scheme's. */
   host: Uint8Array;
-  /** The one subprotocol that we speak. */
+  /** The one subprotocol that we speak; empty: we ask for none. */
   subprotocol: Uint8Array;
   /** Base64 of `user:password` (RFC 7617), its first `credentialsLength` bytes; null: no `Authorization`. */
   credentials: Uint8Array | null;
@@ -43,8 +44,11 @@ export function writeHandshake(pen: Pen, fields: HandshakeFields): void {
   pen.bytes(fields.path);
   pen.bytes(HOST);
   pen.bytes(fields.host);
-  pen.bytes(UPGRADE_AND_PROTOCOL);
-  pen.bytes(fields.subprotocol);
+  pen.bytes(UPGRADE_AND_VERSION);
+  if (fields.subprotocol.length > 0) {
+    pen.bytes(PROTOCOL);
+    pen.bytes(fields.subprotocol);
+  }
   if (fields.credentials !== null) {
     pen.bytes(BASIC);
     pen.part(fields.credentials, fields.credentialsLength);
@@ -137,7 +141,7 @@ export class HandshakeReader {
   private seen: number;
 
   /**
-   * @param subprotocol what we asked for, and the only thing that may be granted
+   * @param subprotocol what we asked for, and the only thing that may be granted; empty: nothing
    * @param accept the {@link ACCEPT_CHARACTERS} that must answer our key; the caller sets them per connection
    */
   constructor(subprotocol: Uint8Array, accept: Uint8Array) {
@@ -292,7 +296,8 @@ export class HandshakeReader {
   private endHead(): HandshakeEvent {
     const upgraded = SAW_UPGRADE | SAW_CONNECTION | SAW_ACCEPT;
     if ((this.seen & upgraded) !== upgraded) return this.refuse(Status.WS_ACCEPT);
-    if ((this.seen & SAW_PROTOCOL) === 0) return this.refuse(Status.WS_NEGOTIATION);
+    if (this.subprotocol.length > 0 && (this.seen & SAW_PROTOCOL) === 0)
+      return this.refuse(Status.WS_NEGOTIATION);
     return HandshakeEvent.OPENED;
   }
 

@@ -67,6 +67,22 @@ describe("a digest challenge", () => {
     assert.equal(outcome.name, "OK");
   });
 
+  it("whose nonce is held against us by 429 is not answered any more: the next call asks for another", () => {
+    const world = challenging([7]);
+    world.soon();
+    const { answer } = world.peer;
+    world.peer.answer = () => ({ error: { code: 429, message: "Too many failed authentication attempts" } });
+    const throttled = world.authenticate();
+    world.advance(100);
+    assert.equal(throttled.name, "THROTTLED");
+    world.peer.answer = answer;
+    const before = world.peer.requests.length;
+    const outcome = world.authenticate();
+    world.advance(1_000);
+    assert.equal(outcome.name, "OK");
+    assert.equal(world.peer.requests[before]?.frame.auth, undefined);
+  });
+
   it("that is never content ends the call with UNAUTHENTICATED after a few tries", () => {
     const world = challenging([7]);
     const { answer } = world.peer;

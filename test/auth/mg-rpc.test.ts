@@ -2,34 +2,41 @@
 import assert from "node:assert/strict";
 import type { IPublishPacket } from "mqtt-packet";
 import { Status } from "../../firmware/index.js";
-import { MgRpcDevice } from "../servers/mg-rpc.js";
+import { type MgNonces, MgRpcDevice } from "../servers/mg-rpc.js";
 import { cut } from "../wire/transcript.js";
-import { World, type WorldOptions } from "./world.js";
+import { names, World, type WorldOptions } from "./world.js";
 
 const SHELLY = "shellyplus1-a8032abe54dc";
 const CLOUD = { dialect: "mg-rpc", address: SHELLY, user: "admin" } as const;
 const PASSWORD = "secret";
 
 /** A device of theirs that has the Auth service's methods, and ours beside it on one broker. */
-function worldWith(password: string | null, options: WorldOptions): { world: World; shelly: MgRpcDevice } {
-  const token = { token: "a token", expires_in: 600 };
-  const shelly = new MgRpcDevice(SHELLY, password, {
-    "/v1/Auth.GenerateToken": ({ host }) => ({ ...token, token: `for ${host}` }),
+function worldWith(
+  password: string | null,
+  options: WorldOptions,
+  nonces: MgNonces = "counted",
+): { world: World; shelly: MgRpcDevice } {
+  const token = { token: "a token", expires_in: 86_400 };
+  const world = new World({ cloud: CLOUD, psk: PASSWORD, ...options });
+  const now = () => 1_638_000_000 + Math.floor(world.nowMs / 1000);
+  const methods = {
+    "/v1/Auth.GenerateToken": ({ host }: Record<string, unknown>) => ({ ...token, token: `for ${host}` }),
     "/v1/Auth.RevokeToken": () => null,
-    "Switch.Set": ({ id, on }) => ({ was_on: on !== true, id }),
+    "Switch.Set": ({ id, on }: Record<string, unknown>) => ({ was_on: on !== true, id }),
     "Shelly.GetConfig": () => ({ wifi: { ssid: '\u00e9 "home"', list: [1, 2, [3]] }, pad: "x".repeat(300) }),
     "Sys.SetTime": () => "now",
     "Shelly.Reboot": () => undefined,
-    "/v1/Auth.Authenticate": ({ id, credentials }) => id === "user_1" && credentials !== undefined,
-  });
-  const world = new World({ cloud: CLOUD, psk: PASSWORD, ...options });
+    "/v1/Auth.Authenticate": ({ id, credentials }: Record<string, unknown>) =>
+      id === "user_1" && credentials !== undefined,
+  };
+  const shelly = new MgRpcDevice({ id: SHELLY, password, nonces, now, methods });
   world.peer.intercept = (packet) => {
     if (packet.cmd !== "publish") return false;
     const { topic, payload, messageId } = packet as IPublishPacket;
     if (messageId !== undefined) world.peer.send({ cmd: "puback", messageId });
     if (topic !== `${SHELLY}/rpc`) return true;
     const reply = shelly.handle(payload.toString());
-    if (reply !== null) world.peer.publish(reply.payload, reply.topic);
+    if (reply !== null) world.peer.publish(reply.payload, `${reply.dst}/rpc`);
     return true;
   };
   return { world, shelly };
@@ -48,21 +55,45 @@ describe("the dialect mg-rpc", () => {
     assert.equal(world.client.counters.foreign, 0);
   });
 
-  it("answers the digest challenge as admin, counts the nonce up, and takes a new one when it is stale", () => {
+  for (const nonces of ["seconds", "counted"] as const) {
+    describe(`answers digest challenges whose nonces are ${nonces}`, () => {
+      it("as admin; a nonce serves while it lives, and a new one is taken when it is stale", () => {
+        const { world, shelly } = worldWith(PASSWORD, { proof: "digest" }, nonces);
+        const first = world.get();
+        world.ready().advance(200);
+        assert.equal(first.name, "OK");
+        for (let i = 0; i < 4; i++) {
+          const later = world.generate();
+          world.advance(1_500);
+          assert.equal(later.name, "OK");
+        }
+        // One challenge to begin with; one more shows that a device does not count.
+        assert.equal(shelly.challenges, nonces === "counted" ? 1 : 2);
+        shelly.restart();
+        world.advance(3_600_000);
+        const last = world.generate();
+        world.advance(500);
+        assert.equal(last.name, "OK");
+      });
+
+      it("in calls that left together, each with its own", () => {
+        const { world, shelly } = worldWith(PASSWORD, { proof: "digest" }, nonces);
+        for (let round = 0; round < 3; round++) {
+          const calls = [world.generate("a.example"), world.generate("b.example"), world.authenticate()];
+          if (round === 0) world.ready();
+          world.advance(700);
+          assert.deepEqual(names(calls), ["OK", "OK", "OK"]);
+          shelly.restart();
+          world.advance(3_600_000);
+        }
+      });
+    });
+  }
+
+  it("asks for nothing that a device does not have: each challenge takes one of its few nonces", () => {
     const { world, shelly } = worldWith(PASSWORD, { proof: "digest" });
-    const first = world.get();
-    world.ready().advance(200);
-    assert.equal(first.name, "OK");
-    const second = world.generate();
-    world.advance(200);
-    assert.equal(second.name, "OK");
-    const counts = shelly.frames.map(({ auth }) => (auth as { nc?: number } | undefined)?.nc);
-    assert.equal(counts.at(-1), Math.max(...counts.map((count) => count ?? 1)));
-    assert.ok((counts.at(-1) ?? 0) > 1);
-    shelly.restart();
-    const third = world.generate();
-    world.advance(500);
-    assert.equal(third.name, "OK");
+    world.ready().advance(2_000);
+    assert.deepEqual(shelly.frames, []);
   });
 
   it("with a wrong password ends with UNAUTHENTICATED", () => {

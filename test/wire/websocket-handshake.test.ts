@@ -20,10 +20,10 @@ const instead = (of: string, line: string): string =>
 const beside = (...lines: string[]): string => head(...GOOD, ...lines);
 
 /** The reader's verdict, the same at every split. */
-function verdict(text: string): string {
+function verdict(text: string, subprotocol = "mqtt"): string {
   const bytes = Buffer.from(text, "latin1");
   const read = (windows: Uint8Array[]): string =>
-    handshakeOf(windows, new HandshakeReader(Buffer.from("mqtt"), Buffer.from(ACCEPT)));
+    handshakeOf(windows, new HandshakeReader(Buffer.from(subprotocol), Buffer.from(ACCEPT)));
   const whole = read([bytes]);
   if (bytes.length < 1_000) for (const windows of everySplit(bytes)) assert.equal(read(windows), whole);
   return whole;
@@ -123,6 +123,12 @@ describe("the server's WebSocket handshake", () => {
       assert.match(verdict(text), new RegExp(`^REFUSED ${Status[status]} ${code} at \\d+$`));
     });
   }
+
+  it("to who asked for no subprotocol is taken without one only (4.1)", () => {
+    const without = instead(SEC_PROTOCOL, "");
+    assert.equal(verdict(without, ""), `OPENED at ${without.length}`);
+    assert.match(verdict(head(...GOOD), ""), /^REFUSED WS_NEGOTIATION 101 /);
+  });
 
   it("never throws and never differs between splits, whatever comes", () => {
     const line = fc.oneof(
