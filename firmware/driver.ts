@@ -114,14 +114,21 @@ export class Driver implements LinkEvents, Waker, Turns {
   received(bytes: Uint8Array, from: number, to: number): void {
     const session = this.auth.session;
     let at = from;
-    do {
-      at = session.received(bytes, at, to, this.nowMs());
-      this.run();
-      if (this.isBlocked && session.isPaused && session.isCramped()) {
-        session.congested(this.nowMs());
+    let isTold = false;
+    try {
+      do {
+        at = session.received(bytes, at, to, this.nowMs());
         this.run();
-      }
-    } while (session.isPaused);
+        if (this.isBlocked && session.isPaused && session.isCramped()) {
+          session.congested(this.nowMs());
+          this.run();
+        }
+      } while (session.isPaused);
+      isTold = true;
+    } finally {
+      // A callback threw: what came behind the piece that it was told is not its to lose.
+      if (!isTold && session.isPaused) this.received(bytes, at, to);
+    }
   }
 
   writable(): void {

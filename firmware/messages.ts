@@ -83,14 +83,19 @@ export class Messages implements AppTraffic {
   /**
    * Wants the messages of a filter, now and after every reconnect. A message that several filters match is told to
    * the first.
-   * @param onEnd told once whether the broker grants it: OK, SUBSCRIPTION_REFUSED, CONNECTION_LOST or CLOSED
+   * @param onEnd told once whether the broker grants it: OK, SUBSCRIPTION_REFUSED (also for the filter that the calls'
+   * answers come by), CONNECTION_LOST or CLOSED
    * @returns OK; BUSY: all places are taken; CLOSED
    * @construction
-   * @throws Error when the filter is none
+   * @throws Error when the filter is none, longer than `topicBytes`, or subscribed to already
    */
   subscribe(filter: string, onPiece: OnPiece, onEnd: OnEnd): Status {
     const bytes = bytesOf(filter);
     if (!isFilter(bytes)) throw new Error(`motekey: ${filter} is no topic filter`);
+    if (bytes.length > this.topicBytes)
+      throw new Error(`motekey: topicBytes of messages must be at least ${bytes.length} for ${filter}`);
+    if (this.held(bytes) !== null)
+      throw new Error(`motekey: the app is subscribed to ${filter} already; unsubscribe first`);
     if (this.isEnded) return Status.CLOSED;
     for (let i = 0; i < this.subscriptions.length; i++) {
       const subscription = this.subscriptions[i];
@@ -111,23 +116,14 @@ export class Messages implements AppTraffic {
    * @allocates the filter's bytes
    */
   unsubscribe(filter: string): Status {
-    const bytes = bytesOf(filter);
-    for (let i = 0; i < this.subscriptions.length; i++) {
-      const subscription = this.subscriptions[i];
-      const isIt =
-        subscription.filter.length === bytes.length &&
-        sameBytes(subscription.filter, 0, bytes, 0, bytes.length);
-      const phase = subscription.phase;
-      const isKnown = phase === SubscriptionPhase.GRANTED || phase === SubscriptionPhase.ASKED;
-      const isHeld = isKnown || phase === SubscriptionPhase.WANTED || phase === SubscriptionPhase.REFUSED;
-      if (!isIt || !isHeld) continue;
-      subscription.onPiece = null;
-      if (subscription.onEnd !== null) subscription.answered(Status.REVOKED);
-      subscription.phase = isKnown ? SubscriptionPhase.UNWANTED : SubscriptionPhase.FREE;
-      this.ring();
-      return Status.OK;
-    }
-    return Status.STALE;
+    const subscription = this.held(bytesOf(filter));
+    if (subscription === null) return Status.STALE;
+    const isKnown = subscription.phase !== SubscriptionPhase.WANTED;
+    subscription.onPiece = null;
+    if (subscription.onEnd !== null) subscription.answered(Status.REVOKED);
+    subscription.phase = isKnown ? SubscriptionPhase.UNWANTED : SubscriptionPhase.FREE;
+    this.ring();
+    return Status.OK;
   }
 
   /**
@@ -136,7 +132,8 @@ export class Messages implements AppTraffic {
    * @param payload stays as it is until `onEnd`
    * @param qos 0: OK when it was composed; 1: OK when the broker acknowledged it. A connection that is lost under it
    * makes it leave once more, so that a broker may get it twice.
-   * @param onEnd OK, TIMEOUT, CONNECTION_LOST, FORBIDDEN, TOO_LONG, BAD_ARGUMENTS (the payload threw) or CLOSED
+   * @param onEnd OK, TIMEOUT, CONNECTION_LOST, FORBIDDEN, TOO_LONG (for us, for MQTT, or for this broker), BAD_ARGUMENTS
+   * (the payload threw, or its length is none) or CLOSED
    * @returns OK: `onEnd` is told once; BUSY or CLOSED: nobody is told
    */
   publish(topic: Uint8Array, payload: Uint8Array | Payload, qos: 0 | 1, onEnd: OnEnd): Status {
@@ -188,8 +185,7 @@ export class Messages implements AppTraffic {
   tend(pen: MqttPen): void {
     this.checkDeadline();
     if (!this.isReady) return;
-    for (let i = 0; i < this.subscriptions.length && !this.isStreaming; i++)
-      this.tendSubscription(this.subscriptions[i], pen);
+    if (!this.isStreaming) this.tendSubscriptions(pen);
     if (this.publication.phase === PublicationPhase.QUEUED) this.openPublication(pen);
     if (this.isStreaming) this.stream(pen);
   }
@@ -220,10 +216,8 @@ export class Messages implements AppTraffic {
     this.reader = null;
     for (let i = 0; i < this.subscriptions.length && this.reader === null; i++) {
       const subscription = this.subscriptions[i];
-      if (
-        subscription.onPiece !== null &&
-        matches(subscription.filter, topic, Math.min(topicLength, topic.length))
-      )
+      const seen = Math.min(topicLength, topic.length);
+      if (subscription.onPiece !== null && matches(subscription.filter, topic, seen, seen < topicLength))
         this.reader = subscription;
     }
     if (this.reader === null) return false;
@@ -288,31 +282,38 @@ export class Messages implements AppTraffic {
     else publication.end(Status.TIMEOUT);
   }
 
-  private tendSubscription(subscription: Subscription, pen: MqttPen): void {
-    const filter = subscription.filter;
-    if (subscription.phase === SubscriptionPhase.WANTED) {
-      if (pen.outbox.room() < pen.subscribeLength(filter)) return;
-      subscription.packetIdentifier = pen.nextPacketIdentifier();
-      pen.writeSubscribe(subscription.packetIdentifier, filter);
-      subscription.phase = SubscriptionPhase.ASKED;
-    } else if (subscription.phase === SubscriptionPhase.UNWANTED) {
-      if (pen.outbox.room() < pen.unsubscribeLength(filter)) return;
-      subscription.packetIdentifier = pen.nextPacketIdentifier();
-      pen.writeUnsubscribe(subscription.packetIdentifier, filter);
-      subscription.phase = SubscriptionPhase.LEAVING;
+  /** The subscription that is wanted, asked for or granted, and has this filter. */
+  private held(filter: Uint8Array): Subscription | null {
+    for (let i = 0; i < this.subscriptions.length; i++) {
+      const subscription = this.subscriptions[i];
+      const length = subscription.filter.length;
+      const isIt = length === filter.length && sameBytes(subscription.filter, 0, filter, 0, length);
+      if (isIt && subscription.isHeld()) return subscription;
     }
+    return null;
+  }
+
+  /** What is given up goes first: it may be wanted again already, in another place. */
+  private tendSubscriptions(pen: MqttPen): void {
+    for (let i = 0; i < this.subscriptions.length; i++) this.subscriptions[i].leave(pen);
+    for (let i = 0; i < this.subscriptions.length; i++) this.subscriptions[i].ask(pen);
   }
 
   private openPublication(pen: MqttPen): void {
     const publication = this.publication;
-    const topic = publication.topic;
     const qos = publication.qos;
     const length = publication.length;
-    const header = pen.messageLength(topic.length, qos, length);
-    if (header > pen.outbox.size()) publication.end(Status.TOO_LONG);
-    if (header > pen.outbox.room()) return;
+    const header = pen.messageLength(publication.topic.length, qos, length);
+    if (!(length >= 0 && length % 1 === 0)) publication.end(Status.BAD_ARGUMENTS);
+    else if (header > pen.outbox.size()) publication.end(Status.TOO_LONG);
+    else if (header <= pen.outbox.room() && !(qos === 1 && pen.isFull)) this.openStream(pen);
+  }
+
+  private openStream(pen: MqttPen): void {
+    const publication = this.publication;
+    const qos = publication.qos;
     if (qos === 1) publication.packetIdentifier = pen.nextPacketIdentifier();
-    pen.writeMessage(topic, publication.packetIdentifier, qos, length);
+    pen.writeMessage(publication.topic, publication.packetIdentifier, qos, publication.length);
     publication.at = 0;
     publication.phase = PublicationPhase.STREAMING;
     this.isStreaming = true;

@@ -24,8 +24,11 @@ export const isFilter = (filter: Uint8Array): boolean => {
   return length > 0 && length <= 65_535;
 };
 
-/** Whether a topic, of which the first `length` bytes count, is what a filter subscribes to (4.7). */
-export const matches = (filter: Uint8Array, topic: Uint8Array, length: number): boolean => {
+/**
+ * Whether a topic, of which the first `length` bytes count, is what a filter subscribes to (4.7).
+ * @param isCut the topic goes on behind them: on the same level, as far as anybody can see
+ */
+export const matches = (filter: Uint8Array, topic: Uint8Array, length: number, isCut: boolean): boolean => {
   let at = 0;
   let i = 0;
   // Topics of the broker's own begin with $, and no wildcard stands for their first level (4.7.2).
@@ -44,5 +47,5 @@ export const matches = (filter: Uint8Array, topic: Uint8Array, length: number): 
       i++;
     }
   }
-  return at === length;
+  return at === length && (!isCut || filter[filter.length - 1] === PLUS);
 };

@@ -1,3 +1,4 @@
+import type { MqttPen } from "../session/app.js";
 import { Status } from "../status.js";
 import { NO_BYTES } from "../wire/bytes.js";
 
@@ -53,8 +54,6 @@ export enum SubscriptionPhase {
   /** SUBACK is awaited. */
   ASKED,
   GRANTED,
-  /** The broker refused it, or lost us over it twice: it is not asked for again. */
-  REFUSED,
   /** UNSUBSCRIBE is to leave. */
   UNWANTED,
   /** UNSUBACK is awaited. */
@@ -90,9 +89,42 @@ export class Subscription {
     this.isOver = false;
   }
 
-  /** The first answer decides what the app is told. */
+  /** The app wants it. */
+  isHeld(): boolean {
+    const phase = this.phase;
+    return (
+      phase === SubscriptionPhase.WANTED ||
+      phase === SubscriptionPhase.ASKED ||
+      phase === SubscriptionPhase.GRANTED
+    );
+  }
+
+  /** Composes UNSUBSCRIBE, if it is due and there is room. */
+  leave(pen: MqttPen): void {
+    const isDue = this.phase === SubscriptionPhase.UNWANTED;
+    if (!isDue || pen.outbox.room() < pen.unsubscribeLength(this.filter)) return;
+    this.packetIdentifier = pen.nextPacketIdentifier();
+    pen.writeUnsubscribe(this.packetIdentifier, this.filter);
+    this.phase = SubscriptionPhase.LEAVING;
+  }
+
+  /** Composes SUBSCRIBE, if it is due and there is room. */
+  ask(pen: MqttPen): void {
+    const isDue = this.phase === SubscriptionPhase.WANTED;
+    // Giving it up again would take the calls' answers away.
+    if (isDue && pen.topics.isOwn(this.filter)) this.answered(Status.SUBSCRIPTION_REFUSED);
+    else if (isDue && pen.outbox.room() >= pen.subscribeLength(this.filter)) {
+      this.packetIdentifier = pen.nextPacketIdentifier();
+      pen.writeSubscribe(this.packetIdentifier, this.filter);
+      this.phase = SubscriptionPhase.ASKED;
+    }
+  }
+
+  /** The first answer decides what the app is told. What is refused is not asked for again: its place is free. */
   answered(status: Status): void {
-    this.phase = status === Status.OK ? SubscriptionPhase.GRANTED : SubscriptionPhase.REFUSED;
+    const isGranted = status === Status.OK;
+    this.phase = isGranted ? SubscriptionPhase.GRANTED : SubscriptionPhase.FREE;
+    if (!isGranted) this.onPiece = null;
     this.status = status;
     this.isOver = this.onEnd !== null;
   }

@@ -3,8 +3,8 @@ import type { MqttReader } from "../wire/mqtt-reader.js";
 import type { AppTraffic, MqttPen } from "./app.js";
 import type { Outbox } from "./outbox.js";
 
-/** More PUBLISHes than brokers send without an acknowledgement (mosquitto: 20). */
-const ACKS_MAX = 32;
+/** More PUBLISHes than brokers send without an acknowledgement (mosquitto: 20); over MQTT 5 they are told. */
+export const ACKS_MAX = 32;
 
 /** The app's messages on an MQTT channel, and what they make the channel wait with. */
 export class AppLane {

@@ -1,9 +1,13 @@
 import type { Turns } from "../ports.js";
 import type { Outbox } from "./outbox.js";
+import type { OwnTopics } from "./own-topics.js";
 
 /** What writes the packets of the app's messages, in the version of MQTT that the connection has. */
 export interface MqttPen {
   readonly outbox: Outbox;
+  readonly topics: OwnTopics;
+  /** The broker takes no message of the app's at QoS 1 before it has acknowledged another (MQTT 5, 4.9). */
+  readonly isFull: boolean;
   /** 1…65,535, none that is under way. */
   nextPacketIdentifier(): number;
   /** Length in bytes of what {@link writeSubscribe} writes. */
@@ -13,7 +17,7 @@ export interface MqttPen {
   /** Length in bytes of what {@link writeUnsubscribe} writes. */
   unsubscribeLength(filter: Uint8Array): number;
   writeUnsubscribe(packetIdentifier: number, filter: Uint8Array): void;
-  /** Length in bytes of what {@link writeMessage} writes. */
+  /** Length in bytes of what {@link writeMessage} writes; Infinity: no packet may be so long with its payload. */
   messageLength(topicLength: number, qos: number, payloadLength: number): number;
   /** PUBLISH up to its payload, which begins where the outbox ends then. */
   writeMessage(topic: Uint8Array, packetIdentifier: number, qos: number, payloadLength: number): void;

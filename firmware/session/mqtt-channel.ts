@@ -8,6 +8,7 @@ import {
   connectLength,
   PINGREQ_BYTES,
   publishHeaderLength,
+  REMAINING_LENGTH_MAX,
   subscribeLength,
   unsubscribeLength,
   writeConnect,
@@ -30,6 +31,8 @@ import { OwnTopics } from "./own-topics.js";
 /** CONNACK's return codes 1 to 5 are consecutive statuses from here on. */
 const CONNACK_STATUS = Status.VERSION_REFUSED - 1;
 const SUBACK_FAILURE = 0x80;
+/** Of the longest packet, with its fixed header (2.2.3). */
+export const PACKET_BYTES_MAX = REMAINING_LENGTH_MAX + 5;
 const SLASH_RPC = bytesOf("/rpc");
 
 /** What of a connection's beginning is over. */
@@ -55,6 +58,7 @@ export class MqttChannel implements Channel, MqttPen {
   reasonLength: number;
   readonly isPipelined: boolean;
   readonly replyBytes: number;
+  isFull: boolean;
 
   protected readonly config: Config;
   protected readonly calls: CallTable;
@@ -63,7 +67,9 @@ export class MqttChannel implements Channel, MqttPen {
   protected readonly login: Login;
   protected readonly fields: ConnectFields;
   protected mqtt: MqttReader;
-  private readonly topics: OwnTopics;
+  readonly topics: OwnTopics;
+  /** What the broker takes. */
+  protected packetBytesMax: number;
   private readonly app: AppLane;
   protected stage: Stage;
   /** SUBSCRIBE leaves with CONNECT. */
@@ -98,6 +104,8 @@ export class MqttChannel implements Channel, MqttPen {
     this.isPipelined = this.subscribesEarly && config.cleanSession;
     this.replyBytes = ACK_BYTES;
     this.idleMs = config.limits.keepAliveS > 0 ? config.limits.keepAliveS * 750 : Infinity;
+    this.isFull = false;
+    this.packetBytesMax = PACKET_BYTES_MAX;
     this.at = 0;
     this.status = Status.OK;
     this.reasonCode = 0;
@@ -149,7 +157,8 @@ export class MqttChannel implements Channel, MqttPen {
   }
 
   frameLength(payloadLength: number): number {
-    return this.headerLength(this.requestTopic().length, 1, payloadLength) + payloadLength;
+    const length = this.headerLength(this.requestTopic().length, 1, payloadLength) + payloadLength;
+    return length > this.packetBytesMax ? Infinity : length;
   }
 
   openFrame(call: Call, payloadLength: number): number {
@@ -342,22 +351,12 @@ export class MqttChannel implements Channel, MqttPen {
   }
 
   messageLength(topicLength: number, qos: number, payloadLength: number): number {
-    return publishHeaderLength(topicLength, qos, payloadLength);
+    const header = publishHeaderLength(topicLength, qos, payloadLength);
+    return header + payloadLength > this.packetBytesMax ? Infinity : header;
   }
 
   writeMessage(topic: Uint8Array, packetIdentifier: number, qos: number, payloadLength: number): void {
-    const outbox = this.outbox;
-    outbox.to = writePublishHeader(
-      outbox.bytes,
-      outbox.to,
-      topic,
-      topic.length,
-      packetIdentifier,
-      qos,
-      false,
-      false,
-      payloadLength,
-    );
+    this.outbox.to = this.writeHeader(topic, topic.length, packetIdentifier, qos, false, payloadLength);
   }
 
   /** Of a PUBLISH at this QoS, up to its payload. */

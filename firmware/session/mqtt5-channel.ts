@@ -23,9 +23,10 @@ import {
 } from "../wire/mqtt5.js";
 import { type Mqtt5Properties, REASON_BYTES_MAX } from "../wire/mqtt5-properties.js";
 import { Mqtt5Reader } from "../wire/mqtt5-reader.js";
-import { type Call, CallPhase } from "./calls.js";
+import { ACKS_MAX } from "./app-lane.js";
+import type { Call } from "./calls.js";
 import { type ChannelEvent, type ChannelParts, ChannelEvent as Event } from "./channel.js";
-import { MqttChannel, Stage } from "./mqtt-channel.js";
+import { MqttChannel, PACKET_BYTES_MAX, Stage } from "./mqtt-channel.js";
 
 const RPC = bytesOf("/rpc");
 const CORRELATION_BYTES = 8;
@@ -86,7 +87,8 @@ export class Mqtt5Channel extends MqttChannel {
   private isFive: boolean;
   private wasOpened: boolean;
   private receiveMaximum: number;
-  private maximumPacketSize: number;
+  /** PUBLISHes at QoS 1 that the broker has not acknowledged on this connection (4.9). */
+  private inFlight: number;
   /** `<id>/rpc`, the Response Topic of our requests. */
   private readonly responseTopic: Uint8Array;
   /** The call's id, 64 bits, in the Correlation Data. */
@@ -112,13 +114,14 @@ export class Mqtt5Channel extends MqttChannel {
       keepAliveSeconds: this.fields.keepAliveSeconds,
       cleanSession: this.fields.cleanSession,
       sessionExpirySeconds: config.cleanSession ? 0 : SESSION_EXPIRY_S,
+      receiveMaximum: parts.app === null ? 0 : ACKS_MAX,
       method: hasExchange ? EXCHANGE_METHOD : null,
       data: hasExchange ? new Uint8Array(EXCHANGE_NONCE_BYTES) : NO_BYTES,
     };
     this.isFive = true;
     this.wasOpened = false;
-    this.receiveMaximum = 0;
-    this.maximumPacketSize = 0;
+    this.receiveMaximum = Infinity;
+    this.inFlight = 0;
     this.responseTopic = new Uint8Array(config.deviceId.length + RPC.length);
     this.responseTopic.set(config.deviceId, 0);
     this.responseTopic.set(RPC, config.deviceId.length);
@@ -134,24 +137,16 @@ export class Mqtt5Channel extends MqttChannel {
     this.hasFallback = false;
     this.mqtt = this.isFive ? this.five : this.four;
     this.receiveMaximum = Infinity;
-    this.maximumPacketSize = Infinity;
+    this.inFlight = 0;
+    this.isFull = false;
+    this.packetBytesMax = PACKET_BYTES_MAX;
     this.isExchanged = false;
     if (this.hasExchange) this.parts.entropy.fill(this.fields5.data, 0, EXCHANGE_NONCE_BYTES);
     super.open();
   }
 
   override takesFrame(): boolean {
-    const calls = this.calls.calls;
-    let left = this.receiveMaximum;
-    if (!super.takesFrame()) return false;
-    for (let i = 0; i < calls.length; i++)
-      if (calls[i].phase === CallPhase.SENT && !calls[i].isAcknowledged) left--;
-    return left > 0;
-  }
-
-  override frameLength(payloadLength: number): number {
-    const length = super.frameLength(payloadLength);
-    return length > this.maximumPacketSize ? Infinity : length;
+    return super.takesFrame() && this.inFlight < this.receiveMaximum;
   }
 
   override openFrame(call: Call, payloadLength: number): number {
@@ -168,6 +163,7 @@ export class Mqtt5Channel extends MqttChannel {
     if (!this.isFive) return super.take(packet);
     if (packet === MqttEvent.DISCONNECT) return this.takeDisconnect();
     if (packet === MqttEvent.AUTH) return this.takeAuth();
+    if (packet === MqttEvent.PUBACK) this.countInFlight(-1);
     return super.take(packet);
   }
 
@@ -184,7 +180,8 @@ export class Mqtt5Channel extends MqttChannel {
       if (properties.maximumQos === 0) return this.broken(Status.MQTT_QOS);
       if (properties.hasAssignedClientIdentifier) return this.broken(Status.CLIENT_ID_REFUSED);
       this.receiveMaximum = properties.receiveMaximum;
-      this.maximumPacketSize = properties.maximumPacketSize;
+      this.countInFlight(0);
+      this.packetBytesMax = Math.min(PACKET_BYTES_MAX, properties.maximumPacketSize);
       if (properties.serverKeepAlive === 0) this.idleMs = Infinity;
       else if (properties.serverKeepAlive > 0) this.idleMs = properties.serverKeepAlive * 750;
     }
@@ -247,7 +244,8 @@ export class Mqtt5Channel extends MqttChannel {
   }
 
   override messageLength(topicLength: number, qos: number, payloadLength: number): number {
-    return publish5HeaderLength(topicLength, qos, 0, 0, payloadLength);
+    const header = publish5HeaderLength(topicLength, qos, 0, 0, payloadLength);
+    return header + payloadLength > this.packetBytesMax ? Infinity : header;
   }
 
   override writeMessage(
@@ -290,6 +288,7 @@ export class Mqtt5Channel extends MqttChannel {
     responseTopicLength: number,
     payloadLength: number,
   ): number {
+    this.countInFlight(qos);
     return writePublish5Header(
       this.outbox.bytes,
       this.outbox.to,
@@ -303,6 +302,13 @@ export class Mqtt5Channel extends MqttChannel {
       this.correlation,
       payloadLength,
     );
+  }
+
+  /** The app's messages leave the last place to the calls, where there is more than one. */
+  private countInFlight(change: number): void {
+    this.inFlight = Math.max(0, this.inFlight + change);
+    const left = this.receiveMaximum - this.inFlight;
+    this.isFull = left < Math.min(2, this.receiveMaximum);
   }
 
   private takeDisconnect(): ChannelEvent {

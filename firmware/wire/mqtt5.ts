@@ -20,6 +20,8 @@ import { Property } from "./mqtt5-properties.js";
 export interface Connect5Fields extends ConnectFields {
   /** How long the broker keeps our session behind a connection, s; 0: not at all. */
   sessionExpirySeconds: number;
+  /** How many messages at QoS 1 the broker may send us before we acknowledge one; 0: as many as there are. */
+  receiveMaximum: number;
   /** null: no enhanced authentication. */
   method: Uint8Array | null;
   data: Uint8Array;
@@ -42,7 +44,9 @@ const writeMethod = (out: Uint8Array, at: number, method: Uint8Array | null, dat
 };
 
 const connectPropertiesLength = (fields: Connect5Fields): number =>
-  (fields.sessionExpirySeconds > 0 ? 5 : 0) + methodLength(fields.method, fields.data);
+  (fields.sessionExpirySeconds > 0 ? 5 : 0) +
+  (fields.receiveMaximum > 0 ? 3 : 0) +
+  methodLength(fields.method, fields.data);
 
 const connectRemainingLength = (fields: Connect5Fields): number => {
   const properties = connectPropertiesLength(fields);
@@ -74,6 +78,10 @@ export const writeConnect5 = (out: Uint8Array, at: number, fields: Connect5Field
     out[at] = Property.SESSION_EXPIRY_INTERVAL;
     at = writeU16(out, at + 1, Math.floor(fields.sessionExpirySeconds / 65_536));
     at = writeU16(out, at, fields.sessionExpirySeconds & 65_535);
+  }
+  if (fields.receiveMaximum > 0) {
+    out[at] = Property.RECEIVE_MAXIMUM;
+    at = writeU16(out, at + 1, fields.receiveMaximum);
   }
   at = writeMethod(out, at, fields.method, fields.data);
   at = writeText(out, at, fields.clientId);

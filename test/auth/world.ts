@@ -14,6 +14,7 @@ import {
   type Store,
   type TokenFormat,
 } from "../../firmware/index.js";
+import type { Messages } from "../../firmware/messages.js";
 import { Peer } from "./peer.js";
 import { Service } from "./service.js";
 import { SeededEntropy, VirtualClock, VirtualTime } from "./time.js";
@@ -33,6 +34,7 @@ export interface WorldOptions {
   readonly cloud?: Partial<CloudOptions>;
   readonly encoding?: Encoding;
   readonly tokenFormat?: TokenFormat;
+  readonly messages?: Messages;
   readonly seed?: number;
   /** The first counter; 1 when absent. */
   readonly counter?: number;
@@ -94,6 +96,7 @@ export class World {
       limits: options.limits ?? {},
       ...(options.sleptMs === undefined ? {} : { sleptMs: options.sleptMs }),
       ...(options.tokenFormat === undefined ? {} : { tokenFormat: options.tokenFormat }),
+      ...(options.messages === undefined ? {} : { messages: options.messages }),
       ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
     };
     this.time = options.time ?? new VirtualTime();

@@ -1,12 +1,12 @@
 /** The firmware over MQTT 5 on the cloud's own broker: the exchange, reasons in words, the fallback. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { type AddressInfo, createConnection, createServer, type Socket } from "node:net";
+import { createConnection } from "node:net";
 import { generate, type IConnectPacket, type Packet, parser } from "mqtt-packet";
 import { PROOFS, type Proof, State } from "../../firmware/index.js";
 import { mqtt5 } from "../../firmware/mqtt5.js";
 import { type Cloud, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
 import { Device, type DeviceOptions } from "./device.js";
+import { FakeBroker } from "./fake-broker.js";
 import { Tap } from "./tap.js";
 
 const DEVICE = { id: "device_123", psk: "correct-horse-battery-staple-0123456789abcde" };
@@ -209,44 +209,6 @@ describe("the firmware over MQTT 5", () => {
     });
   }
 
-  const limits: [name: string, properties: object, status: string][] = [
-    ["no QoS 1", { maximumQoS: 0 }, "MQTT_QOS"],
-    ["another client id", { assignedClientIdentifier: "x" }, "CLIENT_ID_REFUSED"],
-  ];
-  for (const [name, properties, status] of limits) {
-    it(`a broker that grants ${name} is left with ${status}`, async () => {
-      const fake = await FakeBroker.start([
-        { cmd: "connack", reasonCode: 0, sessionPresent: false, properties },
-      ]);
-      closing.push(() => fake.close());
-      assert.equal(await failureOf(connect({ cloud: { pipeline: false } }, fake.port)), status);
-    });
-  }
-
-  it("keeps to the broker's Receive Maximum: no second request before the first is acknowledged", async () => {
-    const fake = await FakeBroker.start([
-      { cmd: "connack", reasonCode: 0, sessionPresent: false, properties: { receiveMaximum: 1 } },
-      { cmd: "suback", messageId: 1, granted: [1] },
-    ]);
-    closing.push(() => fake.close());
-    const device = connect({ cloud: { pipeline: false }, limits: { callAttemptMs: 2_000 } }, fake.port);
-    void device.getToken(HOST);
-    await fake.told("publish", 1);
-    assert.equal(fake.commands.filter((cmd) => cmd === "publish").length, 1);
-    fake.acknowledge();
-    await fake.told("publish", 2);
-  });
-
-  it("sends nothing that is longer than the broker's Maximum Packet Size", async () => {
-    const fake = await FakeBroker.start([
-      { cmd: "connack", reasonCode: 0, sessionPresent: false, properties: { maximumPacketSize: 100 } },
-      { cmd: "suback", messageId: 1, granted: [1] },
-    ]);
-    closing.push(() => fake.close());
-    const device = connect({ cloud: { pipeline: false } }, fake.port);
-    assert.equal((await device.getToken(HOST)).status, "TOO_LONG");
-  });
-
   it("names its Response Topic and its id in each request, and drops answers under another", async () => {
     await start();
     const tap = await Tap.start(cloud.port);
@@ -272,67 +234,4 @@ function packetsIn(bytes: Buffer): Packet[] {
 
 function connectsIn(bytes: Buffer): IConnectPacket[] {
   return packetsIn(bytes).filter((packet) => packet.cmd === "connect");
-}
-
-/** Answers each CONNECT in the same way, whatever it holds. */
-class FakeBroker {
-  readonly commands: string[] = [];
-  readonly versions: number[] = [];
-  private socket: Socket | null = null;
-  private lastIdentifier = 0;
-  private waiters: (() => void)[] = [];
-
-  private constructor(private readonly server: ReturnType<typeof createServer>) {}
-
-  static async start(answers: Packet[] | Buffer): Promise<FakeBroker> {
-    const server = createServer();
-    const fake = new FakeBroker(server);
-    server.on("connection", (socket) => {
-      const reader = parser();
-      fake.socket = socket;
-      socket.on("error", () => {});
-      socket.on("data", (bytes) => reader.parse(bytes));
-      reader.on("packet", (packet: Packet) => {
-        fake.commands.push(packet.cmd);
-        if (packet.cmd === "publish") fake.lastIdentifier = packet.messageId ?? 0;
-        if (packet.cmd === "connect") {
-          fake.versions.push(packet.protocolVersion ?? 0);
-          const bytes = Buffer.isBuffer(answers) ? answers : generate(answers[0] as Packet, FIVE);
-          socket.write(bytes);
-        } else if (packet.cmd === "subscribe" && !Buffer.isBuffer(answers) && answers[1] !== undefined) {
-          socket.write(generate({ ...answers[1], messageId: packet.messageId } as Packet, FIVE));
-        }
-        for (const waiter of fake.waiters.splice(0)) waiter();
-      });
-    });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    return fake;
-  }
-
-  get port(): number {
-    return (this.server.address() as AddressInfo).port;
-  }
-
-  /** Resolves when so many CONNECTs have come. */
-  connected(count: number): Promise<void> {
-    return this.told("connect", count);
-  }
-
-  /** Resolves when so many packets of this kind have come. */
-  async told(cmd: string, count: number): Promise<void> {
-    while (this.commands.filter((known) => known === cmd).length < count) {
-      await new Promise<void>((resolve) => this.waiters.push(resolve));
-    }
-  }
-
-  /** Acknowledges the latest PUBLISH. */
-  acknowledge(): void {
-    this.socket?.write(generate({ cmd: "puback", messageId: this.lastIdentifier, reasonCode: 0 }, FIVE));
-  }
-
-  close(): void {
-    this.socket?.destroy();
-    this.server.close();
-  }
 }

@@ -313,6 +313,7 @@ describe("MQTT 5 writers", () => {
             keepAliveSeconds,
             cleanSession,
             sessionExpirySeconds,
+            receiveMaximum: sessionExpirySeconds % 65_536,
             method: exchange === null ? null : bytesOf(exchange[0]),
             data: exchange === null ? new Uint8Array(0) : exchange[1],
           };
@@ -331,6 +332,7 @@ describe("MQTT 5 writers", () => {
           assert.deepEqual(packet.password ?? null, password === null ? null : Buffer.from(password));
           const { sessionExpiryInterval, authenticationMethod, authenticationData } = packet.properties ?? {};
           assert.equal(sessionExpiryInterval ?? 0, sessionExpirySeconds);
+          assert.equal(packet.properties?.receiveMaximum ?? 0, sessionExpirySeconds % 65_536);
           assert.equal(authenticationMethod ?? null, exchange === null ? null : exchange[0]);
           if (exchange !== null) assert.deepEqual(authenticationData, Buffer.from(exchange[1]));
         },

@@ -1,0 +1,179 @@
+/** The app's own messages in virtual time: what an app can get wrong, and that no call suffers from it. */
+import assert from "node:assert/strict";
+import type { IPublishPacket } from "mqtt-packet";
+import { generate } from "mqtt-packet";
+import { Status } from "../../firmware/index.js";
+import { type MessagePiece, Messages, type Payload } from "../../firmware/messages.js";
+import type { Request } from "./peer.js";
+import { World } from "./world.js";
+
+const DOWN = "app/device_123/down";
+const UP = "app/device_123/up";
+
+/** A ready world whose app has messages, and whose broker acknowledges what MQTT has acknowledgements for. */
+function worldWith(messages: Messages): World {
+  const world = new World({ messages });
+  world.peer.intercept = (packet) => {
+    if (packet.cmd === "unsubscribe")
+      world.peer.send({ cmd: "unsuback", messageId: packet.messageId as number, granted: [] });
+    const isApps = packet.cmd === "publish" && packet.topic.startsWith("app/");
+    if (!isApps) return packet.cmd === "unsubscribe";
+    if (packet.qos === 1) world.peer.send({ cmd: "puback", messageId: packet.messageId as number });
+    world.peer.requests.pop();
+    return true;
+  };
+  return world.ready();
+}
+
+const told = (topic: string, payload: string): Buffer =>
+  generate({ cmd: "publish", topic, payload, qos: 0, dup: false, retain: false });
+
+/** How a subscription was answered, so far. */
+function subscribe(messages: Messages, filter: string, onPiece: (piece: MessagePiece) => void = () => {}) {
+  const outcome = { name: "pending" };
+  const status = messages.subscribe(filter, onPiece, (end) => {
+    outcome.name = Status[end];
+  });
+  if (status !== Status.OK) outcome.name = Status[status];
+  return outcome;
+}
+
+const textOf = ({ bytes, from, to }: MessagePiece): string =>
+  Buffer.from(bytes.subarray(from, to)).toString();
+
+describe("an app's own messages", () => {
+  it("an error that the app throws over a piece loses nothing that came behind it", () => {
+    const messages = new Messages();
+    const world = worldWith(messages);
+    const heard: string[] = [];
+    subscribe(messages, DOWN, (piece) => {
+      heard.push(textOf(piece));
+      throw new Error(`the app's own: ${textOf(piece)}`);
+    });
+    world.advance(100);
+    let asked: Request | undefined;
+    world.peer.answer = (request) => {
+      asked = request;
+      return undefined;
+    };
+    const token = world.generate();
+    world.advance(50);
+    const reply = world.peer.replyBytes(asked as Request, { result: { token: "the token" } });
+    world.peer.sendBytes(Buffer.concat([told(DOWN, "one"), told(DOWN, "two"), reply, told(DOWN, "three")]));
+    assert.throws(() => world.advance(100), /the app's own/);
+    world.advance(100);
+    assert.deepEqual(heard, ["one", "two", "three"]);
+    assert.deepEqual([token.name, token.token], ["OK", "the token"]);
+    assert.deepEqual([world.client.counters.malformed, world.client.counters.losses], [0, 0]);
+  });
+
+  for (const filter of ["device_123/rpc/#"]) {
+    it(`the filter of the calls' own answers is not the app's to take or to give up: ${filter}`, () => {
+      const messages = new Messages();
+      const world = worldWith(messages);
+      const outcome = subscribe(messages, filter);
+      world.advance(100);
+      assert.equal(outcome.name, "SUBSCRIPTION_REFUSED");
+      assert.equal(messages.unsubscribe(filter), Status.STALE);
+      assert.ok(world.peer.packets.every(({ cmd }) => cmd !== "unsubscribe"));
+      assert.equal(world.soon().name, "OK");
+    });
+  }
+
+  it("a filter that is given up and wanted again in one turn is subscribed to in the end", () => {
+    const messages = new Messages({ filters: 2 });
+    const world = worldWith(messages);
+    subscribe(messages, "app/other");
+    subscribe(messages, DOWN);
+    world.advance(100);
+    messages.unsubscribe("app/other");
+    world.advance(100);
+    messages.unsubscribe(DOWN);
+    const again = subscribe(messages, DOWN);
+    world.advance(100);
+    const last = world.peer.packets.filter(({ cmd }) => cmd === "subscribe" || cmd === "unsubscribe").at(-1);
+    assert.deepEqual([last?.cmd, again.name], ["subscribe", "OK"]);
+  });
+
+  it("one filter has one place: it would be given up for both", () => {
+    const messages = new Messages();
+    worldWith(messages);
+    subscribe(messages, DOWN);
+    assert.throws(() => subscribe(messages, DOWN), /subscribed to app\/device_123\/down/);
+  });
+
+  const lengths: [length: number, status: string][] = [
+    [Number.NaN, "BAD_ARGUMENTS"],
+    [-1, "BAD_ARGUMENTS"],
+    [1.5, "BAD_ARGUMENTS"],
+    [Number.POSITIVE_INFINITY, "BAD_ARGUMENTS"],
+    [268_435_455, "TOO_LONG"],
+    [2 ** 40, "TOO_LONG"],
+  ];
+  for (const [length, status] of lengths) {
+    it(`a payload of ${length} bytes ends with ${status}, and nothing is sent`, () => {
+      const messages = new Messages();
+      const world = worldWith(messages);
+      const source: Payload = { length, read: () => assert.fail("asked for a payload that cannot be") };
+      let name = "pending";
+      messages.publish(messages.topic(UP), source, 1, (end) => {
+        name = Status[end];
+      });
+      world.advance(100);
+      assert.equal(name, status);
+      assert.deepEqual([world.soon().name, world.client.counters.losses], ["OK", 0]);
+    });
+  }
+
+  it("a filter that is longer than topicBytes is refused: no topic could be told from it", () => {
+    const messages = new Messages({ topicBytes: 8 });
+    worldWith(messages);
+    assert.throws(() => subscribe(messages, DOWN), /topicBytes/);
+  });
+
+  it("a topic that was cut is not taken for a shorter one", () => {
+    const messages = new Messages({ topicBytes: 64, filters: 2 });
+    const world = worldWith(messages);
+    const short = "x".repeat(64);
+    const heard: string[] = [];
+    subscribe(messages, short, () => heard.push("short"));
+    subscribe(messages, "#", ({ topicLength }) => heard.push(`any, ${topicLength}`));
+    world.advance(100);
+    world.peer.sendBytes(Buffer.concat([told(`${short}y`, "1"), told(short, "2")]));
+    world.advance(100);
+    assert.deepEqual(heard, ["any, 64", "short"]);
+  });
+
+  it("close() in a piece ends everything, and the rest of the window is nobody's", () => {
+    const messages = new Messages();
+    const world = worldWith(messages);
+    const heard: string[] = [];
+    subscribe(messages, DOWN, (piece) => {
+      heard.push(textOf(piece));
+      world.client.close();
+    });
+    world.advance(100);
+    world.peer.sendBytes(Buffer.concat([told(DOWN, "one"), told(DOWN, "two")]));
+    world.advance(1_000);
+    assert.deepEqual(heard, ["one"]);
+  });
+
+  it("calls are answered while the app's payload is half out and the link takes a byte at a time", () => {
+    const messages = new Messages();
+    const world = worldWith(messages);
+    world.advance(3_000);
+    let name = "pending";
+    world.peer.takeBytes = 7;
+    messages.publish(messages.topic(UP), Buffer.from(JSON.stringify("x".repeat(4_998))), 1, (end) => {
+      name = Status[end];
+    });
+    world.advance(20);
+    const token = world.generate();
+    world.until(() => token.name !== "pending");
+    assert.deepEqual([token.name, name], ["OK", "OK"]);
+    const payload = world.peer.packets.find(
+      (packet): packet is IPublishPacket => packet.cmd === "publish" && packet.topic === UP,
+    )?.payload;
+    assert.equal(payload?.length, 5_000);
+  });
+});

@@ -1,0 +1,72 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { generate, type IConnectPacket, type Packet, parser } from "mqtt-packet";
+
+const FIVE = { protocolVersion: 5 } as const;
+
+/** A broker of MQTT 5 that answers each CONNECT in the same way, whatever it holds, and SUBSCRIBE if it is given an answer. */
+export class FakeBroker {
+  readonly commands: string[] = [];
+  readonly versions: number[] = [];
+  readonly connects: IConnectPacket[] = [];
+  private socket: Socket | null = null;
+  private lastIdentifier = 0;
+  private waiters: (() => void)[] = [];
+
+  private constructor(private readonly server: ReturnType<typeof createServer>) {}
+
+  /** @param more follows each SUBACK at once */
+  static async start(answers: Packet[] | Buffer, more = Buffer.alloc(0)): Promise<FakeBroker> {
+    const server = createServer();
+    const fake = new FakeBroker(server);
+    server.on("connection", (socket) => {
+      const reader = parser();
+      fake.socket = socket;
+      socket.on("error", () => {});
+      socket.on("data", (bytes) => reader.parse(bytes));
+      reader.on("packet", (packet: Packet) => {
+        fake.commands.push(packet.cmd);
+        if (packet.cmd === "publish") fake.lastIdentifier = packet.messageId ?? 0;
+        if (packet.cmd === "connect") {
+          fake.versions.push(packet.protocolVersion ?? 0);
+          fake.connects.push(packet);
+          const bytes = Buffer.isBuffer(answers) ? answers : generate(answers[0] as Packet, FIVE);
+          socket.write(bytes);
+        } else if (packet.cmd === "subscribe" && !Buffer.isBuffer(answers) && answers[1] !== undefined) {
+          const suback = generate({ ...answers[1], messageId: packet.messageId } as Packet, FIVE);
+          socket.write(Buffer.concat([suback, more]));
+        }
+        for (const waiter of fake.waiters.splice(0)) waiter();
+      });
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return fake;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** Resolves when so many CONNECTs have come. */
+  connected(count: number): Promise<void> {
+    return this.told("connect", count);
+  }
+
+  /** Resolves when so many packets of this kind have come. */
+  async told(cmd: string, count: number): Promise<void> {
+    while (this.commands.filter((known) => known === cmd).length < count) {
+      await new Promise<void>((resolve) => this.waiters.push(resolve));
+    }
+  }
+
+  /** Acknowledges the latest PUBLISH. */
+  acknowledge(): void {
+    this.socket?.write(generate({ cmd: "puback", messageId: this.lastIdentifier, reasonCode: 0 }, FIVE));
+  }
+
+  close(): void {
+    this.socket?.destroy();
+    this.server.close();
+  }
+}
