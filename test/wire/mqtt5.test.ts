@@ -319,20 +319,17 @@ describe("MQTT 5 writers", () => {
           };
           const packet = readBack(connect5Length(fields), (out) => writeConnect5(out, 0, fields));
           assert.ok(packet.cmd === "connect");
+          const { protocolVersion, clientId, username = null, keepalive, clean } = packet;
           assert.deepEqual(
-            [
-              packet.protocolVersion,
-              packet.clientId,
-              packet.username ?? null,
-              packet.keepalive,
-              packet.clean,
-            ],
+            [protocolVersion, clientId, username, keepalive, clean],
             [5, id, user, keepAliveSeconds, cleanSession],
           );
           assert.deepEqual(packet.password ?? null, password === null ? null : Buffer.from(password));
-          const { sessionExpiryInterval, authenticationMethod, authenticationData } = packet.properties ?? {};
-          assert.equal(sessionExpiryInterval ?? 0, sessionExpirySeconds);
-          assert.equal(packet.properties?.receiveMaximum ?? 0, sessionExpirySeconds % 65_536);
+          const properties = packet.properties ?? {};
+          const { sessionExpiryInterval = 0, receiveMaximum = 0 } = properties;
+          const { authenticationMethod, authenticationData } = properties;
+          assert.equal(sessionExpiryInterval, sessionExpirySeconds);
+          assert.equal(receiveMaximum, sessionExpirySeconds % 65_536);
           assert.equal(authenticationMethod ?? null, exchange === null ? null : exchange[0]);
           if (exchange !== null) assert.deepEqual(authenticationData, Buffer.from(exchange[1]));
         },
