@@ -19,6 +19,18 @@ const MQTT_WORDS = items(
   "20020000 9003000101 40020001 d000 300500016162 320700016100016869 e000 f000 00 26 1f",
 );
 
+const HEAD_LINES = [
+  "HTTP/1.1 101 Switching Protocols",
+  "HTTP/1.0 404 Not Found",
+  "Upgrade: websocket",
+  "Connection: Upgrade",
+  "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+  "Sec-WebSocket-Protocol: mqtt",
+  "Sec-WebSocket-Extensions: ",
+  "keep-alive, ",
+  "",
+].map((line) => Buffer.from(`${line}\r\n`));
+
 /** What inputs of each target may be made of, beside bytes. */
 export const DICTIONARY: Readonly<Record<string, readonly Buffer[]>> = {
   json: JSON_WORDS,
@@ -31,6 +43,7 @@ export const DICTIONARY: Readonly<Record<string, readonly Buffer[]>> = {
   mqtt: MQTT_WORDS,
   mqtt5: MQTT_WORDS,
   websocket: items("8100 8103616263 0101 80 8800 880203e8 8900 8a00 817e 827f 0200"),
+  handshake: HEAD_LINES,
 };
 
 const pathOf = (target: string): URL => new URL(`corpus/${target}.txt`, import.meta.url);

@@ -9,6 +9,7 @@ import { JsonReader } from "../../firmware/wire/json.js";
 import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt-reader.js";
 import { Mqtt5Reader } from "../../firmware/wire/mqtt5-reader.js";
 import { ValueEvent, type ValueReader } from "../../firmware/wire/value.js";
+import { HandshakeEvent, HandshakeReader } from "../../firmware/wire/websocket-handshake.js";
 import { WebSocketEvent, WebSocketReader } from "../../firmware/wire/websocket-reader.js";
 import { readPlanted } from "./planted.js";
 
@@ -26,24 +27,46 @@ enum Step {
   OVER,
 }
 
+/** What a link hands over: a piece of the input in its place, guards around it. */
+class Window {
+  readonly bytes: Uint8Array;
+  private readonly before: Buffer;
+
+  constructor(input: Uint8Array, from: number, to: number) {
+    this.bytes = new Uint8Array(input.length + GUARD_BYTES).fill(GUARD);
+    this.bytes.set(input.subarray(from, to), from);
+    this.before = Buffer.from(this.bytes);
+  }
+
+  /** @throws Error when a reader wrote into what it was to read */
+  check(): void {
+    if (!this.before.equals(this.bytes)) throw new Error("the window was written to");
+  }
+}
+
 interface Reading {
   /** First byte not consumed. */
   readonly at: number;
 }
 
-/** Drives a reader over all pieces. Returns whether it was OVER. */
+/**
+ * Drives a reader over all pieces, each in a window that holds nothing else: who looks beyond a piece sees the guard,
+ * and tells other events than at another split. Returns whether it was OVER.
+ */
 function drive(
   bytes: Uint8Array,
   ends: readonly number[],
   reader: Reading,
-  step: (at: number, to: number) => Step,
+  step: (window: Uint8Array, at: number, to: number) => Step,
 ): boolean {
   let at = 0;
   let calls = 0;
   for (const end of [...ends, bytes.length]) {
     let said = Step.GO_ON;
+    const piece = new Window(bytes, at, end);
     while (said === Step.GO_ON) {
-      said = step(at, end);
+      said = step(piece.bytes, at, end);
+      piece.check();
       if (reader.at < at || reader.at > end) throw new Error(`at ${reader.at}, outside of ${at} to ${end}`);
       at = reader.at;
       if (said === Step.MORE && at !== end) throw new Error(`MORE at ${at} with bytes left up to ${end}`);
@@ -85,7 +108,7 @@ function readValue(reader: ValueReader, bytes: Uint8Array, ends: readonly number
     return Step.GO_ON;
   };
   expectNext();
-  const isOver = drive(bytes, ends, reader, (at, to) => note(reader.read(bytes, at, to)));
+  const isOver = drive(bytes, ends, reader, (window, at, to) => note(reader.read(window, at, to)));
   for (let i = 0; !isOver && i < 64; i++) if (note(reader.finish()) !== Step.GO_ON) break;
   const guards = [...into.subarray(0, GUARD_BYTES), ...into.subarray(GUARD_BYTES + ROOM_BYTES)];
   if (guards.some((byte) => byte !== GUARD)) throw new Error("a string was written outside of its range");
@@ -102,8 +125,8 @@ function readFrame(encoded: ValueReader | null, bytes: Uint8Array, ends: readonl
   const hosts: string[] = [];
   let event = FrameEvent.MORE;
   frame.reset(encoded);
-  const isOver = drive(bytes, ends, frame, (at, to) => {
-    event = frame.read(bytes, at, to);
+  const isOver = drive(bytes, ends, frame, (window, at, to) => {
+    event = frame.read(window, at, to);
     if (event === FrameEvent.MORE) return Step.MORE;
     if (event !== FrameEvent.HOST) return Step.OVER;
     for (let i = 0; i < frame.hostsTo; i += 1 + frame.staging[i])
@@ -135,11 +158,11 @@ function readFrame(encoded: ValueReader | null, bytes: Uint8Array, ends: readonl
 
 function readMqtt(reader: MqttReader, bytes: Uint8Array, ends: readonly number[]): string {
   let seen = "";
-  drive(bytes, ends, reader, (at, to) => {
-    const event = reader.read(bytes, at, to);
+  drive(bytes, ends, reader, (window, at, to) => {
+    const event = reader.read(window, at, to);
     if (event === MqttEvent.MORE) return Step.MORE;
     if (event === MqttEvent.PAYLOAD) {
-      seen += textOf(bytes, reader.payloadFrom, reader.payloadTo - reader.payloadFrom);
+      seen += textOf(window, reader.payloadFrom, reader.payloadTo - reader.payloadFrom);
       return Step.GO_ON;
     }
     seen += `\n${MqttEvent[event]} ${reader.packetIdentifier} ${reader.returnCode} ${reader.qos} `;
@@ -153,11 +176,11 @@ function readMqtt(reader: MqttReader, bytes: Uint8Array, ends: readonly number[]
 function readWebSocket(bytes: Uint8Array, ends: readonly number[]): string {
   const reader = new WebSocketReader();
   let seen = "";
-  drive(bytes, ends, reader, (at, to) => {
-    const event = reader.read(bytes, at, to);
+  drive(bytes, ends, reader, (window, at, to) => {
+    const event = reader.read(window, at, to);
     if (event === WebSocketEvent.MORE) return Step.MORE;
     if (event === WebSocketEvent.PAYLOAD) {
-      seen += textOf(bytes, reader.payloadFrom, reader.payloadTo - reader.payloadFrom);
+      seen += textOf(window, reader.payloadFrom, reader.payloadTo - reader.payloadFrom);
       return Step.GO_ON;
     }
     seen += `\n${WebSocketEvent[event]} ${reader.closeCode} `;
@@ -165,6 +188,18 @@ function readWebSocket(bytes: Uint8Array, ends: readonly number[]): string {
     return event === WebSocketEvent.REFUSED ? Step.OVER : Step.GO_ON;
   });
   return `${seen}\nstatus ${reader.status} at ${reader.at}`;
+}
+
+const handshake = { subprotocol: Buffer.from("mqtt"), accept: Buffer.from("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") };
+
+function readHandshake(bytes: Uint8Array, ends: readonly number[]): string {
+  const reader = new HandshakeReader(handshake.subprotocol, handshake.accept);
+  let said = HandshakeEvent.MORE;
+  drive(bytes, ends, reader, (window, at, to) => {
+    said = reader.read(window, at, to);
+    return said === HandshakeEvent.MORE ? Step.MORE : Step.OVER;
+  });
+  return `${HandshakeEvent[said]} ${reader.code} status ${reader.status} at ${reader.at}`;
 }
 
 /** The targets by name. */
@@ -176,6 +211,7 @@ export const targets: Readonly<Record<string, Target>> = {
   mqtt: (bytes, ends) => readMqtt(new MqttReader(12), bytes, ends),
   mqtt5: (bytes, ends) => readMqtt(new Mqtt5Reader(12), bytes, ends),
   websocket: readWebSocket,
+  handshake: readHandshake,
 };
 
 /** Not a target: what shows that the fuzzer finds a bug. */
