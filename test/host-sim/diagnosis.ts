@@ -16,11 +16,11 @@ import type { Pki } from "../servers/pki.js";
 export const DEVICE = { id: "device_123", psk: "canary-key-that-nobody-may-ever-read-0123456" };
 export const HOST = "app.example.com";
 
-/** No second attempt disturbs the first one's diagnosis. */
-const LIMITS = { callAttemptMs: 200, backoffBaseMs: 60_000, backoffCapMs: 60_000 };
+/** No second connection disturbs the first one's diagnosis. */
+const LIMITS = { backoffBaseMs: 60_000, backoffCapMs: 60_000 };
 
 /** For calls that nothing else ends, and long enough for answers that are refused to come first. */
-export const SOON = { limits: { callDeadlineMs: 1_200 } };
+export const SOON = { limits: { callAttemptMs: 1_000, callDeadlineMs: 1_200 } };
 
 /** One fault: what is done, and what `explain()` is to make of it. */
 export interface Fault {

@@ -64,7 +64,7 @@ describe("a fleet", () => {
   });
 
   it("counts who failed, by status", async () => {
-    const limits = { ...FLEET_LIMITS, callDeadlineMs: 1_000, callAttemptMs: 500 };
+    const limits = { ...FLEET_LIMITS, callDeadlineMs: 4_000, callAttemptMs: 2_000 };
     const strangers = (index: number) =>
       index < 2 ? { id: `stranger_${index}`, psk: "x" } : credential(index);
     const report = await runFleet({ devices: 5, url: cloud.url, credential: strangers, limits });

@@ -234,10 +234,14 @@ describe("the Node link", () => {
       const delayed = connect({ ...address(), noDelay: false });
       const [slowPeer] = (await once(server, "connection")) as [Socket];
       const peer = await open();
-      const slowMs = await volleys(slowPeer, (text) => delayed.write(text), delayed);
-      const linkMs = await volleys(peer, write);
+      const shares: number[] = [];
+      // Nagle's algorithm is slow every time; a pause of this process is not.
+      for (let go = 0; go < 10 && !shares.some((share) => share < 1 / 4); go++) {
+        const slowMs = await volleys(slowPeer, (text) => delayed.write(text), delayed);
+        shares.push((await volleys(peer, write)) / slowMs);
+      }
       delayed.destroy();
-      assert.ok(linkMs < slowMs / 4, `${linkMs} ms, with Nagle's algorithm ${slowMs} ms`);
+      assert.ok(Math.min(...shares) < 1 / 4, `of the time with Nagle's algorithm: ${shares.join(", ")}`);
     });
   });
 

@@ -45,8 +45,10 @@ describe("the process motekey", () => {
       return Math.min(...times);
     };
     best([MOTEKEY, "--version"]); // makes the bundle where it is not there
-    const more = best([MOTEKEY, "--version"]) - best(["-e", "0"]);
-    assert.ok(more > 0 && more < START_MS_MAX, `${more} ms`);
+    const node = best(["-e", "0"]);
+    const more = best([MOTEKEY, "--version"]) - node;
+    // A slow machine shows in what Node itself takes.
+    assert.ok(more > 0 && more < Math.max(START_MS_MAX, 4 * node), `${more} ms, Node itself ${node} ms`);
   });
 
   it("twenty on one expired token make one refresh", async () => {
