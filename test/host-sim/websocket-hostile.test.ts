@@ -4,8 +4,9 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { type LimitOptions, State, type Status } from "../../firmware/index.js";
 import { rpcOverWebSocket } from "../../firmware/websocket.js";
+import { Opcode } from "../../firmware/wire/websocket.js";
 import { answerTo } from "../auth/websocket-world.js";
-import { readByWs } from "../wire/ws-oracle.js";
+import { readByWs, serverFrame } from "../wire/ws-oracle.js";
 import { Device } from "./device.js";
 
 const DEVICE = { id: "device_123", psk: "correct-horse-battery-staple-0123456789abcde" };
@@ -147,6 +148,67 @@ describe("a hostile WebSocket server", () => {
       await once(sockets[0] as Socket, "close");
       assert.equal((await readByWs("server", heard)).at(-1), `CLOSE ${code}`);
     }
+  });
+
+  /** Serves RPC by ws's own reading of what came, and says `more` before each answer. */
+  function serveTokens(more: (connection: number) => Buffer[]): void {
+    serve((socket, request) => {
+      const connection = sockets.length;
+      const said: Buffer[] = [];
+      const answered = new Set<number>();
+      socket.write(answerTo(request));
+      for (const bytes of more(connection)) socket.write(bytes);
+      socket.on("data", async (bytes) => {
+        said.push(bytes);
+        for (const line of await readByWs("server", said)) {
+          const id = line.startsWith("TEXT {") ? JSON.parse(line.slice("TEXT ".length)).id : 0;
+          if (id === 0 || answered.has(id)) continue;
+          answered.add(id);
+          const answer = { v: 2, id, result: { token: `of ${connection}` } };
+          socket.write(serverFrame(Opcode.TEXT, JSON.stringify(answer)));
+        }
+      });
+    });
+  }
+
+  it("that hangs up inside a character leaves nothing behind in the next connection", async () => {
+    serveTokens((connection) => {
+      if (connection > 1) return [];
+      setImmediate(() => sockets[0]?.end());
+      return [serverFrame(Opcode.TEXT, '{"id":1,"result":{"token":"', false), Buffer.from("8005c3", "hex")];
+    });
+    const device = start();
+    assert.deepEqual(await device.getToken("app.example.com"), {
+      status: "OK",
+      token: "of 2",
+      generation: 1,
+      remainingMs: Number.POSITIVE_INFINITY,
+    });
+  });
+
+  it("that goes on behind its Close is not listened to", async () => {
+    let id = 0;
+    serve((socket, request) => {
+      socket.write(answerTo(request));
+      socket.once("data", async (bytes) => {
+        const line = (await readByWs("server", [bytes])).find((one) => one.startsWith("TEXT {")) ?? "";
+        id = JSON.parse(line.slice("TEXT ".length)).id;
+        const answer = JSON.stringify({ v: 2, id, result: { token: "forged" } });
+        socket.write(Buffer.concat([Buffer.from("880203e8", "hex"), serverFrame(Opcode.TEXT, answer)]));
+      });
+    });
+    const device = start({ callDeadlineMs: 400, backoffBaseMs: 60_000, backoffCapMs: 60_000 });
+    assert.equal((await device.getToken("app.example.com")).status, "CONNECTION_LOST");
+    assert.ok(id > 0);
+  });
+
+  it("may send Pongs that nobody asked for, and messages and fragments without a byte, by the thousand", async () => {
+    const empty = Buffer.from("8a00 8100 0100 0000 8000 8200 8900".replaceAll(" ", ""), "hex");
+    serveTokens(() => [Buffer.concat(Array<Buffer>(2_000).fill(empty))]);
+    const device = start();
+    assert.equal((await device.getToken("app.example.com")).status, "OK");
+    const { losses, malformed } = device.auth.counters;
+    assert.deepEqual([losses, malformed], [0, 6_000]);
   });
 
   it("cannot make a device remember more than it has room for: 8 MB in one message", async () => {
