@@ -68,8 +68,9 @@ function sweep(outputFiles) {
   const used = new Set(outputFiles.map(({ path }) => basename(path)));
   for (const name of readdirSync(CACHE)) {
     const path = join(CACHE, name);
-    if (!used.has(name) && Date.now() - statSync(path).mtimeMs > SWEEP_AFTER_MS)
-      rmSync(path, { force: true });
+    // Another process may have renamed it by now.
+    const { mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? { mtimeMs: Date.now() };
+    if (!used.has(name) && Date.now() - mtimeMs > SWEEP_AFTER_MS) rmSync(path, { force: true });
   }
 }
 

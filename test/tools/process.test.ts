@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, readFileSync, watch, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Identity } from "../../host-sim/index.js";
@@ -11,6 +11,8 @@ import { MOTEKEY, needProgram, type ProcessOptions, runProcess } from "./process
 import { World } from "./world.js";
 
 const START_MS_MAX = 150;
+/** Says what the repository's bundle was made from. */
+const STAMP = new URL("../../tools/.cache/inputs.json", import.meta.url);
 /** Has a process say at its end how many ms of the processor it took: other programs on the machine don't count. */
 const USAGE = fileURLToPath(new URL("./programs/usage.cjs", import.meta.url));
 
@@ -32,6 +34,12 @@ describe("the process motekey", () => {
     runProcess(line.split(" "), { directory: world.folder, ...options, env: { ...world.env, ...env } });
   const logIn = async () =>
     good(await run("auth login --username ann --insecure-storage", { input: ANN.password }));
+
+  it("started many times at once in a repository that has no bundle yet, each makes it and runs", async () => {
+    rmSync(STAMP, { force: true });
+    const said = await Promise.all(Array.from({ length: 12 }, () => runProcess(["--version"])));
+    for (const one of said) assert.equal(good(one).stderr, "");
+  });
 
   it(`--version takes less than ${START_MS_MAX} ms of the processor more than Node itself`, () => {
     const best = (words: readonly string[]): number => {
