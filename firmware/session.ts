@@ -249,9 +249,9 @@ export class Session {
     return this.phase === Phase.READY || this.status === Status.OK ? Status.TIMEOUT : this.status;
   }
 
-  /** The outbox has no room for what reading on may have to say. */
+  /** The outbox has no room for what reading on may have to say, and that cannot wait: beside app's messages it can. */
   isCramped(): boolean {
-    return this.outbox.room() < this.channel.replyBytes;
+    return this.app === null && this.outbox.room() < this.channel.replyBytes;
   }
 
   /** The link takes nothing while the peer sends on: the connection is given up. */

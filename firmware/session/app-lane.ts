@@ -9,8 +9,9 @@ export const ACKS_MAX = 32;
 /** The app's messages on an MQTT channel, and what they make the channel wait with. */
 export class AppLane {
   private readonly app: AppTraffic | null;
-  /** The PUBACKs that wait while the payload of another packet is being composed. */
+  /** PUBACKs that wait for room, or for the end of a packet that is being composed: a ring, the oldest first. */
   private readonly owed: number[] | null;
+  private owedFrom: number;
   private owedCount: number;
   /** The message that is coming in is the app's. */
   private isOpen: boolean;
@@ -18,6 +19,7 @@ export class AppLane {
   constructor(app: AppTraffic | null) {
     this.app = app;
     this.owed = app === null ? null : new Array(ACKS_MAX);
+    this.owedFrom = 0;
     this.owedCount = 0;
     this.isOpen = false;
   }
@@ -44,8 +46,9 @@ export class AppLane {
     const owed = this.owed;
     if (this.app === null || owed === null) return;
     while (this.owedCount > 0 && !this.app.isStreaming && outbox.room() >= ACK_BYTES) {
+      outbox.to = writeAck(outbox.bytes, outbox.to, PacketType.PUBACK, owed[this.owedFrom]);
+      this.owedFrom = (this.owedFrom + 1) % ACKS_MAX;
       this.owedCount--;
-      outbox.to = writeAck(outbox.bytes, outbox.to, PacketType.PUBACK, owed[this.owedCount]);
     }
     this.app.tend(pen);
   }
@@ -77,11 +80,19 @@ export class AppLane {
     return wasOpen;
   }
 
-  /** Acknowledges a message, later where a packet is half composed. The outbox has room. */
+  /**
+   * Acknowledges a message: at once where there are no app's messages, since the session reads nothing without room
+   * then; else later where it must be, in the order of the messages (4.6).
+   */
   acknowledge(outbox: Outbox, packetIdentifier: number): void {
-    if (!this.isStreaming())
+    const owed = this.owed;
+    const isFree = !this.isStreaming() && this.owedCount === 0 && outbox.room() >= ACK_BYTES;
+    if (owed === null || isFree)
       outbox.to = writeAck(outbox.bytes, outbox.to, PacketType.PUBACK, packetIdentifier);
     // What has no place is sent to us again: the broker sees it unacknowledged at the next connection.
-    else if (this.owed !== null && this.owedCount < ACKS_MAX) this.owed[this.owedCount++] = packetIdentifier;
+    else if (this.owedCount < ACKS_MAX) {
+      owed[(this.owedFrom + this.owedCount) % ACKS_MAX] = packetIdentifier;
+      this.owedCount++;
+    }
   }
 }

@@ -158,6 +158,47 @@ describe("an app's own messages", () => {
     assert.deepEqual(heard, ["one"]);
   });
 
+  for (const qos of [0, 1] as const) {
+    it(`what comes in at QoS ${qos} while the app's payload waits for the link costs no connection`, () => {
+      const messages = new Messages();
+      const world = worldWith(messages);
+      const heard: string[] = [];
+      subscribe(messages, DOWN, (piece) => heard.push(textOf(piece)));
+      let asked: Request | undefined;
+      world.advance(3_000);
+      world.peer.answer = (request) => {
+        asked = request;
+        return undefined;
+      };
+      const token = world.generate();
+      world.advance(50);
+      let name = "pending";
+      world.peer.takeBytes = 0;
+      messages.publish(messages.topic(UP), Buffer.from(JSON.stringify("x".repeat(4_998))), 1, (end) => {
+        name = Status[end];
+      });
+      world.advance(50);
+      for (let i = 0; i < 5; i++) world.peer.publish(`${i}`, DOWN, qos);
+      world.peer.reply(asked as Request, { result: { token: "the token" } });
+      world.advance(100);
+      assert.equal(world.client.counters.losses, 0, Status[world.client.explain().status]);
+      world.peer.drain();
+      world.advance(500);
+      assert.deepEqual([heard.join(""), token.token, name], ["01234", "the token", "OK"]);
+      assert.equal(world.client.counters.losses, 0);
+      const acknowledged = world.peer.packets
+        .filter(({ cmd }) => cmd === "puback")
+        .map(({ messageId }) => messageId as number);
+      // The answers to Hello and to the call, too.
+      assert.equal(acknowledged.length, qos * 5 + 2);
+      assert.deepEqual(
+        acknowledged,
+        acknowledged.toSorted((one, other) => one - other),
+        "in order (4.6)",
+      );
+    });
+  }
+
   it("calls are answered while the app's payload is half out and the link takes a byte at a time", () => {
     const messages = new Messages();
     const world = worldWith(messages);
