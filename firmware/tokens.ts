@@ -270,8 +270,8 @@ export class Tokens implements HostCalls {
     if (host.mustGenerate || this.waiters.isAwaited(host, Wish.NEW_TOKEN)) return Method.GENERATE_TOKEN;
     if (this.waiters.isAwaited(host, Wish.TOKEN))
       return host.isKnown ? Method.GET_TOKEN : Method.GENERATE_TOKEN;
-    if (slot === null || !slot.isLive(this.nowMs) || this.nowMs < slot.lease.refreshAtMs) return Method.HELLO;
-    return this.isInUse(host, slot) ? Method.GENERATE_TOKEN : Method.HELLO;
+    const isKept = slot !== null && slot.isLive(this.nowMs) && this.isInUse(host, slot);
+    return isKept && this.leases.isDue(host, slot, this.nowMs) ? Method.GENERATE_TOKEN : Method.HELLO;
   }
 
   /** Only a token that was asked for within its lifetime is refreshed. */
@@ -344,7 +344,7 @@ export class Tokens implements HostCalls {
     this.commit(slot);
     this.leases.begin(host, slot, call.sentAtMs, lifetimeMs);
     slot.isGuess = isGuess;
-    if (isGuess) slot.lease.refreshAtMs = this.nowMs;
+    if (isGuess) slot.lease.refreshAt(this.nowMs);
     host.isKnown = true;
     host.mustGenerate = false;
     if (isNew) this.waiters.finish(host, Wish.NEW_TOKEN, Status.OK);
@@ -390,7 +390,7 @@ export class Tokens implements HostCalls {
     if (slot !== null && slot.isLive(this.nowMs)) {
       this.counters.refreshFailures++;
       // The cloud may have made the new token all the same, and then ends ours soon.
-      if (call.code === 0 && call.attempts > 0) slot.lease.refreshAtMs = this.nowMs;
+      if (call.code === 0 && call.attempts > 0) slot.lease.refreshAt(this.nowMs);
     }
     if (passing) return;
     host.mustGenerate = false;

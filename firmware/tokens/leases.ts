@@ -43,9 +43,20 @@ export class Leases {
   /** The host has a new token in its slot, asked for at `sentAtMs`. */
   begin(host: Host, slot: Slot, sentAtMs: number, lifetimeMs: number): void {
     host.generation++;
-    const hash = this.scratch.hash;
-    const spread = unitInterval(hash, this.spreadKey, host.bytes, host.length, host.generation);
-    slot.lease.begin(sentAtMs, lifetimeMs, spread, this.config.limits.callDeadlineMs);
+    slot.lease.begin(sentAtMs, lifetimeMs, this.config.limits.callDeadlineMs);
+  }
+
+  /**
+   * Whether the host's token is to be replaced now. Its own moment is reckoned when the earliest of all devices has
+   * come: whoever waits for a token does not wait for that hash too.
+   */
+  isDue(host: Host, slot: Slot, nowMs: number): boolean {
+    const lease = slot.lease;
+    if (nowMs < lease.refreshAtMs) return false;
+    if (lease.isSpread) return true;
+    const share = unitInterval(this.scratch.hash, this.spreadKey, host.bytes, host.length, host.generation);
+    lease.spread(share, this.config.limits.callDeadlineMs);
+    return nowMs >= lease.refreshAtMs;
   }
 
   wipe(): void {

@@ -16,7 +16,11 @@ describe("keep/lease", () => {
     fc.assert(
       fc.property(fc.nat(2 ** 40), lifetimeMs, spread, fc.nat(60_000), (sentAtMs, life, h, callMs) => {
         const lease = new Lease();
-        lease.begin(sentAtMs, life, h, callMs);
+        lease.begin(sentAtMs, life, callMs);
+        assert.ok(!lease.isSpread);
+        const earliestMs = lease.refreshAtMs;
+        lease.spread(h, callMs);
+        assert.ok(lease.isSpread && lease.refreshAtMs >= earliestMs, "no moment comes before the earliest");
         const afterMs = lease.refreshAtMs - sentAtMs;
         if (life === Number.POSITIVE_INFINITY) {
           assert.equal(afterMs, life);
@@ -56,7 +60,8 @@ describe("keep/lease", () => {
             endsAtMs = 0;
             assert.equal(lease.refreshAtMs, Number.POSITIVE_INFINITY, "nothing to refresh");
           } else {
-            lease.begin(nowMs, move.life, move.h, 20_000);
+            lease.begin(nowMs, move.life, 20_000);
+            lease.spread(move.h, 20_000);
             endsAtMs = nowMs + move.life;
             nowMs += move.answerMs;
           }
