@@ -1,6 +1,6 @@
 // The firmware for Moddable, for apps that do not compile it themselves: one module with its ports, enums folded.
 import { writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -25,6 +25,17 @@ const PARTS = {
   websocket: "websocket.ts",
 };
 
+/** On this engine the adapter's own file stands in the place of this one. */
+const replacing = {
+  name: "moddable",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/run\.js$/ }, ({ path, resolveDir }) => {
+      const isShared = relative(FIRMWARE, join(resolveDir, path)) === join("wire", "run.js");
+      return isShared ? { path: join(FIRMWARE, "adapters/moddable/run.ts") } : undefined;
+    });
+  },
+};
+
 /**
  * A preloaded module's constants stay in flash, its variables take memory; esbuild makes variables of all. The
  * enums refer to themselves before they are made, which constants must not.
@@ -42,6 +53,7 @@ export async function bundleModdable(entry = join(FIRMWARE, "adapters/moddable/m
     target: "es2022",
     tsconfig: join(FIRMWARE, "adapters/moddable/tsconfig.json"),
     external: [...ENGINE, ...ENGINE_TLS],
+    plugins: [replacing],
   });
   return constants(outputFiles[0].text);
 }

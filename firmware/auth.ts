@@ -221,7 +221,8 @@ export class Auth implements CallOwner {
 
   private deliverDone(): boolean {
     const calls = this.session.calls.calls;
-    for (let i = 0; i < calls.length; i++) {
+    const count = calls.length;
+    for (let i = 0; i < count; i++) {
       const call = calls[i];
       if (call.phase !== CallPhase.DONE) continue;
       const onDone = call.onDone;

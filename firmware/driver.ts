@@ -63,9 +63,9 @@ export class Driver implements LinkEvents, Waker, Turns {
     this.isTurning = true;
     try {
       do {
-        this.isRung = false;
         // Answers are told first: what the app asks for then leaves in one write with their acknowledgement.
         while (this.auth.deliverAnswer(this.time.nowMs));
+        this.isRung = false;
         this.act();
         while (this.auth.deliver(this.time.nowMs));
       } while (this.isRung);

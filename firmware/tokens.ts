@@ -266,7 +266,7 @@ export class Tokens implements HostCalls {
   private methodWanted(host: Host): Method {
     const slot = host.slot;
     if (host.owesRevoke) return Method.REVOKE_TOKEN;
-    if (this.hasAbandoned(host)) return Method.HELLO;
+    if (this.session.calls.hasAbandoned(host)) return Method.HELLO;
     if (host.mustGenerate || this.waiters.isAwaited(host, Wish.NEW_TOKEN)) return Method.GENERATE_TOKEN;
     if (this.waiters.isAwaited(host, Wish.TOKEN))
       return host.isKnown ? Method.GET_TOKEN : Method.GENERATE_TOKEN;
@@ -306,14 +306,6 @@ export class Tokens implements HostCalls {
       call.phase = CallPhase.SENT;
       call.attemptAtMs = Infinity;
     }
-  }
-
-  private hasAbandoned(host: Host): boolean {
-    const calls = this.session.calls.calls;
-    for (let i = 0; i < calls.length; i++) {
-      if (calls[i].subject === host && calls[i].isAbandoned) return true;
-    }
-    return false;
   }
 
   /** GetToken or GenerateToken succeeded. */
@@ -362,7 +354,7 @@ export class Tokens implements HostCalls {
   }
 
   private isOwing(host: Host): boolean {
-    return host.owesRevoke || this.hasAbandoned(host);
+    return host.owesRevoke || this.session.calls.hasAbandoned(host);
   }
 
   /** @returns false when the store did not take what is to be kept of this host */

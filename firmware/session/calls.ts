@@ -119,7 +119,8 @@ export class CallTable {
   /** A free place with an id, QUEUED; null when all are taken. */
   take(method: Method, deadlineMs: number): Call | null {
     const calls = this.calls;
-    for (let i = method === Method.HELLO ? 0 : 1; i < calls.length; i++) {
+    const count = calls.length;
+    for (let i = method === Method.HELLO ? 0 : 1; i < count; i++) {
       const call = calls[i];
       if (call.phase === CallPhase.FREE) {
         call.phase = CallPhase.QUEUED;
@@ -143,8 +144,10 @@ export class CallTable {
 
   /** The published call with this id, or null. */
   sentWithId(id: number): Call | null {
-    for (let i = 0; i < this.calls.length; i++) {
-      const call = this.calls[i];
+    const calls = this.calls;
+    const count = calls.length;
+    for (let i = 0; i < count; i++) {
+      const call = calls[i];
       if (call.id === id && (call.phase === CallPhase.SENT || this.isRepeated(call))) return call;
     }
     return null;
@@ -152,11 +155,24 @@ export class CallTable {
 
   /** The published call whose PUBACK is awaited under this identifier, or null. */
   sentWithPacket(packetIdentifier: number): Call | null {
-    for (let i = 0; i < this.calls.length; i++) {
-      const call = this.calls[i];
+    const calls = this.calls;
+    const count = calls.length;
+    for (let i = 0; i < count; i++) {
+      const call = calls[i];
       if (call.packetIdentifier === packetIdentifier && call.phase === CallPhase.SENT) return call;
     }
     return null;
+  }
+
+  /** Whether a call of this subject was abandoned, and its answer may still come. */
+  hasAbandoned(subject: unknown): boolean {
+    const calls = this.calls;
+    const count = calls.length;
+    for (let i = 0; i < count; i++) {
+      const call = calls[i];
+      if (call.isAbandoned && call.subject === subject) return true;
+    }
+    return false;
   }
 
   /** The broker kept no session: what was published before is published anew, not redelivered. */

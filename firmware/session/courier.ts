@@ -39,11 +39,13 @@ export class Courier {
    */
   tend(nowMs: number, chanceMs: number, receivedAtMs: number, excuse: Status): void {
     const calls = this.calls.calls;
-    for (let i = 0; i < calls.length; i++) {
+    const count = calls.length;
+    for (let i = 0; i < count; i++) {
       const call = calls[i];
-      if (call.phase !== CallPhase.QUEUED && call.phase !== CallPhase.SENT) continue;
+      const phase = call.phase;
+      if (phase !== CallPhase.QUEUED && phase !== CallPhase.SENT) continue;
       if (chanceMs >= call.deadlineMs) this.answers.end(call, excuse);
-      else if (call.phase === CallPhase.SENT && nowMs >= call.attemptAtMs) {
+      else if (phase === CallPhase.SENT && nowMs >= call.attemptAtMs) {
         call.phase = CallPhase.QUEUED;
         this.requests.doubt();
         if (receivedAtMs < call.attemptAtMs - this.patienceMs(call)) this.keepAlive.doubt();
@@ -78,11 +80,12 @@ export class Courier {
   wakeAtMs(): number {
     let atMs = Infinity;
     const calls = this.calls.calls;
-    for (let i = 0; i < calls.length; i++) {
+    const count = calls.length;
+    for (let i = 0; i < count; i++) {
       const call = calls[i];
-      if (call.phase === CallPhase.SENT) atMs = Math.min(atMs, call.attemptAtMs);
-      if (call.phase === CallPhase.SENT || call.phase === CallPhase.QUEUED)
-        atMs = Math.min(atMs, call.deadlineMs);
+      const phase = call.phase;
+      if (phase === CallPhase.SENT) atMs = Math.min(atMs, call.attemptAtMs);
+      if (phase === CallPhase.SENT || phase === CallPhase.QUEUED) atMs = Math.min(atMs, call.deadlineMs);
     }
     return atMs;
   }

@@ -149,7 +149,7 @@ export class FrameReader {
     }
     for (;;) {
       const event = value.read(bytes, at, to);
-      this.raw.take(bytes, at, value.at);
+      if (this.raw.isOpen) this.raw.take(bytes, at, value.at);
       at = value.at;
       this.at = at;
       let isHost = false;

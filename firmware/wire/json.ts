@@ -140,7 +140,7 @@ export class JsonReader implements ValueReader {
       } else if (byte === 0x2c && (state === State.AFTER_MEMBER || state === State.AFTER_ITEM)) {
         state = state === State.AFTER_MEMBER ? State.NEXT_KEY : State.VALUE;
         i++;
-      } else if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) {
+      } else if (byte <= 0x20 && (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09)) {
         i++;
       } else {
         const event = this.token(state, bytes, i, to);

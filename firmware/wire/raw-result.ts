@@ -34,11 +34,10 @@ export class RawResult {
     if (this.isOpen) this.length = 0;
   }
 
-  /** Bytes from behind the key on. */
+  /** Bytes from behind the key on, while it is open. */
   take(bytes: Uint8Array, from: number, to: number): void {
     const out = this.out;
     let at = from;
-    if (!this.isOpen) return;
     // Between key and value stand the colon and white space, which is all below it.
     while (at < to && this.length === 0 && (bytes[at] === COLON || bytes[at] <= SPACE)) at++;
     const kept = Math.max(0, Math.min(to - at, out.length - this.length));

@@ -4,18 +4,34 @@ import { transform } from "esbuild";
 import { bundleModdable } from "../../build/moddable.mjs";
 import type { Proof } from "../../firmware/index.js";
 import { startCloud } from "../../host-sim/cloud/index.js";
+import { interleave, median, medianRatio } from "../bench/samples.js";
 import { buildApp, type ModdableApp, playApp } from "../engines/moddable.js";
 import type { Figure } from "./figures.js";
 
 const HERE = fileURLToPath(new URL("moddable/", import.meta.url));
+/** The desktop's socket in the SDK, which `moddable/socket.c` wakes. */
+const TCP = "modules/io/socket/lin/tcp";
 const ID = "device_123";
 const PSK = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
-/** Round trips before anything is measured, and of each measurement; the desktop's sockets look about them 50 times a second. */
-const WARM = 20;
-const ROUNDS = 400;
+/** Round trips before anything is measured, and of each measurement. */
+const WARM = 100;
+const ROUNDS = 10_000;
+/** Measurements of time: one client and the other, in turn. */
+const TURNS = 3;
+/** What the peer in memory answers (`moddable/socket.c`): as long as the mock cloud's answer is. */
+const PEER = {
+  PEER_TOPIC: `${ID}/rpc`,
+  PEER_FRAME: JSON.stringify({
+    v: 2,
+    id: "#",
+    src: "//api.mongoose-iot.com",
+    dst: ID,
+    result: { token: "eyJhbGciOiJFUzI1NiJ9.".padEnd(350, "Zm9vYmFy"), expires_in: 3600 },
+  }).replace('"#"', "#"),
+};
 /** A heap that is never collected, and one of an ESP32 by the SDK's defaults, which does not grow. */
 const HEAPS = {
-  roomy: { static: 0, stack: 512, chunk: { initial: 1 << 25 }, heap: { initial: 2_000_000 } },
+  roomy: { static: 0, stack: 512, chunk: { initial: 1 << 26 }, heap: { initial: 3_000_000 } },
   esp32: {
     static: 0,
     stack: 512,
@@ -23,6 +39,11 @@ const HEAPS = {
     heap: { initial: 4_928, incremental: 0 },
   },
 };
+
+/** The SDK, and the app made with each heap. */
+interface Apps extends Record<keyof typeof HEAPS, string> {
+  readonly sdk: string;
+}
 
 interface Reading {
   slots: number;
@@ -39,55 +60,68 @@ interface Run {
   after: Reading;
 }
 
+/** What is printed of a client: garbage of a round trip where nothing is collected, the most in use on an ESP32's heap. */
 interface Measured {
-  /** Per round trip, with a heap that is never collected. */
   slots: number;
   chunkBytes: number;
-  /** On an ESP32's heap: per round trip, and the most in use. */
-  microseconds: number;
   slotsMax: number;
   chunkBytesMax: number;
 }
 
+type Client = Proof | "stock";
+
 /**
- * Whole clients on the SDK's desktop build, sockets and all: ours, and the SDK's MQTT client with JSON. Nothing where
- * MODDABLE names no SDK.
+ * Whole clients on the SDK's desktop build: ours, and the SDK's MQTT client with JSON. Over sockets, against the mock
+ * cloud; and what the engine alone takes, against a peer in memory. Nothing where MODDABLE names no SDK.
  */
 export async function moddableFigures(): Promise<Figure[]> {
   const sdk = process.env.MODDABLE;
   if (sdk === undefined || !existsSync(sdk)) return [];
-  const stock = await measure(sdk, "stock");
-  const figures: Figure[] = [];
-  for (const proof of ["password", "counter+mac"] as const) {
-    const ours = await measure(sdk, proof);
-    const add = (what: string, value: number, unit: string, more: Partial<Figure> = {}) =>
-      figures.push({ name: `Moddable, ${proof}: ${what}`, value, unit, ...more });
-    add("slots of a round trip", ours.slots, "slots", { aim: 0, tolerance: 0 });
-    add("chunks of a round trip", ours.chunkBytes, "B", { aim: 0, tolerance: 0 });
-    add("most slots in use", ours.slotsMax, "slots");
-    add("most chunks in use", ours.chunkBytesMax, "B");
-    add("time of a round trip", ours.microseconds, "µs");
-    if (proof === "password") {
-      const ratio = Math.round((10 * ours.microseconds) / stock.microseconds) / 10;
-      add("time, ours to stock", ratio, "times", { aim: 1.5, note: "processor time, collections counted" });
-    }
-  }
+  const apps = { sdk, roomy: await build(sdk, "roomy"), esp32: await build(sdk, "esp32") };
   return [
-    ...figures,
-    { name: "Moddable, stock MQTT + JSON: slots of a round trip", value: stock.slots, unit: "slots" },
-    { name: "Moddable, stock MQTT + JSON: chunks of a round trip", value: stock.chunkBytes, unit: "B" },
-    { name: "Moddable, stock MQTT + JSON: most slots in use", value: stock.slotsMax, unit: "slots" },
-    { name: "Moddable, stock MQTT + JSON: most chunks in use", value: stock.chunkBytesMax, unit: "B" },
-    { name: "Moddable, stock MQTT + JSON: time of a round trip", value: stock.microseconds, unit: "µs" },
+    ...memoryFigures("password", await measure(apps, "password"), 0),
+    ...memoryFigures("counter+mac", await measure(apps, "counter+mac"), 0),
+    ...memoryFigures("stock MQTT + JSON", await measure(apps, "stock")),
+    ...(await timeFigures(apps, "over sockets", {})),
+    ...(await timeFigures(apps, "the engine alone", PEER)),
   ];
 }
 
-async function measure(sdk: string, who: Proof | "stock"): Promise<Measured> {
-  const [roomy, esp32] = [await run(sdk, "roomy", who), await run(sdk, "esp32", who)];
+/** @param aim garbage of a round trip; absent: it is shown, not kept */
+function memoryFigures(client: string, measured: Measured, aim?: number): Figure[] {
+  const kept = aim === undefined ? {} : { aim, tolerance: 0 };
+  const name = `Moddable, ${client}`;
+  return [
+    { name: `${name}: slots of a round trip`, value: measured.slots, unit: "slots", ...kept },
+    { name: `${name}: chunks of a round trip`, value: measured.chunkBytes, unit: "B", ...kept },
+    { name: `${name}: most slots in use`, value: measured.slotsMax, unit: "slots" },
+    { name: `${name}: most chunks in use`, value: measured.chunkBytesMax, unit: "B" },
+  ];
+}
+
+/** Processor time of the whole program, both clients in turn: the machine has other work. */
+async function timeFigures(
+  apps: Apps,
+  how: string,
+  peer: Readonly<Record<string, string>>,
+): Promise<Figure[]> {
+  const time = async (client: Client) => perRound(await run(apps, "esp32", client, peer), "microseconds");
+  const times = await interleave({ stock: () => time("stock"), ours: () => time("password") }, TURNS);
+  const ratio = Math.round(10 * medianRatio(times.ours, times.stock)) / 10;
+  const name = `Moddable, ${how}`;
+  const note = `processor time of ${ROUNDS} round trips with collections, median of ${TURNS}`;
+  return [
+    { name: `${name}: a round trip, password`, value: median(times.ours), unit: "µs" },
+    { name: `${name}: a round trip, stock`, value: median(times.stock), unit: "µs" },
+    { name: `${name}: time, ours to stock`, value: ratio, unit: "times", aim: 1.5, note },
+  ];
+}
+
+async function measure(apps: Apps, client: Client): Promise<Measured> {
+  const [roomy, esp32] = [await run(apps, "roomy", client), await run(apps, "esp32", client)];
   return {
     slots: perRound(roomy, "slots"),
     chunkBytes: perRound(roomy, "chunkBytes"),
-    microseconds: perRound(esp32, "microseconds"),
     slotsMax: esp32.after.slotsMax,
     chunkBytesMax: esp32.after.chunkBytesMax,
   };
@@ -98,15 +132,20 @@ function perRound({ before, once, after }: Run, what: keyof Reading): number {
   return Math.round((after[what] - once[what] - (once[what] - before[what])) / ROUNDS) + 0; // never −0
 }
 
-async function run(sdk: string, heap: keyof typeof HEAPS, who: Proof | "stock"): Promise<Run> {
-  const library = await build(sdk, heap);
-  const cloud = await startCloud({ requireFrameProof: who === "counter+mac" });
+/** @param peer the environment in which the peer is in memory; empty: it is the mock cloud */
+async function run(
+  apps: Apps,
+  heap: keyof typeof HEAPS,
+  client: Client,
+  peer: Readonly<Record<string, string>> = {},
+): Promise<Run> {
+  const cloud = await startCloud({ requireFrameProof: client === "counter+mac" });
   let app: ModdableApp | undefined;
   try {
     await cloud.addDevice({ id: ID, psk: PSK });
-    app = await playApp(sdk, library);
+    app = await playApp(apps.sdk, apps[heap], undefined, peer);
     const told = [
-      await app.ask({ do: "start", who, port: cloud.port }),
+      await app.ask({ do: "start", who: client, port: cloud.port }),
       await app.ask({ do: "go", times: WARM }),
     ];
     const before = await reading(app, "collect");
@@ -114,7 +153,7 @@ async function run(sdk: string, heap: keyof typeof HEAPS, who: Proof | "stock"):
     const once = await reading(app, "read");
     told.push(await app.ask({ do: "go", times: ROUNDS + 1 }));
     const after = await reading(app, "read");
-    if (told.some((status) => status !== 0)) throw new Error(`${who} on Moddable ended with ${told}`);
+    if (told.some((status) => status !== 0)) throw new Error(`${client} on Moddable ended with ${told}`);
     return { before, once, after };
   } finally {
     await app?.close();
@@ -137,7 +176,11 @@ async function build(sdk: string, heap: keyof typeof HEAPS): Promise<string> {
       "$(MODDABLE)/modules/network/net/manifest.json",
       "$(MODDABLE)/examples/io/tcp/mqttclient/manifest_mqttclient.json",
     ],
-    modules: { "*": ["./main", "./motekey", "./meter"] },
+    modules: {
+      "~": [`$(MODDABLE)/${TCP}`],
+      "*": ["./main", "./motekey", "./meter"],
+      "embedded:io/socket/tcp": "./socket",
+    },
     preload: ["motekey", "meter"],
     creation: HEAPS[heap],
   };
@@ -146,6 +189,8 @@ async function build(sdk: string, heap: keyof typeof HEAPS): Promise<string> {
     "motekey.js": await bundleModdable(),
     "meter.js": source("meter.xs"),
     "meter.c": source("meter.c"),
+    "socket.js": readFileSync(`${sdk}/${TCP}.js`, "utf8"),
+    "socket.c": `${source("socket.c")}#include "${sdk}/${TCP}.c"\n`,
   };
   return buildApp(sdk, { name: `budget-${heap}`, manifest, modules });
 }

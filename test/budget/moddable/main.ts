@@ -55,7 +55,7 @@ class Dns {
 }
 
 const startStock = (port: number): void => {
-  let id = 0;
+  let id = 2 ** 47; // as long as ours
   const client = new MQTTClient({
     host: "127.0.0.1",
     port,
