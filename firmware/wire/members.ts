@@ -30,16 +30,12 @@ export enum Member {
   ALGORITHM,
 }
 
-/** A key and what it stands for. Its length and first byte stand beside it: engines look them up faster there. */
+/** A key and what it stands for. */
 export class Name {
-  readonly first: number;
-  readonly length: number;
   readonly bytes: Uint8Array;
   readonly member: Member;
   constructor(text: string, member: Member) {
     this.bytes = bytesOf(text);
-    this.first = this.bytes[0];
-    this.length = this.bytes.length;
     this.member = member;
   }
 }
@@ -110,9 +106,9 @@ export const memberOf = (names: readonly Name[], key: Uint8Array, length: number
   const first = key[0];
   const count = names.length;
   for (let i = 0; i < count; i++) {
-    const name = names[i];
-    if (name.first === first && name.length === length && sameBytes(name.bytes, 1, key, 1, length - 1))
-      return name.member;
+    const name = names[i].bytes;
+    if (name[0] === first && name.length === length && sameBytes(name, 0, key, 0, length))
+      return names[i].member;
   }
   return Member.NONE;
 };
