@@ -22,7 +22,8 @@ const hostSimIsAPackage = {
 async function bundle({ packed }) {
   const { build } = await import("esbuild");
   return build({
-    entryPoints: [join(TOOLS, "main.ts")],
+    entryPoints: [join(TOOLS, "main.ts"), join(TOOLS, "store/keychain-process.ts")],
+    entryNames: "[name]",
     outdir: packed ? join(TOOLS, "dist") : CACHE,
     bundle: true,
     splitting: true,

@@ -35,7 +35,10 @@ const system: System = {
   env,
   directory: process.cwd(),
   platform: process.platform,
-  keychain: systemKeychain(process.platform),
+  // Beside this file also where it is bundled: a bundle of its own.
+  keychain: systemKeychain(process.platform, new URL("./keychain-process.js", import.meta.url), {
+    interrupted: interruption.signal,
+  }),
   now: Date.now,
   async openBrowser(url) {
     const { default: open } = await import("open");
@@ -54,5 +57,5 @@ const system: System = {
 };
 
 const exit = await run(process.argv.slice(2), system);
-// A keychain that hangs, or a connection kept alive, must not hold the process; what was written must leave it.
+// A connection that is kept alive must not hold the process; what was written must leave it.
 process.stdout.write("", () => process.stderr.write("", () => process.exit(exit)));

@@ -141,6 +141,16 @@ describe("doctor", () => {
       assert.match(next ?? "", /Unlock it/);
     });
 
+    it("that has stopped: keychain_silent, not locked", async function () {
+      needProgram(this, "dbus-run-session", "dbus");
+      needProgram(this, "gnome-keyring-daemon", "gnome-keyring");
+      const owner = "org.freedesktop.DBus.GetConnectionUnixProcessID string:org.freedesktop.secrets";
+      const asked = `dbus-send --print-reply=literal --dest=org.freedesktop.DBus / ${owner}`;
+      const known = `until daemon=$(${asked} 2>/dev/null | grep -o '[0-9]*$'); do sleep 0.1; done`;
+      const stopped = `${UNLOCKED}; ${known}; kill -STOP $daemon; trap 'kill -KILL $daemon' EXIT`;
+      assert.match(found(await inSession(stopped), "keychain_silent").message, /did not answer/);
+    });
+
     it("that lost the key of the file: key_missing", async () => {
       await logIn();
       world.keychain = new World().keychain;

@@ -1,15 +1,20 @@
 /** The real keychain: GNOME Keyring on a session bus of its own, unlocked, locked, and not there. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Identity } from "../../host-sim/index.js";
+import { systemKeychain } from "../../tools/store/keychain.js";
 import { ANN, good, startAcme } from "./acme.js";
 import { MOTEKEY, needProgram, runProcess } from "./process.js";
 import type { Said } from "./world.js";
 
 /** The daemon reads the keyring's password from stdin; an empty one would leave the keyring unprotected. */
 const UNLOCK = "printf keyring-password | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1";
+/** What asks the keychain, from its source: this process has Node load TypeScript. */
+const PROCESS = new URL("../../tools/store/keychain-process.ts", import.meta.url);
 const LOCKED = "gnome-keyring-daemon --start --components=secrets >/dev/null 2>&1";
 
 describe("the system's keychain", () => {
@@ -83,6 +88,35 @@ describe("the system's keychain", () => {
     );
     assert.match(stderr, /Error: The system keychain is locked \(.*\)\. Unlock it and try again\./);
     assert.doesNotMatch(stderr, /--insecure-storage/);
+  });
+
+  describe("behind a bus that says nothing", () => {
+    let bus: Server;
+    let env: Record<string, string>;
+    let asked: Promise<unknown>;
+
+    beforeEach(async () => {
+      const path = join(home, "bus");
+      bus = createServer(() => undefined).listen(path);
+      asked = once(bus, "connection");
+      await once(bus, "listening");
+      env = { DBUS_SESSION_BUS_ADDRESS: `unix:path=${path}`, MOTEKEY_ISSUER: identity.issuer };
+    });
+    afterEach(() => bus.close());
+
+    it("is silent, which is told when the time is over", async () => {
+      const keychain = systemKeychain("linux", PROCESS, { limitMs: 1000, env });
+      await assert.rejects(keychain.get("x"), { code: "keychain_silent" });
+    });
+
+    it("Ctrl-C still ends what asks it: 130, at once", async () => {
+      const said = await runProcess(["auth", "login", "--username", "ann"], {
+        env: { ...env, MOTEKEY_CONFIG_PATH: join(home, "config.json") },
+        input: ANN.password,
+        started: (child) => asked.then(() => child.kill("SIGINT")),
+      });
+      assert.deepEqual(said, { exit: 130, stdout: "", stderr: "\n" });
+    });
   });
 
   it("without one it says so, names --insecure-storage, and keeps nothing", async () => {

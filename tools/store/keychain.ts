@@ -1,11 +1,13 @@
 /** The system's keychain: Keychain on macOS, Credential Manager on Windows, the Secret Service on Linux. */
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { fileURLToPath } from "node:url";
 import { Failure, type FailureCode, printable } from "../cli/failure.js";
+import { interrupted } from "../cli/prompt.js";
 import type { Keychain } from "../cli/system.js";
+import type { Answer, Question } from "./keychain-process.js";
 
 const SERVICE = "motekey";
-/** Without it @napi-rs/keyring may take the kernel's keyring on Linux, which forgets at log-out. */
-const OPTIONS = { linux: { store: "secret-service" } } as const;
 
 const NAMES: Partial<Record<NodeJS.Platform, string>> = {
   darwin: "macOS Keychain",
@@ -15,28 +17,54 @@ const NAMES: Partial<Record<NodeJS.Platform, string>> = {
 /** How long a keychain may take; time enough for a person who is asked to unlock it. */
 const LIMIT_MS = 60_000;
 
-/** @param limitMs a call that takes longer fails */
-export function systemKeychain(platform: NodeJS.Platform, limitMs = LIMIT_MS): Keychain {
-  const entryOf = async (name: string) => {
-    const { AsyncEntry } = await import("@napi-rs/keyring");
-    return new AsyncEntry(SERVICE, name, OPTIONS);
-  };
-  const asked = async <T>(call: (entry: Awaited<ReturnType<typeof entryOf>>) => Promise<T>, name: string) => {
-    try {
-      return await within(limitMs, entryOf(name).then(call));
-    } catch (failure) {
-      throw failure instanceof Failure ? failure : keychainFailure(failure);
-    }
+/** How the system's keychain is asked. */
+export interface Asking {
+  /** What takes longer fails. Default: a minute. */
+  readonly limitMs?: number;
+  /** The environment of whoever asks. Default: this process's. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Aborted by Ctrl-C. */
+  readonly interrupted?: AbortSignal;
+}
+
+/** @param program the file of keychain-process, which asks */
+export function systemKeychain(platform: NodeJS.Platform, program: URL, asking: Asking = {}): Keychain {
+  const ask = async (question: Omit<Question, "service">) => {
+    const answer = await answerOf(program, { service: SERVICE, ...question }, asking);
+    if ("failure" in answer) throw keychainFailure(answer.failure);
+    return answer.value;
   };
   return {
     name: NAMES[platform] ?? "Secret Service",
-    get: async (name) => {
-      const secret = await asked((entry) => entry.getSecret(), name);
-      return secret === null ? null : Uint8Array.from(secret);
+    async get(entry) {
+      const secret = await ask({ verb: "get", entry });
+      return typeof secret === "string" ? Uint8Array.from(Buffer.from(secret, "base64")) : null;
     },
-    set: (name, secret) => asked((entry) => entry.setSecret(secret), name),
-    delete: (name) => asked((entry) => entry.deleteCredential(), name),
+    async set(entry, secret) {
+      await ask({ verb: "set", entry, secret: Buffer.from(secret).toString("base64") });
+    },
+    delete: async (entry) => (await ask({ verb: "delete", entry })) === true,
   };
+}
+
+/** One process for one question, ended when it takes too long. */
+function answerOf(program: URL, question: Question, asking: Asking): Promise<Answer> {
+  const { limitMs = LIMIT_MS, env, interrupted: signal } = asking;
+  return new Promise((resolve, reject) => {
+    const child = execFile(
+      process.execPath,
+      [...process.execArgv, fileURLToPath(program)],
+      { timeout: limitMs, killSignal: "SIGKILL", ...(env && { env: { ...env } }), ...(signal && { signal }) },
+      (failure, answer) => {
+        if (signal?.aborted) reject(interrupted());
+        else if (failure?.killed) reject(silent(`within ${Math.round(limitMs / 1000)} s`));
+        else if (failure) reject(keychainFailure(failure.message));
+        else resolve(JSON.parse(answer));
+      },
+    );
+    // It may end before it has read the question; that is told as its failure.
+    child.stdin?.on("error", () => undefined).end(JSON.stringify(question));
+  });
 }
 
 /**
@@ -53,32 +81,25 @@ export async function probeKeychain(keychain: Keychain): Promise<void> {
   throw noKeychain("keychain_absent", `The ${keychain.name} does not keep what it is given.`);
 }
 
-async function within<T>(limitMs: number, answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    const seconds = Math.round(limitMs / 1000);
-    const failure = noKeychain("keychain_silent", `The system keychain did not answer within ${seconds} s.`);
-    timer = setTimeout(() => reject(failure), limitMs);
-  });
-  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
-}
-
-/** The library tells kinds of failure by their sentences only: they come from keyring-rs' Error. */
-function keychainFailure(failure: unknown): Failure {
-  const said = printable(failure instanceof Error ? failure.message : String(failure));
-  if (/^Couldn't access platform (secure )?storage|locked|dismissed/i.test(said)) {
+/** The library tells kinds of failure by their sentences only: they come from keyring-rs' Error, and from D-Bus. */
+function keychainFailure(words: string): Failure {
+  const said = printable(words);
+  if (/did not receive a reply|timed? ?out/i.test(said)) return silent("in time");
+  if (/^Couldn't access platform (secure )?storage|\blocked\b|dismissed/i.test(said)) {
     return new Failure(
       "keychain_locked",
       `The system keychain is locked (${said}).`,
       "Unlock it and try again.",
-      { cause: failure },
     );
   }
-  return noKeychain("keychain_absent", `No system keychain answers here (${said}).`, failure);
+  return noKeychain("keychain_absent", `No system keychain answers here (${said}).`);
 }
 
-function noKeychain(code: FailureCode, message: string, cause?: unknown): Failure {
+const silent = (when: string): Failure =>
+  noKeychain("keychain_silent", `The system keychain did not answer ${when}.`);
+
+function noKeychain(code: FailureCode, message: string): Failure {
   const next =
     "Start one, or keep the login in a file that only you can read: --insecure-storage. In CI set MOTEKEY_AUTH_TOKEN.";
-  return new Failure(code, message, next, { cause });
+  return new Failure(code, message, next);
 }

@@ -1,0 +1,35 @@
+/**
+ * Asks the system's keychain one question, in a process of its own: some keychains block whoever asks them, and what
+ * blocks a thread can only be ended with its process. The question is JSON on stdin, the answer JSON on stdout.
+ */
+import { Entry } from "@napi-rs/keyring";
+
+/** What is asked; secrets are base64. */
+export interface Question {
+  readonly verb: "get" | "set" | "delete";
+  readonly service: string;
+  readonly entry: string;
+  readonly secret?: string;
+}
+
+/** What it said: base64 or null for `get`, whether there was one for `delete`; or the library's words. */
+export type Answer = { readonly value: string | boolean | null } | { readonly failure: string };
+
+/** Without it @napi-rs/keyring may take the kernel's keyring on Linux, which forgets at log-out. */
+const OPTIONS = { linux: { store: "secret-service" } } as const;
+
+function answerTo({ verb, service, entry, secret = "" }: Question): Answer {
+  try {
+    const credential = new Entry(service, entry, OPTIONS);
+    if (verb === "delete") return { value: credential.deleteCredential() };
+    if (verb === "set") credential.setSecret(Buffer.from(secret, "base64"));
+    const kept = verb === "get" ? credential.getSecret() : null;
+    return { value: kept === null ? null : Buffer.from(kept).toString("base64") };
+  } catch (failure) {
+    return { failure: failure instanceof Error ? failure.message : String(failure) };
+  }
+}
+
+let question = "";
+for await (const chunk of process.stdin) question += chunk;
+process.stdout.write(JSON.stringify(answerTo(JSON.parse(question))));
