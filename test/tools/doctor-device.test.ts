@@ -1,6 +1,8 @@
 /** doctor's findings about the cloud and a device: real brokers, and the firmware's own words. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { type Cloud, type CloudOptions, startCloud } from "../../host-sim/index.js";
 import { findMosquitto, startMosquitto, startSampleMosquitto } from "../servers/mosquitto.js";
@@ -53,6 +55,15 @@ describe("doctor --cloud", () => {
 
     it("whose name nobody knows: cloud_host_unknown", async () => {
       found(await doctor("--cloud mqtt://cloud.motekey.invalid"), "cloud_host_unknown");
+    });
+
+    it("that accepts and says nothing: cloud_timeout", async () => {
+      const silent = createServer((socket) => closing.push(() => socket.destroy())).listen(0, "127.0.0.1");
+      await once(silent, "listening");
+      closing.push(() => silent.close());
+      const { port } = silent.address() as AddressInfo;
+      const { evidence } = found(await doctor(`--cloud mqtts://127.0.0.1:${port}`), "cloud_timeout");
+      assert.equal(evidence.port, port);
     });
 
     it("of another CA: cloud_tls_ca; --ca names the right one", async () => {

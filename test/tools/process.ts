@@ -1,5 +1,6 @@
 /** The command line as a process of its own, as people start it. */
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { Said } from "./world.js";
 
@@ -37,6 +38,21 @@ export function runProcess(words: readonly string[], options: ProcessOptions = {
     child.once("error", reject);
     child.once("close", (code) => resolve({ exit: code ?? -1, stdout, stderr }));
   });
+}
+
+const HOLDER = fileURLToPath(new URL("./programs/holder.ts", import.meta.url));
+
+/** Has another process hold the lock of a file; resolves, when it has it, to what ends that. */
+export async function holdLock(file: string): Promise<() => Promise<void>> {
+  const child = spawn(process.execPath, ["--import", "tsx", HOLDER, file], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const ended = once(child, "exit");
+  await once(child.stdout, "data");
+  return async () => {
+    child.stdin.end();
+    await ended;
+  };
 }
 
 /**

@@ -15,7 +15,9 @@ import {
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Account } from "../../tools/store/account.js";
+import { withLock } from "../../tools/store/file.js";
 import { Store } from "../../tools/store/store.js";
+import { holdLock } from "./process.js";
 import { World } from "./world.js";
 
 const SAVER = fileURLToPath(new URL("./programs/saver.ts", import.meta.url));
@@ -233,6 +235,20 @@ describe("the store", () => {
     utimesSync(`${world.config}.lock`, old, old);
     await store.change((change) => change.put(accountOf("bob")));
     assert.equal((await store.read()).accounts.length, 2);
+  });
+
+  it("a lock that a living process keeps is awaited, then told: storage_busy", async () => {
+    const release = await holdLock(world.config);
+    try {
+      const told = /^Another motekey has held .*config\.json\.lock for more than 1 s\. End it/;
+      await assert.rejects(
+        withLock(world.config, async () => undefined, 1000),
+        isFailure("storage_busy", told),
+      );
+    } finally {
+      await release();
+    }
+    await withLock(world.config, async () => undefined, 1000);
   });
 
   /** Kills a process this long after it began to save, and looks at what it left. */

@@ -60,7 +60,8 @@ async function looked(place: Place, socket: Socket, evidence: Evidence): Promise
       return { obstacle: null, message: `${host}:${port} answers over TLS.`, evidence: seen };
     return told(certificateFault(code), { ...seen, code: printable(code, 100) });
   } catch (failure) {
-    return told("tls_failed", { ...evidence, code: systemCode(failure) });
+    const code = systemCode(failure);
+    return told(OBSTACLE_OF[code] ?? "tls_failed", { ...evidence, code });
   } finally {
     link.destroy();
   }

@@ -6,6 +6,7 @@ import { openStore } from "../auth/current.js";
 import type { Context } from "../cli/act.js";
 import { Failure, systemCode } from "../cli/failure.js";
 import type { System } from "../cli/system.js";
+import { awaitUnlocked } from "../store/file.js";
 import { probeKeychain } from "../store/keychain.js";
 import type { Logins } from "../store/store.js";
 import { type Finding, fine, note, ofFailure, problem } from "./finding.js";
@@ -26,13 +27,26 @@ export async function examineStore(context: Context): Promise<Examined> {
   } catch (failure) {
     const isKeychain = failure instanceof Failure && /^key/.test(failure.code);
     if (!isKeychain) return { findings: [ofFailure("store", failure, evidence)], logins: null };
-    const findings = [await writable(path, evidence), await examineKeychain(context.system, failure)];
+    const findings = [await saveable(path, evidence), await examineKeychain(context.system, failure)];
     return { findings, logins: null };
   }
-  const file = logins.warning === null ? await writable(path, evidence) : exposed(logins.warning, path);
+  const file = logins.warning === null ? await saveable(path, evidence) : exposed(logins.warning, path);
   const isInFile = logins.storage === "file";
   const keeper = isInFile ? insecure(path) : await examineKeychain(context.system, null);
   return { findings: [file, keeper], logins };
+}
+
+/** A refresh is over in less. */
+const LOCK_MS = 5_000;
+
+/** Can the file be saved? */
+async function saveable(path: string, evidence: { file: string; from: string }): Promise<Finding> {
+  try {
+    await awaitUnlocked(path, LOCK_MS);
+    return await writable(path, evidence);
+  } catch (failure) {
+    return ofFailure("store", failure, { ...evidence, lock: `${path}.lock` });
+  }
 }
 
 /** Saving puts a new file in the old one's place: it is the folder that must be writable. */

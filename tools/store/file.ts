@@ -73,10 +73,10 @@ export async function writePrivate(path: string, text: string): Promise<void> {
 
 /**
  * Runs `work` while no other process that asks for this lock runs its own.
- * @throws Failure when the folder cannot be written, or another holds the lock for more than a minute
+ * @throws Failure when the folder cannot be written, or another holds the lock for longer than `waitMs`
  */
-export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
-  const release = await lock(path);
+export async function withLock<T>(path: string, work: () => Promise<T>, waitMs = LOCK_WAIT_MS): Promise<T> {
+  const release = await lock(path, waitMs);
   try {
     await sweep(path);
     return await work();
@@ -86,8 +86,21 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
   }
 }
 
-async function lock(path: string): Promise<() => Promise<void>> {
-  const endMs = performance.now() + LOCK_WAIT_MS;
+/** Waits until nobody holds the lock, and takes it not. @throws Failure when that takes longer than `waitMs` */
+export async function awaitUnlocked(path: string, waitMs: number): Promise<void> {
+  const endMs = performance.now() + waitMs;
+  const isHeld = () =>
+    lockfile.check(path, { realpath: false, stale: LOCK_STALE_MS }).catch((failure) => {
+      throw denied("read", path, failure);
+    });
+  while (await isHeld()) {
+    if (performance.now() > endMs) throw busy(path, waitMs);
+    await setTimeout(LOCK_PAUSE_MS);
+  }
+}
+
+async function lock(path: string, waitMs: number): Promise<() => Promise<void>> {
+  const endMs = performance.now() + waitMs;
   for (;;) {
     try {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
@@ -100,16 +113,16 @@ async function lock(path: string): Promise<() => Promise<void>> {
       });
     } catch (failure) {
       if (systemCode(failure) !== "ELOCKED") throw denied("write", path, failure);
-      if (performance.now() > endMs) throw busy(path);
+      if (performance.now() > endMs) throw busy(path, waitMs);
     }
     await setTimeout(LOCK_PAUSE_MS * (1 + Math.random()));
   }
 }
 
-function busy(path: string): Failure {
+function busy(path: string, waitedMs: number): Failure {
   return new Failure(
     "storage_busy",
-    `Another motekey has held ${path}.lock for more than a minute.`,
+    `Another motekey has held ${path}.lock for more than ${waitedMs / 1000} s.`,
     "End it, or wait for it.",
   );
 }
