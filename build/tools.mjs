@@ -47,6 +47,25 @@ export async function bundleTools() {
   for (const { path, contents } of outputFiles) writeFileSync(path, contents);
 }
 
+/** What Node reads before a command is chosen: sources of ours, packages, and the bytes of the bundle. */
+export async function loadedAtStart() {
+  const { outputs } = (await bundle({ packed: true })).metafile;
+  const [files, sources, packages] = [new Set(), new Set(), new Set()];
+  const read = (file) => {
+    if (files.has(file)) return;
+    files.add(file);
+    for (const source of Object.keys(outputs[file].inputs)) sources.add(source);
+    for (const { path, kind, external } of outputs[file].imports) {
+      if (kind !== "import-statement") continue;
+      if (!external) read(path);
+      else if (!path.startsWith("node:")) packages.add(path);
+    }
+  };
+  read(Object.keys(outputs).find((file) => basename(file) === "main.js"));
+  const bytes = [...files].reduce((sum, file) => sum + outputs[file].bytes, 0);
+  return { sources: [...sources], packages: [...packages].sort(), bytes };
+}
+
 /** The repository's own bundle. Several processes may do this at once: the entry is put in place last. */
 export async function bundleToolsWhenChanged() {
   if (isFresh()) return;

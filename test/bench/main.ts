@@ -1,4 +1,4 @@
-/** `npm run bench`: the firmware beside its peers, measured in the same run. */
+/** `npm run bench`: the firmware and the command line beside their peers, measured in the same run. */
 import { parseArgs } from "node:util";
 import { decode, encode } from "./codec.js";
 import { connects } from "./connects.js";
@@ -6,16 +6,17 @@ import { firstToken } from "./first-token.js";
 import { memory } from "./memory.js";
 import { roundTrip } from "./round-trip.js";
 import type { Group, Row } from "./row.js";
+import { startUp } from "./start-up.js";
 import { heading, lines } from "./table.js";
 
 const HELP = `npm run bench -- [options]
   --json         an array of {name, ours, peer, unit, ratio, goal, reached, against, tried}
   --only <name>  only the groups whose name contains this: encode, decode, first token, round trip,
-                 connects, memory; may be repeated
+                 connects, memory, start-up; may be repeated
   --quick        short rounds: whether it runs, not how fast
   --help`;
 
-const GROUPS: readonly Group[] = [encode, decode, firstToken, roundTrip, connects, memory];
+const GROUPS: readonly Group[] = [encode, decode, firstToken, roundTrip, connects, memory, startUp];
 
 const { values } = parseArgs({
   options: {

@@ -4,17 +4,10 @@ import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Identity } from "../../host-sim/index.js";
 import { ANN, CI, good, startAcme } from "./acme.js";
 import { MOTEKEY, needProgram, type ProcessOptions, runProcess } from "./process.js";
 import { World } from "./world.js";
-
-const START_MS_MAX = 150;
-/** Says what the repository's bundle was made from. */
-const STAMP = new URL("../../tools/.cache/inputs.json", import.meta.url);
-/** Has a process say at its end how many ms of the processor it took: other programs on the machine don't count. */
-const USAGE = fileURLToPath(new URL("./programs/usage.cjs", import.meta.url));
 
 describe("the process motekey", () => {
   let world: World;
@@ -34,30 +27,6 @@ describe("the process motekey", () => {
     runProcess(line.split(" "), { directory: world.folder, ...options, env: { ...world.env, ...env } });
   const logIn = async () =>
     good(await run("auth login --username ann --insecure-storage", { input: ANN.password }));
-
-  it("started many times at once in a repository that has no bundle yet, each makes it and runs", async () => {
-    rmSync(STAMP, { force: true });
-    const said = await Promise.all(Array.from({ length: 12 }, () => runProcess(["--version"])));
-    for (const one of said) assert.equal(good(one).stderr, "");
-  });
-
-  it(`--version takes less than ${START_MS_MAX} ms of the processor more than Node itself`, () => {
-    const best = (words: readonly string[]): number => {
-      const times = Array.from({ length: 5 }, () => {
-        const { status, stderr } = spawnSync(process.execPath, ["--require", USAGE, ...words], {
-          encoding: "utf8",
-        });
-        assert.equal(status, 0, stderr);
-        return Number(stderr);
-      });
-      return Math.min(...times);
-    };
-    best([MOTEKEY, "--version"]); // makes the bundle where it is not there
-    const node = best(["-e", "0"]);
-    const more = best([MOTEKEY, "--version"]) - node;
-    // A slow machine shows in what Node itself takes.
-    assert.ok(more > 0 && more < Math.max(START_MS_MAX, 4 * node), `${more} ms, Node itself ${node} ms`);
-  });
 
   it("twenty on one expired token make one refresh", async () => {
     await logIn();
