@@ -3,11 +3,11 @@ import { Command, CommanderError, Option } from "commander";
 import { authCommand } from "./auth/command.js";
 import { type Act, actOn } from "./cli/act.js";
 import { Exit, Failure, printable, usage } from "./cli/failure.js";
-import { withHelp } from "./cli/help.js";
+import { nameOf, withHelp } from "./cli/help.js";
 import { tellFailure } from "./cli/output.js";
 import { interrupted } from "./cli/prompt.js";
 import type { System } from "./cli/system.js";
-import { normalWords } from "./cli/words.js";
+import { normalWords, ownWords } from "./cli/words.js";
 import { cloudCommand } from "./cloud/command.js";
 import { completionCommand } from "./completion/command.js";
 import { doctorCommand } from "./doctor/command.js";
@@ -59,7 +59,7 @@ export async function run(words: readonly string[], system: System): Promise<num
     tellFailure(
       system,
       told,
-      words.some((word) => /^--json(=|$)/.test(word)),
+      ownWords(words).some((word) => /^--json(=|$)/.test(word)),
     );
     return told.exit;
   }
@@ -80,23 +80,30 @@ function unlessInterrupted(system: System, work: Promise<unknown>): Promise<unkn
 /** Every command speaks through the system's streams, and throws instead of ending the process. */
 function adopt(command: Command, system: System): void {
   command.configureHelp({ showGlobalOptions: true }).helpOption("-h, --help", "show help");
-  command.exitOverride().configureOutput({
-    writeOut: (text) => system.stdout.write(text),
-    writeErr: () => undefined,
-    getOutHasColors: () => false,
-  });
+  command
+    .exitOverride((failure) => refuse(command, failure))
+    .configureOutput({
+      writeOut: (text) => system.stdout.write(text),
+      writeErr: () => undefined,
+      getOutHasColors: () => false,
+    });
   for (const child of command.commands) adopt(child, system);
+}
+
+/** What commander found wrong with a command's line, and where that command's help is. */
+function refuse(command: Command, failure: CommanderError): never {
+  if (failure.exitCode === 0) throw failure;
+  const help = `See '${nameOf(command)} --help'.`;
+  if (failure.code === "commander.help") throw usage("A command is missing.", help);
+  const [message = "", hint = ""] = failure.message.replace(/^error: /, "").split("\n");
+  throw usage(sentence(message), hint.replace(/^\(|\)$/g, "") || help);
 }
 
 /** Null where there is nothing to tell: help and version were asked for, and shown. */
 function asFailure(failure: unknown, system: System): Failure | null {
   if (failure instanceof Failure) return failure;
   if (system.interrupted.aborted) return interrupted();
-  if (!(failure instanceof CommanderError)) return unexpected(failure, system);
-  if (failure.exitCode === 0) return null;
-  if (failure.code === "commander.help") return usage("A command is missing.", "See 'motekey --help'.");
-  const [message = "", hint = ""] = failure.message.replace(/^error: /, "").split("\n");
-  return usage(sentence(message), hint.replace(/^\(|\)$/g, "") || "See 'motekey --help'.");
+  return failure instanceof CommanderError ? null : unexpected(failure, system);
 }
 
 /** A mistake of ours, or of a library: told without its stack, which few can use. */
@@ -107,4 +114,5 @@ function unexpected(failure: unknown, system: System): Failure {
   return new Failure("failed", `Unexpected: ${printable(message)}.`, `${next}${stack}`, { cause: failure });
 }
 
-const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+const sentence = (text: string): string =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;

@@ -2,7 +2,7 @@
 import type { Argument, Command, Option } from "commander";
 import { fieldsOf } from "../../tools/cli/act.js";
 import { FAILURES } from "../../tools/cli/failure.js";
-import { moreOf } from "../../tools/cli/help.js";
+import { moreOf, nameOf } from "../../tools/cli/help.js";
 import { OBSTACLES, REASONS } from "../../tools/doctor/finding.js";
 
 /** A file of the documentation: its name, and all of it in Markdown. */
@@ -19,11 +19,6 @@ export function pagesOf(root: Command): Page[] {
 
 function leavesOf(command: Command): Command[] {
   return command.commands.length === 0 ? [command] : command.commands.flatMap((child) => leavesOf(child));
-}
-
-/** The words that call a command, such as `motekey auth login`. */
-function nameOf(command: Command): string {
-  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
 }
 
 const fileOf = (command: Command): string => `${nameOf(command).split(" ").slice(1).join("-")}.md`;

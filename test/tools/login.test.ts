@@ -4,7 +4,8 @@ import { generateKeyPairSync } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Identity } from "../../host-sim/index.js";
-import { ANN, good, json, startAcme } from "./acme.js";
+import { Store } from "../../tools/store/store.js";
+import { ANN, CI, good, json, startAcme } from "./acme.js";
 import { World } from "./world.js";
 
 describe("auth login", () => {
@@ -111,6 +112,48 @@ describe("auth login", () => {
       assert.equal(answer.account, "ann@example.com");
       assert.equal(answer.type, "platform");
     });
+  });
+
+  describe("as which client", () => {
+    const clientsOf = async () => {
+      const { accounts } = await new Store(world.config, world.keychain).read();
+      return accounts.map(({ name, clientId }) => [name, clientId]);
+    };
+    const byPassword = (line: string) => world.line(line, { input: ANN.password });
+
+    it("a login at one client is none at another", async () => {
+      good(await byPassword("auth login --username ann"));
+      const other = await byPassword("auth login --username ann --client-id nobody");
+      assert.equal(other.exit, 1);
+      assert.match(other.stderr, /invalid_client/);
+    });
+
+    it("the next login of a kept user is at the client of the first, whose secret is kept too", async () => {
+      const env = { MOTEKEY_CLIENT_SECRET: CI.secret, MOTEKEY_PASSWORD: ANN.password };
+      good(await world.line("auth login --client-id ci --username ann", { env }));
+      good(await world.line("auth login --force"));
+      assert.deepEqual(await clientsOf(), [[ANN.email, "ci"]]);
+    });
+
+    it("the team's, in the browser, where no flag names another; a service account's login changes it not", async () => {
+      const team = { issuer: identity.issuer, client_id: "their-client" };
+      writeFileSync(world.config, JSON.stringify({ active_team: "acme", teams: { acme: team } }), {
+        mode: 0o600,
+      });
+      good(await world.line("auth login --client-id ci", { env: { MOTEKEY_CLIENT_SECRET: CI.secret } }));
+      const ended = new AbortController();
+      const openBrowser = async () => ended.abort();
+      const options = { env: { DISPLAY: ":0" }, openBrowser, interrupted: ended.signal };
+      assert.equal((await world.line("auth login --browser", options)).exit, 130);
+      assert.equal(new URL(world.opened[0] ?? "").searchParams.get("client_id"), "their-client");
+    });
+  });
+
+  it("a login with other scopes than the kept one's is a new one", async () => {
+    good(await world.line("auth login --username ann", { input: ANN.password }));
+    good(await world.line("auth login --username ann --scopes openid", { input: ANN.password }));
+    const { scope } = json(await world.line("auth refresh --json"));
+    assert.equal(scope, "openid");
   });
 
   describe("as a service account", () => {

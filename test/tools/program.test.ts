@@ -26,6 +26,12 @@ describe("the command line", () => {
     });
   }
 
+  it("'motekey help auth login' is 'motekey auth login --help'", async () => {
+    const { exit, stdout } = await world.line("help auth login");
+    assert.equal(exit, 0);
+    assert.equal(stdout, (await world.line("auth login --help")).stdout);
+  });
+
   it("help of a command shows the flags that all commands have", async () => {
     const { stdout } = await world.line("auth status --help");
     for (const flag of ["--explain", "--team", "--config", "--issuer", "--json", "--quiet"])
@@ -36,13 +42,19 @@ describe("the command line", () => {
     ["auth whomai", /^Error: Unknown command 'whomai'\. Did you mean whoami\?\n$/],
     ["auth login -username ann", /^Error: '-username' has one dash too few\. Did you mean '--username'\?\n$/],
     ["--team=x", /^Error: A command is missing\. /],
-    ["auth", /^Error: A command is missing\. /],
-    ["auth status --bogus", /^Error: Unknown option '--bogus'\. /],
+    ["auth", /^Error: A command is missing\. See 'motekey auth --help'\.\n$/],
+    ["auth fly", /^Error: Unknown command 'fly'\. See 'motekey auth --help'\.\n$/],
+    ["fly", /^Error: Unknown command 'fly'\. See 'motekey --help'\.\n$/],
+    ["auth status --bogus", /^Error: Unknown option '--bogus'\. See 'motekey auth status --help'\.\n$/],
+    ["auth login ann", /^Error: Too many arguments .* but got 1\. See 'motekey auth login --help'\.\n$/],
     ["auth status --explian", /^Error: Unknown option '--explian'\. Did you mean --explain\?\n$/],
     ["auth login --browser=perhaps", /^Error: --browser is true or false, not 'perhaps'\.\n$/],
     ["auth exec", /^Error: Missing required argument 'program'\. /],
     ["completion tcsh", /^Error: .*'tcsh' is invalid.*bash, zsh, fish/],
     ["auth status --team=", /^Error: --team is empty\.\n$/],
+    ["auth login --username=", /^Error: --username is empty\.\n$/],
+    ["auth login --client-id=", /^Error: --client-id is empty\.\n$/],
+    ["auth login --username ann --password=", /^Error: --password is empty\.\n$/],
     ["auth status --team -x", /^Error: '-x' \(--team\) is not a team's name\. /],
     [
       "auth status --issuer http://example.com",
@@ -70,6 +82,18 @@ describe("the command line", () => {
         exit: 4,
       },
     });
+  });
+
+  it("the flags after -- are another program's, --json too", async () => {
+    const { stderr } = await world.line("auth exec -- curl --json");
+    assert.equal(stderr, "Error: Not authenticated. Run 'motekey auth login'.\n");
+  });
+
+  it("'completion --json' has the script as JSON", async () => {
+    const { stdout } = await world.line("completion bash --json");
+    const { shell, script } = JSON.parse(stdout);
+    assert.equal(shell, "bash");
+    assert.equal(`${script}\n`, (await world.line("completion bash --quiet")).stdout);
   });
 
   it("--json with a field that is not there is refused before anything is done", async () => {

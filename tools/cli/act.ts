@@ -48,10 +48,20 @@ export function actOn(system: System, ended: (exit: number) => void): Act {
         fields: chosenFields(command, flags.fields),
         quiet: flags.quiet === true,
       });
+      refuseEmpty(command);
       const settings = await findSettings(flags, system, (text) => output.warn(text));
       const run = await load();
       ended((await run({ system, settings, output }, command.opts() as never, command.args)) ?? 0);
     });
+}
+
+/** A variable that a script forgot to set must not pass for a value. */
+function refuseEmpty(command: Command): void {
+  for (let owner: Command | null = command; owner !== null; owner = owner.parent) {
+    for (const option of owner.options) {
+      if (owner.getOptionValue(option.attributeName()) === "") throw usage(`${option.long} is empty.`);
+    }
+  }
 }
 
 function chosenFields(command: Command, list: string | undefined): readonly string[] {

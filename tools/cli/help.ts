@@ -26,6 +26,11 @@ export function moreOf(command: Command): More | undefined {
   return MORE.get(command);
 }
 
+/** The words that call a command, such as `motekey auth login`. */
+export function nameOf(command: Command): string {
+  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
+}
+
 function text({ examples, variables = [], notes = [] }: More): string {
   const parts = [`Examples:\n${examples.map(([line, purpose]) => `  # ${purpose}\n  $ ${line}`).join("\n")}`];
   if (variables.length > 0) {

@@ -34,9 +34,10 @@ export class Output {
     else if (!this.manner.quiet && text !== "") this.system.stdout.write(`${text}\n`);
   }
 
-  /** Something asked for by name that is printed even when quiet, such as a token. */
-  print(text: string): void {
-    this.system.stdout.write(`${text}\n`);
+  /** The same for what is asked for by name, such as a token: it is printed even when quiet. */
+  print(json: Json, text: string): void {
+    if (this.manner.json) this.answer(json, text);
+    else this.system.stdout.write(`${text}\n`);
   }
 
   /** Progress and hints. */

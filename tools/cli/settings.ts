@@ -132,7 +132,6 @@ function parsed(path: string, text: string): Record<string, unknown> {
 }
 
 function flag(name: string, value: string | undefined): Setting | null {
-  if (value === "") throw usage(`${name} is empty.`);
   return value === undefined ? null : { value, from: name };
 }
 

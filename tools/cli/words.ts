@@ -5,13 +5,22 @@ const NO = new Set(["false", "no", "0"]);
 
 /**
  * The command line as commander reads it. `--json=a,b` chooses fields, and `--browser=false` is `--no-browser`:
- * as options with an optional value both would swallow the word after them.
+ * as options with an optional value both would swallow the word after them. `help a b` is `a b --help`.
  * @throws Failure for a long flag with one dash, which would be read as short ones
  */
 export function normalWords(words: readonly string[]): string[] {
+  const ours = ownWords(words);
+  const rest = words.slice(ours.length);
+  const [first, ...named] = ours;
+  // Commander's own takes one name.
+  if (first === "help" && named.length > 0) return [...named, "--help"];
+  return [...ours.flatMap(normalWord), ...rest];
+}
+
+/** The words that are ours: what stands after `--` is another program's. */
+export function ownWords(words: readonly string[]): readonly string[] {
   const end = words.indexOf("--");
-  const ours = end === -1 ? words : words.slice(0, end);
-  return [...ours.flatMap(normalWord), ...(end === -1 ? [] : words.slice(end))];
+  return end === -1 ? words : words.slice(0, end);
 }
 
 function normalWord(word: string): string[] {

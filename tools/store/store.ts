@@ -31,7 +31,8 @@ export interface Change extends Logins {
   put(account: Account): void;
   remove(account: AccountKey): void;
   makeDefault(account: AccountKey): void;
-  setTeam(name: string, team: { readonly issuer: string; readonly clientId: string }): void;
+  /** Keeps the client id that is there where none is given. */
+  setTeam(name: string, team: { readonly issuer: string; readonly client_id?: string }): void;
 }
 
 /** The file and the keychain that opens it. */
@@ -213,8 +214,8 @@ class Draft implements Change {
     this.activeTeam = key.team;
   }
 
-  setTeam(name: string, { issuer, clientId }: { readonly issuer: string; readonly clientId: string }): void {
-    this.patchTeam(name, { issuer, client_id: clientId });
+  setTeam(name: string, team: { readonly issuer: string; readonly client_id?: string }): void {
+    this.patchTeam(name, team);
   }
 
   private patchTeam(name: string, patch: State["teams"][string]): void {

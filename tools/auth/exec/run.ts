@@ -10,7 +10,8 @@ export async function exec(
   [program = "", ...words]: string[],
 ): Promise<number> {
   const { system } = context;
-  const env = { ...withoutSecrets(system.env), MOTEKEY_AUTH_TOKEN: await freshToken(context) };
+  const { token } = await freshToken(context);
+  const env = { ...withoutSecrets(system.env), MOTEKEY_AUTH_TOKEN: token };
   try {
     return await system.runProgram(program, words, env);
   } catch (failure) {

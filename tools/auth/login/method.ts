@@ -6,6 +6,7 @@ import { askLine, askSecret, hasTerminal, needsTerminal, readPipedLine } from ".
 import { type System, variable } from "../../cli/system.js";
 import { CLIENT_ID, type Client } from "../../oidc/provider.js";
 import type { Account } from "../../store/account.js";
+import { clientOf } from "../renew.js";
 
 /** The flags of `motekey auth login`, as commander hands them over. */
 export interface LoginFlags {
@@ -43,13 +44,19 @@ export type Method =
   | { readonly kind: "client"; readonly client: Client }
   | { readonly kind: "token"; readonly client: Client };
 
-/**
- * @param kept the login that is there; its user name and password serve where nothing else is named
- * @throws Failure when flags exclude each other
- */
-export function methodOf({ system, output }: Context, flags: LoginFlags, kept: Account | null): Method {
+/** What serves where nothing else is named. */
+export interface Usual {
+  /** The login that is there: its user name, its password and its client. */
+  readonly account: Account | null;
+  /** The team's client for people. */
+  readonly clientId: string | null;
+}
+
+/** @throws Failure when flags exclude each other */
+export function methodOf({ system, output }: Context, flags: LoginFlags, usual: Usual): Method {
   checkCombination(flags);
-  const client = clientOf(system, flags);
+  const named = namedClient(system, flags);
+  const client = named ?? { clientId: usual.clientId ?? CLIENT_ID };
   if (flags.withToken === true) return { kind: "token", client };
   for (const name of ["password", "clientSecret"] as const) {
     if (flags[name] !== undefined)
@@ -66,9 +73,10 @@ export function methodOf({ system, output }: Context, flags: LoginFlags, kept: A
   }
   if (flags.password !== undefined) throw usage("--password needs --username.");
   if (client.clientSecret !== undefined || client.keyFile !== undefined) return { kind: "client", client };
-  if (kept?.method === "password" && kept.kept.username !== undefined) {
-    const { username, password = null } = kept.kept;
-    return { kind: "password", client, username, password };
+  const { account } = usual;
+  if (account?.method === "password" && account.kept.username !== undefined) {
+    const { username, password = null } = account.kept;
+    return { kind: "password", client: named ?? clientOf(system, account), username, password };
   }
   return browserMethod(system, flags, client);
 }
@@ -87,14 +95,15 @@ export function hasBrowser({ env, platform }: System): boolean {
   return platform !== "linux" || env.DISPLAY !== undefined || env.WAYLAND_DISPLAY !== undefined;
 }
 
-function clientOf(system: System, flags: LoginFlags): Client {
+/** Null: nothing names one. */
+function namedClient(system: System, flags: LoginFlags): Client | null {
   const clientId = flags.clientId ?? variable(system, "MOTEKEY_CLIENT_ID");
   const keyFile = flags.secretFile === undefined ? undefined : resolve(system.directory, flags.secretFile);
   const secret =
     flags.clientSecret ?? (clientId === undefined ? undefined : variable(system, "MOTEKEY_CLIENT_SECRET"));
   const clientSecret = keyFile === undefined ? secret : undefined;
   if (clientId !== undefined) return { clientId, clientSecret, keyFile };
-  if (clientSecret === undefined && keyFile === undefined) return { clientId: CLIENT_ID };
+  if (clientSecret === undefined && keyFile === undefined) return null;
   throw usage("A secret or a key proves a client: say which.", "Give --client-id, or set MOTEKEY_CLIENT_ID.");
 }
 

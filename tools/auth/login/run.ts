@@ -20,8 +20,10 @@ export async function login(context: Context, flags: LoginFlags): Promise<void> 
   const { output } = context;
   const store = openStore(context);
   let logins = await readLogins(store, context);
-  const method = methodOf(context, flags, teamsAccount(context, logins));
   const team = chosenTeam(context, logins)?.value ?? null;
+  const clientId = team === null ? undefined : logins.teams[team]?.client_id;
+  const usual = { account: teamsAccount(context, logins), clientId: clientId ?? null };
+  const method = methodOf(context, flags, usual);
   const issuer = issuerOf(context, logins, team).value;
   await store.prepare(flags.insecureStorage === true);
   const known = knownAccount(context, logins, method, issuer);
@@ -29,10 +31,11 @@ export async function login(context: Context, flags: LoginFlags): Promise<void> 
     await endLogin(context, store, known, true);
     logins = await readLogins(store, context);
   }
-  const isNew = flags.force === true || flags.clear === true || known === null;
+  const isNew = flags.force === true || flags.clear === true;
   const account =
-    (isNew ? null : await stillGood(context, store, known)) ??
-    (await logIn(context, flags, store, method, issuer, team));
+    (isNew || known === null || !hasScopes(known, flags.scopes)
+      ? null
+      : await stillGood(context, store, known)) ?? (await logIn(context, flags, store, method, issuer, team));
   if (environmentToken(context) !== null)
     output.warn("MOTEKEY_AUTH_TOKEN is set, and goes before this login.");
   tell(context, account, method, await store.read());
@@ -50,14 +53,20 @@ function knownAccount(context: Context, logins: Logins, method: Method, issuer: 
   const team = chosenTeam(context, logins)?.value;
   const isKnown = (account: Account): boolean => {
     if (account.team !== team || account.issuer !== issuer) return false;
-    if (method.kind === "client")
-      return account.method === "client" && account.clientId === method.client.clientId;
+    if (account.clientId !== method.client.clientId) return false;
+    if (method.kind === "client") return account.method === "client";
     if (method.kind !== "password") return method.kind === "browser" && account.type === "platform";
     return [account.name, account.kept.username].includes(method.username ?? undefined);
   };
   const byDefault = teamsAccount(context, logins);
   if (byDefault !== null && isKnown(byDefault)) return byDefault;
   return method.kind === "browser" ? null : (logins.accounts.find(isKnown) ?? null);
+}
+
+/** Are these the scopes that somebody wants? */
+function hasScopes({ scope }: Account, wanted: string | undefined): boolean {
+  const sorted = (scopes: string) => scopes.split(" ").sort().join(" ");
+  return wanted === undefined || sorted(wanted) === sorted(scope);
 }
 
 /** The account with a fresh token; null when its login is over. */
@@ -90,7 +99,10 @@ async function logIn(
   const whole = { ...account, kept };
   await store.change((change) => {
     change.put(whole);
-    change.setTeam(whole.team, { issuer, clientId: provider.clientId });
+    // A service account's client is no client for people.
+    const { clientSecret, keyFile } = method.client;
+    const isPublic = method.kind !== "token" && clientSecret === undefined && keyFile === undefined;
+    change.setTeam(whole.team, { issuer, ...(isPublic && { client_id: provider.clientId }) });
   });
   return whole;
 }

@@ -1,6 +1,9 @@
 import { Command } from "commander";
-import type { Act } from "../../cli/act.js";
+import { type Act, withFields } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
+
+/** The fields of its answer. */
+export const TOKEN_FIELDS = ["token", "expires_at", "account", "team"];
 
 /** `motekey auth token` */
 export function tokenCommand(act: Act): Command {
@@ -10,6 +13,7 @@ export function tokenCommand(act: Act): Command {
       "Prints an access token on a line of its own, refreshed first when it is over or nearly so.",
     );
   act<object>(command, async () => (await import("./run.js")).token);
+  withFields(command, TOKEN_FIELDS);
   return withHelp(command, {
     examples: [
       ['curl -H "Authorization: Bearer $(motekey auth token)" https://api.example.com/', "Call an API"],
