@@ -236,8 +236,45 @@ describe("the process motekey", () => {
     });
     assert.equal(told, "Logged in as user: admin.\n");
     assert.equal(good(said).stderr, "\nFor tests only, not for production. Ctrl-C ends it.\n");
-    const again = await run("cloud start --mqtt-port 99999");
-    assert.equal(again.exit, 2);
-    assert.match(again.stderr, /--mqtt-port is a number from 0 to 65535/);
+  });
+
+  describe("'cloud start' that cannot be", () => {
+    const start = (words: string) =>
+      run(`cloud start --folder state --mqtt-port 0 --http-port 0 --identity-port 0 ${words}`);
+    const seed = (content: string) => writeFileSync(join(world.folder, "seed.json"), content);
+
+    it("a port that is taken: which, and which flags choose others", async () => {
+      const port = new URL(identity.issuer).port;
+      const { exit, stderr } = await start(`--http-port ${port}`);
+      assert.equal(exit, 1);
+      const told = `Error: Cannot listen for HTTP on 127.0.0.1:${port}: the port is taken. Other ports: --mqtt-port, --http-port, --identity-port; 0 takes any free one.\n`;
+      assert.equal(stderr, told);
+    });
+
+    it("an address that this machine has not, and a folder that cannot be made: said as such", async () => {
+      const away = await start("--host 192.0.2.1");
+      assert.match(away.stderr, /192\.0\.2\.1:0: this machine has no such address\. Check --host\.\n$/);
+      seed("{}");
+      const { exit, stderr } = await start("--folder seed.json");
+      assert.match(stderr, /^Error: Cannot make the folder .*seed\.json; choose another, .*\.\n$/);
+      assert.doesNotMatch(stderr, /port/);
+      assert.equal(exit, 1);
+    });
+
+    const wrong: [content: string | null, words: string, told: RegExp][] = [
+      [null, "--mqtt-port 99999", /--mqtt-port is a number from 0 to 65535/],
+      [null, "--seed seed.json", /seed\.json cannot be used: there is no such file\./],
+      ["{", "--seed seed.json", /cannot be used: it is not JSON\./],
+      ["[]", "--seed seed.json", /cannot be used: its top: /],
+      ['{"users":[{"username":1}]}', "--seed seed.json", /cannot be used: users\.0\.username: /],
+    ];
+    for (const [content, words, told] of wrong) {
+      it(`'${words}' with ${content ?? "nothing"} is wrong usage`, async () => {
+        if (content !== null) seed(content);
+        const { exit, stderr, stdout } = await start(words);
+        assert.match(stderr, told);
+        assert.deepEqual([exit, stdout], [2, ""]);
+      });
+    }
   });
 });

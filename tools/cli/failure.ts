@@ -108,3 +108,23 @@ export function systemCode(failure: unknown): string {
   const { code } = (failure ?? {}) as { code?: unknown };
   return typeof code === "string" ? code : "";
 }
+
+/** What keeps from a file, a port or a program, in words where the system's code is a usual one. */
+export function systemReason(failure: unknown): string {
+  const code = systemCode(failure);
+  return REASONS[code] ?? (code || String(failure));
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EADDRINUSE: "the port is taken",
+  EADDRNOTAVAIL: "this machine has no such address",
+  EEXIST: "a part of its path is not a folder",
+  EISDIR: "it is a folder",
+  ENOENT: "there is no such file",
+  ENOSPC: "the disk is full",
+  ENOTDIR: "a part of its path is not a folder",
+  ENOTFOUND: "nobody knows the host's name",
+  EPERM: "permission denied",
+  EROFS: "the disk is read-only",
+};

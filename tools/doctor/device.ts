@@ -5,7 +5,7 @@ import { Status, sentenceOf } from "../../firmware/index.js";
 import { DeviceError, type SimulatedDevice, simulateDevice } from "../../host-sim/device.js";
 import { type Endpoint, endpointOf, TRANSPORTS, type TransportName } from "../../host-sim/transports.js";
 import type { Context } from "../cli/act.js";
-import { printable, systemCode, usage } from "../cli/failure.js";
+import { printable, systemReason, usage } from "../cli/failure.js";
 import { type Finding, fine, problem } from "./finding.js";
 import { examinePlace } from "./place.js";
 
@@ -128,7 +128,7 @@ function madeOf<T>(make: () => T): T {
   try {
     return make();
   } catch (failure) {
-    throw usage(`${printable((failure as Error).message.replace(/^motekey: /, ""))}.`);
+    throw usage(`${capital(printable((failure as Error).message.replace(/^motekey: /, "")))}.`);
   }
 }
 
@@ -143,6 +143,6 @@ async function textOf({ system }: Context, flag: string, path: string): Promise<
   try {
     return await readFile(resolve(system.directory, path), "utf8");
   } catch (failure) {
-    throw usage(`${flag}: ${printable(path)} cannot be read (${systemCode(failure)}).`);
+    throw usage(`${flag}: ${printable(path)} cannot be read: ${systemReason(failure)}.`);
   }
 }

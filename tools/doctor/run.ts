@@ -88,7 +88,9 @@ function textOf({ output }: Context, findings: readonly Finding[]): string {
   const lines = findings.flatMap(({ check, level, reason, message, evidence, next }) => {
     const line = `${mark[level]} ${check.padEnd(8)}  ${message}`;
     if (next === null) return [line];
-    const seen = Object.entries(evidence).map(([name, value]) => `${name}=${value ?? "none"}`);
+    const seen = Object.entries(evidence).map(
+      ([name, value]) => `${name}=${value === null || value === "" ? "none" : value}`,
+    );
     const shown = level === "problem" ? [dim(`${INDENT}${seen.join(" ")}`)] : [];
     return [line, ...shown, `${INDENT}${next} ${dim(`[${reason}]`)}`];
   });

@@ -3,7 +3,7 @@ import { createPrivateKey, type KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { importPKCS8 } from "jose";
 import * as oidc from "openid-client";
-import { Failure, printable, systemCode, usage } from "../cli/failure.js";
+import { Failure, printable, systemReason, usage } from "../cli/failure.js";
 import { asking } from "./failure.js";
 
 /** The client id of this program where nothing names another. */
@@ -112,8 +112,10 @@ async function readKey(path: string): Promise<KeyObject> {
   try {
     pem = await readFile(path, "utf8");
   } catch (failure) {
-    const why = systemCode(failure) === "ENOENT" ? "there is no such file" : systemCode(failure);
-    throw usage(`Cannot read the key ${printable(path)}: ${why}.`, "Give --secret-file a PEM file.");
+    throw usage(
+      `Cannot read the key ${printable(path)}: ${systemReason(failure)}.`,
+      "Give --secret-file a PEM file.",
+    );
   }
   if (/ENCRYPTED/.test(pem)) {
     throw usage(

@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import lockfile from "proper-lockfile";
 import writeFileAtomic from "write-file-atomic";
-import { Failure, systemCode } from "../cli/failure.js";
+import { Failure, systemCode, systemReason } from "../cli/failure.js";
 
 const OWNER_ONLY = 0o600;
 const BYTES_MAX = 4 * 1024 * 1024;
@@ -144,17 +144,8 @@ function unsafe(path: string, what: string): Failure {
 }
 
 function denied(verb: "read" | "write", path: string, failure: unknown): Failure {
-  const code = systemCode(failure);
-  const why = code === "EACCES" || code === "EPERM" ? "permission denied" : (REASONS[code] ?? code);
+  const why = systemReason(failure);
   const next =
     why === "permission denied" ? `run chmod 600 ${path}` : "name another file with MOTEKEY_CONFIG_PATH";
   return new Failure("storage_denied", `Cannot ${verb} ${path}: ${why}`, `${next}.`, { cause: failure });
 }
-
-const REASONS: Readonly<Record<string, string>> = {
-  EROFS: "the disk is read-only",
-  ENOSPC: "the disk is full",
-  EISDIR: "it is a folder",
-  ENOTDIR: "a part of its path is not a folder",
-  EEXIST: "a part of its path is not a folder",
-};

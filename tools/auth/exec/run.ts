@@ -1,5 +1,5 @@
 import type { Context } from "../../cli/act.js";
-import { Failure, printable, systemCode } from "../../cli/failure.js";
+import { Failure, printable, systemCode, systemReason } from "../../cli/failure.js";
 import { withoutSecrets } from "../../cli/system.js";
 import { freshToken } from "../token/run.js";
 
@@ -15,9 +15,7 @@ export async function exec(
   try {
     return await system.runProgram(program, words, env);
   } catch (failure) {
-    const code = systemCode(failure);
-    const why =
-      code === "ENOENT" ? "there is no such program" : code === "EACCES" ? "permission denied" : code;
+    const why = systemCode(failure) === "ENOENT" ? "there is no such program" : systemReason(failure);
     throw new Failure(
       "command_failed",
       `Cannot run ${printable(program, 200)}: ${why}.`,

@@ -5,7 +5,7 @@ import envPaths from "env-paths";
 import * as v from "valibot";
 import type { CloudInFolder, IdentityOptions } from "../../../host-sim/index.js";
 import type { Context } from "../../cli/act.js";
-import { Failure, printable, systemCode, usage } from "../../cli/failure.js";
+import { Failure, printable, systemCode, systemReason, usage } from "../../cli/failure.js";
 import { variable } from "../../cli/system.js";
 
 /** The flags of `motekey cloud start`. */
@@ -33,8 +33,7 @@ export async function start(context: Context, flags: StartFlags): Promise<void> 
   // Loaded here: the cloud's packages take longer than all other commands.
   const { startCloudIn } = await import("../../../host-sim/index.js");
   const running = await startCloudIn(folderOf(context, flags), options).catch((failure: Error) => {
-    const next = "Other ports: --mqtt-port, --http-port, --identity-port; 0 takes any free one.";
-    throw new Failure("failed", `${printable(failure.message)}.`, next, { cause: failure });
+    throw notStarted(failure);
   });
   const { mqttUrl, httpUrl, issuer, clientId, folder, admin } = running;
   output.answer(
@@ -52,6 +51,23 @@ export async function start(context: Context, flags: StartFlags): Promise<void> 
   output.note("\nFor tests only, not for production. Ctrl-C ends it.");
   if (!system.interrupted.aborted) await once(system.interrupted, "abort");
   await running.cloud.close();
+}
+
+/** What to do where something cannot be listened on, by the system's code. */
+const LISTENING: Readonly<Record<string, string>> = {
+  EACCES: "Choose a port from 1024 on.",
+  EADDRINUSE: "Other ports: --mqtt-port, --http-port, --identity-port; 0 takes any free one.",
+  EADDRNOTAVAIL: "Check --host.",
+  ENOTFOUND: "Check --host.",
+};
+
+function notStarted(failure: Error): Failure {
+  const { message, cause } = failure;
+  const next = message.startsWith("Cannot listen") ? LISTENING[systemCode(cause)] : undefined;
+  // The cloud's message guesses; the code knows.
+  const what = next === undefined ? message : `${message.split(";")[0]}: ${systemReason(cause)}`;
+  const help = "See 'motekey cloud start --help'.";
+  return new Failure("failed", `${printable(what)}.`, next ?? help, { cause: failure });
 }
 
 function text({ mqttUrl, httpUrl, issuer, folder, admin }: CloudInFolder): string {
@@ -150,8 +166,9 @@ async function readSeed(path: string): Promise<unknown> {
   try {
     content = JSON.parse(await readFile(path, "utf8"));
   } catch (failure) {
-    throw broken(systemCode(failure) === "" ? "it is not JSON" : systemCode(failure));
+    throw broken(systemCode(failure) === "" ? "it is not JSON" : systemReason(failure));
   }
+  if (Array.isArray(content)) throw broken("its top: it is a list");
   const result = v.safeParse(SeedSchema, content);
   if (result.success) return content;
   throw broken(`${v.getDotPath(result.issues[0]) ?? "its top"}: ${printable(result.issues[0].message, 200)}`);
