@@ -89,14 +89,25 @@ describe("on a terminal", function () {
     assert.match(await shows(/exit=\d/), /exit=0/);
   });
 
-  it("Ctrl-C at a question ends it with 130, and the terminal echoes again", async () => {
-    type("motekey auth login --username ann --insecure-storage", "Enter");
-    await shows(/^Enter password:/m);
-    type("C-c");
-    await shows(/exit=130\nready>/);
-    type("echo echoed", "Enter");
-    await shows(/^ready>.*echo echoed$/m);
-  });
+  const questions: [line: string, question: RegExp, needsLogin: boolean][] = [
+    ["auth login --username --insecure-storage", /^Enter username:/m, false],
+    ["auth login --username ann --insecure-storage", /^Enter password:/m, false],
+    ["auth login --no-browser --insecure-storage", /^Waiting for authentication/m, false],
+    ["auth logout", /\[y\/N\]/, true],
+    ["auth switch", /Which organization\?/, true],
+  ];
+  for (const [line, question, needsLogin] of questions) {
+    it(`Ctrl-C at the question of '${line}' ends it with 130, and the terminal echoes again`, async () => {
+      if (needsLogin) await logIn();
+      type(`clear; motekey ${line}`, "Enter");
+      await shows(question);
+      type("C-c");
+      await shows(/exit=130\nready>/);
+      assert.doesNotMatch(screen(), /Error| {4}at /);
+      type("echo echoed", "Enter");
+      await shows(/^ready>.*echo echoed$/m);
+    });
+  }
 
   it("'auth logout' asks [y/N]: n and Enter do nothing, y logs out", async () => {
     await logIn();
@@ -121,6 +132,13 @@ describe("on a terminal", function () {
       await shows(/exit=\d/),
       /Default account: ann@example\.com \(team acme, organization Other Org\)\nexit=0/,
     );
+  });
+
+  it("NO_COLOR: a list to choose from has no colour either", async () => {
+    await logIn();
+    type("clear; NO_COLOR=1 motekey auth switch", "Enter");
+    await shows(/Which organization\?/);
+    assert.doesNotMatch(screen("-e"), /\u001b\[(3[0-7]|9[0-7])m/);
   });
 
   it("colours are for terminals: NO_COLOR, a pipe and --json have none", async () => {
