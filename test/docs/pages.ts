@@ -53,7 +53,11 @@ function pageOf(command: Command): Page {
 
 function indexOf(root: Command, commands: readonly Command[]): Page {
   const rows = commands.map((command) => [`[${nameOf(command)}](${fileOf(command)})`, command.summary()]);
-  const codes = Object.entries(FAILURES).map(([name, exit]) => [code(name), String(exit)]);
+  const codes = Object.entries(FAILURES).map(([name, { exit, meaning }]) => [
+    code(name),
+    String(exit),
+    meaning,
+  ]);
   const parts = [
     "# motekey",
     root.description(),
@@ -64,7 +68,7 @@ function indexOf(root: Command, commands: readonly Command[]): Page {
     ...(moreOf(root)?.notes ?? []),
     "## Error codes",
     'With `--json` a failure is one object on stderr: `{"error":{"code","message","next","exit"}}`.',
-    table(["code", "exit"], codes),
+    table(["code", "exit", "meaning"], codes),
   ];
   return { file: "README.md", text: joined(parts) };
 }

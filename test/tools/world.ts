@@ -20,6 +20,7 @@ export interface RunOptions {
   readonly directory?: string;
   readonly now?: () => number;
   readonly openBrowser?: (url: string) => Promise<void>;
+  readonly runProgram?: System["runProgram"];
   readonly interrupted?: AbortSignal;
   /** Hears all that was said on stderr so far, whenever there is more. */
   readonly onStderr?: (text: string) => void;
@@ -74,7 +75,7 @@ export class World {
         this.opened.push(url);
         return options.openBrowser?.(url) ?? Promise.resolve();
       },
-      runProgram: () => Promise.reject(new Error("no programs here")),
+      runProgram: options.runProgram ?? (() => Promise.reject(new Error("no programs here"))),
       interrupted: options.interrupted ?? new AbortController().signal,
     };
     // Imported as the commands import their runs: mocha's require() would make second copies of all modules.

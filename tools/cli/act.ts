@@ -59,7 +59,8 @@ export function actOn(system: System, ended: (exit: number) => void): Act {
 function refuseEmpty(command: Command): void {
   for (let owner: Command | null = command; owner !== null; owner = owner.parent) {
     for (const option of owner.options) {
-      if (owner.getOptionValue(option.attributeName()) === "") throw usage(`${option.long} is empty.`);
+      if (owner.getOptionValue(option.attributeName()) === "")
+        throw usage(`${option.long} is empty.`, "Give it a value, or leave it out.");
     }
   }
 }

@@ -9,62 +9,59 @@ export const Exit = {
   INTERRUPTED: 130,
 } as const;
 
-/** The error codes that `--json` shows, and the exit status of each. They never change their meaning. */
+/** The error codes that `--json` shows, with the exit status and the meaning of each, which never change. */
 export const FAILURES = {
-  /** A flag, an argument or a combination of them that cannot be. */
-  usage: Exit.USAGE,
-  /** A question would have to be asked, and there is no terminal. */
-  needs_terminal: Exit.USAGE,
-  /** Nothing says which identity provider to ask. */
-  issuer_missing: Exit.USAGE,
-  /** There is no login for what was asked. */
-  not_authenticated: Exit.AUTHENTICATION_NEEDED,
-  /** The login is over: the access token has ended and cannot be refreshed. */
-  token_expired: Exit.AUTHENTICATION_NEEDED,
-  /** The provider refuses the token although its time is not over. */
-  invalid_token: Exit.AUTHENTICATION_NEEDED,
-  /** User name, password, client id, secret or key are wrong. */
-  invalid_credentials: Exit.FAILED,
-  /** The person at the browser said no, or the provider did. */
-  login_denied: Exit.FAILED,
-  /** Nobody finished the login in the browser in time. */
-  login_timeout: Exit.FAILED,
-  /** The provider's answer is not what an honest one would be: state, nonce, issuer, audience or signature. */
-  unsafe_response: Exit.FAILED,
-  /** The provider lacks what is needed for this. */
-  not_supported: Exit.FAILED,
-  /** The provider does not answer. */
-  issuer_unreachable: Exit.FAILED,
-  /** The provider answers, but not as an OpenID provider does. */
-  issuer_invalid: Exit.FAILED,
-  /** The provider refused a request in a way that has no code of its own. */
-  issuer_refused: Exit.FAILED,
-  team_unknown: Exit.FAILED,
-  account_unknown: Exit.FAILED,
-  organization_unknown: Exit.FAILED,
-  /** No system keychain answers here. */
-  keychain_absent: Exit.FAILED,
-  /** There is a keychain, and it is locked. */
-  keychain_locked: Exit.FAILED,
-  /** The keychain did not answer in time. */
-  keychain_silent: Exit.FAILED,
-  /** The keychain no longer has the key that opens the file. */
-  key_missing: Exit.FAILED,
-  /** The file cannot be read or written. */
-  storage_denied: Exit.FAILED,
-  /** The file is not as a keeper of secrets must be: a link, another's, or open to others. */
-  storage_unsafe: Exit.FAILED,
-  /** The file does not hold what motekey writes. */
-  storage_broken: Exit.FAILED,
-  /** Another process has held the lock for too long. */
-  storage_busy: Exit.FAILED,
-  /** The program that `auth exec` was to run cannot be started. */
-  command_failed: Exit.FAILED,
-  /** Ctrl-C. */
-  interrupted: Exit.INTERRUPTED,
-  /** Anything else that failed. */
-  failed: Exit.FAILED,
-} as const satisfies Record<string, number>;
+  usage: { exit: Exit.USAGE, meaning: "a flag, an argument or a combination of them that cannot be" },
+  needs_terminal: {
+    exit: Exit.USAGE,
+    meaning: "a question would have to be asked, and there is no terminal",
+  },
+  issuer_missing: { exit: Exit.USAGE, meaning: "nothing says which identity provider to ask" },
+  not_authenticated: { exit: Exit.AUTHENTICATION_NEEDED, meaning: "there is no login for what was asked" },
+  token_expired: {
+    exit: Exit.AUTHENTICATION_NEEDED,
+    meaning: "the login is over: the access token has ended and cannot be refreshed",
+  },
+  invalid_token: {
+    exit: Exit.AUTHENTICATION_NEEDED,
+    meaning: "the provider refuses the token although its time is not over",
+  },
+  invalid_credentials: {
+    exit: Exit.FAILED,
+    meaning: "user name, password, client id, secret or key are wrong",
+  },
+  login_denied: { exit: Exit.FAILED, meaning: "the person at the browser said no, or the provider did" },
+  login_timeout: { exit: Exit.FAILED, meaning: "nobody finished the login in the browser in time" },
+  unsafe_response: {
+    exit: Exit.FAILED,
+    meaning:
+      "the provider's answer is not what an honest one would be: state, nonce, issuer, audience or signature",
+  },
+  not_supported: { exit: Exit.FAILED, meaning: "the provider lacks what is needed for this" },
+  issuer_unreachable: { exit: Exit.FAILED, meaning: "the provider does not answer" },
+  issuer_invalid: { exit: Exit.FAILED, meaning: "the provider answers, but not as an OpenID provider does" },
+  issuer_refused: {
+    exit: Exit.FAILED,
+    meaning: "the provider refused a request in a way that has no code of its own",
+  },
+  team_unknown: { exit: Exit.FAILED, meaning: "no login, or the provider, knows the team" },
+  account_unknown: { exit: Exit.FAILED, meaning: "no such account is logged in" },
+  organization_unknown: { exit: Exit.FAILED, meaning: "the account is in no such organization" },
+  keychain_absent: { exit: Exit.FAILED, meaning: "no system keychain answers here" },
+  keychain_locked: { exit: Exit.FAILED, meaning: "there is a keychain, and it is locked" },
+  keychain_silent: { exit: Exit.FAILED, meaning: "the keychain did not answer in time" },
+  key_missing: { exit: Exit.FAILED, meaning: "the keychain no longer has the key that opens the file" },
+  storage_denied: { exit: Exit.FAILED, meaning: "the file cannot be read or written" },
+  storage_unsafe: {
+    exit: Exit.FAILED,
+    meaning: "the file is not as a keeper of secrets must be: a link, another's, or open to others",
+  },
+  storage_broken: { exit: Exit.FAILED, meaning: "the file does not hold what motekey writes" },
+  storage_busy: { exit: Exit.FAILED, meaning: "another process has held the lock for too long" },
+  command_failed: { exit: Exit.FAILED, meaning: "the program that `auth exec` was to run cannot be started" },
+  interrupted: { exit: Exit.INTERRUPTED, meaning: "Ctrl-C" },
+  failed: { exit: Exit.FAILED, meaning: "anything else that failed" },
+} as const satisfies Record<string, { readonly exit: number; readonly meaning: string }>;
 
 /** One of {@link FAILURES}. */
 export type FailureCode = keyof typeof FAILURES;
@@ -87,7 +84,7 @@ export class Failure extends Error {
 
   /** The status that the process ends with. */
   get exit(): number {
-    return FAILURES[this.code];
+    return FAILURES[this.code].exit;
   }
 }
 
@@ -96,7 +93,7 @@ export const notAuthenticated = (): Failure =>
   new Failure("not_authenticated", "Not authenticated.", "Run 'motekey auth login'.");
 
 /** A mistake in the command line. */
-export const usage = (message: string, next = ""): Failure => new Failure("usage", message, next);
+export const usage = (message: string, next: string): Failure => new Failure("usage", message, next);
 
 /** The text without control characters: what a server says must not drive the terminal. */
 export function printable(text: string, lengthMax = 500): string {

@@ -1,6 +1,6 @@
 /** Questions on a terminal: asked on stderr, so that stdout holds the answer only. */
 import { createInterface } from "node:readline";
-import { Failure } from "./failure.js";
+import { Failure, usage } from "./failure.js";
 import type { System } from "./system.js";
 
 /** Can somebody be asked? */
@@ -96,6 +96,6 @@ export async function readPipedLine(system: System, bytesMax = 64 * 1024): Promi
     text += chunk.toString();
     if (text.includes("\n") || text.length > bytesMax) break;
   }
-  if (text.length > bytesMax) throw new Failure("usage", "What is piped in is too long.");
+  if (text.length > bytesMax) throw usage("What is piped in is too long.", "Its first line is what counts.");
   return (text.split(/\r?\n/, 1)[0] ?? "").trim();
 }

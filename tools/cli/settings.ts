@@ -116,7 +116,7 @@ function pinnedTeam(path: string, text: string, warn: (text: string) => void): S
   }
   const { team } = content;
   if (team === undefined) return null;
-  if (typeof team !== "string") throw usage(`"team" in ${path} is not a text.`);
+  if (typeof team !== "string") throw usage(`"team" in ${path} is not a text.`, 'It holds {"team":"name"}.');
   return checkedTeam({ value: team, from: path });
 }
 

@@ -33,7 +33,7 @@ function normalWord(word: string): string[] {
   const value = word.slice("--browser=".length).toLowerCase();
   if (YES.has(value)) return ["--browser"];
   if (NO.has(value)) return ["--no-browser"];
-  throw usage(`--browser is true or false, not '${value}'.`);
+  throw usage(`--browser is true or false, not '${value}'.`, "Give --browser or --no-browser.");
 }
 
 /** The long flags of the documents that people write with one dash. */

@@ -9,6 +9,7 @@ import { printable, systemReason, usage } from "../cli/failure.js";
 import { type Finding, fine, problem } from "./finding.js";
 import { examinePlace } from "./place.js";
 
+const HELP = "See 'motekey doctor --help'.";
 /** A person waits. */
 const LIMIT_MS = 10_000;
 const LIMITS = { connectTimeoutMs: 8_000, callAttemptMs: 3_000, callDeadlineMs: 8_000 };
@@ -128,7 +129,7 @@ function madeOf<T>(make: () => T): T {
   try {
     return make();
   } catch (failure) {
-    throw usage(`${capital(printable((failure as Error).message.replace(/^motekey: /, "")))}.`);
+    throw usage(`${capital(printable((failure as Error).message.replace(/^motekey: /, "")))}.`, HELP);
   }
 }
 
@@ -143,6 +144,6 @@ async function textOf({ system }: Context, flag: string, path: string): Promise<
   try {
     return await readFile(resolve(system.directory, path), "utf8");
   } catch (failure) {
-    throw usage(`${flag}: ${printable(path)} cannot be read: ${systemReason(failure)}.`);
+    throw usage(`${flag}: ${printable(path)} cannot be read: ${systemReason(failure)}.`, HELP);
   }
 }

@@ -71,7 +71,7 @@ export function methodOf({ system, output }: Context, flags: LoginFlags, usual: 
     const password = flags.password ?? variable(system, "MOTEKEY_PASSWORD") ?? null;
     return { kind: "password", client, username: given === true ? null : given, password };
   }
-  if (flags.password !== undefined) throw usage("--password needs --username.");
+  if (flags.password !== undefined) throw usage("--password needs --username.", "Give --username NAME.");
   if (client.clientSecret !== undefined || client.keyFile !== undefined) return { kind: "client", client };
   const { account } = usual;
   if (account?.method === "password" && account.kept.username !== undefined) {
@@ -115,7 +115,7 @@ const BETTER = {
 
 function checkCombination(flags: LoginFlags): void {
   const exclude = (a: string | false, b: string | false) => {
-    if (a !== false && b !== false) throw usage(`${a} and ${b} exclude each other.`);
+    if (a !== false && b !== false) throw usage(`${a} and ${b} exclude each other.`, "Give one of them.");
   };
   const secret = flags.clientSecret !== undefined && "--client-secret";
   const key = flags.secretFile !== undefined && "--secret-file";
@@ -140,7 +140,7 @@ export async function usernameOf(system: System, given: string | null): Promise<
   if (!hasTerminal(system))
     throw needsTerminal("A user name is needed", "Give --username NAME, or set MOTEKEY_USERNAME.");
   const name = (await askLine(system, "Enter username: ")).trim();
-  if (name === "") throw usage("The user name is empty.");
+  if (name === "") throw usage("The user name is empty.", "Type one, or give --username NAME.");
   return name;
 }
 

@@ -28,7 +28,8 @@ export interface LoggedOut {
 /** Ends logins. Resolves to 1 when one of them is still here. */
 export async function logout(context: Context, flags: LogoutFlags, names: string[]): Promise<number> {
   const { system, output } = context;
-  if (flags.all === true && names.length > 0) throw usage("--all and names of accounts exclude each other.");
+  if (flags.all === true && names.length > 0)
+    throw usage("--all and names of accounts exclude each other.", "Give --all, or the names.");
   const store = openStore(context);
   const logins = await readLogins(store, context);
   const { accounts, missing } = chosen(context, flags, names, logins);

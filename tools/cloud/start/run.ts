@@ -95,7 +95,7 @@ function folderOf({ system }: Context, flags: StartFlags): string {
 function portOf(flag: string, text: string): number {
   const port = Number(text);
   if (/^\d+$/.test(text) && port <= 65_535) return port;
-  throw usage(`${flag} is a number from 0 to 65535, not '${printable(text, 40)}'.`);
+  throw usage(`${flag} is a number from 0 to 65535, not '${printable(text, 40)}'.`, "0 takes any free one.");
 }
 
 const texts = v.optional(v.array(v.string()));
