@@ -9,18 +9,31 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { type Identity, startIdentity } from "../../host-sim/index.js";
+import { Exit } from "../../tools/cli/failure.js";
+import { OBSTACLES, REASONS } from "../../tools/doctor/finding.js";
 import { program } from "../../tools/program.js";
 import { MOTEKEY, needProgram } from "../tools/process.js";
 import { World } from "../tools/world.js";
+import {
+  COMMANDS,
+  contractPage,
+  DOCTOR_REASONS,
+  EXITS,
+  itemsOf,
+  testsOfContract,
+  VARIABLES,
+} from "./contract.js";
 import { migrationPage, ROWS } from "./migration.js";
 import { pagesOf } from "./pages.js";
 
 const FOLDER = new URL("../../docs/cli/", import.meta.url);
+const TOOLS = new URL("../../tools/", import.meta.url);
 const TESTS = new URL("../tools/", import.meta.url);
 const read = (file: string) => readFileSync(new URL(file, FOLDER), "utf8");
 
 describe("docs/cli", () => {
-  const pages = [...pagesOf(program((command) => command)), migrationPage()];
+  const root = program((command) => command);
+  const pages = [...pagesOf(root), migrationPage(), contractPage(root)];
 
   it("has a page for every command, and no other", () => {
     const files = [...pages.map(({ file }) => file), "ci.md"].sort();
@@ -33,16 +46,38 @@ describe("docs/cli", () => {
     });
   }
 
-  it("each row of the migration is held by a test of that title", () => {
-    for (const { theirs, test } of Object.values(ROWS).flat()) {
-      const [file, title] = test;
-      const code = readFileSync(new URL(`${file.replace(/\.test$/, "")}.test.ts`, TESTS), "utf8");
-      const quoted = [JSON.stringify(title), `'${title}'`, `\`${title}\``];
+  it("each row of the migration and of the contract is held by a test of that title", () => {
+    const migration = Object.values(ROWS).flatMap((rows) => rows.map(({ test }) => test));
+    for (const [file, title] of [...migration, ...testsOfContract()]) {
+      const code = readFileSync(new URL(`${file}.test.ts`, TESTS), "utf8");
+      // {name} stands for what a title is filled with.
+      const filled = title.replaceAll("{", "${");
+      const quoted = [JSON.stringify(title), `'${title}'`, `\`${title}\``, `\`${filled}\``];
       assert.ok(
         quoted.some((text) => code.includes(`it(${text}`)),
-        `${theirs}: ${title}`,
+        `${file}: ${title}`,
       );
     }
+  });
+
+  describe("the contract has", () => {
+    const same = (held: object, names: Iterable<string>) =>
+      assert.deepEqual(Object.keys(held).sort(), [...names].sort());
+
+    it("every command and every flag, and no other", () => same(COMMANDS, itemsOf(root).keys()));
+
+    it("every variable that the sources read", () => {
+      const sources = readdirSync(TOOLS, { recursive: true, encoding: "utf8" })
+        .filter((file) => /^(?!node_modules|dist|\.cache).*\.ts$/.test(file))
+        .map((file) => readFileSync(new URL(file, TOOLS), "utf8"));
+      const read = new Set(sources.join("\n").match(/\bMOTEKEY_[A-Z_]+\b/g));
+      same(Object.fromEntries(Object.entries(VARIABLES).filter(([name]) => /^MOTEKEY_/.test(name))), read);
+    });
+
+    it("every exit status, and every reason of doctor's own", () => {
+      same(EXITS, Object.keys(Exit));
+      same(DOCTOR_REASONS, [...Object.keys(REASONS), ...Object.keys(OBSTACLES)]);
+    });
   });
 
   describe("ci.md's recipes run:", () => {

@@ -11,6 +11,12 @@ export interface Page {
   readonly text: string;
 }
 
+/** A test: its file below test/tools, and its title as it stands there. */
+export type Test = readonly [file: string, title: string];
+
+/** How pages name a test. */
+export const heldBy = ([file, title]: Test): string => `${file}: ${title}`;
+
 /** All pages: one per command that runs, and the index. @param root the tree of commands */
 export function pagesOf(root: Command): Page[] {
   const commands = leavesOf(root);
@@ -62,7 +68,7 @@ function indexOf(root: Command, commands: readonly Command[]): Page {
     "# motekey",
     root.description(),
     table(["command", "does"], rows),
-    "Coming from another tool: [migration.md](migration.md). In CI: [ci.md](ci.md).",
+    "Coming from another tool: [migration.md](migration.md). In CI: [ci.md](ci.md). What the tests hold: [contract.md](contract.md).",
     "## Flags of every command",
     optionsTable(root.options),
     ...(moreOf(root)?.notes ?? []),

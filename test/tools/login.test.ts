@@ -221,6 +221,11 @@ describe("auth login", () => {
       });
     }
 
+    it("MOTEKEY_CLIENT_ID and MOTEKEY_CLIENT_SECRET are a service account without flags", async () => {
+      const env = { MOTEKEY_CLIENT_ID: "ci", MOTEKEY_CLIENT_SECRET: CI.secret };
+      assert.equal(json(await world.line("auth login --json", { env })).account, "ci");
+    });
+
     it("a wrong secret is told, and exits with 1", async () => {
       const { exit, stderr } = await world.line("auth login --client-id ci -c wrong");
       assert.equal(exit, 1);

@@ -238,6 +238,15 @@ describe("the process motekey", () => {
     assert.equal(good(said).stderr, "\nFor tests only, not for production. Ctrl-C ends it.\n");
   });
 
+  it("MOTEKEY_CLOUD_FOLDER is where 'cloud start' keeps what it learns", async () => {
+    const folder = join(world.folder, "elsewhere");
+    const said = await run("cloud start --mqtt-port 0 --http-port 0 --identity-port 0 --json", {
+      env: { MOTEKEY_CLOUD_FOLDER: folder },
+      started: (child) => child.stdout?.once("data", () => child.kill("SIGINT")),
+    });
+    assert.equal(JSON.parse(good(said).stdout).folder, folder);
+  });
+
   describe("'cloud start' that cannot be", () => {
     const start = (words: string) =>
       run(`cloud start --folder state --mqtt-port 0 --http-port 0 --identity-port 0 ${words}`);
