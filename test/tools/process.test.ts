@@ -9,6 +9,9 @@ import { ANN, CI, good, startAcme } from "./acme.js";
 import { MOTEKEY, needProgram, type ProcessOptions, runProcess } from "./process.js";
 import { World } from "./world.js";
 
+/** Says what the repository's bundle was made from. */
+const STAMP = new URL("../../tools/.cache/inputs.json", import.meta.url);
+
 describe("the process motekey", () => {
   let world: World;
   let identity: Identity;
@@ -27,6 +30,12 @@ describe("the process motekey", () => {
     runProcess(line.split(" "), { directory: world.folder, ...options, env: { ...world.env, ...env } });
   const logIn = async () =>
     good(await run("auth login --username ann --insecure-storage", { input: ANN.password }));
+
+  it("started many times at once in a repository that has no bundle yet, each makes it and runs", async () => {
+    rmSync(STAMP, { force: true });
+    const said = await Promise.all(Array.from({ length: 12 }, () => runProcess(["--version"])));
+    for (const one of said) assert.equal(good(one).stderr, "");
+  });
 
   it("twenty on one expired token make one refresh", async () => {
     await logIn();
