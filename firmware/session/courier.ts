@@ -42,10 +42,9 @@ export class Courier {
     const count = calls.length;
     for (let i = 0; i < count; i++) {
       const call = calls[i];
-      const phase = call.phase;
-      if (phase !== CallPhase.QUEUED && phase !== CallPhase.SENT) continue;
+      if (call.phase !== CallPhase.QUEUED && call.phase !== CallPhase.SENT) continue;
       if (chanceMs >= call.deadlineMs) this.answers.end(call, excuse);
-      else if (phase === CallPhase.SENT && nowMs >= call.attemptAtMs) {
+      else if (call.phase === CallPhase.SENT && nowMs >= call.attemptAtMs) {
         call.phase = CallPhase.QUEUED;
         this.requests.doubt();
         if (receivedAtMs < call.attemptAtMs - this.patienceMs(call)) this.keepAlive.doubt();
@@ -64,7 +63,8 @@ export class Courier {
   /** The connection is gone: what was under way is prepared for the next one. */
   recall(): void {
     const calls = this.calls.calls;
-    for (let i = 0; i < calls.length; i++) {
+    const count = calls.length;
+    for (let i = 0; i < count; i++) {
       const call = calls[i];
       if (call.phase !== CallPhase.QUEUED && call.phase !== CallPhase.SENT) continue;
       if (call.method === Method.HELLO) call.release();
@@ -83,9 +83,9 @@ export class Courier {
     const count = calls.length;
     for (let i = 0; i < count; i++) {
       const call = calls[i];
-      const phase = call.phase;
-      if (phase === CallPhase.SENT) atMs = Math.min(atMs, call.attemptAtMs);
-      if (phase === CallPhase.SENT || phase === CallPhase.QUEUED) atMs = Math.min(atMs, call.deadlineMs);
+      if (call.phase === CallPhase.SENT) atMs = Math.min(atMs, call.attemptAtMs);
+      if (call.phase === CallPhase.SENT || call.phase === CallPhase.QUEUED)
+        atMs = Math.min(atMs, call.deadlineMs);
     }
     return atMs;
   }
