@@ -118,7 +118,7 @@ export class Driver implements LinkEvents, Waker, Turns {
     try {
       do {
         at = session.received(bytes, at, to, this.nowMs());
-        this.run();
+        if (session.isStirred || session.isPaused || !session.outbox.isEmpty()) this.run();
         if (this.isBlocked && session.isPaused && session.isCramped()) {
           session.congested(this.nowMs());
           this.run();
@@ -169,6 +169,8 @@ export class Driver implements LinkEvents, Waker, Turns {
         const taken = this.isBlocked ? 0 : link.write(outbox.bytes, outbox.from, outbox.to);
         this.isBlocked = taken < offered;
         session.wrote(taken, nowMs);
+        // What has its room and its turn needs no other one.
+        if (outbox.isEmpty() && !outbox.isShort && !session.isBehind && !session.isEnding()) return;
       } else return;
     }
   }

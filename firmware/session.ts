@@ -38,6 +38,10 @@ export class Session {
   wakeAtMs: number;
   /** `received` stopped early, to tell the app of a host or to write: call it again, even with no bytes left. */
   isPaused: boolean;
+  /** A call waits for its turn to be published, or a message of the app may. */
+  isBehind: boolean;
+  /** What was received is to be followed by a turn. */
+  isStirred: boolean;
   /** The next attempt begins when the app has heard of the loss, however soon it is due. */
   isLossUntold: boolean;
   /** The list whose hosts lie in the staging area from `hostsFrom` on; null when there is none. */
@@ -82,12 +86,14 @@ export class Session {
     this.counters = counters;
     this.entropy = entropy;
     this.scratch = scratch;
-    this.mac = isMac ? new MacSession() : null;
-    this.challenge = config.frameProof === FrameProof.DIGEST ? new Challenge() : null;
+    const mac = isMac ? new MacSession() : null;
+    const challenge = config.frameProof === FrameProof.DIGEST ? new Challenge() : null;
+    this.mac = mac;
+    this.challenge = challenge;
     this.outbox = new Outbox(limits.sendBytes);
     // A challenge is JSON; and what a broker may hold of us is sent again as it was.
-    const encoding = this.challenge === null && config.cleanSession ? features.encoding : null;
-    this.inbox = new Inbox(config, this.mac, isMac ? new Sha256() : null, encoding, counters);
+    const encoding = challenge === null && config.cleanSession ? features.encoding : null;
+    this.inbox = new Inbox(config, mac, isMac ? new Sha256() : null, encoding, counters);
     this.frame = this.inbox.frame;
     this.calls = new CallTable(limits.calls, randomId(entropy, scratch.key.digest));
     this.channel = features.transport.channel({
@@ -100,25 +106,12 @@ export class Session {
       encoding,
       app: features.messages,
     });
-    this.requests = new Requests(
-      config,
-      this.outbox,
-      this.channel,
-      entropy,
-      scratch.hash,
-      this.mac,
-      this.challenge,
-      encoding,
-    );
-    this.answers = new Answers(
-      config,
-      this.calls,
-      this.frame,
-      this.requests,
-      this.challenge,
-      counters,
-      owner,
-    );
+    const channel = this.channel;
+    const outbox = this.outbox;
+    const hash = scratch.hash;
+    const requests = new Requests(config, outbox, channel, entropy, hash, mac, challenge, encoding);
+    this.requests = requests;
+    this.answers = new Answers(config, this.calls, this.frame, requests, challenge, counters, owner);
     this.backoff = new Backoff(limits.backoffBaseMs, limits.backoffCapMs);
     this.keepAlive = new KeepAlive(limits.pingTimeoutMs);
     this.courier = new Courier(config, this.calls, this.answers, this.requests, this.keepAlive, counters);
@@ -126,6 +119,8 @@ export class Session {
     this.status = Status.OK;
     this.wakeAtMs = Infinity;
     this.isPaused = false;
+    this.isBehind = false;
+    this.isStirred = false;
     this.hostsCall = null;
     this.hostsFrom = 0;
     this.nowMs = 0;
@@ -207,6 +202,7 @@ export class Session {
     this.nowMs = nowMs;
     this.receivedAtMs = nowMs;
     this.isPaused = false;
+    this.isStirred = this.isBehind;
     let at = from;
     while (this.phase === Phase.CONNECTING || this.phase === Phase.READY) {
       if (this.hostsCall !== null || this.isCramped() || (this.app !== null && this.app.hasPiece)) {
@@ -215,7 +211,8 @@ export class Session {
       }
       const event = this.channel.read(bytes, at, to);
       at = this.channel.at;
-      if (event === ChannelEvent.MORE) return to;
+      if (event !== ChannelEvent.MORE) this.isStirred = true;
+      else return to;
       this.handle(event);
     }
     return to;
@@ -336,6 +333,7 @@ export class Session {
 
   private tendConnection(): void {
     const isReady = this.phase === Phase.READY;
+    this.outbox.isShort = false;
     if (!isReady && this.nowMs >= this.phaseEndsAtMs) {
       this.fail(Status.CONNECT_TIMEOUT);
       return;
@@ -347,7 +345,7 @@ export class Session {
     if (isReady && this.keepAlive.isDue(this.nowMs)) this.keepAlive.pinged(this.nowMs, this.channel.ping());
     if (isReady && this.answers.takesCbor) this.answers.takesCbor = !this.channel.encode();
     if (isReady || this.channel.isPipelined) {
-      if (this.requests.prepare()) this.courier.publish(this.nowMs);
+      if (this.requests.prepare()) this.isBehind = !this.courier.publish(this.nowMs) || this.app !== null;
       else this.fail(Status.STORE_FAILED);
     }
     if (this.phase === Phase.FAILING) return;
@@ -385,6 +383,7 @@ export class Session {
     this.outbox.clear();
     this.hostsCall = null;
     this.isPaused = false;
+    this.isBehind = false;
     if (this.app !== null) this.app.lost();
     this.courier.recall();
   }

@@ -45,7 +45,7 @@ export class AppLane {
     const outbox = pen.outbox;
     const owed = this.owed;
     if (this.app === null || owed === null) return;
-    while (this.owedCount > 0 && !this.app.isStreaming && outbox.room() >= ACK_BYTES) {
+    while (this.owedCount > 0 && !this.app.isStreaming && outbox.takes(ACK_BYTES)) {
       outbox.to = writeAck(outbox.bytes, outbox.to, PacketType.PUBACK, owed[this.owedFrom]);
       this.owedFrom = (this.owedFrom + 1) % ACKS_MAX;
       this.owedCount--;

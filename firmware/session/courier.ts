@@ -52,12 +52,16 @@ export class Courier {
     }
   }
 
-  /** Publishes what is queued, while there is room. Hello has the first place and goes last: it delays no request. */
-  publish(nowMs: number): void {
+  /**
+   * Publishes what is queued, while there is room. Hello has the first place and goes last: it delays no request.
+   * @returns whether that was all
+   */
+  publish(nowMs: number): boolean {
     const calls = this.calls.calls;
     for (let i = calls.length - 1; i >= 0; i--) {
-      if (calls[i].phase === CallPhase.QUEUED && !this.publishOne(calls[i], nowMs)) return;
+      if (calls[i].phase === CallPhase.QUEUED && !this.publishOne(calls[i], nowMs)) return false;
     }
+    return true;
   }
 
   /** The connection is gone: what was under way is prepared for the next one. */

@@ -171,7 +171,7 @@ export class MqttChannel implements Channel, MqttPen {
     const rpcLength = length + SLASH_RPC.length;
     const topicLength = rpcLength + (isEncoded ? this.topics.suffix.length : 0);
     const replyLength = this.headerLength(topicLength, 0, payloadLength) + payloadLength;
-    if (replyLength > this.outbox.room() || this.app.isStreaming()) return -1;
+    if (!this.outbox.takes(replyLength) || this.app.isStreaming()) return -1;
     stranger.set(SLASH_RPC, length);
     if (isEncoded) stranger.set(this.topics.suffix, rpcLength);
     return this.writeHeader(stranger, topicLength, 0, 0, false, payloadLength);
@@ -184,7 +184,7 @@ export class MqttChannel implements Channel, MqttPen {
   encode(): boolean {
     const filter = this.topics.encodedFilter;
     if (this.topics.suffix.length === 0 || this.encodedIdentifier !== 0) return true;
-    if (this.outbox.room() < this.subscribeLength(filter) || this.app.isStreaming()) return false;
+    if (!this.outbox.takes(this.subscribeLength(filter)) || this.app.isStreaming()) return false;
     this.encodedIdentifier = this.calls.nextPacketIdentifier();
     this.writeSubscribe(this.encodedIdentifier, filter);
     return true;
@@ -196,7 +196,7 @@ export class MqttChannel implements Channel, MqttPen {
 
   ping(): boolean {
     const outbox = this.outbox;
-    const hasRoom = outbox.room() >= PINGREQ_BYTES && !this.app.isStreaming();
+    const hasRoom = outbox.takes(PINGREQ_BYTES) && !this.app.isStreaming();
     if (hasRoom) outbox.to = writePingreq(outbox.bytes, outbox.to);
     return hasRoom;
   }

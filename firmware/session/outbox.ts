@@ -6,12 +6,15 @@ export class Outbox {
   to: number;
   /** Bytes at the end that are kept for the header which a channel puts before what was composed. */
   reserve: number;
+  /** Something had no room: it is to be tried again when what lies here was written. */
+  isShort: boolean;
 
   constructor(size: number) {
     this.bytes = new Uint8Array(size);
     this.from = 0;
     this.to = 0;
     this.reserve = 0;
+    this.isShort = false;
   }
 
   isEmpty(): boolean {
@@ -28,6 +31,13 @@ export class Outbox {
     return this.size() - this.to;
   }
 
+  /** Whether so many bytes can be composed now. */
+  takes(length: number): boolean {
+    const fits = length <= this.room();
+    if (!fits) this.isShort = true;
+    return fits;
+  }
+
   /** The link took `count` bytes. */
   wrote(count: number): void {
     this.from += count;
@@ -42,5 +52,6 @@ export class Outbox {
     this.bytes.fill(0);
     this.from = 0;
     this.to = 0;
+    this.isShort = false;
   }
 }

@@ -116,7 +116,7 @@ export class Requests implements FrameProofs {
     const payloadLength = pen.at + (mac === null ? 0 : mac.trailerLength());
     const length = channel.frameLength(payloadLength);
     if (length > outbox.size()) return Status.TOO_LONG;
-    if (length > outbox.room() || !channel.takesFrame()) return Status.BUSY;
+    if (!outbox.takes(length) || !channel.takesFrame()) return Status.BUSY;
 
     const from = channel.openFrame(call, payloadLength);
     pen.write(outbox.bytes, from);

@@ -226,7 +226,7 @@ export class WebSocketEndpoint {
 
   /** Asks for a Pong. false: there was no room. */
   ping(): boolean {
-    const hasRoom = this.isOpen && this.outbox.room() >= 0;
+    const hasRoom = this.isOpen && this.outbox.takes(0);
     if (hasRoom) this.send(Opcode.PING, this.outbox.to);
     return hasRoom;
   }
@@ -236,7 +236,7 @@ export class WebSocketEndpoint {
     const reader = this.reader;
     const outbox = this.outbox;
     const length = reader.pingLength;
-    if (!reader.hasPing || outbox.room() < frameHeaderLength(length) + length + this.replyBytes) return;
+    if (!reader.hasPing || !outbox.takes(frameHeaderLength(length) + length + this.replyBytes)) return;
     const from = outbox.to;
     outbox.to = copyBytes(outbox.bytes, from, reader.ping, 0, length);
     this.send(Opcode.PONG, from);
@@ -266,7 +266,7 @@ export class WebSocketEndpoint {
   private close(code: CloseCode): void {
     const outbox = this.outbox;
     const from = outbox.to;
-    if (!this.isOpen || outbox.room() < CODE_BYTES) return;
+    if (!this.isOpen || !outbox.takes(CODE_BYTES)) return;
     if (code !== CloseCode.NO_STATUS) {
       outbox.bytes[from] = code >> 8;
       outbox.bytes[from + 1] = code & 255;

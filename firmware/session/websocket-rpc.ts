@@ -96,7 +96,7 @@ export class RpcOverWebSocket implements Channel {
   /** The frame's `dst` names the stranger; the server routes by it. */
   openReply(_stranger: Uint8Array, _length: number, isEncoded: boolean, payloadLength: number): number {
     this.opcode = isEncoded ? Opcode.BINARY : Opcode.TEXT;
-    return payloadLength > this.outbox.room() ? -1 : this.outbox.to;
+    return this.outbox.takes(payloadLength) ? this.outbox.to : -1;
   }
 
   closeFrame(from: number, to: number): void {
