@@ -150,7 +150,7 @@ export class Auth implements CallOwner {
   deliverAnswer(nowMs: number): boolean {
     const app = this.session.app;
     const wasTold =
-      this.deliverHost() ||
+      (this.session.hostsCall !== null && this.deliverHost(this.session.hostsCall)) ||
       this.tokens.deliver(nowMs) ||
       this.deliverDone() ||
       (app !== null && app.deliver());
@@ -205,10 +205,8 @@ export class Auth implements CallOwner {
     return this.isClosed ? Status.CLOSED : Status.BUSY;
   }
 
-  private deliverHost(): boolean {
+  private deliverHost(call: Call): boolean {
     const session = this.session;
-    const call = session.hostsCall;
-    if (call === null) return false;
     const frame = session.frame;
     const from = session.hostsFrom + 1;
     const to = from + frame.staging[from - 1];
@@ -220,21 +218,22 @@ export class Auth implements CallOwner {
   }
 
   private deliverDone(): boolean {
-    const calls = this.session.calls.calls;
-    const count = calls.length;
-    for (let i = 0; i < count; i++) {
-      const call = calls[i];
-      if (call.phase !== CallPhase.DONE) continue;
-      const onDone = call.onDone;
-      const onResult = call.onResult;
-      const status = call.status;
-      const value = call.value;
-      call.release();
-      if (onDone !== null) onDone(status, value);
-      if (onResult !== null) onResult(status, Math.max(0, this.session.frame.raw.length));
-      return true;
+    const table = this.session.calls;
+    for (let i = 0; i < table.used; i++) {
+      if (table.calls[i].phase === CallPhase.DONE) return this.tell(table.calls[i]);
     }
     return false;
+  }
+
+  private tell(call: Call): boolean {
+    const onDone = call.onDone;
+    const onResult = call.onResult;
+    const status = call.status;
+    const value = call.value;
+    call.release();
+    if (onDone !== null) onDone(status, value);
+    if (onResult !== null) onResult(status, Math.max(0, this.session.frame.raw.length));
+    return true;
   }
 
   private deliverState(): boolean {

@@ -155,9 +155,12 @@ export class Tokens implements HostCalls {
 
   /** Tells one caller how its call ended. Returns whether there was one. */
   deliver(nowMs: number): boolean {
-    this.nowMs = nowMs;
     const index = this.waiters.firstDone();
-    if (index < 0) return false;
+    return index >= 0 && this.tell(index, nowMs);
+  }
+
+  private tell(index: number, nowMs: number): boolean {
+    this.nowMs = nowMs;
     const waiter = this.waiters.at(index);
     const host = waiter.host;
     const status = waiter.status;

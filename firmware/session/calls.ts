@@ -105,6 +105,8 @@ export class Call {
 /** The fixed table of calls, and the ids of frames and packets. One more place than asked for is Hello's. */
 export class CallTable {
   readonly calls: Call[];
+  /** All places from here on are free. */
+  used: number;
   private lastId: number;
   private lastPacketIdentifier: number;
 
@@ -112,6 +114,7 @@ export class CallTable {
   constructor(size: number, firstId: number) {
     this.calls = new Array(size + 1);
     for (let i = 0; i <= size; i++) this.calls[i] = new Call();
+    this.used = 0;
     this.lastId = firstId - 1;
     this.lastPacketIdentifier = 0;
   }
@@ -127,11 +130,17 @@ export class CallTable {
         call.method = method;
         call.deadlineMs = deadlineMs;
         this.renew(call);
+        if (i >= this.used) this.used = i + 1;
         return call;
       }
       if (method === Method.HELLO) return null;
     }
     return null;
+  }
+
+  /** Looks where the free places at the end begin. */
+  trim(): void {
+    while (this.used > 0 && this.calls[this.used - 1].phase === CallPhase.FREE) this.used--;
   }
 
   /** Gives a call a new id: it is a new request from now on. */
@@ -145,7 +154,7 @@ export class CallTable {
   /** The published call with this id, or null. */
   sentWithId(id: number): Call | null {
     const calls = this.calls;
-    const count = calls.length;
+    const count = this.used;
     for (let i = 0; i < count; i++) {
       const call = calls[i];
       if (call.id === id && (call.phase === CallPhase.SENT || this.isRepeated(call))) return call;
@@ -156,7 +165,7 @@ export class CallTable {
   /** The published call whose PUBACK is awaited under this identifier, or null. */
   sentWithPacket(packetIdentifier: number): Call | null {
     const calls = this.calls;
-    const count = calls.length;
+    const count = this.used;
     for (let i = 0; i < count; i++) {
       const call = calls[i];
       if (call.packetIdentifier === packetIdentifier && call.phase === CallPhase.SENT) return call;
@@ -167,7 +176,7 @@ export class CallTable {
   /** Whether a call of this subject was abandoned, and its answer may still come. */
   hasAbandoned(subject: unknown): boolean {
     const calls = this.calls;
-    const count = calls.length;
+    const count = this.used;
     for (let i = 0; i < count; i++) {
       const call = calls[i];
       if (call.isAbandoned && call.subject === subject) return true;

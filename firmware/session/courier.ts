@@ -39,7 +39,9 @@ export class Courier {
    */
   tend(nowMs: number, chanceMs: number, receivedAtMs: number, excuse: Status): void {
     const calls = this.calls.calls;
-    const count = calls.length;
+    const table = this.calls;
+    while (table.used > 0 && calls[table.used - 1].phase === CallPhase.FREE) table.used--;
+    const count = table.used;
     for (let i = 0; i < count; i++) {
       const call = calls[i];
       if (call.phase !== CallPhase.QUEUED && call.phase !== CallPhase.SENT) continue;
@@ -58,7 +60,7 @@ export class Courier {
    */
   publish(nowMs: number): boolean {
     const calls = this.calls.calls;
-    for (let i = calls.length - 1; i >= 0; i--) {
+    for (let i = this.calls.used - 1; i >= 0; i--) {
       if (calls[i].phase === CallPhase.QUEUED && !this.publishOne(calls[i], nowMs)) return false;
     }
     return true;
@@ -84,7 +86,7 @@ export class Courier {
   wakeAtMs(): number {
     let atMs = Infinity;
     const calls = this.calls.calls;
-    const count = calls.length;
+    const count = this.calls.used;
     for (let i = 0; i < count; i++) {
       const call = calls[i];
       if (call.phase === CallPhase.SENT) atMs = Math.min(atMs, call.attemptAtMs);

@@ -3,6 +3,8 @@
  * and return the one behind what they wrote; they do not check for room: ask for the length first.
  */
 
+export { copyBytes, sameBytes } from "./run.js";
+
 /**
  * Text as the app has it: a string, or its UTF-8. Where strings are made of bytes (Espruino), text beyond
  * ASCII must come as UTF-8.
@@ -206,34 +208,6 @@ export function writeJsonText(out: Uint8Array, at: number, text: Text): number {
       o = writeEscaped(out, o, text[i]);
       i++;
     }
-  }
-  return o;
-}
-
-/** Whether two runs of bytes are equal. It stops at the first difference: not for secrets. */
-export function sameBytes(
-  a: Uint8Array,
-  aFrom: number,
-  b: Uint8Array,
-  bFrom: number,
-  length: number,
-): boolean {
-  let i = 0;
-  while (i < length) {
-    if (a[aFrom + i] !== b[bFrom + i]) return false;
-    i++;
-  }
-  return true;
-}
-
-/** Copies `from[start…end)` to `out[at…]` without the view that `set` would need. */
-export function copyBytes(out: Uint8Array, at: number, from: Uint8Array, start: number, end: number): number {
-  let o = at;
-  let i = start;
-  while (i < end) {
-    out[o] = from[i];
-    o++;
-    i++;
   }
   return o;
 }

@@ -1,4 +1,5 @@
 import { Status } from "../status.js";
+import { sameBytes } from "./bytes.js";
 import { PacketType } from "./mqtt.js";
 import { utf8Next } from "./utf8.js";
 
@@ -105,6 +106,8 @@ export class MqttReader {
   protected lengthShift: number;
   protected high: number;
   private topicRead: number;
+  /** The topic of the PUBLISH before is whole and valid, and so long; 0: it is not. */
+  private knownLength: number;
   protected utf8: number;
 
   /** @param topicBytesMax how much of a topic is kept, 1–65,535 bytes */
@@ -131,6 +134,7 @@ export class MqttReader {
     this.lengthShift = 0;
     this.high = 0;
     this.topicRead = 0;
+    this.knownLength = 0;
     this.utf8 = 0;
   }
 
@@ -154,7 +158,9 @@ export class MqttReader {
     }
     while (event === MqttEvent.MORE && i < to) {
       if (this.step === Step.TOPIC) {
-        event = this.readTopic(bytes, i, to);
+        event = this.isKnown(bytes, i, to)
+          ? this.topicEnded(i + this.topicLength)
+          : this.readTopic(bytes, i, to);
         i = this.at;
       } else {
         event = this.readHeader(bytes[i]);
@@ -181,6 +187,25 @@ export class MqttReader {
     return MqttEvent.PAYLOAD;
   }
 
+  /** Most messages come on the topic of the one before. */
+  private isKnown(bytes: Uint8Array, from: number, to: number): boolean {
+    const length = this.topicLength;
+    return (
+      length === this.knownLength &&
+      this.topicRead === 0 &&
+      to - from >= length &&
+      sameBytes(this.topic, 0, bytes, from, length)
+    );
+  }
+
+  private topicEnded(at: number): MqttEvent {
+    this.at = at;
+    this.knownLength = this.topicLength <= this.topic.length ? this.topicLength : 0;
+    if (this.qos === 0) return this.published();
+    this.step = Step.IDENTIFIER_HIGH;
+    return MqttEvent.MORE;
+  }
+
   private readTopic(bytes: Uint8Array, from: number, to: number): MqttEvent {
     const topic = this.topic;
     const room = topic.length;
@@ -188,6 +213,7 @@ export class MqttReader {
     let utf8 = this.utf8;
     let out = this.topicRead;
     let i = from;
+    this.knownLength = 0;
     const end = to - from > length - out ? from + length - out : to;
     while (i < end) {
       const byte = bytes[i];
@@ -211,9 +237,7 @@ export class MqttReader {
       this.at = i - 1;
       return this.refuse(Status.MQTT_TOPIC);
     }
-    if (this.qos === 0) return this.published();
-    this.step = Step.IDENTIFIER_HIGH;
-    return MqttEvent.MORE;
+    return this.topicEnded(i);
   }
 
   /** The remaining length of a packet type: ANY_LENGTH, NOT_FROM_SERVER, or the one that there is. */
@@ -222,11 +246,15 @@ export class MqttReader {
   }
 
   protected readHeader(byte: number): MqttEvent {
+    if (this.step === Step.TYPE) return this.readType(byte);
+    if (this.step === Step.LENGTH) return this.readLength(byte);
+    if (this.step === Step.IDENTIFIER_LOW) return this.readIdentifier((this.high << 8) | byte);
+    if (this.step === Step.TOPIC_LENGTH_LOW) return this.readTopicLength((this.high << 8) | byte);
+    return this.readCode(byte);
+  }
+
+  private readCode(byte: number): MqttEvent {
     switch (this.step) {
-      case Step.TYPE:
-        return this.readType(byte);
-      case Step.LENGTH:
-        return this.readLength(byte);
       case Step.CONNACK_FLAGS:
         if (byte > 1) return this.refuse(Status.MQTT_FLAGS);
         this.sessionPresent = byte === 1;
@@ -241,10 +269,6 @@ export class MqttReader {
         if (byte > 2 && byte !== 0x80) return this.refuse(Status.MQTT_RETURN_CODE);
         this.returnCode = byte;
         return this.acknowledged();
-      case Step.IDENTIFIER_LOW:
-        return this.readIdentifier((this.high << 8) | byte);
-      case Step.TOPIC_LENGTH_LOW:
-        return this.readTopicLength((this.high << 8) | byte);
       default:
         // The high half of an identifier or of a topic's length; the low half is the next step.
         this.high = byte;

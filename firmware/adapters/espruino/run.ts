@@ -2,6 +2,10 @@ const QUOTE = 0x22;
 /** Shorter runs are looked at byte by byte. */
 const NATIVE_BYTES_MIN = 3;
 
+/** Some bytes as characters; undefined where the engine has no room for them in one piece. */
+const textOf = (bytes: Uint8Array, from: number, length: number): string | undefined =>
+  E.toString(new Uint8Array(bytes.buffer, bytes.byteOffset + from, length));
+
 /** The end of the run in `bytes[from..to)`, byte by byte. */
 const endOf = (bytes: Uint8Array, from: number, to: number): number => {
   let i = from;
@@ -33,4 +37,25 @@ export function copyPlain(bytes: Uint8Array, from: number, to: number, out: Uint
   const end = skipPlain(bytes, from, to);
   if (end > from) out.set(new Uint8Array(bytes.buffer, bytes.byteOffset + from, end - from), at);
   return end;
+}
+
+/** Whether two runs of bytes are equal. It stops at the first difference: not for secrets. */
+export function sameBytes(
+  a: Uint8Array,
+  aFrom: number,
+  b: Uint8Array,
+  bFrom: number,
+  length: number,
+): boolean {
+  const text = length < NATIVE_BYTES_MIN ? undefined : textOf(a, aFrom, length);
+  if (text !== undefined) return text === textOf(b, bFrom, length);
+  let i = 0;
+  while (i < length && a[aFrom + i] === b[bFrom + i]) i++;
+  return i === length;
+}
+
+/** Copies `from[start…end)` to `out[at…]`. */
+export function copyBytes(out: Uint8Array, at: number, from: Uint8Array, start: number, end: number): number {
+  if (end > start) out.set(new Uint8Array(from.buffer, from.byteOffset + start, end - start), at);
+  return at + Math.max(0, end - start);
 }
