@@ -93,3 +93,8 @@ interface Uint8Array {
   set(source: string, at: number): void;
   indexOf(byte: number, from: number): number;
 }
+
+interface String {
+  /** Of one character, from an index on. It costs a third of what it costs in a typed array. */
+  indexOf(character: string, from: number): number;
+}

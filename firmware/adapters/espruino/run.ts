@@ -2,8 +2,7 @@ const QUOTE = 0x22;
 /** Shorter runs are looked at byte by byte. */
 const NATIVE_BYTES_MIN = 3;
 
-/** Some bytes as characters; undefined where the engine has no room for them in one piece. */
-const textOf = (bytes: Uint8Array, from: number, length: number): string | undefined =>
+const textOf = (bytes: Uint8Array, from: number, length: number): string =>
   E.toString(new Uint8Array(bytes.buffer, bytes.byteOffset + from, length));
 
 /** The end of the run in `bytes[from..to)`, byte by byte. */
@@ -28,8 +27,7 @@ export function skipPlain(bytes: Uint8Array, from: number, to: number): number {
   const end = quote < 0 || quote > to ? to : quote;
   const length = end - from;
   if (length < NATIVE_BYTES_MIN) return endOf(bytes, from, end);
-  const text = E.toString(new Uint8Array(bytes.buffer, bytes.byteOffset + from, length));
-  return E.toJS(text).length === length + 2 ? end : endOf(bytes, from, end);
+  return E.toJS(textOf(bytes, from, length)).length === length + 2 ? end : endOf(bytes, from, end);
 }
 
 /** The same, and copies the run to `out[at…]`. */
@@ -47,8 +45,7 @@ export function sameBytes(
   bFrom: number,
   length: number,
 ): boolean {
-  const text = length < NATIVE_BYTES_MIN ? undefined : textOf(a, aFrom, length);
-  if (text !== undefined) return text === textOf(b, bFrom, length);
+  if (length >= NATIVE_BYTES_MIN) return textOf(a, aFrom, length) === textOf(b, bFrom, length);
   let i = 0;
   while (i < length && a[aFrom + i] === b[bFrom + i]) i++;
   return i === length;
