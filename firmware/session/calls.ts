@@ -138,11 +138,6 @@ export class CallTable {
     return null;
   }
 
-  /** Looks where the free places at the end begin. */
-  trim(): void {
-    while (this.used > 0 && this.calls[this.used - 1].phase === CallPhase.FREE) this.used--;
-  }
-
   /** Gives a call a new id: it is a new request from now on. */
   renew(call: Call): void {
     this.lastId++;

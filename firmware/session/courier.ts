@@ -38,8 +38,8 @@ export class Courier {
    * @param receivedAtMs when the peer was last heard: a link that is silent since the request left is doubted
    */
   tend(nowMs: number, chanceMs: number, receivedAtMs: number, excuse: Status): void {
-    const calls = this.calls.calls;
     const table = this.calls;
+    const calls = table.calls;
     while (table.used > 0 && calls[table.used - 1].phase === CallPhase.FREE) table.used--;
     const count = table.used;
     for (let i = 0; i < count; i++) {

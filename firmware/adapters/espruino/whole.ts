@@ -34,12 +34,6 @@ const take = (answer: Answer, read: ParsedAnswer): boolean => {
   return true;
 };
 
-/** An array, or an object inside of the result, or none. */
-const isDeep = (text: string): boolean => {
-  const second = text.indexOf("{", 1);
-  return second < 0 || text.indexOf("{", second + 1) > 0 || text.indexOf("[", 0) > 0;
-};
-
 /**
  * In the place of wire/whole on this engine, for the one frame that comes all the time: a token and its lifetime,
  * whole in one piece, in the cloud's own spelling. The engine's `JSON.parse` takes what is no JSON, too, but what
@@ -50,7 +44,8 @@ const isDeep = (text: string): boolean => {
  */
 export function readWhole(answer: Answer, bytes: Uint8Array, from: number, to: number): number {
   const text = E.toString(new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from));
-  if (isDeep(text)) return -1;
+  const second = text.indexOf("{", 1);
+  if (second < 0 || text.indexOf("{", second + 1) > 0 || text.indexOf("[", 0) > 0) return -1;
   // Behind a line feed stands the frame's MAC.
   const length = bytes[to - 1] === CLOSING_BRACE ? text.length : text.indexOf("\n", 0);
   if (length < 0 || bytes[from + length - 1] !== CLOSING_BRACE) return -1;
