@@ -5,8 +5,8 @@ import { measureEspruino, ROUNDS } from "./espruino-memory.js";
 
 /** As on ESP32; other builds have other variables, and only what is retained is compared. */
 const ESP32_VARIABLE_BYTES = 14;
-const CODE_MAX = 5_020;
-const CLIENT_MAX = 1_910;
+const CODE_MAX = 5_050;
+const CLIENT_MAX = 1_920;
 
 describe("memory on Espruino", () => {
   let program: string;
