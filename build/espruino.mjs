@@ -43,6 +43,13 @@ async function sentences() {
 const NUMBERS = /^const ([A-Z][A-Z0-9_]*) = (0x[0-9a-f]+|[0-9_]+);$/gm;
 
 /**
+ * Texts, which are left as they are, and the uses of a constant: at the start of a line stands a member of an enum,
+ * behind a dot one of an object.
+ */
+const usesOf = (name) =>
+  new RegExp(String.raw`"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|(?<![.\w$]|^ +|const )${name}\b`, "gm");
+
+/**
  * Numbers in the place of their names: esbuild does that only in files without imports. Each name less is a variable
  * less, and a step less in most look-ups.
  */
@@ -51,10 +58,9 @@ const inlining = {
   setup({ onLoad }) {
     onLoad({ filter: /firmware\/.*\.ts$/ }, async ({ path }) => {
       const source = await readFile(path, "utf8");
-      // At the start of a line stands a member of an enum, after a dot one of an object.
       const contents = [...source.matchAll(NUMBERS)].reduce(
         (text, [, name, number]) =>
-          text.replaceAll(new RegExp(`(?<![.\\w$]|^ +|const )${name}\\b`, "gm"), number),
+          text.replaceAll(usesOf(name), (found) => (found === name ? number : found)),
         source,
       );
       return { contents, loader: "ts" };
