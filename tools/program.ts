@@ -29,7 +29,10 @@ export function program(act: Act): Command {
     examples: [
       ["motekey auth login --team acme --issuer https://id.example.com", "Log in with the browser"],
       ["motekey auth status", "Is the login still good?"],
-      ['curl -H "Authorization: Bearer $(motekey auth token)" https://api.example.com/', "Use the token"],
+      [
+        `printf 'Authorization: Bearer %s' "$(motekey auth token)" | curl -H @- https://api.example.com/`,
+        "Use the token",
+      ],
       ["motekey cloud start", "A mock cloud with an identity provider, on this machine"],
     ],
     notes: [

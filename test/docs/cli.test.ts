@@ -98,11 +98,17 @@ describe("docs/cli", () => {
       await identity.close();
     });
 
+    /** A curl that writes down what everybody on the machine sees of it. */
+    const CURL = '#!/bin/sh\nprintf "%s\\n" "$@" >>"$HOME/arguments"\nPATH="$PATH_OF_CURL" exec curl "$@"\n';
+
     const run = async (name: string, env: Record<string, string>): Promise<string> => {
       const script = recipes.find(([, title]) => title === name)?.[2];
       assert.ok(script, name);
       const motekey = `set -eu; motekey() { "${process.execPath}" "${MOTEKEY}" "$@"; }\n`;
-      const more = { PATH: process.env.PATH ?? "", HOME: world.folder, MOTEKEY_ISSUER: identity.issuer };
+      const path = process.env.PATH ?? "";
+      writeFileSync(join(world.folder, "curl"), CURL, { mode: 0o700 });
+      const paths = { PATH: `${world.folder}:${path}`, PATH_OF_CURL: path, HOME: world.folder };
+      const more = { ...paths, MOTEKEY_ISSUER: identity.issuer };
       const child = spawn("sh", ["-c", motekey + script], {
         cwd: world.folder,
         env: { ...more, API: `${identity.issuer}/me`, ...env },
@@ -111,6 +117,9 @@ describe("docs/cli", () => {
       for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (said += chunk));
       const [code] = await once(child, "close");
       assert.equal(code, 0, said);
+      const seen = readFileSync(join(world.folder, "arguments"), "utf8");
+      assert.match(seen, /@-$/m);
+      assert.doesNotMatch(seen, /Bearer|eyJ/, "a token is among curl's arguments");
       return said;
     };
     const account = () => {

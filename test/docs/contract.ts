@@ -87,6 +87,7 @@ export const COMMANDS: Held = {
   "motekey doctor --psk-file <file>": ["doctor-device", "with another key: device_bad_credentials"],
   "motekey doctor --counter <number>": ["doctor-device", "with a counter that was used: device_bad_credentials, whose next step names the counter"],
   "motekey doctor --status <status>": ["doctor-device", "--status {status} explains what a device told"],
+  "motekey doctor --record <file>": ["doctor-record", "of a device with a wrong key: its reason, its evidence and the next step"],
   "motekey cloud": ["process", "'cloud start' tells where it listens, serves, and ends with Ctrl-C"],
   "motekey cloud start": CLOUD,
   "motekey cloud start --folder <path>": CLOUD,

@@ -20,7 +20,8 @@ export function doctorCommand(act: Act): Command {
     .option("--device <id>", "connect as this device does, with its firmware")
     .option("--psk-file <file>", "the device's key")
     .option("--counter <number>", "the counter to prove the device by, without TLS", counter)
-    .option("--status <status>", "what a device's explain() told: a number or a name");
+    .option("--status <status>", "what a device's explain() told: a number or a name")
+    .option("--record <file>", "all that a device's explain() told, as JSON; - for standard input");
   act<DoctorFlags>(command, async () => (await import("./run.js")).doctor);
   withFields(command, DOCTOR_FIELDS);
   return withHelp(command, {
@@ -34,6 +35,10 @@ export function doctorCommand(act: Act): Command {
         "Would it let this device in?",
       ],
       ["motekey doctor --status 23", "What does this mean that a device told?"],
+      [
+        "motekey doctor --record explained.json",
+        "The same with its evidence, JSON.stringify(auth.explain())",
+      ],
     ],
     notes: [
       "Connecting as a device ends the connection that the device itself has at that moment; it connects again by itself.",

@@ -1,15 +1,14 @@
-/** A device, as the firmware itself sees its cloud; and what a device elsewhere told of itself. */
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
-import { Status, sentenceOf } from "../../firmware/index.js";
+/** A device, as the firmware itself sees its cloud. */
+import { Status } from "../../firmware/index.js";
 import { DeviceError, type SimulatedDevice, simulateDevice } from "../../host-sim/device.js";
 import { type Endpoint, endpointOf, TRANSPORTS, type TransportName } from "../../host-sim/transports.js";
 import type { Context } from "../cli/act.js";
-import { printable, systemReason, usage } from "../cli/failure.js";
-import { type Finding, fine, problem } from "./finding.js";
+import { printable, usage } from "../cli/failure.js";
+import { type Finding, fine } from "./finding.js";
 import { examinePlace } from "./place.js";
+import { fileText, HELP } from "./text.js";
+import { capital, evidenceOf, ofStatus } from "./told.js";
 
-const HELP = "See 'motekey doctor --help'.";
 /** A person waits. */
 const LIMIT_MS = 10_000;
 const LIMITS = { connectTimeoutMs: 8_000, callAttemptMs: 3_000, callDeadlineMs: 8_000 };
@@ -22,7 +21,6 @@ export interface DeviceFlags {
   readonly device?: string;
   readonly pskFile?: string;
   readonly counter?: number;
-  readonly status?: string;
 }
 
 /** The cloud's port; with a device, all that the firmware does until the cloud has answered it. */
@@ -33,7 +31,7 @@ export async function examineDevice(context: Context, flags: DeviceFlags): Promi
     return [];
   }
   const { host, port, isSecure } = endpointTold(cloud, flags.transport);
-  const ca = caFile === undefined ? undefined : await textOf(context, "--ca", caFile);
+  const ca = caFile === undefined ? undefined : await fileText(context.system, "--ca", caFile);
   if (id === undefined) return [await examinePlace("cloud", { host, port, isSecure, ca })];
   const psk = await pskOf(context, flags.pskFile);
   if (!isSecure && flags.counter === undefined) {
@@ -54,37 +52,16 @@ export async function examineDevice(context: Context, flags: DeviceFlags): Promi
   ];
 }
 
-/** What a device says of itself by `explain()`: the number or the name of its status. */
-export function examineStatus(told: string | undefined): Finding[] {
-  if (told === undefined) return [];
-  const status = /^\d+$/.test(told) ? Number(told) : Status[told.toUpperCase() as keyof typeof Status];
-  if (typeof status !== "number" || Status[status] === undefined) {
-    throw usage(
-      `There is no status '${printable(told, 40)}'.`,
-      "Give the number or the name that the device's explain() shows.",
-    );
-  }
-  return [ofStatus("status", status, {})];
-}
-
 async function examined(device: SimulatedDevice, wallTimeS: number): Promise<Finding> {
   try {
     await Promise.race([device.ready(LIMIT_MS), device.next("WAITING", LIMIT_MS)]).catch(() => undefined);
     // Asks for nothing new: the cloud has no token more than before.
     const answer = device.state === "READY" ? await statusOf(device.listTokens()) : Status.TIMEOUT;
     const told = device.auth.explain(wallTimeS);
-    const { transport, link, proof, cloud, code, peerCode, peerReason, clockAheadS } = told;
-    const reached = { device: device.id, transport, link, proof, cloud };
-    const evidence = {
-      ...reached,
-      code,
-      peer_code: peerCode,
-      peer_reason: peerReason,
-      clock_ahead_seconds: clockAheadS,
-    };
+    const evidence = { device: device.id, ...evidenceOf(told) };
     const status = told.status === Status.OK ? answer : told.status;
     if (status !== Status.OK) return ofStatus("device", status, evidence);
-    return fine("device", `The cloud at ${cloud} answers ${device.id}.`, evidence);
+    return fine("device", `The cloud at ${told.cloud} answers ${device.id}.`, evidence);
   } finally {
     device.close();
   }
@@ -99,20 +76,6 @@ async function statusOf(call: Promise<unknown>): Promise<Status> {
     throw failure;
   }
 }
-
-/** The firmware's own words. */
-function ofStatus(check: "device" | "status", status: Status, evidence: Finding["evidence"]): Finding {
-  const name = Status[status];
-  const [message = "", next = ""] = sentenceOf(status).split(/; (.*)/s);
-  if (status === Status.OK) return fine(check, message);
-  return problem(check, `device_${name.toLowerCase()}`, `${message.replace(/\.$/, "")}.`, capital(next), {
-    status,
-    name,
-    ...evidence,
-  });
-}
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 function endpointTold(cloud: string, transport: string): Endpoint {
   if (TRANSPORTS.includes(transport as TransportName)) {
@@ -135,15 +98,7 @@ function madeOf<T>(make: () => T): T {
 
 async function pskOf(context: Context, path: string | undefined): Promise<string> {
   if (path === undefined) throw usage("--device needs its key.", "Give --psk-file FILE.");
-  const psk = (await textOf(context, "--psk-file", path)).trim();
+  const psk = (await fileText(context.system, "--psk-file", path)).trim();
   if (psk === "") throw usage(`${path} is empty.`, "--psk-file holds the device's PSK.");
   return psk;
-}
-
-async function textOf({ system }: Context, flag: string, path: string): Promise<string> {
-  try {
-    return await readFile(resolve(system.directory, path), "utf8");
-  } catch (failure) {
-    throw usage(`${flag}: ${printable(path)} cannot be read: ${systemReason(failure)}.`, HELP);
-  }
 }

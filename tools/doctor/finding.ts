@@ -19,7 +19,8 @@ export type Check =
   | "login"
   | "cloud"
   | "device"
-  | "status";
+  | "status"
+  | "record";
 
 /** One thing that was looked at, and how it is. */
 export interface Finding {

@@ -5,22 +5,25 @@ import type { Context } from "../cli/act.js";
 import { Exit, Failure } from "../cli/failure.js";
 import type { Setting } from "../cli/settings.js";
 import type { Logins } from "../store/store.js";
-import { type DeviceFlags, examineDevice, examineStatus } from "./device.js";
+import { type DeviceFlags, examineDevice } from "./device.js";
 import { type Finding, fine, note, ofFailure } from "./finding.js";
 import { examineIssuer } from "./issuer.js";
 import { examinePorts, examineProxy, examineTerminal } from "./machine.js";
 import { examineStore } from "./store.js";
+import { examineRecord, examineStatus } from "./told.js";
 
 /** The flags of `motekey doctor`. */
 export interface DoctorFlags extends DeviceFlags {
   readonly port?: readonly number[];
+  readonly status?: string;
+  readonly record?: string;
 }
 
 /** Looks for what keeps people or devices out. Resolves to 0 when nothing does, else to 1. */
 export async function doctor(context: Context, flags: DoctorFlags): Promise<number> {
   const { system } = context;
   // First what may be wrong usage: nothing is tried then.
-  const told = examineStatus(flags.status);
+  const told = [...examineStatus(flags.status), ...(await examineRecord(system, flags.record))];
   const devices = await examineDevice(context, flags);
   const store = await examineStore(context);
   const issuer = await issuerFindings(context, store.logins);

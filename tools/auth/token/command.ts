@@ -16,7 +16,10 @@ export function tokenCommand(act: Act): Command {
   withFields(command, TOKEN_FIELDS);
   return withHelp(command, {
     examples: [
-      ['curl -H "Authorization: Bearer $(motekey auth token)" https://api.example.com/', "Call an API"],
+      [
+        `printf 'Authorization: Bearer %s' "$(motekey auth token)" | curl -H @- https://api.example.com/`,
+        "Call an API, the token in no argument, which others on the machine would see",
+      ],
     ],
     notes: ["'motekey auth exec' gives a token to one program without showing it to a shell."],
   });
