@@ -1,10 +1,10 @@
 // The firmware for Espruino: one minified file for require("motekey"). Source is RAM there, so property names
 // that no app meets are shortened too.
-import { readFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { privateNames } from "./mangle.mjs";
+import { numbers } from "./numbers.mjs";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const FIRMWARE = join(ROOT, "firmware");
@@ -38,35 +38,6 @@ async function sentences() {
       return text.substring(from, text.indexOf(",", from));
     };`;
 }
-
-/** A file's own constant numbers: the name and the number. */
-const NUMBERS = /^const ([A-Z][A-Z0-9_]*) = (0x[0-9a-f]+|[0-9_]+);$/gm;
-
-/**
- * Texts, which are left as they are, and the uses of a constant: at the start of a line stands a member of an enum,
- * behind a dot one of an object.
- */
-const usesOf = (name) =>
-  new RegExp(String.raw`"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|(?<![.\w$]|^ +|const )${name}\b`, "gm");
-
-/**
- * Numbers in the place of their names: esbuild does that only in files without imports. Each name less is a variable
- * less, and a step less in most look-ups.
- */
-const inlining = {
-  name: "numbers",
-  setup({ onLoad }) {
-    onLoad({ filter: /firmware\/.*\.ts$/ }, async ({ path }) => {
-      const source = await readFile(path, "utf8");
-      const contents = [...source.matchAll(NUMBERS)].reduce(
-        (text, [, name, number]) =>
-          text.replaceAll(usesOf(name), (found) => (found === name ? number : found)),
-        source,
-      );
-      return { contents, loader: "ts" };
-    });
-  },
-};
 
 const replacing = {
   name: "espruino",
@@ -121,7 +92,7 @@ export async function bundleEspruino({ mangle = true, minify = true, entry = ENT
     charset: "utf8", // there is no \u{…}
     format: "cjs",
     platform: "neutral",
-    plugins: native ? [inlining, replacing] : [inlining],
+    plugins: native ? [numbers, replacing] : [numbers],
     external: ["net", "tls", "crypto", "Storage"],
     target: "es2015",
     ...(mangle ? { mangleProps: new RegExp(`^(${names.join("|")})$`) } : {}),
