@@ -11,6 +11,7 @@ const FIRMWARE = join(ROOT, "firmware");
 
 /** What stands in the place of the shared source on this engine; the replacement itself sees the original. */
 const REPLACED = {
+  "wire/copy": "firmware/adapters/espruino/copy.ts",
   "wire/decimal": "firmware/adapters/espruino/decimal.ts",
   "wire/run": "firmware/adapters/espruino/run.ts",
   "wire/whole": "firmware/adapters/espruino/whole.ts",

@@ -3,8 +3,8 @@
  * and return the one behind what they wrote; they do not check for room: ask for the length first.
  */
 
+export { copyBytes, sameBytes } from "./copy.js";
 export { decimalLength, writeDecimal } from "./decimal.js";
-export { copyBytes, sameBytes } from "./run.js";
 
 /**
  * Text as the app has it: a string, or its UTF-8. Where strings are made of bytes (Espruino), text beyond
