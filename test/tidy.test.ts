@@ -8,7 +8,7 @@ import { circle, grandchildren, importGraph, unreached } from "./tidy/graph.js";
 import { IMPORT_RULES } from "./tidy/imports.js";
 import { LANGUAGE_RULES } from "./tidy/language.js";
 import { NAME_RULES } from "./tidy/names.js";
-import { isCode, ROOT, readSource, trackedPaths } from "./tidy/repository.js";
+import { isCode, ROOT, readSource, trackedPaths, unpinnedPackages } from "./tidy/repository.js";
 import { findings, type Rule, type SourceText, sourceText } from "./tidy/rule.js";
 import { FINE, SAMPLES } from "./tidy/samples.js";
 import { TEXT_RULES } from "./tidy/text.js";
@@ -119,6 +119,24 @@ describe("the house rules", () => {
       assert.deepEqual(grandchildren(files), ["firmware/c.ts:1 C"]);
     });
 
+    it("a package without a hash, or with a registry's address, is found; links and workspaces need none", () => {
+      const lock = JSON.stringify({
+        packages: {
+          "": {},
+          firmware: { version: "1.0.0" },
+          "node_modules/motekey": { resolved: "firmware", link: true },
+          "node_modules/pinned": { version: "1.0.0", integrity: "sha512-AA==" },
+          "node_modules/loose": { version: "1.0.0" },
+          "node_modules/addressed": {
+            version: "1.0.0",
+            integrity: "sha512-AA==",
+            resolved: "https://x.example",
+          },
+        },
+      });
+      assert.deepEqual(unpinnedPackages(lock), ["node_modules/loose", "node_modules/addressed"]);
+    });
+
     it("a file that no entry point leads to is told, also one that only imports", () => {
       const graph = importGraph([
         sourceText("host-sim/index.ts", 'import "./used.js";\nnew Worker(new URL("./worker.ts", here));'),
@@ -143,6 +161,15 @@ describe("the house rules", () => {
         assert.equal(found.length, 0, `\n${found.join("\n")}`);
       });
     }
+
+    it("every package of a lock file has its hash, and names no registry", () => {
+      const locks = paths.filter((path) => /(^|\/)package-lock\.json$/.test(path));
+      const unpinned = locks.flatMap((path) =>
+        unpinnedPackages(readFileSync(ROOT + path, "utf8")).map((name) => `${path} ${name}`),
+      );
+      assert.ok(locks.length > 0);
+      assert.deepEqual(unpinned, []);
+    });
 
     it("imports make no circle", () => {
       assert.equal(circle(importGraph(code)), undefined);

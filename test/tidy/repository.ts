@@ -56,6 +56,22 @@ export function packageJson(folder: string): PackageJson {
   return JSON.parse(readFileSync(`${ROOT}${folder === "" ? "" : `${folder}/`}package.json`, "utf8"));
 }
 
+/** The packages of a lock file that npm would install unverified, or from an address that the lock file names. */
+export function unpinnedPackages(lockFile: string): string[] {
+  const { packages } = JSON.parse(lockFile) as { packages: Record<string, LockedPackage> };
+  return Object.entries(packages)
+    .filter(([path, entry]) => path.includes("node_modules/") && entry.version !== undefined && !entry.link)
+    .filter(([, entry]) => entry.integrity === undefined || entry.resolved !== undefined)
+    .map(([path]) => path);
+}
+
+interface LockedPackage {
+  version?: string;
+  integrity?: string;
+  resolved?: string;
+  link?: boolean;
+}
+
 /** The packages that whoever installs this workspace gets. */
 export function installedWith(folder: string): string[] {
   const { dependencies, peerDependencies, optionalDependencies } = packageJson(folder);
