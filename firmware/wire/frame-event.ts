@@ -1,3 +1,5 @@
+import { ValueEvent } from "./value.js";
+
 /** What `FrameReader.read` came to. */
 export enum FrameEvent {
   /** All bytes were consumed; the frame goes on. */
@@ -20,3 +22,20 @@ export enum Result {
   LIST,
   OTHER,
 }
+
+/** What a `result` is that begins with this event. */
+export const resultOf = (event: ValueEvent): Result => {
+  switch (event) {
+    case ValueEvent.TRUE:
+    case ValueEvent.FALSE:
+      return Result.VERDICT;
+    case ValueEvent.STRING:
+      return Result.TEXT;
+    case ValueEvent.OBJECT:
+      return Result.OBJECT;
+    case ValueEvent.ARRAY:
+      return Result.LIST;
+    default:
+      return Result.OTHER;
+  }
+};

@@ -1,6 +1,6 @@
 import { Status } from "../status.js";
 import { NO_BYTES } from "./bytes.js";
-import { FrameEvent, Result } from "./frame-event.js";
+import { FrameEvent, Result, resultOf } from "./frame-event.js";
 import { JsonReader } from "./json.js";
 import { Member, memberOf, namesIn } from "./members.js";
 import { Parties, Party } from "./parties.js";
@@ -12,6 +12,9 @@ import { readWhole } from "./whole.js";
 export const FRAME_DEPTH_MAX = 16;
 /** Bytes of a key that a frame's reader keeps. */
 export const FRAME_KEY_BYTES_MAX = 16;
+/** The most that a number of seconds is: 2^53 − 1. */
+const SECONDS_MAX = 9007199254740991;
+const HOST_SEEN = 1 << Member.HOST;
 
 /**
  * Reads one v2 frame as its bytes come, in any pieces, JSON or CBOR, and keeps what an answer can hold: the token, the hosts
@@ -68,7 +71,7 @@ export class FrameReader {
   private member: Member;
   /** One bit per {@link Member} that was there. */
   private seen: number;
-  /** The member of the frame whose value is open: RESULT or ERROR, else NONE. */
+  /** The member of the frame whose object or list is open, if we look into it: RESULT or ERROR, else NONE. */
   private section: Member;
   private isOpen: boolean;
   /** The member of the section whose value is open. */
@@ -160,6 +163,9 @@ export class FrameReader {
           this.takeKey();
           break;
         case ValueEvent.OBJECT_END:
+          // An item of the list is over: the next one has a host of its own.
+          if (value.depth === 2) this.seen &= ~HOST_SEEN;
+          break;
         case ValueEvent.ARRAY_END:
           break;
         case ValueEvent.END:
@@ -212,7 +218,7 @@ export class FrameReader {
     }
     const bit = 1 << member;
     if ((this.seen & bit) !== 0) this.status = Status.FRAME_DUPLICATE;
-    if (member !== Member.HOST) this.seen |= bit;
+    this.seen |= bit;
     if (member === Member.RESULT && this.raw.id !== 0) this.raw.open(this.id);
     this.prepare(member);
   }
@@ -305,47 +311,32 @@ export class FrameReader {
   }
 
   private takeResult(event: ValueEvent): void {
-    this.section = Member.RESULT;
-    switch (event) {
-      case ValueEvent.TRUE:
-      case ValueEvent.FALSE:
-        this.result = Result.VERDICT;
-        this.takeVerdict(event);
-        break;
-      case ValueEvent.STRING:
-        this.result = Result.TEXT;
-        this.takeToken();
-        break;
-      case ValueEvent.OBJECT:
-        this.result = Result.OBJECT;
-        break;
-      case ValueEvent.ARRAY:
-        this.result = Result.LIST;
-        break;
-      default:
-        this.result = Result.OTHER;
-    }
+    this.result = resultOf(event);
+    if (this.result === Result.VERDICT) this.takeVerdict(event);
+    else if (this.result === Result.TEXT) this.takeToken();
+    else if (this.result !== Result.OTHER) this.section = Member.RESULT;
   }
 
-  /** A value inside `result` or `error`. One of an unexpected type is as good as absent. */
+  /** A value inside `result` or `error`. One of an unexpected type is as good as absent, and so is what it holds. */
   private takeInner(member: Member, event: ValueEvent): boolean {
     const value = this.value;
     const isNumber = event === ValueEvent.NUMBER;
+    const seconds = isNumber && value.number >= 0 && value.number <= SECONDS_MAX ? value.number : -1;
     switch (member) {
       case Member.TOKEN:
         if (event === ValueEvent.STRING) this.takeToken();
         break;
       case Member.EXIST:
-        this.exist = event === ValueEvent.TRUE;
+        this.exist = event !== ValueEvent.FALSE;
         break;
       case Member.SUCCESS:
         this.takeVerdict(event);
         break;
       case Member.EXPIRES_IN:
-        if (isNumber && value.number >= 0) this.expiresInS = value.number;
+        this.expiresInS = seconds;
         break;
       case Member.TIME:
-        if (isNumber) this.timeS = value.number;
+        this.timeS = seconds;
         break;
       case Member.CODE:
         if (isNumber && value.isInteger) this.code = value.number;
@@ -354,7 +345,7 @@ export class FrameReader {
         if (event === ValueEvent.STRING) this.messageLength = Math.min(value.textLength, this.staging.length);
         break;
       case Member.RETRY_AFTER:
-        if (isNumber && value.number >= 0) this.retryAfterS = value.number;
+        this.retryAfterS = seconds;
         break;
       case Member.CBOR:
         this.takesCbor = isNumber && value.number === 1;

@@ -86,17 +86,19 @@ export const IN_CHALLENGE: readonly Name[] = [
 const NOWHERE: readonly Name[] = [];
 
 /**
- * What is known at a place of a frame.
+ * What is known at a place of a frame. A value that is no section has no members that we know, whatever its keys.
  *
  * @param depth 1 in the frame itself
- * @param section whose value is open at depth 1: RESULT, ERROR, or NONE
- * @param inner the same at depth 2
+ * @param section the member of the frame whose object or list is open: RESULT, ERROR, or NONE
+ * @param inner the member of that object whose value is open
  * @param isList `result` is an array
  */
 export const namesIn = (depth: number, section: Member, inner: Member, isList: boolean): readonly Name[] => {
   if (depth === 1) return AT_TOP;
-  if (depth === 2) return section === Member.ERROR ? IN_ERROR : IN_RESULT;
-  if (depth !== 3 || section !== Member.RESULT) return NOWHERE;
+  if (depth === 2 && section === Member.ERROR) return IN_ERROR;
+  if (section !== Member.RESULT) return NOWHERE;
+  if (depth === 2) return IN_RESULT;
+  if (depth !== 3) return NOWHERE;
   if (isList) return IN_LIST_ITEM;
   return inner === Member.EXTENSIONS ? IN_EXTENSIONS : NOWHERE;
 };

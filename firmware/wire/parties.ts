@@ -21,7 +21,7 @@ export class Parties {
   /** A frame's `id` where it is a text: the first `idLength` bytes, if so many fit; 0: it is none. */
   readonly id: Uint8Array;
   idLength: number;
-  /** The longest `src` that is kept. */
+  /** The longest `src` that is kept; none shorter than the cloud's address. */
   readonly idBytes: number;
   readonly us: Uint8Array;
   readonly cloud: Uint8Array;
@@ -34,10 +34,11 @@ export class Parties {
   constructor(us: Uint8Array, cloud: Uint8Array, idBytes: number, hasTextIds: boolean) {
     this.us = us;
     this.cloud = cloud;
-    this.idBytes = idBytes;
+    // What is compared with the cloud's address must be whole.
+    this.idBytes = Math.max(idBytes, cloud.length);
     this.id = hasTextIds ? new Uint8Array(ID_TEXT_BYTES) : NO_BYTES;
     this.idLength = 0;
-    this.bytes = new Uint8Array(idBytes + Math.max(us.length + 1, TOPIC_END_BYTES));
+    this.bytes = new Uint8Array(this.idBytes + Math.max(us.length + 1, TOPIC_END_BYTES));
   }
 
   /** Whose name the `length` bytes from `from` on are. */

@@ -48,6 +48,16 @@ describe("a result", () => {
     });
   }
 
+  it("of AuthorizeCommand is `result` alone: an object under another member is none", () => {
+    for (const other of ["nr", "tag", "trace"]) {
+      const world = new World().ready();
+      world.peer.answer = () => ({ result: false, [other]: { success: true } });
+      const outcome = world.authorize();
+      world.advance(100);
+      assert.equal(`${outcome.name} ${outcome.value}`, "OK false");
+    }
+  });
+
   it("that is an error has the value false", () => {
     const world = new World().ready();
     world.peer.answer = () => ({ error: { code: 403 }, result: true });
