@@ -3,19 +3,28 @@ import { Addresses } from "./keep/addresses.js";
 import { COUNTER_RECORD_BYTES, CounterBlock } from "./keep/counter-block.js";
 import { RECORD_BYTES_MIN } from "./keep/record.js";
 import { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
+import { type Group, Kind, type RowsOf } from "./options.js";
 import {
   ConnectProof,
   connectProofOf,
   type Floor,
   FrameProof,
+  floorGroup,
   frameProofOf,
   isBearer,
   judge,
-  PROOFS,
   type Proof,
   proofFor,
 } from "./policy.js";
-import { type Address, LinkSecurity, type Ports, type Store } from "./ports.js";
+import {
+  type Address,
+  type Clock,
+  type Entropy,
+  type Link,
+  LinkSecurity,
+  type Ports,
+  type Store,
+} from "./ports.js";
 import { sentenceOf } from "./sentences.js";
 import { Status } from "./status.js";
 import { bytesOf, NO_BYTES } from "./wire/bytes.js";
@@ -97,6 +106,8 @@ export interface ConfigOptions {
 interface Identity {
   readonly deviceId: string;
   readonly credential: Credential;
+  /** The floor of the store's credential, beside that of the options: both hold. */
+  readonly kept: Floor;
 }
 
 /** The documented cloud's address, which a device expects answers from unless told otherwise. */
@@ -104,8 +115,6 @@ const DEFAULT_CLOUD_ADDRESS = "//api.mongoose-iot.com";
 const DEFAULT_CLOUD = bytesOf(DEFAULT_CLOUD_ADDRESS);
 const DEFAULT_PORT = 1883;
 const DEFAULT_REQUEST_TOPIC = "cloud/from/{id}/rpc";
-/** Counters are 53-bit; the last ones are left so that counting never reaches the end. */
-const COUNTER_END = 9_007_199_254_000_000;
 const SPREAD_BYTES = 16;
 const NO_FLOOR: Floor = {};
 
@@ -129,6 +138,22 @@ const storedCredential = (store: Store | undefined): StoredCredential => {
     : reading.credential;
 };
 
+/**
+ * What was provisioned holds beside a credential of the options too. What is damaged, or of a newer version, may be such
+ * a floor; a store that cannot be read keeps nobody from a start, as its records do not.
+ * @construction
+ */
+const keptFloor = (store: Store | undefined): Floor => {
+  if (store === undefined) return NO_FLOOR;
+  const reading = readCredential(store);
+  const credential = reading.credential;
+  if (reading.status === Status.CREDENTIAL_BROKEN)
+    return refuseWith("the floor of the stored credential cannot be read", reading.status);
+  if (credential === null) return NO_FLOOR;
+  credential.psk.fill(0);
+  return credential.floor;
+};
+
 /** Who the device is: as the options say, else as the store does. @construction */
 const identityOf = (options: ConfigOptions, store: Store | undefined): Identity => {
   const deviceId = options.deviceId;
@@ -136,11 +161,12 @@ const identityOf = (options: ConfigOptions, store: Store | undefined): Identity 
     return {
       deviceId: deviceId === undefined ? refuse("deviceId is missing") : deviceId,
       credential: options.credential,
+      kept: keptFloor(store),
     };
   const credential = storedCredential(store);
   if (deviceId !== undefined && deviceId !== credential.deviceId)
     refuse(`deviceId ${deviceId} is not the stored credential's, ${credential.deviceId}`);
-  return { deviceId: credential.deviceId, credential };
+  return { deviceId: credential.deviceId, credential, kept: NO_FLOOR };
 };
 
 /** @construction */
@@ -152,10 +178,53 @@ const addressesOf = (cloud: CloudOptions): Address[] => {
     const place = places[i];
     list.push({ host: place.host, port: place.port === undefined ? port : place.port });
   }
-  for (let i = 0; i < list.length; i++) {
-    if (!(list[i].port >= 1 && list[i].port <= 65_535)) refuse("cloud.port must lie between 1 and 65535");
-  }
   return list;
+};
+
+/** The rules for `credential`: a {@link StoredCredential} is taken as it was read. @construction */
+export const credentialGroup = (): Group => {
+  const rows: RowsOf<Credential> & RowsOf<StoredCredential> = {
+    deviceId: Kind.TEXT,
+    psk: Kind.KEY,
+    counter: Kind.COUNT,
+    floor: floorGroup(),
+    certificate: Kind.TEXT,
+    key: Kind.TEXT,
+  };
+  return { rows };
+};
+
+/** The rules for `cloud`. @construction */
+export const cloudGroup = (): Group => {
+  const places: RowsOf<CloudPlace> = { host: Kind.NAME + Kind.NEEDED, port: Kind.PORT };
+  const rows: RowsOf<CloudOptions> = {
+    host: Kind.NAME + Kind.NEEDED,
+    port: Kind.PORT,
+    alternatives: { rows: places, isList: true },
+    address: Kind.NAME,
+    dialect: ["mg-rpc"],
+    user: Kind.NAME,
+    requestTopic: Kind.NAME,
+    pipeline: Kind.FLAG,
+    cleanSession: Kind.FLAG,
+  };
+  return { rows, isNeeded: true };
+};
+
+/** The rules for the ports. @construction */
+export const portsGroup = (): Group => {
+  const needed = Kind.FUNCTION + Kind.NEEDED;
+  const link: RowsOf<Link> = { security: Kind.LINK, open: needed, write: needed, close: needed };
+  const clock: RowsOf<Clock> = { now: needed, wakeAfter: needed, cancel: needed };
+  const entropy: RowsOf<Entropy> = { fill: needed };
+  const store: RowsOf<Store> = { read: needed, write: needed };
+  const rows: RowsOf<Ports> = {
+    link: { rows: link, isOpen: true, isNeeded: true },
+    clock: { rows: clock, isOpen: true, isNeeded: true },
+    entropy: { rows: entropy, isOpen: true, isNeeded: true },
+    store: { rows: store, isOpen: true },
+  };
+  return { rows };
 };
 
 /** Whether `bytes[from..to)` is a portable id: one topic segment of letters, digits, `_` and `-`. */
@@ -202,8 +271,9 @@ export class Config {
 
   /**
    * @param hasExchange the transport can carry a challenge and response before it accepts us
+   * @param options by the rules of {@link checkGroup} already
    * @construction
-   * @throws Error that names the first option which cannot be right, and what to do
+   * @throws Error that names the first options which cannot be right together, and what to do
    */
   constructor(options: ConfigOptions, ports: Ports, hasExchange: boolean) {
     const cloud = options.cloud;
@@ -215,7 +285,6 @@ export class Config {
     const counter = credential.counter;
     const address = cloud.address === undefined ? DEFAULT_CLOUD_ADDRESS : cloud.address;
     this.isMgRpc = cloud.dialect === "mg-rpc";
-    if (cloud.dialect !== undefined && !this.isMgRpc) refuse('cloud.dialect must be "mg-rpc", or left out');
     if (this.isMgRpc && cloud.address === undefined)
       refuse("cloud.dialect mg-rpc needs cloud.address: the id of the device that is spoken to");
     const defaultTopic = this.isMgRpc ? `${address}/rpc` : DEFAULT_REQUEST_TOPIC;
@@ -243,28 +312,24 @@ export class Config {
       refuse("cloud.requestTopic must not hold wildcards");
     this.filter = bytesOf(`${deviceId}/rpc/#`);
 
-    if (PROOFS.indexOf(proof) < 0) refuse(`proof ${proof} is not known; use one of ${PROOFS.join(", ")}`);
     this.proof = proof;
     this.connectProof = connectProofOf(proof);
     this.frameProof = frameProofOf(proof);
     this.link = link;
     this.isExposed = isBearer(proof) && link < LinkSecurity.VERIFIED_TLS;
     const floor = credential.floor === undefined ? NO_FLOOR : credential.floor;
-    const verdict = judge(proof, link, hasExchange, options.allowInsecure === true, floor);
+    const isInsecure = options.allowInsecure === true;
+    let verdict = judge(proof, link, hasExchange, isInsecure, floor);
+    if (verdict === Status.OK) verdict = judge(proof, link, hasExchange, isInsecure, identity.kept);
     if (verdict !== Status.OK) refuseWith(`proof ${proof} is refused`, verdict);
     this.pipeline = cloud.pipeline !== false;
     this.cleanSession = cloud.cleanSession !== false;
     const latest = counter === undefined ? 0 : counter - 1;
-    if (!(latest >= 0 && latest < COUNTER_END) || Math.floor(latest) !== latest) {
-      refuse("credential.counter must be a whole number from 1 on");
-    }
     const hasCounters = this.connectProof === ConnectProof.COUNTER || this.frameProof === FrameProof.MAC;
     this.store = ports.store === undefined ? null : ports.store;
     const recordBytes = Math.max(COUNTER_RECORD_BYTES, RECORD_BYTES_MIN + limits.hostBytes);
     this.recordBuffer = this.store === null ? NO_BYTES : new Uint8Array(recordBytes);
     this.counterBlock = new CounterBlock(latest, hasCounters ? this.store : null, this.recordBuffer);
     this.sleptMs = options.sleptMs === undefined ? -1 : options.sleptMs;
-    if (options.sleptMs !== undefined && !(options.sleptMs >= 0))
-      refuse("sleptMs must be 0 or more; leave it out where nobody knows how long the device slept");
   }
 }

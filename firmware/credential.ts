@@ -1,5 +1,6 @@
 import { KeptRecord, PAYLOAD_AT, RECORD_BYTES_MIN, RecordKind, Unread } from "./keep/record.js";
-import { type Floor, PROOFS, type Proof } from "./policy.js";
+import { checkGroup, Kind, type RowsOf } from "./options.js";
+import { type Floor, floorGroup, PROOFS, type Proof } from "./policy.js";
 import { LinkSecurity, type Store } from "./ports.js";
 import { Status } from "./status.js";
 import { bytesOf, copyBytes, NO_BYTES, type Text } from "./wire/bytes.js";
@@ -26,6 +27,18 @@ export interface CredentialFields {
   readonly certificate?: string;
   readonly key?: string;
 }
+
+/** @construction */
+const checkFields = (fields: CredentialFields): void => {
+  const rows: RowsOf<CredentialFields> = {
+    deviceId: Kind.NAME + Kind.NEEDED,
+    psk: Kind.KEY,
+    floor: floorGroup(),
+    certificate: Kind.TEXT,
+    key: Kind.TEXT,
+  };
+  checkGroup("", fields, { rows });
+};
 
 /** The same as it was kept, what was absent being empty. `createAuth` takes it as its `credential`. */
 export interface StoredCredential {
@@ -113,14 +126,14 @@ const bytesOfText = (text: Text | undefined): Uint8Array => {
  * finds the one before or this one, whole.
  * @construction
  * @returns OK, or STORE_FAILED: the one before still counts
- * @throws Error that names the field which is empty or too long
+ * @throws Error that names the field which is missing, unknown, of a wrong type or value, or too long
  */
 export const writeCredential = (store: Store, fields: CredentialFields): Status => {
+  checkFields(fields);
   const floor: Floor = fields.floor === undefined ? {} : fields.floor;
   const texts = [fields.deviceId, fields.psk, floor.proof, fields.certificate, fields.key];
   const buffer = new Uint8Array(BYTES_MAX);
   const record = recordOf(store);
-  if (fields.deviceId.length === 0) throw new Error("motekey: deviceId is empty");
   if (record.load(buffer) === Unread.UNREADABLE) return Status.STORE_FAILED;
   let at = TEXTS_AT;
   buffer[PAYLOAD_AT] = floor.link === undefined ? NO_LINK : floor.link;

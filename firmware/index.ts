@@ -1,8 +1,10 @@
 import type { Credentials, OnState, State } from "./auth.js";
-import { Config, type ConfigOptions } from "./config.js";
+import { Config, type ConfigOptions, cloudGroup, credentialGroup, portsGroup } from "./config.js";
 import type { Counters } from "./counters.js";
 import { Driver } from "./driver.js";
 import { type Explanation, explain } from "./explain.js";
+import { checkGroup, type Group, Kind, type RowsOf } from "./options.js";
+import { PROOFS } from "./policy.js";
 import type { Ports } from "./ports.js";
 import { Scratch } from "./proof/scratch.js";
 import type { AppTraffic } from "./session/app.js";
@@ -66,6 +68,33 @@ export interface AuthOptions extends ConfigOptions {
   readonly messages?: AppTraffic;
 }
 
+/** The table of all options. @construction */
+const optionsGroup = (): Group => {
+  const needed = Kind.FUNCTION + Kind.NEEDED;
+  const transport: RowsOf<Transport> = {
+    name: Kind.NAME + Kind.NEEDED,
+    hasExchange: Kind.FLAG + Kind.NEEDED,
+    hasTopics: Kind.FLAG + Kind.NEEDED,
+    channel: needed,
+  };
+  const encoding: RowsOf<Encoding> = { name: Kind.NAME + Kind.NEEDED, reader: needed, writer: needed };
+  const tokenFormat: RowsOf<TokenFormat> = { reader: needed };
+  const rows: RowsOf<AuthOptions> = {
+    deviceId: Kind.NAME,
+    cloud: cloudGroup(),
+    credential: credentialGroup(),
+    proof: PROOFS,
+    allowInsecure: Kind.FLAG,
+    limits: { rows: {}, isOpen: true },
+    sleptMs: Kind.AMOUNT,
+    transport: { rows: transport },
+    encoding: { rows: encoding },
+    tokenFormat: { rows: tokenFormat },
+    messages: { rows: { bind: needed, deliver: needed }, isOpen: true },
+  };
+  return { rows };
+};
+
 /** A device's client of the Auth service. Every callback comes after the turn, once, and at the latest with `close()`. */
 export class AuthClient {
   private readonly config: Config;
@@ -76,6 +105,8 @@ export class AuthClient {
 
   /** Made by {@link createAuth}. */
   constructor(options: AuthOptions, ports: Ports, scratch: Scratch) {
+    checkGroup("", options, optionsGroup());
+    checkGroup("ports", ports, portsGroup());
     const transport = options.transport === undefined ? mqtt : options.transport;
     const encoding = options.encoding === undefined ? null : options.encoding;
     const tokenFormat = options.tokenFormat === undefined ? null : options.tokenFormat;

@@ -1,3 +1,5 @@
+import { checkGroup, Kind, type Rule } from "./options.js";
+
 /**
  * Every size and time bound of the firmware, with what it costs. All memory is taken in constructors from
  * these numbers; how they act on each other is told in DESIGN.md, "Every timeout and limit".
@@ -76,14 +78,17 @@ const check = (holds: boolean, message: string): void => {
 /** The options where they name all limits, so that many clients can share one object; else with the defaults. @construction */
 const complete = (options: LimitOptions): Limits => {
   const limits = {} as Limits;
+  const rows = {} as { [name: string]: Rule };
   let isComplete = true;
+  for (const key in DEFAULT_LIMITS) {
+    rows[key] = Kind.WHOLE;
+  }
+  checkGroup("limits", options, { rows });
   for (const key in DEFAULT_LIMITS) {
     const name = key as keyof Limits;
     const given = options[name];
     if (given === undefined) isComplete = false;
-    const value = given === undefined ? DEFAULT_LIMITS[name] : given;
-    check(value >= 0 && Math.floor(value) === value, `${key} must be a whole number, 0 or more`);
-    limits[name] = value;
+    limits[name] = given === undefined ? DEFAULT_LIMITS[name] : given;
   }
   return isComplete ? (options as Limits) : limits;
 };

@@ -1,3 +1,4 @@
+import { type Group, Kind, type RowsOf } from "./options.js";
 import { LinkSecurity } from "./ports.js";
 import { Status } from "./status.js";
 
@@ -53,8 +54,16 @@ export interface Floor {
   readonly link?: LinkSecurity;
 }
 
+/** The rules for a floor. @construction */
+export const floorGroup = (): Group => {
+  const rows: RowsOf<Floor> = { proof: PROOFS, link: Kind.LINK };
+  return { rows };
+};
+
 /** What a proof gives to whom it is shown, from the weakest on. */
 enum Strength {
+  /** Not a proof. */
+  NONE = -1,
   /** The key itself. */
   BEARER,
   /** One answer, which binds neither method nor arguments. */
@@ -84,7 +93,13 @@ const POLICY = [
   /* MAC      */ A,   A,         A,       A,     A,
   /* LINK     */ L,   L,         L,       A,     A,
 ];
-const LINKS = 5;
+const LINKS = [
+  LinkSecurity.PLAIN,
+  LinkSecurity.UNVERIFIED_TLS,
+  LinkSecurity.VERIFIED_TLS,
+  LinkSecurity.MUTUAL_TLS,
+  LinkSecurity.PSK_TLS,
+];
 
 /** @construction */
 const hasPart = (proof: Proof, part: string): boolean => proof.split("+").indexOf(part) >= 0;
@@ -106,17 +121,22 @@ export const frameProofOf = (proof: Proof): FrameProof => {
 
 /** A proof is as strong as the strongest of its parts, unless one of them gives the key away. */
 const strengthOf = (proof: Proof): Strength => {
+  if (PROOFS.indexOf(proof) < 0) return Strength.NONE;
   const connect = connectProofOf(proof);
   const frame = frameProofOf(proof);
   if (connect === ConnectProof.PASSWORD || frame === FrameProof.KEY) return Strength.BEARER;
   if (connect === ConnectProof.LINK) return Strength.LINK;
   if (frame === FrameProof.MAC) return Strength.MAC;
   if (connect === ConnectProof.EXCHANGE) return Strength.EXCHANGE;
-  return connect === ConnectProof.COUNTER ? Strength.COUNTER : Strength.DIGEST;
+  if (connect === ConnectProof.COUNTER) return Strength.COUNTER;
+  return frame === FrameProof.DIGEST ? Strength.DIGEST : Strength.NONE;
 };
 
-/** A certificate and a key that TLS was made with count the same. */
-const rankOf = (link: LinkSecurity): number => Math.min(link, LinkSecurity.MUTUAL_TLS);
+/** A certificate and a key that TLS was made with count the same; −1: it is no link. */
+const rankOf = (link: LinkSecurity): number => Math.min(LINKS.indexOf(link), LinkSecurity.MUTUAL_TLS);
+
+/** What is no rank is above all: nothing is strong enough for a floor that is not understood. */
+const isBelow = (rank: number, least: number): boolean => least < 0 || rank < least;
 
 /** Whether somebody who reads this link, or answers in the cloud's place, learns the key. */
 export const isBearer = (proof: Proof): boolean => strengthOf(proof) === Strength.BEARER;
@@ -128,7 +148,8 @@ export const proofFor = (link: LinkSecurity): Proof => {
 };
 
 /**
- * Whether a proof may go over a link, and neither is below the floor.
+ * Whether a proof may go over a link, and neither is below the floor. What is no proof or no link is below any, and a
+ * floor that is neither is above all.
  * @param hasExchange the transport can carry a challenge and response before it accepts us
  * @param allowInsecure the app accepts that the link's readers learn the key; it does not lower the floor
  * @returns OK, PROOF_EXPOSED, LINK_UNPROVED, PROOF_UNFIT, PROOF_BELOW_FLOOR or LINK_BELOW_FLOOR
@@ -141,9 +162,12 @@ export const judge = (
   floor: Floor,
 ): Status => {
   const strength = strengthOf(proof);
-  const verdict = POLICY[strength * LINKS + link];
-  if (floor.link !== undefined && rankOf(link) < rankOf(floor.link)) return Status.LINK_BELOW_FLOOR;
-  if (floor.proof !== undefined && strength < strengthOf(floor.proof)) return Status.PROOF_BELOW_FLOOR;
+  const rank = rankOf(link);
+  if (isBelow(rank, floor.link === undefined ? LinkSecurity.PLAIN : rankOf(floor.link)))
+    return Status.LINK_BELOW_FLOOR;
+  if (isBelow(strength, floor.proof === undefined ? Strength.BEARER : strengthOf(floor.proof)))
+    return Status.PROOF_BELOW_FLOOR;
+  const verdict = POLICY[strength * LINKS.length + link];
   if (connectProofOf(proof) === ConnectProof.EXCHANGE && !hasExchange) return Status.PROOF_UNFIT;
   return verdict === Status.PROOF_EXPOSED && allowInsecure ? Status.OK : verdict;
 };

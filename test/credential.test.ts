@@ -5,8 +5,10 @@ import fc from "fast-check";
 import {
   type CredentialFields,
   createAuth,
+  type Floor,
   LinkSecurity,
   PROOFS,
+  type Proof,
   readCredential,
   Status,
   type StoredCredential,
@@ -26,6 +28,47 @@ function flashWith(...psks: string[]): Flash {
   for (const psk of psks) assert.equal(writeCredential(flash, { ...FIELDS, psk }), Status.OK);
   return flash;
 }
+
+/** Changes what lies in the first slot, and its check. */
+function change(flash: Flash, edit: (value: Buffer) => void): void {
+  const value = flash.values.get("motekey-creda") as Buffer;
+  edit(value);
+  value.writeUInt32BE(crc32(value.subarray(0, -4)), value.length - 4);
+}
+
+/** A store whose credential has a floor of a proof that this version does not know. */
+function flashOfNewer(): Flash {
+  const flash = new Flash();
+  writeCredential(flash, { ...FIELDS, floor: { proof: "mac" } });
+  change(flash, (value) => value.write("new", value.indexOf("mac")));
+  return flash;
+}
+
+/** What a program in plain JavaScript may hand in as a floor. */
+const WRONG_FLOORS: readonly unknown[] = [
+  { proof: "MAC" },
+  { proof: "mac+counter" },
+  { proof: "" },
+  { proof: 4 },
+  { proof: null },
+  { proof: ["mac"] },
+  { link: "VERIFIED_TLS" },
+  { link: "2" },
+  { link: 5 },
+  { link: -1 },
+  { link: 1.5 },
+  { link: Number.NaN },
+  { link: null },
+  { Link: 2 },
+  { Proof: "mac" },
+  { proof: "mac", tls: true },
+  [],
+  [{ proof: "mac" }],
+  "mac",
+  2,
+  true,
+  null,
+];
 
 /** The key that a boot finds; the status by its name where it finds none. */
 function pskIn(flash: Flash): string {
@@ -107,9 +150,7 @@ describe("a credential in the store", () => {
     const broken = flashWith("first");
     (broken.values.get("motekey-creda") as Buffer)[20] ^= 1;
     const newer = flashWith("first");
-    const value = newer.values.get("motekey-creda") as Buffer;
-    value[2] = 2;
-    value.writeUInt32BE(crc32(value.subarray(0, -4)), value.length - 4);
+    change(newer, (value) => value.writeUInt8(2, 2));
     const found = [new Flash(), broken, newer, Object.assign(flashWith("a"), { isReadable: false })].map(
       pskIn,
     );
@@ -119,13 +160,20 @@ describe("a credential in the store", () => {
   });
 
   it("whose floor this version does not know is broken: a floor is never passed over", () => {
+    assert.equal(pskIn(flashOfNewer()), "CREDENTIAL_BROKEN");
     const flash = new Flash();
-    const floor = { proof: "better" as "mac" };
-    writeCredential(flash, { ...FIELDS, floor });
-    assert.equal(pskIn(flash), "CREDENTIAL_BROKEN");
-    writeCredential(flash, { ...FIELDS, floor: { link: 9 as LinkSecurity } });
+    writeCredential(flash, { ...FIELDS, floor: { link: LinkSecurity.PSK_TLS } });
+    change(flash, (value) => value.writeUInt8(9, 10));
     assert.equal(pskIn(flash), "CREDENTIAL_BROKEN");
   });
+
+  for (const floor of WRONG_FLOORS) {
+    it(`is not written with the floor ${JSON.stringify(floor)}`, () => {
+      const flash = new Flash();
+      assert.throws(() => writeCredential(flash, { ...FIELDS, floor: floor as Floor }), /motekey: floor/);
+      assert.equal(flash.writes, 0);
+    });
+  }
 
   it("that the store does not take is told so, and the one before counts", () => {
     for (const failure of [{ isWritable: false }, { isLying: true }]) {
@@ -140,7 +188,10 @@ describe("a credential in the store", () => {
 
   it("is refused with a field that is empty or too long, by its name and without its content", () => {
     const flash = new Flash();
-    assert.throws(() => writeCredential(flash, { deviceId: "" }), /deviceId is empty/);
+    assert.throws(
+      () => writeCredential(flash, { deviceId: "" }),
+      /deviceId is ""; it must be text that is not empty/,
+    );
     assert.throws(
       () => writeCredential(flash, { ...FIELDS, psk: "s".repeat(129) }),
       (error: Error) => {
@@ -179,6 +230,45 @@ describe("createAuth without a credential", () => {
     writeCredential(flash, { ...FIELDS, floor: { proof: "mac" } });
     const make = () => createAuth({ cloud, proof: "password", allowInsecure: true }, portsWith(flash).ports);
     assert.throws(make, { status: Status.PROOF_BELOW_FLOOR });
+  });
+
+  for (const floor of WRONG_FLOORS) {
+    it(`refuses the floor ${JSON.stringify(floor)} in its options`, () => {
+      const credential = { psk: "key", floor: floor as Floor };
+      const make = () => createAuth({ deviceId: "d1", cloud, credential }, portsWith().ports);
+      assert.throws(make, /motekey: credential\.floor/);
+    });
+  }
+
+  it("keeps the floor of the store beside a credential in its options: the stricter of both holds", () => {
+    const flash = new Flash();
+    writeCredential(flash, { ...FIELDS, floor: { proof: "mac" } });
+    const make = (proof: Proof, floor?: Floor) => () =>
+      createAuth(
+        {
+          deviceId: "device_123",
+          cloud,
+          credential: { psk: "key", ...(floor === undefined ? {} : { floor }) },
+          proof,
+          allowInsecure: true,
+        },
+        portsWith(flash).ports,
+      );
+    for (const proof of ["password", "digest", "counter", "password+digest"] as const)
+      assert.throws(make(proof), { status: Status.PROOF_BELOW_FLOOR }, proof);
+    assert.throws(make("digest", { proof: "digest" }), { status: Status.PROOF_BELOW_FLOOR });
+    assert.throws(make("mac", { proof: "link" }), { status: Status.PROOF_BELOW_FLOOR });
+    assert.throws(make("mac", { link: LinkSecurity.VERIFIED_TLS }), { status: Status.LINK_BELOW_FLOOR });
+    make("mac", { proof: "digest" })().close();
+    writeCredential(flash, { ...FIELDS, floor: { link: LinkSecurity.MUTUAL_TLS } });
+    assert.throws(make("mac"), { status: Status.LINK_BELOW_FLOOR });
+  });
+
+  it("is refused beside a stored credential that is damaged or of a newer version: it may hold a floor", () => {
+    const make = (store: Flash) => () =>
+      createAuth({ deviceId: "d1", cloud, credential: { psk: "key" } }, portsWith(store).ports);
+    assert.throws(make(flashOfNewer()), { status: Status.CREDENTIAL_BROKEN, message: /floor/ });
+    make(new Flash())().close();
   });
 
   it("says what is wrong where there is none, where it is damaged, and where it is another device's", () => {

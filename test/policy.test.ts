@@ -87,6 +87,21 @@ describe("the policy of proofs and links", () => {
     }
   });
 
+  it("what is no proof or link is below every floor, and a floor that is none is above all", () => {
+    for (const wrong of ["MAC", "mac+", "foo+mac", "toString", "", 4, Number.NaN, null, []]) {
+      for (const link of LINKS) {
+        for (const proof of PROOFS)
+          assert.equal(judge(proof, link, true, true, { proof: wrong as Proof }), Status.PROOF_BELOW_FLOOR);
+        assert.equal(judge(wrong as Proof, link, true, true, NO_FLOOR), Status.PROOF_BELOW_FLOOR);
+      }
+    }
+    for (const wrong of ["VERIFIED_TLS", "2", "length", 5, -1, 0.5, Number.NaN, Infinity, null, []]) {
+      const floor = { link: wrong as LinkSecurity };
+      for (const link of LINKS) assert.equal(judge("link", link, true, true, floor), Status.LINK_BELOW_FLOOR);
+      assert.equal(judge("link", wrong as LinkSecurity, true, true, NO_FLOOR), Status.LINK_BELOW_FLOOR);
+    }
+  });
+
   it("createAuth throws with the status and what to do, before a connection is opened", () => {
     const options = { deviceId: "d1", cloud: { host: "127.0.0.1" } };
     const cases: [object, Status, RegExp][] = [

@@ -17,6 +17,7 @@ interface ReadonlyArray<T> {
   readonly [index: number]: T;
 }
 interface ArrayConstructor {
+  isArray(value: unknown): value is readonly unknown[];
   new <T>(length: number): T[];
 }
 declare const Array: ArrayConstructor;

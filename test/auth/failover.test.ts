@@ -82,6 +82,9 @@ describe("a list of places where the cloud is reached", () => {
 
   it("a port that cannot be is told", () => {
     const cloud = { alternatives: [{ host: "b.example.com", port: 70_000 }] };
-    assert.throws(() => new World({ cloud }), /cloud\.port must lie between 1 and 65535/);
+    assert.throws(
+      () => new World({ cloud }),
+      /cloud\.alternatives\[0\]\.port is 70000; it must be a whole number from 1 to 65535/,
+    );
   });
 });

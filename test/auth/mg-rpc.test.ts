@@ -185,6 +185,9 @@ describe("the dialect mg-rpc", () => {
 
   it("needs to know whom it speaks to, and no other dialect is known", () => {
     assert.throws(() => new World({ cloud: { dialect: "mg-rpc" } }), /needs cloud\.address/);
-    assert.throws(() => new World({ cloud: { dialect: "jsonrpc" as "mg-rpc" } }), /must be "mg-rpc"/);
+    assert.throws(
+      () => new World({ cloud: { dialect: "jsonrpc" as "mg-rpc" } }),
+      /cloud\.dialect is "jsonrpc"; it must be mg-rpc/,
+    );
   });
 });

@@ -264,6 +264,7 @@ describe("a device with a store, after a sleep of known length", () => {
   });
 
   it("is refused a length that is none", () => {
-    for (const sleptMs of [-1, Number.NaN]) assert.throws(() => new Lives({ sleptMs }), /sleptMs must be 0/);
+    for (const sleptMs of [-1, Number.NaN])
+      assert.throws(() => new Lives({ sleptMs }), /sleptMs is (-1|NaN); it must be a number from 0 on/);
   });
 });

@@ -25,6 +25,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["counters"],
   ["sentences"],
   ["status"],
+  ["options"],
 ];
 
 /** What the folders side by side share: text as bytes, which has no better place than the wire's. */
