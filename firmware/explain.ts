@@ -21,7 +21,10 @@ export interface Explanation {
   readonly name: string;
   /** What happened and what to do next. */
   readonly sentence: string;
-  /** By what, over what and how proved: such as `mqtt`, `PLAIN` and `counter+mac`. */
+  /**
+   * By what, over what and how proved: such as `mqtt`, `PLAIN` and `counter+mac`. With the transport `mqtt5` it is `mqtt`
+   * while the broker is spoken to in 3.1.1.
+   */
   readonly transport: string;
   readonly link: string;
   readonly proof: Proof;
@@ -66,6 +69,12 @@ const exposureOf = (config: Config): string => {
     : "The link does not verify the cloud: whoever reads it sees the tokens, but not the key.";
 };
 
+/** `mqtt5` without its 5, in a WebSocket or not. @allocates a text */
+const olderOf = (transport: string): string => {
+  const parts = transport.split("5");
+  return parts[0] + parts[1];
+};
+
 /** What the facts beside a status make of it: a refusal that came just before a timeout is why. */
 const diagnose = (status: Status, auth: Auth, isClockWrong: boolean): Status => {
   const inbox = auth.session.inbox;
@@ -103,6 +112,7 @@ export const explain = (
   const counters = auth.counters;
   const hosts = auth.tokens.hosts.list;
   const address = config.addresses.present();
+  const heardAtMs = session.keepAlive.heardAtMs;
   const cloudNowS = answers.cloudTimeS + (nowMs - answers.cloudTimeAtMs) / 1000;
   const isCompared = wallTimeS !== undefined && answers.cloudTimeS >= 0;
   const clockAheadS = isCompared ? Math.floor(wallTimeS - cloudNowS + 0.5) : 0;
@@ -117,7 +127,7 @@ export const explain = (
     status,
     name: nameOf(status),
     sentence: sentenceOf(status),
-    transport,
+    transport: session.channel.terms.isOld ? olderOf(transport) : transport,
     link: LinkSecurity[config.link],
     proof: config.proof,
     cloud: `${address.host}:${address.port}`,
@@ -129,7 +139,7 @@ export const explain = (
     clockAheadS,
     connects: counters.connects,
     losses: counters.losses,
-    silentMs: session.receivedAtMs < 0 ? -1 : Math.floor(nowMs - session.receivedAtMs),
+    silentMs: heardAtMs < 0 ? -1 : Math.floor(nowMs - heardAtMs),
     exposure: exposureOf(config),
   };
 };

@@ -7,6 +7,7 @@ import { type Payload, Publication, PublicationPhase } from "./messages/publicat
 import { type OnEnd, type OnPiece, Piece, Subscription, SubscriptionPhase } from "./messages/subscription.js";
 import type { Turns } from "./ports.js";
 import type { AppTraffic, MqttPen } from "./session/app.js";
+import type { Terms } from "./session/terms.js";
 import { Status } from "./status.js";
 import { bytesOf, copyBytes, NO_BYTES, sameBytes } from "./wire/bytes.js";
 
@@ -24,6 +25,9 @@ export interface MessagesOptions {
 }
 
 const FAILURE = 0x80;
+/** The app's messages at QoS 1 leave the last place to the calls, where there is more than one (MQTT 5, 4.9). */
+const isFull = ({ receiveMaximum, inFlight }: Terms): boolean =>
+  receiveMaximum - inFlight < Math.min(2, receiveMaximum);
 /** A broker may close the connection over a message or a filter: after this many the app is told, and auth goes on. */
 const LOSSES_MAX = 2;
 
@@ -306,7 +310,7 @@ export class Messages implements AppTraffic {
     const header = pen.messageLength(publication.topic.length, qos, length);
     if (!(length >= 0 && length % 1 === 0)) publication.end(Status.BAD_ARGUMENTS);
     else if (header > pen.outbox.size()) publication.end(Status.TOO_LONG);
-    else if (header <= pen.outbox.room() && !(qos === 1 && pen.isFull)) this.openStream(pen);
+    else if (header <= pen.outbox.room() && !(qos === 1 && isFull(pen.terms))) this.openStream(pen);
   }
 
   private openStream(pen: MqttPen): void {

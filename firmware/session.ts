@@ -32,8 +32,6 @@ export class Session {
   phase: Phase;
   /** Why the last connection ended or could not be made; OK once one is ready. */
   status: Status;
-  /** When the peer was last heard; −1: never. */
-  receivedAtMs: number;
   /** When `poll` has something to do if nothing happens before. */
   wakeAtMs: number;
   /** `received` stopped early, to tell the app of a host or to write: call it again, even with no bytes left. */
@@ -63,7 +61,7 @@ export class Session {
   private readonly challenge: Challenge | null;
   private readonly requests: Requests;
   private readonly backoff: Backoff;
-  private readonly keepAlive: KeepAlive;
+  readonly keepAlive: KeepAlive;
   private readonly courier: Courier;
   private nowMs: number;
   /** The end of WAITING, or of OPENING and CONNECTING together. */
@@ -127,7 +125,6 @@ export class Session {
     this.phaseEndsAtMs = 0;
     this.readyAtMs = 0;
     this.isLossUntold = false;
-    this.receivedAtMs = -1;
   }
 
   /** Wants a connection, now and whenever it is lost. */
@@ -149,7 +146,7 @@ export class Session {
   /** What is to be done now. */
   poll(nowMs: number): Want {
     this.nowMs = nowMs;
-    this.courier.tend(nowMs, this.nextChanceMs(), this.receivedAtMs, this.excuse());
+    this.courier.tend(nowMs, this.nextChanceMs(), this.excuse());
     if (this.phase === Phase.CONNECTING || this.phase === Phase.READY) this.tendConnection();
     this.plan();
     switch (this.phase) {
@@ -182,8 +179,8 @@ export class Session {
   opened(nowMs: number): void {
     this.nowMs = nowMs;
     this.change(Change.OPENED);
-    this.keepAlive.reset(nowMs, this.channel.idleMs);
     this.channel.open();
+    this.keepAlive.reset(nowMs, this.channel.terms.idleMs);
     this.answers.takesCbor = false;
     this.requests.renewMacSession(this.config.connectProof === ConnectProof.COUNTER);
     if (!this.config.isMgRpc) this.calls.take(Method.HELLO, nowMs + this.config.limits.callDeadlineMs);
@@ -200,7 +197,7 @@ export class Session {
   /** Bytes from the peer. Returns where it stopped: at `to`, or before it when `isPaused`. */
   received(bytes: Uint8Array, from: number, to: number, nowMs: number): number {
     this.nowMs = nowMs;
-    this.receivedAtMs = nowMs;
+    this.keepAlive.heardAtMs = nowMs;
     this.isPaused = false;
     this.isStirred = this.isBehind;
     let at = from;
@@ -292,7 +289,7 @@ export class Session {
     this.status = Status.OK;
     this.readyAtMs = this.nowMs;
     this.counters.connects++;
-    this.keepAlive.idleMs = this.channel.idleMs;
+    this.keepAlive.idleMs = this.channel.terms.idleMs;
     if (this.app !== null) this.app.ready();
   }
 
@@ -363,19 +360,20 @@ export class Session {
   /** The connection is worth nothing any more: what was under way is prepared for the next one. */
   private lose(status: Status): void {
     const isReady = this.phase === Phase.READY;
+    const isRefusal = needsPerson(status);
+    const addresses = this.config.addresses;
+    const isAgain = (isReady || this.phase === Phase.CONNECTING) && this.channel.lost(status);
+    const isStable = isReady && this.nowMs - this.readyAtMs >= this.config.limits.stableMs;
+    let isHopeless = false;
     if (isReady) this.counters.losses++;
-    if (isReady && this.nowMs - this.readyAtMs >= this.config.limits.stableMs) {
-      this.backoff.reset();
-      this.config.addresses.served();
-    } else if (!this.channel.hasFallback) this.config.addresses.failed();
+    if (isStable) this.backoff.reset();
+    if (isStable && !isRefusal) addresses.served();
+    else if (!isAgain) isHopeless = addresses.failed(isRefusal);
     this.status = status;
     this.isLossUntold = true;
     const random = this.random();
     this.phaseEndsAtMs =
-      this.nowMs +
-      (needsPerson(status) && !this.channel.hasFallback
-        ? this.backoff.cappedMs(random)
-        : this.backoff.nextMs(random, 0));
+      this.nowMs + (isHopeless ? this.backoff.cappedMs(random) : this.backoff.nextMs(random, 0));
     this.forget();
   }
 

@@ -6,11 +6,14 @@ export class Addresses {
   /** Which one is in use, or was tried last. */
   index: number;
   private nextIndex: number;
+  /** How many refused us one after the other. */
+  private refusals: number;
 
   constructor(list: readonly Address[]) {
     this.list = list;
     this.index = 0;
     this.nextIndex = 0;
+    this.refusals = 0;
   }
 
   /** The one in use, or tried last. */
@@ -24,9 +27,17 @@ export class Addresses {
     return this.list[this.index];
   }
 
-  /** The present one failed: the next one's turn comes, after the last one's the first's. */
-  failed(): void {
+  /**
+   * The present one failed: the next one's turn comes, after the last one's the first's.
+   * @param isRefusal it answered, and will not let us in
+   * @returns whether that was the last of all that refused us: no place is left to go to
+   */
+  failed(isRefusal: boolean): boolean {
     this.nextIndex = (this.index + 1) % this.list.length;
+    this.refusals = isRefusal ? this.refusals + 1 : 0;
+    const isEnd = this.refusals === this.list.length;
+    if (isEnd) this.refusals = 0;
+    return isEnd;
   }
 
   /** The present one served well: it is the first one's turn, whatever stood in for it. */

@@ -1,13 +1,13 @@
 import type { Turns } from "../ports.js";
 import type { Outbox } from "./outbox.js";
 import type { OwnTopics } from "./own-topics.js";
+import type { Terms } from "./terms.js";
 
 /** What writes the packets of the app's messages, in the version of MQTT that the connection has. */
 export interface MqttPen {
   readonly outbox: Outbox;
   readonly topics: OwnTopics;
-  /** The broker takes no message of the app's at QoS 1 before it has acknowledged another (MQTT 5, 4.9). */
-  readonly isFull: boolean;
+  readonly terms: Terms;
   /** 1…65,535, none that is under way. */
   nextPacketIdentifier(): number;
   /** Length in bytes of what {@link writeSubscribe} writes. */

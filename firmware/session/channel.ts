@@ -7,6 +7,7 @@ import type { Call, CallTable } from "./calls.js";
 import type { Encoding } from "./frames.js";
 import type { Inbox } from "./inbox.js";
 import type { Outbox } from "./outbox.js";
+import type { Terms } from "./terms.js";
 
 /** What {@link Channel.read} came to. */
 export enum ChannelEvent {
@@ -40,12 +41,8 @@ export interface Channel {
   readonly isPipelined: boolean;
   /** Room that {@link read} may need in the outbox, bytes. */
   readonly replyBytes: number;
-  /** Requests leave in the app's encoding from now on. */
-  readonly isEncoded: boolean;
-  /** After BROKEN: the next connection is made in another way, so that what refused this one need not refuse it. */
-  readonly hasFallback: boolean;
-  /** {@link ping} is due after this long without a byte sent, ms; Infinity: never. Final with READY. */
-  idleMs: number;
+  /** What holds on this connection, and on no other. */
+  readonly terms: Terms;
   /** What the peer gave as its reason when it last refused something, and its words, as much of them as is kept. */
   reasonCode: number;
   readonly reason: Uint8Array;
@@ -73,6 +70,11 @@ export interface Channel {
   ping(): boolean;
   /** Composes what is owed to the peer and had no room so far. Called each turn. */
   tend(): void;
+  /**
+   * The connection that was opened last is over.
+   * @returns the next one, to the same place, begins otherwise: what ended this one need not end it
+   */
+  lost(status: Status): boolean;
   /** Composes the farewell; nothing else is sent. The outbox is empty. */
   leave(): void;
   /** After BROKEN: composes what the peer is told of it, if anything; nothing else is sent. The outbox is empty. */

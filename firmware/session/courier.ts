@@ -35,9 +35,8 @@ export class Courier {
   /**
    * Calls without hope end with `excuse`; unanswered ones are to be published again.
    * @param chanceMs the next moment at which something can be sent
-   * @param receivedAtMs when the peer was last heard: a link that is silent since the request left is doubted
    */
-  tend(nowMs: number, chanceMs: number, receivedAtMs: number, excuse: Status): void {
+  tend(nowMs: number, chanceMs: number, excuse: Status): void {
     const table = this.calls;
     const calls = table.calls;
     while (table.used > 0 && calls[table.used - 1].phase === CallPhase.FREE) table.used--;
@@ -49,7 +48,8 @@ export class Courier {
       else if (call.phase === CallPhase.SENT && nowMs >= call.attemptAtMs) {
         call.phase = CallPhase.QUEUED;
         this.requests.doubt();
-        if (receivedAtMs < call.attemptAtMs - this.patienceMs(call)) this.keepAlive.doubt();
+        // A link that was silent since the request left may be dead.
+        if (this.keepAlive.heardAtMs < call.attemptAtMs - this.patienceMs(call)) this.keepAlive.doubt();
       }
     }
   }

@@ -8,7 +8,6 @@ import {
   connectLength,
   PINGREQ_BYTES,
   publishHeaderLength,
-  REMAINING_LENGTH_MAX,
   subscribeLength,
   unsubscribeLength,
   writeConnect,
@@ -27,12 +26,11 @@ import { type Inbox, PieceEvent } from "./inbox.js";
 import { Login } from "./login.js";
 import type { Outbox } from "./outbox.js";
 import { OwnTopics } from "./own-topics.js";
+import { idleMsOf, Terms } from "./terms.js";
 
 /** CONNACK's return codes 1 to 5 are consecutive statuses from here on. */
 const CONNACK_STATUS = Status.VERSION_REFUSED - 1;
 const SUBACK_FAILURE = 0x80;
-/** Of the longest packet, with its fixed header (2.2.3). */
-export const PACKET_BYTES_MAX = REMAINING_LENGTH_MAX + 5;
 const SLASH_RPC = bytesOf("/rpc");
 
 /** What of a connection's beginning is over. */
@@ -50,15 +48,12 @@ export enum Stage {
 export class MqttChannel implements Channel, MqttPen {
   at: number;
   status: Status;
-  idleMs: number;
-  isEncoded: boolean;
-  hasFallback: boolean;
+  readonly terms: Terms;
   reasonCode: number;
   readonly reason: Uint8Array;
   reasonLength: number;
   readonly isPipelined: boolean;
   readonly replyBytes: number;
-  isFull: boolean;
 
   protected readonly config: Config;
   protected readonly calls: CallTable;
@@ -68,8 +63,6 @@ export class MqttChannel implements Channel, MqttPen {
   protected readonly fields: ConnectFields;
   protected mqtt: MqttReader;
   readonly topics: OwnTopics;
-  /** What the broker takes. */
-  protected packetBytesMax: number;
   private readonly app: AppLane;
   protected stage: Stage;
   /** SUBSCRIBE leaves with CONNECT. */
@@ -103,17 +96,13 @@ export class MqttChannel implements Channel, MqttPen {
     // A kept session may hold what we published before: CONNACK says so, and nothing goes out before it.
     this.isPipelined = this.subscribesEarly && config.cleanSession;
     this.replyBytes = ACK_BYTES;
-    this.idleMs = config.limits.keepAliveS > 0 ? config.limits.keepAliveS * 750 : Infinity;
-    this.isFull = false;
-    this.packetBytesMax = PACKET_BYTES_MAX;
+    this.terms = new Terms(idleMsOf(config.limits.keepAliveS));
     this.at = 0;
     this.status = Status.OK;
     this.reasonCode = 0;
     this.reason = reason === undefined ? NO_BYTES : reason;
     this.reasonLength = 0;
     this.stage = Stage.CONNECT;
-    this.isEncoded = false;
-    this.hasFallback = false;
     this.subscribeIdentifier = 0;
     this.encodedIdentifier = 0;
     this.pieceLeft = 0;
@@ -121,9 +110,9 @@ export class MqttChannel implements Channel, MqttPen {
 
   open(): void {
     this.mqtt.reset();
+    this.terms.reset();
     this.status = Status.OK;
     this.stage = Stage.CONNECT;
-    this.isEncoded = false;
     this.encodedIdentifier = 0;
     this.pieceLeft = 0;
     this.app.reset();
@@ -158,7 +147,7 @@ export class MqttChannel implements Channel, MqttPen {
 
   frameLength(payloadLength: number): number {
     const length = this.headerLength(this.requestTopic().length, 1, payloadLength) + payloadLength;
-    return length > this.packetBytesMax ? Infinity : length;
+    return length > this.terms.packetBytesMax ? Infinity : length;
   }
 
   openFrame(call: Call, payloadLength: number): number {
@@ -191,7 +180,7 @@ export class MqttChannel implements Channel, MqttPen {
   }
 
   endEncoding(): void {
-    this.isEncoded = false;
+    this.terms.isEncoded = false;
   }
 
   ping(): boolean {
@@ -207,6 +196,10 @@ export class MqttChannel implements Channel, MqttPen {
 
   nextPacketIdentifier(): number {
     return this.calls.nextPacketIdentifier();
+  }
+
+  lost(_status: Status): boolean {
+    return false;
   }
 
   leave(): void {
@@ -273,9 +266,13 @@ export class MqttChannel implements Channel, MqttPen {
 
   protected takeSuback(): ChannelEvent {
     const mqtt = this.mqtt;
-    if (this.stage === Stage.READY && !this.isEncoded && mqtt.packetIdentifier === this.encodedIdentifier) {
+    if (
+      this.stage === Stage.READY &&
+      !this.terms.isEncoded &&
+      mqtt.packetIdentifier === this.encodedIdentifier
+    ) {
       // A broker that refuses it leaves us with JSON.
-      this.isEncoded = mqtt.returnCode !== SUBACK_FAILURE;
+      this.terms.isEncoded = mqtt.returnCode !== SUBACK_FAILURE;
       return ChannelEvent.MORE;
     }
     if (this.stage === Stage.READY && this.app.acknowledged(mqtt)) return ChannelEvent.MORE;
@@ -352,7 +349,7 @@ export class MqttChannel implements Channel, MqttPen {
 
   messageLength(topicLength: number, qos: number, payloadLength: number): number {
     const header = publishHeaderLength(topicLength, qos, payloadLength);
-    return header + payloadLength > this.packetBytesMax ? Infinity : header;
+    return header + payloadLength > this.terms.packetBytesMax ? Infinity : header;
   }
 
   writeMessage(topic: Uint8Array, packetIdentifier: number, qos: number, payloadLength: number): void {
@@ -388,7 +385,7 @@ export class MqttChannel implements Channel, MqttPen {
   }
 
   private requestTopic(): Uint8Array {
-    return this.isEncoded ? this.topics.encodedRequest : this.topics.request;
+    return this.terms.isEncoded ? this.topics.encodedRequest : this.topics.request;
   }
 
   private subscribe(): void {

@@ -26,7 +26,8 @@ import { Mqtt5Reader } from "../wire/mqtt5-reader.js";
 import { ACKS_MAX } from "./app-lane.js";
 import type { Call } from "./calls.js";
 import { type ChannelEvent, type ChannelParts, ChannelEvent as Event } from "./channel.js";
-import { MqttChannel, PACKET_BYTES_MAX, Stage } from "./mqtt-channel.js";
+import { MqttChannel, Stage } from "./mqtt-channel.js";
+import { idleMsOf } from "./terms.js";
 
 const RPC = bytesOf("/rpc");
 const CORRELATION_BYTES = 8;
@@ -85,10 +86,10 @@ export class Mqtt5Channel extends MqttChannel {
   private readonly hasExchange: boolean;
   /** The version of this connection is 5. */
   private isFive: boolean;
-  private wasOpened: boolean;
-  private receiveMaximum: number;
-  /** PUBLISHes at QoS 1 that the broker has not acknowledged on this connection (4.9). */
-  private inFlight: number;
+  /** Which of the cloud's addresses is spoken to in 3.1.1; −1: none is. */
+  private oldAddress: number;
+  /** Its broker closed a connection without a word, which may have had another reason. */
+  private isGuess: boolean;
   /** `<id>/rpc`, the Response Topic of our requests. */
   private readonly responseTopic: Uint8Array;
   /** The call's id, 64 bits, in the Correlation Data. */
@@ -119,9 +120,8 @@ export class Mqtt5Channel extends MqttChannel {
       data: hasExchange ? new Uint8Array(EXCHANGE_NONCE_BYTES) : NO_BYTES,
     };
     this.isFive = true;
-    this.wasOpened = false;
-    this.receiveMaximum = Infinity;
-    this.inFlight = 0;
+    this.oldAddress = -1;
+    this.isGuess = false;
     this.responseTopic = new Uint8Array(config.deviceId.length + RPC.length);
     this.responseTopic.set(config.deviceId, 0);
     this.responseTopic.set(RPC, config.deviceId.length);
@@ -131,27 +131,39 @@ export class Mqtt5Channel extends MqttChannel {
   }
 
   override open(): void {
-    // No CONNACK at all: the broker may have closed what it does not know. Both versions get their turn then.
-    if (this.wasOpened && this.stage === Stage.CONNECT) this.changeVersion();
-    this.wasOpened = true;
-    this.hasFallback = false;
+    this.isFive = this.oldAddress !== this.config.addresses.index;
     this.mqtt = this.isFive ? this.five : this.four;
-    this.receiveMaximum = Infinity;
-    this.inFlight = 0;
-    this.isFull = false;
-    this.packetBytesMax = PACKET_BYTES_MAX;
     this.isExchanged = false;
     if (this.hasExchange) this.parts.entropy.fill(this.fields5.data, 0, EXCHANGE_NONCE_BYTES);
     super.open();
+    this.terms.isOld = !this.isFive;
   }
 
   override takesFrame(): boolean {
-    return super.takesFrame() && this.inFlight < this.receiveMaximum;
+    return super.takesFrame() && this.terms.inFlight < this.terms.receiveMaximum;
   }
 
   override openFrame(call: Call, payloadLength: number): number {
     this.writeCorrelation(call.id);
     return super.openFrame(call, payloadLength);
+  }
+
+  /**
+   * A broker that knows no 5 says so, or closes the connection without a CONNACK; then 3.1.1 gets its turn. What was
+   * closed without a word is tried in 5 again when that connection is over: the CONNACK may just have been lost.
+   */
+  override lost(status: Status): boolean {
+    const isClosed = status === Status.CONNECTION_LOST || status === Status.WS_REFUSED;
+    const isRefused = status === Status.VERSION_REFUSED;
+    if (this.hasExchange) return false;
+    if (!this.isFive) {
+      if (this.isGuess) this.oldAddress = -1;
+      return false;
+    }
+    if (!isRefused && !(isClosed && this.stage === Stage.CONNECT)) return false;
+    this.oldAddress = this.config.addresses.index;
+    this.isGuess = !isRefused;
+    return true;
   }
 
   override wipe(): void {
@@ -179,15 +191,12 @@ export class Mqtt5Channel extends MqttChannel {
       // We publish at QoS 1, under the name that we gave.
       if (properties.maximumQos === 0) return this.broken(Status.MQTT_QOS);
       if (properties.hasAssignedClientIdentifier) return this.broken(Status.CLIENT_ID_REFUSED);
-      this.receiveMaximum = properties.receiveMaximum;
-      this.countInFlight(0);
-      this.packetBytesMax = Math.min(PACKET_BYTES_MAX, properties.maximumPacketSize);
-      if (properties.serverKeepAlive === 0) this.idleMs = Infinity;
-      else if (properties.serverKeepAlive > 0) this.idleMs = properties.serverKeepAlive * 750;
+      const terms = this.terms;
+      terms.receiveMaximum = properties.receiveMaximum;
+      terms.packetBytesMax = Math.min(terms.packetBytesMax, properties.maximumPacketSize);
+      if (properties.serverKeepAlive >= 0) terms.idleMs = idleMsOf(properties.serverKeepAlive);
     }
-    const event = super.takeConnack();
-    if (this.status === Status.VERSION_REFUSED) this.changeVersion();
-    return event;
+    return super.takeConnack();
   }
 
   protected override refusalOf(returnCode: number): Status {
@@ -245,7 +254,7 @@ export class Mqtt5Channel extends MqttChannel {
 
   override messageLength(topicLength: number, qos: number, payloadLength: number): number {
     const header = publish5HeaderLength(topicLength, qos, 0, 0, payloadLength);
-    return header + payloadLength > this.packetBytesMax ? Infinity : header;
+    return header + payloadLength > this.terms.packetBytesMax ? Infinity : header;
   }
 
   override writeMessage(
@@ -304,11 +313,8 @@ export class Mqtt5Channel extends MqttChannel {
     );
   }
 
-  /** The app's messages leave the last place to the calls, where there is more than one. */
   private countInFlight(change: number): void {
-    this.inFlight = Math.max(0, this.inFlight + change);
-    const left = this.receiveMaximum - this.inFlight;
-    this.isFull = left < Math.min(2, this.receiveMaximum);
+    this.terms.inFlight = Math.max(0, this.terms.inFlight + change);
   }
 
   private takeDisconnect(): ChannelEvent {
@@ -338,11 +344,6 @@ export class Mqtt5Channel extends MqttChannel {
     if (!this.isExchanged) return this.broken(Status.EXCHANGE_WRONG);
     outbox.to = writeAuth(outbox.bytes, outbox.to, EXCHANGE_METHOD, this.answer);
     return Event.MORE;
-  }
-
-  private changeVersion(): void {
-    this.hasFallback = !this.hasExchange;
-    if (this.hasFallback) this.isFive = !this.isFive;
   }
 
   private keepReason(): void {

@@ -109,7 +109,7 @@ export class Requests implements FrameProofs {
     const challenge = this.challenge;
     const isAnswered = challenge !== null && challenge.isHeld;
     if (isAnswered) challenge.answer(this.hash, this.entropy, config.user, config.psk);
-    const frames = this.encoded !== null && channel.isEncoded ? this.encoded : this.json;
+    const frames = this.encoded !== null && channel.terms.isEncoded ? this.encoded : this.json;
     const pen = frames.pen;
     pen.count();
     frames.request(call, this);

@@ -3,6 +3,7 @@ import { CloseCode, Opcode } from "../wire/websocket.js";
 import type { Call } from "./calls.js";
 import { type Channel, ChannelEvent, type ChannelParts, type Transport } from "./channel.js";
 import type { Outbox } from "./outbox.js";
+import type { Terms } from "./terms.js";
 import { EndpointEvent, WebSocketEndpoint } from "./websocket-endpoint.js";
 
 /** Of MQTT 3.1.1 and of 5 (section 6 of both). */
@@ -15,10 +16,8 @@ const SUBPROTOCOL = "mqtt";
 export class MqttOverWebSocket implements Channel {
   at: number;
   status: Status;
-  idleMs: number;
   isPipelined: boolean;
-  isEncoded: boolean;
-  hasFallback: boolean;
+  readonly terms: Terms;
   reasonCode: number;
   readonly reason: Uint8Array;
   reasonLength: number;
@@ -40,10 +39,8 @@ export class MqttOverWebSocket implements Channel {
     this.mqtt = inside.channel(parts);
     this.replyBytes = this.mqtt.replyBytes;
     this.webSocket.replyBytes = this.replyBytes;
-    this.idleMs = this.mqtt.idleMs;
+    this.terms = this.mqtt.terms;
     this.isPipelined = false;
-    this.isEncoded = false;
-    this.hasFallback = false;
     this.reasonCode = 0;
     this.reason = this.mqtt.reason;
     this.reasonLength = 0;
@@ -57,8 +54,7 @@ export class MqttOverWebSocket implements Channel {
   open(): void {
     this.status = Status.OK;
     this.isPipelined = false;
-    this.isEncoded = false;
-    this.hasFallback = false;
+    this.terms.reset();
     this.hasPiece = false;
     this.pieceLeft = 0;
     this.webSocket.open();
@@ -114,7 +110,6 @@ export class MqttOverWebSocket implements Channel {
   /** MQTT's own: its answer proves that the broker lives, not only what stands before it. */
   endEncoding(): void {
     this.mqtt.endEncoding();
-    this.isEncoded = false;
   }
 
   ping(): boolean {
@@ -129,6 +124,10 @@ export class MqttOverWebSocket implements Channel {
     this.mqtt.tend();
     if (this.outbox.to > from) this.webSocket.send(Opcode.BINARY, from);
     this.webSocket.tend();
+  }
+
+  lost(status: Status): boolean {
+    return this.webSocket.isOpen && this.mqtt.lost(status);
   }
 
   leave(): void {
@@ -182,12 +181,9 @@ export class MqttOverWebSocket implements Channel {
     this.pieceLeft = to - this.at;
     this.hasPiece = event !== ChannelEvent.MORE;
     if (outbox.to > from) this.webSocket.send(Opcode.BINARY, from);
-    this.isEncoded = mqtt.isEncoded;
-    this.hasFallback = mqtt.hasFallback;
     this.reasonCode = mqtt.reasonCode;
     this.reasonLength = mqtt.reasonLength;
     this.status = mqtt.status;
-    if (event === ChannelEvent.READY) this.idleMs = mqtt.idleMs;
     if (event === ChannelEvent.BROKEN) this.webSocket.broken(mqtt.status, CloseCode.PROTOCOL_ERROR);
     return event;
   }
@@ -196,7 +192,6 @@ export class MqttOverWebSocket implements Channel {
     this.status = this.webSocket.status;
     this.reasonCode = this.webSocket.code;
     this.reasonLength = 0;
-    this.hasFallback = false;
     return ChannelEvent.BROKEN;
   }
 }

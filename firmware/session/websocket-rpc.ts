@@ -6,6 +6,7 @@ import { type Channel, ChannelEvent, type ChannelParts } from "./channel.js";
 import { type Inbox, PieceEvent } from "./inbox.js";
 import { Login } from "./login.js";
 import type { Outbox } from "./outbox.js";
+import { Terms } from "./terms.js";
 import { EndpointEvent, WebSocketEndpoint } from "./websocket-endpoint.js";
 
 const SUBPROTOCOL = "clubby.cesanta.com";
@@ -16,10 +17,8 @@ const MG_SUBPROTOCOL = "";
 export class RpcOverWebSocket implements Channel {
   at: number;
   status: Status;
-  readonly idleMs: number;
   readonly isPipelined: boolean;
-  isEncoded: boolean;
-  readonly hasFallback: boolean;
+  readonly terms: Terms;
   reasonCode: number;
   readonly reason: Uint8Array;
   reasonLength: number;
@@ -44,8 +43,6 @@ export class RpcOverWebSocket implements Channel {
     const subprotocol = parts.config.isMgRpc ? MG_SUBPROTOCOL : SUBPROTOCOL;
     this.webSocket = new WebSocketEndpoint(parts, path, subprotocol, this.login);
     this.isPipelined = false;
-    this.isEncoded = false;
-    this.hasFallback = false;
     this.reasonCode = 0;
     this.reason = NO_BYTES;
     this.reasonLength = 0;
@@ -53,7 +50,7 @@ export class RpcOverWebSocket implements Channel {
     this.opcode = Opcode.TEXT;
     this.replyBytes = 0;
     // Proxies end a silent connection after a minute: 30 s by default.
-    this.idleMs = keepAliveS > 0 ? keepAliveS * 500 : Infinity;
+    this.terms = new Terms(keepAliveS > 0 ? keepAliveS * 500 : Infinity);
     this.at = 0;
     this.status = Status.OK;
     this.pieceLeft = 0;
@@ -61,7 +58,7 @@ export class RpcOverWebSocket implements Channel {
 
   open(): void {
     this.status = Status.OK;
-    this.isEncoded = false;
+    this.terms.reset();
     this.pieceLeft = 0;
     this.webSocket.open();
   }
@@ -89,7 +86,7 @@ export class RpcOverWebSocket implements Channel {
   }
 
   openFrame(_call: Call, _payloadLength: number): number {
-    this.opcode = this.isEncoded ? Opcode.BINARY : Opcode.TEXT;
+    this.opcode = this.terms.isEncoded ? Opcode.BINARY : Opcode.TEXT;
     return this.outbox.to;
   }
 
@@ -106,12 +103,12 @@ export class RpcOverWebSocket implements Channel {
 
   /** What is encoded travels in binary messages, both ways. */
   encode(): boolean {
-    this.isEncoded = this.hasEncoding;
+    this.terms.isEncoded = this.hasEncoding;
     return true;
   }
 
   endEncoding(): void {
-    this.isEncoded = false;
+    this.terms.isEncoded = false;
   }
 
   ping(): boolean {
@@ -120,6 +117,10 @@ export class RpcOverWebSocket implements Channel {
 
   tend(): void {
     this.webSocket.tend();
+  }
+
+  lost(_status: Status): boolean {
+    return false;
   }
 
   leave(): void {

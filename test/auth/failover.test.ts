@@ -1,6 +1,7 @@
 /** Several places where the cloud is reached: which one is tried when. */
 import assert from "node:assert/strict";
 import { State } from "../../firmware/index.js";
+import type { Peer } from "./peer.js";
 import { APP, World } from "./world.js";
 
 const STABLE_MS = 60_000;
@@ -48,6 +49,38 @@ describe("a list of places where the cloud is reached", () => {
     world.peer.returnCode = 3;
     world.until(() => world.peer.opens === 3);
     assert.deepEqual(world.peer.addresses, [A, B, C]);
+  });
+
+  for (const [what, refuse] of [
+    ["CONNACK 5", (peer: Peer) => (peer.returnCode = 5)],
+    ["SUBACK 0x80", (peer: Peer) => (peer.granted = 128)],
+  ] as const) {
+    it(`one that refuses us, by ${what}, keeps us no longer from the next than one that is down`, () => {
+      refuse(world.peer);
+      world.until(() => world.peer.opens === 2);
+      world.peer.returnCode = 0;
+      world.peer.granted = 1;
+      world.ready();
+      assert.deepEqual(world.peer.addresses, [A, B]);
+      assert.ok(world.nowMs < 2_000, `ready after ${world.nowMs} ms`);
+    });
+  }
+
+  it("the long wait comes when all of them have refused us, and then each is asked once more", () => {
+    world.peer.returnCode = 5;
+    world.advance(3_600_000);
+    assert.deepEqual(world.peer.addresses.slice(0, 6), [A, B, C, A, B, C]);
+    const waitsMs = world.peer.openedAtMs.slice(1).map((ms, i) => ms - (world.peer.openedAtMs[i] as number));
+    for (const long of [2, 5]) assert.ok((waitsMs[long] as number) >= 150_000, `${waitsMs}`);
+    for (const short of [0, 1, 3, 4]) assert.ok((waitsMs[short] as number) < 20_000, `${waitsMs}`);
+    assert.ok(world.peer.opens < 60, `${world.peer.opens} in an hour`);
+  });
+
+  it("a place that refuses us is asked no less often because of another that is down", () => {
+    down.add(B).add(C);
+    world.peer.returnCode = 5;
+    world.until(() => world.peer.opens === 4);
+    assert.deepEqual(world.peer.addresses, [A, B, C, A]);
   });
 
   it("after a stable connection the first is tried again; after one that was kicked at once the next", () => {

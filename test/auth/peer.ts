@@ -1,5 +1,12 @@
 import { Decoder, Encoder } from "cbor-x";
-import { generate, type IConnectPacket, type IPublishPacket, type Packet, parser } from "mqtt-packet";
+import {
+  generate,
+  type IConnackPacket,
+  type IConnectPacket,
+  type IPublishPacket,
+  type Packet,
+  parser,
+} from "mqtt-packet";
 import { type Address, type Link, type LinkEvents, Status } from "../../firmware/index.js";
 import type { VirtualTime } from "./time.js";
 
@@ -44,6 +51,8 @@ export const isCbor = (request: Request): boolean => request.packet.topic.endsWi
 interface Wire {
   readonly events: LinkEvents;
   readonly reader: ReturnType<typeof parser>;
+  /** Of MQTT, by the wire's CONNECT: 4 stands for 3.1.1. */
+  version: number;
   isOpen: boolean;
 }
 
@@ -60,6 +69,8 @@ export class Peer implements Link {
   isReachableAt: (address: Address) => boolean = () => true;
   returnCode = 0;
   sessionPresent = false;
+  /** What a CONNACK of MQTT 5 grants. */
+  grants: NonNullable<IConnackPacket["properties"]> = {};
   granted: 0 | 1 | 2 | 128 = 1;
   /** Bytes that one `write` takes at the most; a shorter one is followed by `writable`, unless this is 0. */
   takeBytes = Number.POSITIVE_INFINITY;
@@ -91,13 +102,18 @@ export class Peer implements Link {
     private readonly deviceId: string,
   ) {}
 
+  /** Of MQTT, on the present connection. */
+  private get version(): number {
+    return this.wire?.version ?? 4;
+  }
+
   get isConnected(): boolean {
     return this.wire?.isOpen === true;
   }
 
   open(address: Address, events: LinkEvents): void {
     const reader = parser({ protocolVersion: 4 });
-    const wire: Wire = { events, reader, isOpen: false };
+    const wire: Wire = { events, reader, version: 4, isOpen: false };
     reader.on("packet", (packet: Packet) => this.take(packet));
     reader.on("error", (error: Error) => {
       throw error;
@@ -146,7 +162,7 @@ export class Peer implements Link {
 
   /** Sends a packet to the device. */
   send(packet: Packet): void {
-    this.sendBytes(generate(packet));
+    this.sendBytes(generate(packet, { protocolVersion: this.version }));
   }
 
   /** Sends bytes to the device, in the pieces of `cut`; lost when the connection ends before they arrive. */
@@ -183,18 +199,28 @@ export class Peer implements Link {
   private publishBytes(payload: string | Buffer, topic: string, qos: 0 | 1 | 2): Buffer {
     this.lastPacketIdentifier = (this.lastPacketIdentifier % 65_535) + 1;
     const messageId = qos > 0 ? { messageId: this.lastPacketIdentifier } : {};
-    return generate({ cmd: "publish", topic, payload, qos, dup: false, retain: false, ...messageId });
+    const packet: Packet = { cmd: "publish", topic, payload, qos, dup: false, retain: false, ...messageId };
+    return generate(packet, { protocolVersion: this.version });
   }
 
   private take(packet: Packet): void {
     this.packets.push(packet);
     this.writes[this.writes.length - 1]++;
-    if (packet.cmd === "connect") this.connects.push({ atMs: this.time.nowMs, packet });
+    if (packet.cmd === "connect") {
+      this.connects.push({ atMs: this.time.nowMs, packet });
+      if (this.wire !== undefined) this.wire.version = packet.protocolVersion ?? 4;
+    }
     if (packet.cmd === "publish") this.note(packet);
     if (this.intercept(packet)) return;
     if (packet.cmd === "connect") {
       const { sessionPresent, returnCode } = this;
-      this.send({ cmd: "connack", sessionPresent, returnCode });
+      this.send({
+        cmd: "connack",
+        sessionPresent,
+        returnCode,
+        reasonCode: returnCode,
+        properties: { ...this.grants },
+      });
       if (returnCode !== 0) this.time.after(this.latencyMs, () => this.kick());
     } else if (packet.cmd === "subscribe") {
       const messageId = packet.messageId as number;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { IPublishPacket, ISubscribePacket } from "mqtt-packet";
 import { State } from "../../firmware/index.js";
+import { Messages } from "../../firmware/messages.js";
 import { CloudMac } from "./mac.js";
 import type { Request } from "./peer.js";
 import { APP, World } from "./world.js";
@@ -152,6 +153,21 @@ describe("keep-alive", () => {
       world.advance(30_000);
     }
     assert.equal(commands(world).indexOf("pingreq"), -1);
+  });
+
+  it("finds a line dead on which messages leave at QoS 0 more often than that", () => {
+    const messages = new Messages();
+    const world = new World({ messages }).ready();
+    world.advance(1_000);
+    world.peer.intercept = () => world.peer.opens === 1;
+    const topic = messages.topic("app/device_123/t");
+    const fromMs = world.nowMs;
+    while (world.client.counters.losses === 0 && world.nowMs - fromMs < 600_000) {
+      messages.publish(topic, Buffer.from("1"), 0, () => {});
+      world.advance(10_000);
+    }
+    assert.ok(commands(world).includes("pingreq"));
+    assert.ok(world.nowMs - fromMs <= 70_000, `after ${world.nowMs - fromMs} ms`);
   });
 
   it("wakes the device no more often than needed", () => {

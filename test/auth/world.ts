@@ -13,6 +13,7 @@ import {
   Status,
   type Store,
   type TokenFormat,
+  type Transport,
 } from "../../firmware/index.js";
 import type { Messages } from "../../firmware/messages.js";
 import { Peer } from "./peer.js";
@@ -35,6 +36,7 @@ export interface WorldOptions {
   readonly encoding?: Encoding;
   readonly tokenFormat?: TokenFormat;
   readonly messages?: Messages;
+  readonly transport?: Transport;
   readonly seed?: number;
   /** The first counter; 1 when absent. */
   readonly counter?: number;
@@ -97,6 +99,7 @@ export class World {
       ...(options.sleptMs === undefined ? {} : { sleptMs: options.sleptMs }),
       ...(options.tokenFormat === undefined ? {} : { tokenFormat: options.tokenFormat }),
       ...(options.messages === undefined ? {} : { messages: options.messages }),
+      ...(options.transport === undefined ? {} : { transport: options.transport }),
       ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
     };
     this.time = options.time ?? new VirtualTime();
