@@ -26,8 +26,8 @@ export interface MessagesOptions {
 
 const FAILURE = 0x80;
 /** The app's messages at QoS 1 leave the last place to the calls, where there is more than one (MQTT 5, 4.9). */
-const isFull = ({ receiveMaximum, inFlight }: Terms): boolean =>
-  receiveMaximum - inFlight < Math.min(2, receiveMaximum);
+const isFull = (terms: Terms): boolean =>
+  terms.receiveMaximum - terms.inFlight < Math.min(2, terms.receiveMaximum);
 /** A broker may close the connection over a message or a filter: after this many the app is told, and auth goes on. */
 const LOSSES_MAX = 2;
 
