@@ -4,7 +4,7 @@ import type { Faults } from "./faults.js";
 import { type Frame, isObject, RpcError } from "./frame.js";
 import type { Registry } from "./registry.js";
 import { sameSecret } from "./secret.js";
-import type { CloudClock, IssuedToken, Tokens } from "./tokens.js";
+import { type CloudClock, HOSTS_MAX, type IssuedToken, type Tokens } from "./tokens.js";
 import type { CommandPolicy, Entity, Role } from "./types.js";
 
 const HOST_CHARACTERS_MAX = 253;
@@ -80,6 +80,12 @@ export class AuthService {
 
   private async generateToken(caller: Entity, args: Frame): Promise<unknown> {
     const host = needHost(args);
+    if (!this.parts.tokens.hasRoom(caller.id, host)) {
+      throw new RpcError(
+        429,
+        `There are tokens for ${HOSTS_MAX} hosts already; revoke one, or wait for its end`,
+      );
+    }
     const token = await this.parts.tokens.generate(caller.id, host);
     const expiresInSeconds = remainingSeconds(token, token.issuedAtMs);
     this.parts.events.emit({ event: "token", id: caller.id, host, expiresInSeconds });

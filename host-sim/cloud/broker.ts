@@ -3,12 +3,13 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import type { Duplex } from "node:stream";
 import { createServer as createTlsServer } from "node:tls";
 import { Aedes, type Client, type PublishPacket } from "aedes";
-import { type Channel, type Receiver, replyTopic, requestSender } from "./channel.js";
+import { type Channel, MESSAGE_BYTES_MAX, type Receiver, replyTopic, requestSender } from "./channel.js";
 import type { Door } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import type { Faults } from "./faults.js";
 import { Mqtt5 } from "./mqtt5.js";
+import { gateReads } from "./packet-gate.js";
 import type { Peers } from "./peers.js";
 import type { CloudTls } from "./tls.js";
 import type { ConnectProof } from "./types.js";
@@ -32,6 +33,8 @@ export interface BrokerParts {
   tls: CloudTls | null;
   /** The highest version that is spoken, 4 (3.1.1) or 5. */
   mqttVersion: 4 | 5;
+  /** Who has not connected by then is disconnected. */
+  connectLimitMs: number;
 }
 
 /**
@@ -66,14 +69,14 @@ export class Broker implements Channel {
 
   /** Listens; rejects when the port is taken. */
   static async start(host: string, port: number, parts: BrokerParts): Promise<Broker> {
-    const aedes = await Aedes.createBroker({ maxClientsIdLength: CLIENT_ID_CHARACTERS_MAX });
+    const { tls, connectLimitMs: connectTimeout } = parts;
+    const aedes = await Aedes.createBroker({ maxClientsIdLength: CLIENT_ID_CHARACTERS_MAX, connectTimeout });
     const sockets = new Set<Socket>();
-    const { tls } = parts;
     const handle = (socket: Socket): void => broker.accept(socket, null);
     const server =
       tls === null
         ? createServer({ noDelay: true }, handle)
-        : createTlsServer({ noDelay: true, ...tls.serverOptions }, handle);
+        : createTlsServer({ noDelay: true, handshakeTimeout: connectTimeout, ...tls.serverOptions }, handle);
     // Also of connections whose handshake is not done.
     server.on("connection", (socket: Socket) => {
       sockets.add(socket);
@@ -95,10 +98,15 @@ export class Broker implements Channel {
 
   /** Takes a connection that speaks MQTT. @param request what it began with, where MQTT runs inside something else */
   accept(stream: Duplex, request: IncomingMessage | null): void {
-    const handleFour = (): unknown => this.aedes.handle(stream, request ?? undefined);
+    const handleFour = (): void => {
+      gateReads(stream, () =>
+        this.parts.events.emit({ event: "dropped", id: "", reason: "packet-too-long" }),
+      );
+      this.aedes.handle(stream, request ?? undefined);
+    };
     if (this.parts.mqttVersion === 4) handleFour();
     else {
-      withLevel(stream, (level) => {
+      withLevel(stream, this.parts.connectLimitMs, (level) => {
         if (level === 5) this.five.handle(stream, request?.socket ?? stream);
         else handleFour();
       });
@@ -165,6 +173,10 @@ export class Broker implements Channel {
       const id = client === null ? "" : client.id;
       // Nothing is retained: a device could fill the broker's memory topic by topic.
       packet.retain = false;
+      if (requestSender(packet.topic) !== null && packet.payload.length > MESSAGE_BYTES_MAX) {
+        this.parts.events.emit({ event: "dropped", id, reason: "too-long" });
+        return done(new Error("Longer than a frame may be"));
+      }
       if (this.parts.door.mayWrite(id, packet.topic)) return done(null);
       this.parts.events.emit({ event: "topic-refused", id, topic: packet.topic, action: "publish" });
       done(new Error("Not a topic of this client"));

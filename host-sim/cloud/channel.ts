@@ -1,5 +1,8 @@
 import type { Encoding } from "./encoding.js";
 
+/** Longest message that is looked at. */
+export const MESSAGE_BYTES_MAX = 65_536;
+
 /** Where replies go out. */
 export interface Sender {
   /** Sends a message to `<id>/rpc`, or `<id>/rpc-cbor`. */

@@ -8,6 +8,7 @@ import type { Encoding } from "./encoding.js";
 import { Events } from "./events.js";
 import { type Faults, makeFaults } from "./faults.js";
 import { Http } from "./http.js";
+import { CONNECT_LIMIT_MS } from "./http-server.js";
 import { type Identity, startIdentity } from "./identity/index.js";
 import { Peers } from "./peers.js";
 import { Proofs } from "./proofs.js";
@@ -232,12 +233,14 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   const rpc = new Rpc({ registry, peers, proofs, service, events, faults, address, now });
   const host = options.host ?? DEFAULT_HOST;
   const tls = await startTls(options.tls ?? false, host, registry, events);
-  const http = await Http.start(host, options.httpPort ?? 0, { registry, tokens, rpc, apiHost, tls });
+  const { connectLimitMs = CONNECT_LIMIT_MS } = options;
+  const served = { registry, tokens, rpc, apiHost, tls, connectLimitMs };
+  const http = await Http.start(host, options.httpPort ?? 0, served);
   let identity: Identity | null = null;
   try {
     identity = await startIdentityBeside(options);
     const door = new Door(registry, proofs, options.anonymous ?? true);
-    const parts = { door, peers, events, faults, tls, receiver: rpc };
+    const parts = { door, peers, events, faults, tls, receiver: rpc, connectLimitMs };
     const channel = await startChannel(options, parts);
     const broker = channel instanceof Broker ? channel : null;
     const webSockets = new WebSockets(http.server, { ...parts, broker });
@@ -251,9 +254,14 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   }
 }
 
-async function startIdentityBeside({ identity, host }: CloudOptions): Promise<Identity | null> {
+async function startIdentityBeside(options: CloudOptions): Promise<Identity | null> {
+  const { identity, host, connectLimitMs } = options;
   if (identity === undefined || identity === false) return null;
-  return startIdentity({ ...(host !== undefined && { host }), ...(identity !== true && identity) });
+  return startIdentity({
+    ...(host !== undefined && { host }),
+    ...(connectLimitMs !== undefined && { connectLimitMs }),
+    ...(identity !== true && identity),
+  });
 }
 
 async function startTls(

@@ -53,14 +53,17 @@ export class Delivery {
     if (strikes(this.faults, "doubleReplies", struck)) channel.send(caller.id, message, encoding);
   }
 
-  /** Answers whom we did not believe: to the topic's id and without a MAC, as nobody is proved. */
+  /**
+   * Answers whom we did not believe: to the topic's id and without a MAC, as nobody is proved. Nothing of their
+   * frame comes back but its id.
+   */
   refuse(channel: Sender, id: string, refusal: Refusal): void {
     const { frame, encoding, code, reason, message } = refusal;
     const requestId = frame.id as number;
     this.events.emit({ event: "refused", id, requestId, code, reason });
     if (frame.nr === true) return;
     const outcome = outcomeText({ error: { code, message } });
-    const parts = { address: this.address, dst: id, id: requestId, tag: frame.tag, outcome };
+    const parts = { address: this.address, dst: id, id: requestId, tag: undefined, outcome };
     const reply = this.changed(parts, frame.method as string, encoding);
     if (reply === null) this.drop(id, "fault-reply");
     else channel.send(id, reply, encoding);

@@ -25,6 +25,8 @@ export class Digest {
     if (!isObject(auth) || typeof auth.response !== "string") return "digest-malformed";
     if (auth.algorithm !== "SHA-256" || auth.realm !== this.realm || auth.username !== id)
       return "digest-malformed";
+    if (!isScalar(auth.nonce) || !isScalar(auth.cnonce)) return "digest-malformed";
+    if (auth.nc !== undefined && !isScalar(auth.nc)) return "digest-malformed";
     const count = auth.nc === undefined ? 1 : Number(auth.nc);
     const issued = peer.nonce(String(auth.nonce));
     if (issued === undefined || issued.expiresAtMs <= this.now()) return "digest-stale";
@@ -48,6 +50,11 @@ export class Digest {
     peer?.addNonce(String(nonce), this.now() + this.nonceLifetimeMs);
     return nonce;
   }
+}
+
+/** An object's text is what its members make of it. */
+function isScalar(value: unknown): value is string | number {
+  return typeof value === "string" || typeof value === "number";
 }
 
 function hexSha256(text: string): string {

@@ -1,4 +1,5 @@
 import { Decoder, Encoder, Tag } from "cbor-x";
+import { isPlainCbor } from "./cbor-scan.js";
 
 /** How a message spells its frame. */
 export type Encoding = "json" | "cbor";
@@ -11,7 +12,9 @@ const decoder = new Decoder({ mapsAsObjects: true });
 
 /** The value in these bytes. Throws when they are not one whole value. */
 export function decodeValue(bytes: Uint8Array, encoding: Encoding): unknown {
-  return encoding === "json" ? JSON.parse(utf8.decode(bytes)) : mapNumbers(decoder.decode(bytes), fromWide);
+  if (encoding === "json") return JSON.parse(utf8.decode(bytes));
+  if (!isPlainCbor(bytes)) throw new Error("This is no CBOR, or it has tags, or it is nested without end");
+  return mapNumbers(decoder.decode(bytes), fromWide);
 }
 
 /** A frame that was made as JSON's text, in the wanted encoding; what is no JSON stays as it is. */

@@ -14,6 +14,7 @@ export class Events extends Listeners<CloudEvent> {
     repliesRepeated: 0,
     refused: {},
     dropped: {},
+    failed: 0,
     macSessions: 0,
     tokens: 0,
   };
@@ -41,6 +42,7 @@ export class Events extends Listeners<CloudEvent> {
     else if (event.event === "request") countOne(stats.requests, event.method);
     else if (event.event === "refused") countOne(stats.refused, event.reason);
     else if (event.event === "dropped") countOne(stats.dropped, event.reason);
+    else if (event.event === "failed") stats.failed++;
     else if (event.event === "token") stats.tokens++;
     else if (event.event === "replied") {
       stats.replies++;

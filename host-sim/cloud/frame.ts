@@ -14,6 +14,24 @@ export function parseFrame(bytes: Uint8Array, encoding: Encoding): Frame | null 
   }
 }
 
+/** How deep a frame may be nested; those of the protocol have four levels. */
+export const FRAME_DEPTH_MAX = 16;
+
+/** Is this frame nested deeper than it may be? Level by level: what recurses would be ended by what it looks for. */
+export function isTooDeep(frame: Frame): boolean {
+  let level: unknown[] = [frame];
+  for (let depth = 1; depth <= FRAME_DEPTH_MAX; depth++) {
+    level = level.flatMap(membersOf);
+    if (level.length === 0) return false;
+  }
+  return level.some((value) => typeof value === "object" && value !== null);
+}
+
+function membersOf(value: unknown): unknown[] {
+  if (Array.isArray(value)) return value;
+  return isObject(value) ? Object.values(value) : [];
+}
+
 /** Is this an object of JSON (no array, no null)? */
 export function isObject(value: unknown): value is Frame {
   const isOther = Array.isArray(value) || value instanceof Uint8Array;

@@ -1,10 +1,11 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { readBody } from "./body.js";
+import { MESSAGE_BYTES_MAX } from "./channel.js";
 import { RpcError } from "./frame.js";
+import { makeHttpServer } from "./http-server.js";
 import type { Registry } from "./registry.js";
-import { MESSAGE_BYTES_MAX, RPC_PATH, type Rpc } from "./rpc.js";
+import { RPC_PATH, type Rpc } from "./rpc.js";
 import type { CloudTls } from "./tls.js";
 import type { Tokens } from "./tokens.js";
 import type { Entity } from "./types.js";
@@ -21,6 +22,8 @@ export interface HttpParts {
   apiHost: string;
   /** null: plain HTTP. */
   tls: CloudTls | null;
+  /** A request that is not whole by then is answered 408. */
+  connectLimitMs: number;
 }
 
 /** The HTTP side: the public keys of the tokens, and frames by POST for tools and backends. */
@@ -38,10 +41,10 @@ export class Http {
   /** Listens; rejects when the port is taken. */
   static async start(host: string, port: number, parts: HttpParts): Promise<Http> {
     const { tls } = parts;
-    const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    const server = makeHttpServer(parts.connectLimitMs, tls?.serverOptions ?? null);
+    server.on("request", (request: IncomingMessage, response: ServerResponse) => {
       serve(parts, request, response).catch(() => response.destroy());
-    };
-    const server = tls === null ? createServer(listener) : createTlsServer(tls.serverOptions, listener);
+    });
     tls?.watch(server);
     try {
       await new Promise<void>((resolve, reject) => {
@@ -77,6 +80,8 @@ async function serve(parts: HttpParts, request: IncomingMessage, response: Serve
   const body = await readBody(request, MESSAGE_BYTES_MAX);
   if (body === null) {
     const hint = { error: `A frame has at most ${MESSAGE_BYTES_MAX} bytes` };
+    // What is still on its way is not waited for.
+    response.once("finish", () => request.destroy());
     return answer(response, 413, hint, { connection: "close" });
   }
   await post(parts.rpc, caller, body, response);

@@ -9,12 +9,13 @@ import {
   type Parser,
   parser,
 } from "mqtt-packet";
-import { type Receiver, replyTopic, requestSender, type Sender } from "./channel.js";
+import { MESSAGE_BYTES_MAX, type Receiver, replyTopic, requestSender, type Sender } from "./channel.js";
 import type { Door, Refusal, Visitor } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import { EXCHANGE_METHOD, Exchange } from "./exchange.js";
 import type { Faults } from "./faults.js";
+import { CONNECT_BYTES_MAX, PACKET_BYTES_MAX, PacketGate } from "./packet-gate.js";
 import type { CloudTls } from "./tls.js";
 import type { ConnectProof } from "./types.js";
 
@@ -24,11 +25,14 @@ const FIVE = { protocolVersion: 5 } as const;
 enum Reason {
   SUCCESS = 0,
   CONTINUE_AUTHENTICATION = 0x18,
+  MALFORMED_PACKET = 0x81,
   PROTOCOL_ERROR = 0x82,
   BAD_USER_NAME_OR_PASSWORD = 0x86,
   NOT_AUTHORIZED = 0x87,
   BAD_AUTHENTICATION_METHOD = 0x8c,
+  KEEP_ALIVE_TIMEOUT = 0x8d,
   SESSION_TAKEN_OVER = 0x8e,
+  PACKET_TOO_LARGE = 0x95,
   ADMINISTRATIVE_ACTION = 0x98,
 }
 
@@ -39,6 +43,8 @@ export interface Mqtt5Parts {
   events: Events;
   faults: Faults;
   receiver: Receiver;
+  /** Who is not in by then is disconnected. */
+  connectLimitMs: number;
   /** Somebody who proved to be of this id is connected. */
   isHeld(id: string): boolean;
   /** A client is in: whoever held its id on the other side is to leave, and what was its session is over. */
@@ -100,6 +106,10 @@ class Mqtt5Connection {
   private connect: IConnectPacket | null = null;
   private exchange: Exchange | null = null;
   private isIn = false;
+  private isOver = false;
+  private readonly gate = new PacketGate();
+  /** Runs out where nobody came in, later by the keep-alive, and last where the end is not taken note of. */
+  private timer: NodeJS.Timeout | null = null;
   private filters = new Map<string, number>();
   private lastIdentifier = 0;
 
@@ -108,9 +118,10 @@ class Mqtt5Connection {
     private readonly stream: Duplex,
     private readonly socket: Duplex,
   ) {
+    this.limit(side.parts.connectLimitMs, () => stream.destroy());
     this.parser.on("packet", (packet: Packet) => this.take(packet));
-    this.parser.on("error", () => this.end(Reason.PROTOCOL_ERROR));
-    stream.on("data", (bytes: Buffer) => this.parser.parse(bytes));
+    this.parser.on("error", () => this.end(Reason.MALFORMED_PACKET));
+    stream.on("data", (bytes: Buffer) => this.read(bytes));
     stream.on("error", () => {});
     stream.on("close", () => this.closed());
   }
@@ -135,22 +146,48 @@ class Mqtt5Connection {
 
   /** Says why, and closes. */
   end(reasonCode: Reason): void {
+    if (this.isOver) return;
     if (this.isIn) this.send({ cmd: "disconnect", reasonCode });
+    this.close();
+  }
+
+  /** Nothing is read any more: behind an error the parser would take any byte for the first of a packet. */
+  private close(): void {
+    this.isOver = true;
     this.stream.end(() => this.stream.destroy());
+    this.limit(this.side.parts.connectLimitMs, () => this.stream.destroy());
+  }
+
+  private read(bytes: Buffer): void {
+    if (this.isOver) return;
+    if (this.isIn) this.timer?.refresh();
+    if (!this.gate.admits(bytes)) this.end(Reason.PACKET_TOO_LARGE);
+    else this.parse(bytes);
+    // Who has not proved anything yet may announce no more than in CONNECT.
+    if (this.exchange !== null && this.gate.announced > CONNECT_BYTES_MAX) this.broken();
   }
 
   private send(packet: Packet): void {
     if (this.stream.writable) this.stream.write(generate(packet, FIVE));
   }
 
+  private parse(bytes: Buffer): void {
+    try {
+      this.parser.parse(bytes);
+    } catch {
+      this.end(Reason.MALFORMED_PACKET);
+    }
+  }
+
   private take(packet: Packet): void {
+    if (this.isOver) return;
     if (packet.cmd === "connect" && this.connect === null) this.takeConnect(packet);
     else if (packet.cmd === "auth" && this.exchange !== null) this.takeAuth(packet, this.exchange);
     else if (!this.isIn) this.broken();
     else if (packet.cmd === "subscribe") this.takeSubscribe(packet);
     else if (packet.cmd === "publish") this.takePublish(packet);
     else if (packet.cmd === "pingreq") this.send({ cmd: "pingresp" });
-    else if (packet.cmd === "disconnect") this.stream.end();
+    else if (packet.cmd === "disconnect") this.close();
     else if (packet.cmd !== "puback") this.broken();
   }
 
@@ -204,6 +241,7 @@ class Mqtt5Connection {
     const method = this.connect?.properties?.authenticationMethod;
     this.proof = proof;
     this.isIn = true;
+    this.watchKeepAlive();
     this.side.enter(this);
     events.emit({ event: "connected", id: this.id, proof });
     this.send({
@@ -212,6 +250,7 @@ class Mqtt5Connection {
       sessionPresent: false,
       properties: {
         maximumQoS: 1,
+        maximumPacketSize: PACKET_BYTES_MAX,
         retainAvailable: false,
         sharedSubscriptionAvailable: false,
         ...(method === undefined ? {} : { authenticationMethod: method }),
@@ -221,6 +260,17 @@ class Mqtt5Connection {
     faults.kickAfterConnack--;
     events.emit({ event: "kicked", id: this.id });
     this.end(Reason.ADMINISTRATIVE_ACTION);
+  }
+
+  /** One and a half times the keep-alive without a packet ends the connection (3.1.2.10). */
+  private watchKeepAlive(): void {
+    this.limit((this.connect?.keepalive ?? 0) * 1500, () => this.end(Reason.KEEP_ALIVE_TIMEOUT));
+  }
+
+  /** @param ms 0: without end */
+  private limit(ms: number, end: () => void): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = ms === 0 ? null : setTimeout(end, ms);
   }
 
   private refuse(reason: string, reasonCode: Reason): void {
@@ -249,6 +299,11 @@ class Mqtt5Connection {
   private takePublish(packet: IPublishPacket): void {
     const { events, receiver } = this.side.parts;
     const { topic, payload, messageId } = packet;
+    if (requestSender(topic) !== null && payload.length > MESSAGE_BYTES_MAX) {
+      events.emit({ event: "dropped", id: this.id, reason: "too-long" });
+      this.end(Reason.PACKET_TOO_LARGE);
+      return;
+    }
     const isOurs = this.side.parts.door.mayWrite(this.id, topic);
     const reasonCode = isOurs ? Reason.SUCCESS : Reason.NOT_AUTHORIZED;
     if (packet.qos === 1) this.send({ cmd: "puback", messageId: messageId ?? 0, reasonCode });
@@ -267,6 +322,8 @@ class Mqtt5Connection {
   }
 
   private closed(): void {
+    this.isOver = true;
+    if (this.timer !== null) clearTimeout(this.timer);
     if (!this.isIn) return;
     this.side.leave(this);
     this.side.parts.events.emit({ event: "disconnected", id: this.id });

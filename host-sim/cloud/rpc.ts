@@ -1,13 +1,15 @@
 import type { AuthService } from "./auth-service.js";
-import type { Receiver, Sender } from "./channel.js";
+import { MESSAGE_BYTES_MAX, type Receiver, type Sender } from "./channel.js";
 import { Delivery, type Refusal, type Request } from "./delivery.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import { type Faults, strikes, strikesOnce } from "./faults.js";
 import {
+  FRAME_DEPTH_MAX,
   type Frame,
   isObject,
   isRequestId,
+  isTooDeep,
   type Outcome,
   outcomeText,
   parseFrame,
@@ -19,11 +21,10 @@ import type { Proofs } from "./proofs.js";
 import type { Registry } from "./registry.js";
 import type { Entity, FrameProof } from "./types.js";
 
-/** Longest message that is looked at. */
-export const MESSAGE_BYTES_MAX = 65_536;
 /** Where frames are taken over HTTP, by POST and in WebSockets. */
 export const RPC_PATH = "/rpc";
 const FRAME_VERSION = 2;
+const TOO_DEEP = `The frame is nested more than ${FRAME_DEPTH_MAX} levels deep; make it flatter`;
 /** Errors that a retry may not meet again. */
 const PASSING_CODES: readonly number[] = [401, 429, 503];
 
@@ -52,10 +53,15 @@ export class Rpc implements Receiver {
 
   receive(channel: Sender, id: string, linkProved: boolean, message: Uint8Array, encoding: Encoding): void {
     if (this.closed) return;
-    const admission = this.admit(channel, id, linkProved, message, encoding);
-    if ("request" in admission) this.accept(admission.request, admission.proof);
-    else if ("dropped" in admission) this.delivery.drop(id, admission.dropped);
-    else this.delivery.refuse(channel, id, admission);
+    try {
+      const admission = this.admit(channel, id, linkProved, message, encoding);
+      if ("dropped" in admission) this.delivery.drop(id, admission.dropped);
+      else if ("code" in admission) this.delivery.refuse(channel, id, admission);
+      else
+        this.accept(admission.request, admission.proof).catch((failure: Error) => this.failed(id, failure));
+    } catch (failure) {
+      this.failed(id, failure as Error);
+    }
   }
 
   /**
@@ -67,6 +73,7 @@ export class Rpc implements Receiver {
     if (frame === null || typeof frame.method !== "string" || !isRequestId(frame.id)) {
       throw new RpcError(400, "The body is no request of v2 RPC; give id and method in one JSON object");
     }
+    if (isTooDeep(frame)) throw new RpcError(400, TOO_DEEP);
     if (frame.src !== undefined && frame.src !== caller.id) {
       throw new RpcError(403, "src is not the bearer token's owner; leave it out or send as yourself");
     }
@@ -107,6 +114,7 @@ export class Rpc implements Receiver {
     const refusal = (code: number, reason: string, message: string): Refusal => {
       return { frame, encoding, code, reason, message };
     };
+    if (isTooDeep(frame)) return refusal(400, "too-deep", TOO_DEEP);
     if (frame.src !== id) return refusal(403, "src", "src is not the topic's id; send as yourself");
     const caller = registry.get(id);
     if (caller === undefined) return refusal(401, "unknown", proofs.strangersChallenge());
@@ -158,10 +166,19 @@ export class Rpc implements Receiver {
     const late =
       latencyMs > 0 ? new Promise<void>((resolve) => setTimeout(resolve, latencyMs).unref()) : null;
     const work = Promise.all([peer.work, late]).then(() => this.perform(request));
-    peer.work = work;
-    return work.finally(() => {
-      if (peer.work === work) peer.work = null;
-    });
+    // What becomes of this one is no matter of the next.
+    const settled = work
+      .catch(() => {})
+      .then(() => {
+        if (peer.work === settled) peer.work = null;
+      });
+    peer.work = settled;
+    return work;
+  }
+
+  /** The net below everything: whatever a visitor sent, and whatever a hook of a test threw, others are served on. */
+  private failed(id: string, { name, message }: Error): void {
+    this.parts.events.emit({ event: "failed", id, reason: `${name}: ${message}` });
   }
 
   private async perform(request: Request): Promise<void> {

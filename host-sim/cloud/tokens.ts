@@ -7,6 +7,9 @@ import type { TokenCheck, TokenOptions } from "./types.js";
 /** Tokens of one caller and host that may be good at once: the newest and the graced ones before it. */
 const LIVE_TOKENS_MAX = 5;
 
+/** Hosts that one caller may have good tokens for at once. */
+export const HOSTS_MAX = 1_000;
+
 /** A token as the cloud keeps it. Times are unix ms of the cloud's own clock, without the clock fault. */
 export interface IssuedToken {
   text: string;
@@ -24,6 +27,7 @@ export interface CloudClock {
 
 /** Makes, finds, ends and checks the tokens of all callers. */
 export class Tokens {
+  /** In the order of their issue, which is that of their ends: all live equally long. */
   private byHash = new Map<string, IssuedToken>();
   /** By caller, then host; the newest token is the last. */
   private byCaller = new Map<string, Map<string, IssuedToken[]>>();
@@ -86,6 +90,7 @@ export class Tokens {
     if (mine === undefined || tokens === undefined) return false;
     for (const token of tokens) this.byHash.delete(hashOf(token.text));
     mine.delete(host);
+    if (mine.size === 0) this.byCaller.delete(sub);
     return true;
   }
 
@@ -133,7 +138,29 @@ export class Tokens {
       .sign(this.key);
   }
 
+  /** May this caller have a token for one more host? What has ended does not count. */
+  hasRoom(sub: string, host: string): boolean {
+    this.dropEnded();
+    const mine = this.byCaller.get(sub);
+    return mine === undefined || mine.size < HOSTS_MAX || mine.has(host);
+  }
+
+  /** Ended tokens leave, also of hosts that nobody asks for again. */
+  private dropEnded(): void {
+    const now = this.clock.now();
+    for (const [hash, { sub, host, issuedAtMs }] of this.byHash) {
+      if (issuedAtMs + this.lifetimeMs > now) return;
+      this.byHash.delete(hash);
+      const mine = this.byCaller.get(sub);
+      const left = mine?.get(host)?.filter((one) => one.expiresAtMs > now) ?? [];
+      if (left.length > 0) mine?.set(host, left);
+      else mine?.delete(host);
+      if (mine?.size === 0) this.byCaller.delete(sub);
+    }
+  }
+
   private keep(token: IssuedToken): void {
+    this.dropEnded();
     let mine = this.byCaller.get(token.sub);
     if (mine === undefined) {
       mine = new Map();

@@ -52,6 +52,8 @@ export type CloudEvent =
   | { event: "replied"; id: string; requestId: number; method: string; code: number; repeated: boolean }
   | { event: "refused"; id: string; requestId: number; code: number; reason: string }
   | { event: "dropped"; id: string; reason: string }
+  /** Something in the cloud threw, or in a hook of the test; whom it served got no answer, or 500. */
+  | { event: "failed"; id: string; reason: string }
   | { event: "token"; id: string; host: string; expiresInSeconds: number }
   | { event: "revoked"; id: string; host: string };
 
@@ -74,6 +76,7 @@ export interface CloudStats {
   repliesRepeated: number;
   refused: Record<string, number>;
   dropped: Record<string, number>;
+  failed: number;
   macSessions: number;
   tokens: number;
 }
@@ -150,6 +153,11 @@ export interface CloudOptions {
   anonymous?: boolean;
   /** The highest version of MQTT that the embedded broker speaks; 4 stands for 3.1.1. Default 5. */
   mqttVersion?: 4 | 5;
+  /**
+   * A connection is closed that has sent no CONNECT, no whole HTTP request, no handshake of TLS or WebSocket, or (where
+   * it named nobody in that) no frame by then. Default 10,000.
+   */
+  connectLimitMs?: number;
   /** Every frame needs `mac`, `digest` or `key`, also over a proven connection. Default false. */
   requireFrameProof?: boolean;
   /** Life of a digest nonce. Default 60 s. */

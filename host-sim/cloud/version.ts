@@ -15,10 +15,13 @@ function levelOf(head: Buffer): number | undefined {
 
 /**
  * Looks at the protocol level that a new connection asks for, and leaves its bytes unread.
+ * @param limitMs a connection that names none by then is ended
  * @param then told once; not at all when the connection ends before
  */
-export function withLevel(stream: Duplex, then: (level: number) => void): void {
+export function withLevel(stream: Duplex, limitMs: number, then: (level: number) => void): void {
   const heads: Buffer[] = [];
+  const timer = setTimeout(() => stream.destroy(), limitMs);
+  const stop = (): void => clearTimeout(timer);
   const look = (): void => {
     const piece = stream.read() as Buffer | null;
     if (piece === null) return;
@@ -28,10 +31,13 @@ export function withLevel(stream: Duplex, then: (level: number) => void): void {
     if (level === undefined) return;
     stream.off("readable", look);
     stream.off("error", ignore);
+    stream.off("close", stop);
+    stop();
     stream.unshift(head);
     then(level);
   };
   stream.on("error", ignore);
+  stream.on("close", stop);
   stream.on("readable", look);
 }
 

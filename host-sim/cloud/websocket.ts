@@ -2,15 +2,16 @@ import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { createWebSocketStream, type WebSocket, WebSocketServer } from "ws";
 import type { Broker } from "./broker.js";
-import type { Receiver, Sender } from "./channel.js";
+import { MESSAGE_BYTES_MAX, type Receiver, type Sender } from "./channel.js";
 import type { Door } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import type { Faults } from "./faults.js";
 import { parseFrame } from "./frame.js";
 import { openEnvelope } from "./mac-session.js";
+import { PACKET_BYTES_MAX } from "./packet-gate.js";
 import type { Peers } from "./peers.js";
-import { MESSAGE_BYTES_MAX, RPC_PATH } from "./rpc.js";
+import { RPC_PATH } from "./rpc.js";
 import type { CloudTls } from "./tls.js";
 import type { ConnectProof } from "./types.js";
 
@@ -19,6 +20,8 @@ const MQTT_PROTOCOL = "mqtt";
 const BASIC = /^Basic +([A-Za-z0-9+/]+={0,2})$/i;
 /** Why a server ends a connection that did nothing wrong (RFC 6455, 7.4.1). */
 const GOING_AWAY = 1001;
+/** Nobody asks for anything here. */
+const POLICY_VIOLATION = 1008;
 
 /** What the WebSocket side works with. */
 export interface WebSocketParts {
@@ -30,6 +33,8 @@ export interface WebSocketParts {
   tls: CloudTls | null;
   /** Where MQTT inside WebSockets goes; null: there is none here. */
   broker: Broker | null;
+  /** Whoever proves nothing while connecting and sends no frame by then is disconnected. */
+  connectLimitMs: number;
 }
 
 interface Login {
@@ -68,7 +73,11 @@ export class WebSockets {
     maxPayload: MESSAGE_BYTES_MAX,
     handleProtocols: () => RPC_PROTOCOL,
   });
-  private readonly mqtt = new WebSocketServer({ noServer: true, handleProtocols: () => MQTT_PROTOCOL });
+  private readonly mqtt = new WebSocketServer({
+    noServer: true,
+    maxPayload: PACKET_BYTES_MAX,
+    handleProtocols: () => MQTT_PROTOCOL,
+  });
 
   constructor(
     server: Server,
@@ -137,7 +146,11 @@ export class WebSockets {
     const connection = new Connection(webSocket, login, receiver);
     this.connections.add(connection);
     webSocket.once("close", () => this.connections.delete(connection));
-    if (login !== null) {
+    if (login === null) {
+      const { connectLimitMs } = this.parts;
+      const timer = setTimeout(() => webSocket.close(POLICY_VIOLATION, "no frame came"), connectLimitMs);
+      for (const event of ["message", "close"]) webSocket.once(event, () => clearTimeout(timer));
+    } else {
       peers.endMacSession(login.id);
       events.emit({ event: "connected", ...login });
       webSocket.once("close", () => events.emit({ event: "disconnected", id: login.id }));

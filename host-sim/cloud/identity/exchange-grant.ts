@@ -8,6 +8,8 @@ import type { ServiceAccount, Workload } from "./types.js";
 
 const TOKEN_TYPES = ["id_token", "jwt"].map((name) => `urn:ietf:params:oauth:token-type:${name}`);
 const ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token";
+/** Nobody has vouched for the claims yet. */
+const CLAIM_SHOWN_MAX = 200;
 const PARAMETERS = ["subject_token", "subject_token_type", "requested_token_type", "scope"] as const;
 
 type Parameters = Partial<Record<(typeof PARAMETERS)[number], string>>;
@@ -52,17 +54,21 @@ export async function registerExchangeGrant(provider: Provider, directory: Direc
       ({ workload }) => workload !== undefined && workload.issuer === iss && workload.subject === sub,
     );
     if (account?.workload === undefined)
-      throw new errors.InvalidRequest(`no service account trusts the workload ${sub} of ${iss}`);
+      throw new errors.InvalidRequest(
+        `no service account trusts the workload ${sub.slice(0, CLAIM_SHOWN_MAX)} of ${iss.slice(0, CLAIM_SHOWN_MAX)}`,
+      );
     await verify(subjectToken, account.workload);
     return account;
   }
 
-  function claimsIn(subjectToken: string): { iss?: string; sub?: string } {
+  function claimsIn(subjectToken: string): { iss: string; sub: string } {
     try {
-      return decodeJwt(subjectToken);
+      const { iss, sub } = decodeJwt(subjectToken);
+      if (typeof iss === "string" && typeof sub === "string") return { iss, sub };
     } catch {
-      throw new errors.InvalidRequest("subject_token is not a JWT");
+      // No JWT is no better than one that names nobody.
     }
+    throw new errors.InvalidRequest("subject_token is not a JWT with iss and sub");
   }
 
   async function verify(subjectToken: string, workload: Workload): Promise<void> {

@@ -5,6 +5,8 @@ import { JsonFile } from "../json-file.js";
 const OF_A_LOGIN = new Set(["AccessToken", "AuthorizationCode", "RefreshToken", "DeviceCode"]);
 /** What is over is kept for a while, so that a late client is told "expired" and not "unknown". */
 const REMEMBERED_SECONDS = 3600;
+/** What has ended is looked for when there is this much, and when there is twice as much as the last look left. */
+const PRUNED_FROM = 1_000;
 
 interface Kept {
   model: string;
@@ -24,6 +26,7 @@ interface Content {
 export class Logins {
   private kept = new Map<string, Kept>();
   private organizations = new Map<string, string>();
+  private prunedAt = PRUNED_FROM;
   private file: JsonFile;
 
   /** @param file JSON file; read when it exists */
@@ -97,6 +100,8 @@ export class Logins {
     const expiresAt = expiresIn === undefined ? Number.MAX_SAFE_INTEGER : now() + expiresIn;
     // A copy, since its giver goes on changing what it has.
     this.kept.set(keyOf(model, id), { model, id, payload: structuredClone(payload), expiresAt });
+    // Anybody can begin a login; nothing but its end takes it away again.
+    if (this.kept.size >= this.prunedAt) this.prune();
     this.file.changed();
   }
 
@@ -115,6 +120,7 @@ export class Logins {
   private prune(): void {
     const oldest = now() - REMEMBERED_SECONDS;
     for (const [key, one] of this.kept) if (one.expiresAt < oldest) this.forget(key);
+    this.prunedAt = Math.max(PRUNED_FROM, 2 * this.kept.size);
   }
 }
 

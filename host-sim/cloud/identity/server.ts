@@ -1,6 +1,6 @@
-import { createServer, type RequestListener, type Server } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import type { RequestListener, Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { CONNECT_LIMIT_MS, makeHttpServer } from "../http-server.js";
 import { type IdentityFaults, struckDown } from "./faults.js";
 import type { IdentityOptions } from "./types.js";
 
@@ -32,7 +32,7 @@ export class IdentityServer {
 
   /** Listens; rejects when the port is taken, or when the certificate cannot be used. */
   static async listen(options: IdentityOptions, faults: IdentityFaults): Promise<IdentityServer> {
-    const server = makeServer(options.tls);
+    const server = makeServer(options);
     const { host = DEFAULT_HOST, port = 0 } = options;
     try {
       await new Promise<void>((resolve, reject) => {
@@ -59,10 +59,9 @@ export class IdentityServer {
   }
 }
 
-function makeServer(tls: IdentityOptions["tls"]): Server {
-  if (tls === undefined) return createServer();
+function makeServer({ tls, connectLimitMs = CONNECT_LIMIT_MS }: IdentityOptions): Server {
   try {
-    return createTlsServer(tls);
+    return makeHttpServer(connectLimitMs, tls ?? null);
   } catch (failure) {
     throw new Error("The identity cannot use its certificate and key; are both PEM, and do they match?", {
       cause: failure,

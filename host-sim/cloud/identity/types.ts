@@ -156,6 +156,8 @@ export interface IdentityOptions {
   users?: NewUser[];
   serviceAccounts?: NewServiceAccount[];
   lifetimes?: Partial<Lifetimes>;
+  /** A request that is not whole by then is answered 408, a TLS handshake is closed. Default 10,000. */
+  connectLimitMs?: number;
   faults?: IdentityFaultOptions;
   log?: (event: IdentityEvent) => void;
 }
