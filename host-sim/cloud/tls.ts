@@ -84,6 +84,8 @@ export class CloudTls {
     tlsServer.on("close", () => this.servers.delete(tlsServer));
     tlsServer.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => {
       this.refuse(String(socket.authorizationError ?? error.code ?? "unknown"));
+      // Node says that the time is up, and leaves the connection open.
+      if (error.code === "ERR_TLS_HANDSHAKE_TIMEOUT") socket.destroy();
     });
     tlsServer.prependListener("secureConnection", (socket) => {
       // Who shows a bad certificate is not taken for somebody without one.

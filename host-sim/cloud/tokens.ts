@@ -71,6 +71,11 @@ export class Tokens {
     return token;
   }
 
+  /** How many tokens are kept, of all callers. */
+  get kept(): number {
+    return this.byHash.size;
+  }
+
   /** The newest token if it is still good. */
   find(sub: string, host: string): IssuedToken | undefined {
     const newest = this.byCaller.get(sub)?.get(host)?.at(-1);
