@@ -128,7 +128,7 @@ export class DeviceHost {
     return this.call(method, start, (token) => {
       if (token === null) throw new Error("motekey: status OK without a token");
       return {
-        token: Buffer.from(token.bytes.subarray(0, token.length)).toString("latin1"),
+        token: Buffer.from(token.bytes.subarray(0, token.length)).toString(),
         generation: token.generation,
         expiresInMs: token.remainingMs,
       };

@@ -272,7 +272,7 @@ export class MqttChannel implements Channel, MqttPen {
       mqtt.packetIdentifier === this.encodedIdentifier
     ) {
       // A broker that refuses it leaves us with JSON.
-      this.terms.isEncoded = mqtt.returnCode !== SUBACK_FAILURE;
+      this.terms.isEncoded = mqtt.returnCode < SUBACK_FAILURE;
       return ChannelEvent.MORE;
     }
     if (this.stage === Stage.READY && this.app.acknowledged(mqtt)) return ChannelEvent.MORE;

@@ -7,7 +7,7 @@ import {
 } from "../proof/exchange.js";
 import { DIGEST_BYTES } from "../proof/sha256.js";
 import { Status } from "../status.js";
-import { bytesOf, NO_BYTES } from "../wire/bytes.js";
+import { bytesOf, NO_BYTES, sameBytes } from "../wire/bytes.js";
 import { MqttEvent, type MqttReader } from "../wire/mqtt-reader.js";
 import {
   type Connect5Fields,
@@ -17,16 +17,18 @@ import {
   unsubscribe5Length,
   writeAuth,
   writeConnect5,
+  writeDisconnect5,
   writePublish5Header,
   writeSubscribe5,
   writeUnsubscribe5,
 } from "../wire/mqtt5.js";
-import { type Mqtt5Properties, REASON_BYTES_MAX } from "../wire/mqtt5-properties.js";
+import { Fault, type Mqtt5Properties, REASON_BYTES_MAX } from "../wire/mqtt5-properties.js";
 import { Mqtt5Reader } from "../wire/mqtt5-reader.js";
 import { ACKS_MAX } from "./app-lane.js";
 import type { Call } from "./calls.js";
 import { type ChannelEvent, type ChannelParts, ChannelEvent as Event } from "./channel.js";
 import { MqttChannel, Stage } from "./mqtt-channel.js";
+import { statusOf } from "./mqtt5-reason.js";
 import { idleMsOf } from "./terms.js";
 
 const RPC = bytesOf("/rpc");
@@ -35,42 +37,6 @@ const UNSUPPORTED_VERSION = 1;
 const CONTINUE_AUTHENTICATION = 0x18;
 /** How long the broker keeps our session where `cleanSession` is off, s. */
 const SESSION_EXPIRY_S = 3_600;
-
-/** What a reason code of CONNACK or DISCONNECT means (2.4); `other` where it says nothing more. */
-const statusOf = (reasonCode: number, other: Status): Status => {
-  switch (reasonCode) {
-    case 0x84:
-      return Status.VERSION_REFUSED;
-    case 0x85:
-      return Status.CLIENT_ID_REFUSED;
-    case 0x86:
-      return Status.BAD_CREDENTIALS;
-    case 0x87:
-    case 0x8a:
-      return Status.NOT_AUTHORIZED;
-    case 0x88:
-    case 0x89:
-    case 0x8b:
-      return Status.SERVER_UNAVAILABLE;
-    case 0x8c:
-      return Status.METHOD_REFUSED;
-    case 0x8d:
-      return Status.KEEP_ALIVE_TIMEOUT;
-    case 0x8e:
-      return Status.SESSION_TAKEN_OVER;
-    case 0x93:
-    case 0x95:
-    case 0x96:
-    case 0x97:
-    case 0x9f:
-      return Status.QUOTA_EXCEEDED;
-    case 0x9c:
-    case 0x9d:
-      return Status.SERVER_MOVED;
-    default:
-      return other;
-  }
-};
 
 /**
  * Frames over MQTT 5, or over 3.1.1 where the broker knows no other: it says so in its CONNACK, or closes the
@@ -97,6 +63,8 @@ export class Mqtt5Channel extends MqttChannel {
   /** What AUTH answers; the first bytes of CONNECT's data are our nonce. */
   private readonly answer: Uint8Array;
   private isExchanged: boolean;
+  /** What the broker is told of what it sent, which ends the connection; 0: nothing. */
+  private fault: Fault | 0;
 
   constructor(parts: ChannelParts) {
     super(parts, new Uint8Array(REASON_BYTES_MAX));
@@ -128,12 +96,14 @@ export class Mqtt5Channel extends MqttChannel {
     this.correlation = new Uint8Array(CORRELATION_BYTES);
     this.answer = hasExchange ? new Uint8Array(DIGEST_BYTES) : NO_BYTES;
     this.isExchanged = false;
+    this.fault = 0;
   }
 
   override open(): void {
     this.isFive = this.oldAddress !== this.config.addresses.index;
     this.mqtt = this.isFive ? this.five : this.four;
     this.isExchanged = false;
+    this.fault = 0;
     if (this.hasExchange) this.parts.entropy.fill(this.fields5.data, 0, EXCHANGE_NONCE_BYTES);
     super.open();
     this.terms.isOld = !this.isFive;
@@ -166,6 +136,11 @@ export class Mqtt5Channel extends MqttChannel {
     return true;
   }
 
+  /** DISCONNECT with a reason (4.13), to who has spoken MQTT 5. */
+  override fail(): void {
+    if (this.fault !== 0) this.outbox.to = writeDisconnect5(this.outbox.bytes, this.outbox.to, this.fault);
+  }
+
   override wipe(): void {
     super.wipe();
     this.answer.fill(0);
@@ -179,18 +154,31 @@ export class Mqtt5Channel extends MqttChannel {
     return super.take(packet);
   }
 
+  protected override broken(status: Status): ChannelEvent {
+    const five = this.five;
+    if (this.isFive && five.status !== Status.OK) this.fault = five.fault();
+    else if (this.isFive && (status === Status.MQTT_UNEXPECTED || status === Status.MQTT_QOS))
+      this.fault = Fault.PROTOCOL_ERROR;
+    return super.broken(status);
+  }
+
   protected override takeConnack(): ChannelEvent {
     const five = this.five;
     const properties = this.properties;
     if (!this.isFive) return super.takeConnack();
     const isOld = five.isOldConnack;
     this.keepReason();
-    if (isOld && five.returnCode !== UNSUPPORTED_VERSION) return this.broken(Status.MQTT_UNEXPECTED);
+    // Who answers so knows no DISCONNECT with a reason.
+    if (isOld && five.returnCode !== UNSUPPORTED_VERSION) return super.broken(Status.MQTT_UNEXPECTED);
     if (five.returnCode === 0) {
       if (this.hasExchange && !this.isExchanged) return this.broken(Status.EXCHANGE_WRONG);
+      // CONNACK names the method that we named, or none (4.12).
+      if (this.hasExchange ? !this.isOurMethod() : properties.methodLength >= 0)
+        return this.broken(Status.MQTT_UNEXPECTED);
       // We publish at QoS 1, under the name that we gave.
-      if (properties.maximumQos === 0) return this.broken(Status.MQTT_QOS);
-      if (properties.hasAssignedClientIdentifier) return this.broken(Status.CLIENT_ID_REFUSED);
+      if (properties.maximumQos === 0) return this.leaveWith(Status.MQTT_QOS, Fault.IMPLEMENTATION);
+      if (properties.hasAssignedClientIdentifier)
+        return this.leaveWith(Status.CLIENT_ID_REFUSED, Fault.PROTOCOL_ERROR);
       const terms = this.terms;
       terms.receiveMaximum = properties.receiveMaximum;
       terms.packetBytesMax = Math.min(terms.packetBytesMax, properties.maximumPacketSize);
@@ -328,7 +316,7 @@ export class Mqtt5Channel extends MqttChannel {
     const scratch = this.parts.scratch;
     const properties = this.properties;
     const isAsked = this.hasExchange && this.stage === Stage.CONNECT && !this.isExchanged;
-    if (!isAsked || this.five.returnCode !== CONTINUE_AUTHENTICATION)
+    if (!isAsked || this.five.returnCode !== CONTINUE_AUTHENTICATION || !this.isOurMethod())
       return this.broken(Status.MQTT_UNEXPECTED);
     this.isExchanged =
       properties.dataLength === EXCHANGE_CHALLENGE_BYTES &&
@@ -344,6 +332,18 @@ export class Mqtt5Channel extends MqttChannel {
     if (!this.isExchanged) return this.broken(Status.EXCHANGE_WRONG);
     outbox.to = writeAuth(outbox.bytes, outbox.to, EXCHANGE_METHOD, this.answer);
     return Event.MORE;
+  }
+
+  private isOurMethod(): boolean {
+    const properties = this.properties;
+    const length = EXCHANGE_METHOD.length;
+    return properties.methodLength === length && sameBytes(properties.method, 0, EXCHANGE_METHOD, 0, length);
+  }
+
+  private leaveWith(status: Status, fault: Fault): ChannelEvent {
+    const event = this.broken(status);
+    this.fault = fault;
+    return event;
   }
 
   private keepReason(): void {

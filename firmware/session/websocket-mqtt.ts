@@ -103,7 +103,7 @@ export class MqttOverWebSocket implements Channel {
     const outbox = this.outbox;
     const from = outbox.to;
     const isDone = this.mqtt.encode();
-    if (outbox.to > from) this.webSocket.send(Opcode.BINARY, from);
+    this.sendFrom(from);
     return isDone;
   }
 
@@ -122,7 +122,7 @@ export class MqttOverWebSocket implements Channel {
   tend(): void {
     const from = this.outbox.to;
     this.mqtt.tend();
-    if (this.outbox.to > from) this.webSocket.send(Opcode.BINARY, from);
+    this.sendFrom(from);
     this.webSocket.tend();
   }
 
@@ -133,17 +133,25 @@ export class MqttOverWebSocket implements Channel {
   leave(): void {
     if (!this.webSocket.isOpen) return;
     this.mqtt.leave();
-    this.webSocket.send(Opcode.BINARY, 0);
+    this.sendFrom(0);
     this.webSocket.leave();
   }
 
+  /** What MQTT has to say, then what WebSocket has. */
   fail(): void {
+    if (this.webSocket.isOpen) this.mqtt.fail();
+    this.sendFrom(0);
     this.webSocket.fail();
   }
 
   wipe(): void {
     this.mqtt.wipe();
     this.webSocket.wipe();
+  }
+
+  /** What the channel inside composed from here on, if anything, is a message. */
+  private sendFrom(from: number): void {
+    if (this.outbox.to > from) this.webSocket.send(Opcode.BINARY, from);
   }
 
   private take(found: EndpointEvent): ChannelEvent {
@@ -180,7 +188,7 @@ export class MqttOverWebSocket implements Channel {
     this.at = mqtt.at;
     this.pieceLeft = to - this.at;
     this.hasPiece = event !== ChannelEvent.MORE;
-    if (outbox.to > from) this.webSocket.send(Opcode.BINARY, from);
+    this.sendFrom(from);
     this.reasonCode = mqtt.reasonCode;
     this.reasonLength = mqtt.reasonLength;
     this.status = mqtt.status;

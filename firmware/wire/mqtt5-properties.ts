@@ -33,6 +33,17 @@ export enum Property {
 export const REASON_BYTES_MAX = 64;
 /** How much of Authentication Data or Correlation Data is kept, bytes. */
 export const DATA_BYTES_MAX = 64;
+/** How much of an Authentication Method is kept, bytes. */
+const METHOD_BYTES_MAX = 32;
+
+/** What a client that ends a connection says of what came (3.14.2.1). */
+export enum Fault {
+  MALFORMED = 0x81,
+  PROTOCOL_ERROR = 0x82,
+  /** Ours: what the server may say, and we cannot live with. */
+  IMPLEMENTATION = 0x83,
+  TOPIC_ALIAS = 0x94,
+}
 
 const PROPERTIES = 0x2b;
 
@@ -124,6 +135,11 @@ export class Mqtt5Properties {
   /** Authentication Data or Correlation Data as sent, −1: none. At most DATA_BYTES_MAX of them are kept. */
   readonly data: Uint8Array;
   dataLength: number;
+  /** Authentication Method as sent, −1: none. */
+  readonly method: Uint8Array;
+  methodLength: number;
+  /** Why the last MQTT_PROPERTY. */
+  fault: Fault;
 
   private packet: number;
   private part: Part;
@@ -143,6 +159,7 @@ export class Mqtt5Properties {
   constructor() {
     this.reason = new Uint8Array(REASON_BYTES_MAX);
     this.data = new Uint8Array(DATA_BYTES_MAX);
+    this.method = new Uint8Array(METHOD_BYTES_MAX);
     this.begin(0);
   }
 
@@ -156,6 +173,8 @@ export class Mqtt5Properties {
     this.hasAssignedClientIdentifier = false;
     this.reasonLength = 0;
     this.dataLength = -1;
+    this.methodLength = -1;
+    this.fault = Fault.MALFORMED;
     this.part = Part.IDENTIFIER;
     this.identifier = 0;
     this.value = 0;
@@ -168,9 +187,11 @@ export class Mqtt5Properties {
     this.seenHigh = 0;
   }
 
-  /** Whether no property is half read. */
+  /** Whether no property is half read, and none is missing: AUTH names its method (3.15.2.2.2). */
   isWhole(): boolean {
-    return this.part === Part.IDENTIFIER;
+    if (this.part !== Part.IDENTIFIER) return false;
+    this.fault = Fault.PROTOCOL_ERROR;
+    return this.packet !== AUTH || this.methodLength >= 0;
   }
 
   /** The next byte. OK, or why it cannot come here. */
@@ -183,6 +204,8 @@ export class Mqtt5Properties {
         this.left--;
         return this.left > 0 ? Status.OK : this.closeNumber();
       case Part.VARINT:
+        // No more bytes than it needs (1.5.5).
+        if (byte === 0 && this.shift > 0) return Status.MQTT_PROPERTY;
         this.value += (byte & 127) * Math.pow(2, this.shift);
         this.shift += 7;
         if (byte > 127) return this.shift < 28 ? Status.OK : Status.MQTT_PROPERTY;
@@ -207,7 +230,7 @@ export class Mqtt5Properties {
     const isMany = identifier === Property.USER_PROPERTY || identifier === Property.SUBSCRIPTION_IDENTIFIER;
     const bit = 1 << (identifier & 31);
     const seen = identifier < 32 ? this.seenLow : this.seenHigh;
-    if ((seen & bit) !== 0 && !isMany) return Status.MQTT_PROPERTY;
+    if ((seen & bit) !== 0 && !isMany) return this.refuse(Fault.PROTOCOL_ERROR);
     if (identifier < 32) this.seenLow = seen | bit;
     else this.seenHigh = seen | bit;
     const type = TYPES[identifier];
@@ -223,27 +246,35 @@ export class Mqtt5Properties {
 
   private closeNumber(): Status {
     const value = this.value;
+    let isRight = true;
     this.part = Part.IDENTIFIER;
     switch (this.identifier) {
+      case Property.SUBSCRIPTION_IDENTIFIER:
+        isRight = value > 0;
+        break;
       case Property.RECEIVE_MAXIMUM:
         this.receiveMaximum = value;
-        return value > 0 ? Status.OK : Status.MQTT_PROPERTY;
+        isRight = value > 0;
+        break;
       case Property.MAXIMUM_PACKET_SIZE:
         this.maximumPacketSize = value;
-        return value > 0 ? Status.OK : Status.MQTT_PROPERTY;
+        isRight = value > 0;
+        break;
       case Property.MAXIMUM_QOS:
         this.maximumQos = value;
-        return value <= 1 ? Status.OK : Status.MQTT_PROPERTY;
+        isRight = value <= 1;
+        break;
       case Property.SERVER_KEEP_ALIVE:
         this.serverKeepAlive = value;
-        return Status.OK;
+        break;
       // We allow none: the topic's name must be there (3.3.2.3.4).
       case Property.TOPIC_ALIAS:
-        return Status.MQTT_PROPERTY;
+        return this.refuse(Fault.TOPIC_ALIAS);
       default:
         // What is left of the numbers of one byte are flags.
-        return TYPES[this.identifier] === Type.BYTE && value > 1 ? Status.MQTT_PROPERTY : Status.OK;
+        isRight = TYPES[this.identifier] !== Type.BYTE || value <= 1;
     }
+    return isRight ? Status.OK : this.refuse(Fault.PROTOCOL_ERROR);
   }
 
   private takeContent(byte: number): Status {
@@ -254,6 +285,9 @@ export class Mqtt5Properties {
       this.utf8 = utf8Next(this.utf8, byte);
       if (this.utf8 < 0 || byte === 0) return Status.MQTT_PROPERTY;
       if (this.identifier === Property.REASON_STRING && at < REASON_BYTES_MAX) this.reason[at] = byte;
+      if (this.identifier === Property.AUTHENTICATION_METHOD && at < METHOD_BYTES_MAX) this.method[at] = byte;
+      if (this.identifier === Property.RESPONSE_TOPIC && (byte === 0x23 || byte === 0x2b))
+        return this.refuse(Fault.PROTOCOL_ERROR);
     }
     this.left--;
     return this.left > 0 ? Status.OK : this.closeContent();
@@ -268,9 +302,17 @@ export class Mqtt5Properties {
     }
     const length = this.length;
     if (this.identifier === Property.REASON_STRING) this.reasonLength = Math.min(length, REASON_BYTES_MAX);
+    else if (this.identifier === Property.AUTHENTICATION_METHOD) this.methodLength = length;
+    // A topic has at least one character (4.7.3), and no wildcard (3.3.2.3.5).
+    else if (this.identifier === Property.RESPONSE_TOPIC && length === 0)
+      return this.refuse(Fault.PROTOCOL_ERROR);
     else if (this.identifier === Property.ASSIGNED_CLIENT_IDENTIFIER) this.hasAssignedClientIdentifier = true;
     else if (TYPES[this.identifier] === Type.BINARY) this.dataLength = length;
     this.part = Part.IDENTIFIER;
     return Status.OK;
+  }
+  private refuse(fault: Fault): Status {
+    this.fault = fault;
+    return Status.MQTT_PROPERTY;
   }
 }

@@ -188,3 +188,9 @@ export const writePublish5Header = (
   out[at] = Property.CORRELATION_DATA;
   return writeText(out, at + 1, correlation);
 };
+
+/** DISCONNECT that says what was wrong with what came (3.14): four bytes. */
+export const writeDisconnect5 = (out: Uint8Array, at: number, reasonCode: number): number => {
+  at = writeFixedHeader(out, at, PacketType.DISCONNECT << 4, 2);
+  return writeU16(out, at, reasonCode << 8);
+};

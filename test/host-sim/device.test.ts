@@ -10,6 +10,8 @@ import {
   startCloud,
 } from "../../host-sim/index.js";
 
+import { FakeBroker } from "./fake-broker.js";
+
 const ID = "device_123";
 const PSK = "correct horse";
 const HOST = "app.example.com";
@@ -29,6 +31,30 @@ describe("a simulated device", () => {
     cloud = await startCloud(cloudOptions);
     await cloud.addDevice({ id: ID, psk: PSK });
     device = simulateDevice({ cloud, id: ID, psk: PSK, ...options });
+  }
+
+  for (const token of ['tab\tq"b\\s', "a/b+c=", "gr\u00fc\u00df", "\u{1f600}"]) {
+    it(`tells a token as the cloud said it: ${JSON.stringify(token)}`, async () => {
+      const broker = await FakeBroker.start((packet) => {
+        if (packet.cmd === "connect") return { cmd: "connack", reasonCode: 0, sessionPresent: false };
+        if (packet.cmd === "subscribe")
+          return { cmd: "suback", messageId: packet.messageId ?? 0, granted: [1] };
+        if (packet.cmd !== "publish") return undefined;
+        const { id } = JSON.parse(String(packet.payload)) as { id: number };
+        const payload = JSON.stringify({ v: 2, id, result: { token } });
+        return { cmd: "publish", topic: `${ID}/rpc`, payload, qos: 0, dup: false, retain: false };
+      });
+      device = simulateDevice({
+        cloud: `mqtt://127.0.0.1:${broker.port}`,
+        transport: "mqtt5",
+        id: ID,
+        psk: PSK,
+        proof: "password",
+        allowInsecure: true,
+      });
+      assert.equal((await device.host(HOST).getToken()).token, token);
+      broker.close();
+    });
   }
 
   const endsWith = (status: string, word: RegExp) => (failure: unknown) => {

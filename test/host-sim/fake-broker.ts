@@ -9,27 +9,46 @@ export class FakeBroker {
   readonly commands: string[] = [];
   readonly versions: number[] = [];
   readonly connects: IConnectPacket[] = [];
+  /** What each DISCONNECT said. */
+  readonly reasonCodes: number[] = [];
+  private closes = 0;
   private socket: Socket | null = null;
   private lastIdentifier = 0;
   private waiters: (() => void)[] = [];
 
   private constructor(private readonly server: ReturnType<typeof createServer>) {}
 
-  /** @param more follows each SUBACK at once */
-  static async start(answers: Packet[] | Buffer, more = Buffer.alloc(0)): Promise<FakeBroker> {
+  /**
+   * @param answers to CONNECT and SUBSCRIBE; or what answers any packet, if anything does
+   * @param more follows each SUBACK at once
+   */
+  static async start(
+    answers: Packet[] | Buffer | ((packet: Packet) => Packet | undefined),
+    more = Buffer.alloc(0),
+  ): Promise<FakeBroker> {
     const server = createServer();
     const fake = new FakeBroker(server);
     server.on("connection", (socket) => {
       const reader = parser();
       fake.socket = socket;
       socket.on("error", () => {});
+      socket.on("close", () => {
+        fake.closes++;
+        for (const waiter of fake.waiters.splice(0)) waiter();
+      });
       socket.on("data", (bytes) => reader.parse(bytes));
       reader.on("packet", (packet: Packet) => {
         fake.commands.push(packet.cmd);
+        if (packet.cmd === "disconnect") fake.reasonCodes.push(packet.reasonCode ?? 0);
         if (packet.cmd === "publish") fake.lastIdentifier = packet.messageId ?? 0;
         if (packet.cmd === "connect") {
           fake.versions.push(packet.protocolVersion ?? 0);
           fake.connects.push(packet);
+        }
+        if (typeof answers === "function") {
+          const answer = answers(packet);
+          if (answer !== undefined) socket.write(generate(answer, FIVE));
+        } else if (packet.cmd === "connect") {
           const bytes = Buffer.isBuffer(answers) ? answers : generate(answers[0] as Packet, FIVE);
           socket.write(bytes);
         } else if (packet.cmd === "subscribe" && !Buffer.isBuffer(answers) && answers[1] !== undefined) {
@@ -58,6 +77,11 @@ export class FakeBroker {
     while (this.commands.filter((known) => known === cmd).length < count) {
       await new Promise<void>((resolve) => this.waiters.push(resolve));
     }
+  }
+
+  /** Resolves when a connection has ended. */
+  async ended(): Promise<void> {
+    while (this.closes === 0) await new Promise<void>((resolve) => this.waiters.push(resolve));
   }
 
   /** Acknowledges the latest PUBLISH. */

@@ -4,6 +4,7 @@ import { createConnection } from "node:net";
 import { generate, type IConnectPacket, type Packet, parser } from "mqtt-packet";
 import { PROOFS, type Proof, State } from "../../firmware/index.js";
 import { mqtt5 } from "../../firmware/mqtt5.js";
+import { Exchange } from "../../host-sim/cloud/exchange.js";
 import { type Cloud, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
 import { Device, type DeviceOptions } from "./device.js";
 import { FakeBroker } from "./fake-broker.js";
@@ -107,6 +108,37 @@ describe("the firmware over MQTT 5", () => {
       device.close();
     }
   });
+
+  const METHOD = "MOTEKEY-HMAC-SHA-256";
+  const methods: [what: string, inAuth: string, inConnack: string | undefined, status: string | null][] = [
+    ["names the method throughout", METHOD, METHOD, null],
+    ["names another method in AUTH", "MOTEKEY-HMAC-SHA-257", METHOD, "MQTT_UNEXPECTED"],
+    ["names a longer method in AUTH", `${METHOD}0`, METHOD, "MQTT_UNEXPECTED"],
+    ["names another method in CONNACK", METHOD, "M", "MQTT_UNEXPECTED"],
+    ["names none in CONNACK", METHOD, undefined, "MQTT_UNEXPECTED"],
+  ];
+  for (const [what, inAuth, inConnack, status] of methods) {
+    it(`auth5 with a cloud that knows the key and ${what}: ${status ?? "let in"}`, async () => {
+      const fake = await FakeBroker.start((packet) => {
+        if (packet.cmd === "auth") {
+          const authenticationMethod = inConnack as string;
+          const properties = inConnack === undefined ? {} : { authenticationMethod };
+          return { cmd: "connack", reasonCode: 0, sessionPresent: false, properties };
+        }
+        const { authenticationData } = (packet.cmd === "connect" && packet.properties) || {};
+        const exchange = Exchange.begin(DEVICE.psk, DEVICE.id, authenticationData);
+        if (exchange === null) return undefined;
+        const properties = { authenticationMethod: inAuth, authenticationData: exchange.challenge };
+        return { cmd: "auth", reasonCode: 0x18, properties };
+      });
+      closing.push(() => fake.close());
+      const device = connect({ proof: "auth5" }, fake.port);
+      if (status === null) return fake.told("subscribe", 1);
+      assert.equal(await failureOf(device), status);
+      await fake.told("disconnect", 1);
+      assert.deepEqual(fake.reasonCodes, [0x82]);
+    });
+  }
 
   it("an eavesdropper's replay of auth5 does not get in", async () => {
     await start();
