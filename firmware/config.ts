@@ -93,7 +93,10 @@ export interface ConfigOptions {
   readonly credential?: Credential;
   /** When absent, the strongest that the link allows: `link`, `password` where it verifies the cloud, or `counter+mac`. */
   readonly proof?: Proof;
-  /** Lets a proof that gives the PSK away (`password`, `key`) use a link that does not verify the server. */
+  /**
+   * Lets a link that does not verify the server carry a proof that gives the PSK away (`password`, `key`), or one that
+   * leaves the frames to whoever relays the connection (`counter`, `auth5` without `+mac`).
+   */
   readonly allowInsecure?: boolean;
   readonly limits?: LimitOptions;
   /**

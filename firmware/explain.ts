@@ -1,6 +1,6 @@
 import type { Auth } from "./auth.js";
 import type { Config } from "./config.js";
-import type { Proof } from "./policy.js";
+import { FrameProof, type Proof } from "./policy.js";
 import { LinkSecurity } from "./ports.js";
 import { nameOf, sentenceOf } from "./sentences.js";
 import { Status } from "./status.js";
@@ -61,12 +61,17 @@ const printable = (bytes: Uint8Array, length: number): string => {
   return text;
 };
 
+const UNVERIFIED = "The link does not verify the cloud: whoever reads it";
+const ACCEPTED = ". allowInsecure was set to accept that.";
+
+/** @allocates a text, because a person asked */
 const exposureOf = (config: Config): string => {
   if (config.link >= LinkSecurity.VERIFIED_TLS)
     return "The link verifies the cloud and hides what is said: nobody on the way learns a token.";
-  return config.isExposed
-    ? "The link does not verify the cloud: whoever reads it has the device's key and its tokens. allowInsecure was set to accept that."
-    : "The link does not verify the cloud: whoever reads it sees the tokens, but not the key.";
+  if (config.isExposed) return `${UNVERIFIED} has the device's key and its tokens${ACCEPTED}`;
+  if (config.frameProof === FrameProof.NONE)
+    return `${UNVERIFIED} sees the tokens, and whoever relays it can speak for the device${ACCEPTED}`;
+  return `${UNVERIFIED} sees the tokens, but not the key.`;
 };
 
 /** `mqtt5` without its 5, in a WebSocket or not. @allocates a text */

@@ -68,9 +68,9 @@ enum Strength {
   BEARER,
   /** One answer, which binds neither method nor arguments. */
   DIGEST,
-  /** One password, good once; an active relay is not stopped. */
+  /** One password, good once, and nothing in the frames: whoever relays it speaks on. */
   COUNTER,
-  /** Both ends are proved while connecting. */
+  /** Both ends are proved while connecting, and nothing in the frames: whoever relays that speaks on. */
   EXCHANGE,
   /** Both ends are proved in every frame. */
   MAC,
@@ -80,6 +80,7 @@ enum Strength {
 
 const A = Status.OK;
 const X = Status.PROOF_EXPOSED;
+const F = Status.FRAMES_UNPROVED;
 const L = Status.LINK_UNPROVED;
 
 // biome-ignore format: a table
@@ -88,8 +89,8 @@ const POLICY = [
   //            PLAIN UNVERIFIED VERIFIED MUTUAL PSK
   /* BEARER   */ X,   X,         A,       A,     A,
   /* DIGEST   */ A,   A,         A,       A,     A,
-  /* COUNTER  */ A,   A,         A,       A,     A,
-  /* EXCHANGE */ A,   A,         A,       A,     A,
+  /* COUNTER  */ F,   F,         A,       A,     A,
+  /* EXCHANGE */ F,   F,         A,       A,     A,
   /* MAC      */ A,   A,         A,       A,     A,
   /* LINK     */ L,   L,         L,       A,     A,
 ];
@@ -151,8 +152,8 @@ export const proofFor = (link: LinkSecurity): Proof => {
  * Whether a proof may go over a link, and neither is below the floor. What is no proof or no link is below any, and a
  * floor that is neither is above all.
  * @param hasExchange the transport can carry a challenge and response before it accepts us
- * @param allowInsecure the app accepts that the link's readers learn the key; it does not lower the floor
- * @returns OK, PROOF_EXPOSED, LINK_UNPROVED, PROOF_UNFIT, PROOF_BELOW_FLOOR or LINK_BELOW_FLOOR
+ * @param allowInsecure the app accepts PROOF_EXPOSED and FRAMES_UNPROVED; it does not lower the floor
+ * @returns OK, PROOF_EXPOSED, FRAMES_UNPROVED, LINK_UNPROVED, PROOF_UNFIT, PROOF_BELOW_FLOOR or LINK_BELOW_FLOOR
  */
 export const judge = (
   proof: Proof,
@@ -169,5 +170,5 @@ export const judge = (
     return Status.PROOF_BELOW_FLOOR;
   const verdict = POLICY[strength * LINKS.length + link];
   if (connectProofOf(proof) === ConnectProof.EXCHANGE && !hasExchange) return Status.PROOF_UNFIT;
-  return verdict === Status.PROOF_EXPOSED && allowInsecure ? Status.OK : verdict;
+  return allowInsecure && verdict !== Status.LINK_UNPROVED ? Status.OK : verdict;
 };

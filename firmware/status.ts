@@ -94,6 +94,7 @@ export enum Status {
   PROOF_BELOW_FLOOR = 94,
   LINK_BELOW_FLOOR = 95,
   EXCHANGE_WRONG = 96,
+  FRAMES_UNPROVED = 97,
 
   // WebSocket: what the server makes of our handshake (RFC 6455, 4.1), then malformed input. Each closes the connection.
   WS_REDIRECTED = 110,

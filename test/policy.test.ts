@@ -18,10 +18,10 @@ const NO_FLOOR: Floor = {};
 /** The lowest link that each proof may use, as the policy's documents say. */
 const LOWEST: Readonly<Record<Proof, [link: LinkSecurity, below: Status]>> = {
   "counter+mac": [PLAIN, Status.OK],
-  counter: [PLAIN, Status.OK],
+  counter: [VERIFIED_TLS, Status.FRAMES_UNPROVED],
   mac: [PLAIN, Status.OK],
   digest: [PLAIN, Status.OK],
-  auth5: [PLAIN, Status.OK],
+  auth5: [VERIFIED_TLS, Status.FRAMES_UNPROVED],
   "auth5+mac": [PLAIN, Status.OK],
   password: [VERIFIED_TLS, Status.PROOF_EXPOSED],
   "password+mac": [VERIFIED_TLS, Status.PROOF_EXPOSED],
@@ -43,8 +43,12 @@ describe("the policy of proofs and links", () => {
     });
   }
 
-  it("allowInsecure lets the key be read, and proves no link", () => {
-    assert.equal(judge("password", PLAIN, false, true, NO_FLOOR), Status.OK);
+  it("allowInsecure lets the key be read and the frames be forged, and proves no link", () => {
+    for (const link of [PLAIN, UNVERIFIED_TLS]) {
+      assert.equal(judge("password", link, false, true, NO_FLOOR), Status.OK);
+      assert.equal(judge("counter", link, false, true, NO_FLOOR), Status.OK);
+      assert.equal(judge("auth5", link, true, true, NO_FLOOR), Status.OK);
+    }
     assert.equal(judge("link", PLAIN, false, true, NO_FLOOR), Status.LINK_UNPROVED);
   });
 
@@ -106,6 +110,7 @@ describe("the policy of proofs and links", () => {
     const options = { deviceId: "d1", cloud: { host: "127.0.0.1" } };
     const cases: [object, Status, RegExp][] = [
       [{ proof: "password", credential: { psk: "k" } }, Status.PROOF_EXPOSED, /allowInsecure/],
+      [{ proof: "counter", credential: { psk: "k" } }, Status.FRAMES_UNPROVED, /relay.*add \+mac/],
       [{ proof: "link", credential: {} }, Status.LINK_UNPROVED, /certificate/],
       [{ proof: "auth5", credential: { psk: "k" } }, Status.PROOF_UNFIT, /MQTT 5/],
       [{ credential: { psk: "k", floor: { proof: "link" } } }, Status.PROOF_BELOW_FLOOR, /weaker/],

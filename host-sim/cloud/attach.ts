@@ -91,7 +91,7 @@ export class Attachment implements Channel {
   private take(topic: string, payload: Buffer): void {
     const sender = requestSender(topic);
     if (sender === null) return;
-    this.receiver.receive(this, sender.id, this.topicsBound, payload, sender.encoding);
+    this.receiver.receive(this, sender.id, this.topicsBound ? "broker" : "none", payload, sender.encoding);
   }
 }
 

@@ -192,8 +192,8 @@ export class Broker implements Channel {
     this.aedes.published = (packet, client, done) => {
       const sender = requestSender(packet.topic);
       if (client !== null && sender?.id === client.id) {
-        const proved = (this.judged.get(client) ?? "none") !== "none";
-        this.parts.receiver.receive(this, client.id, proved, packet.payload as Buffer, sender.encoding);
+        const proof = this.judged.get(client) ?? "none";
+        this.parts.receiver.receive(this, client.id, proof, packet.payload as Buffer, sender.encoding);
       }
       done();
     };

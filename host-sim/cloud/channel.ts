@@ -1,4 +1,5 @@
 import type { Encoding } from "./encoding.js";
+import type { Voucher } from "./types.js";
 
 /** Longest message that is looked at. */
 export const MESSAGE_BYTES_MAX = 65_536;
@@ -24,9 +25,9 @@ export interface Channel extends Sender {
 export interface Receiver {
   /**
    * Takes a message that came on `cloud/from/<id>/rpc`, or on `cloud/from/<id>/rpc-cbor`.
-   * @param linkProved the sender's connection is proved to be `id`'s and the topic is bound to it
+   * @param voucher how the sender's connection was proved to be `id`'s, the only one that may send there; or "none"
    */
-  receive(channel: Sender, id: string, linkProved: boolean, message: Uint8Array, encoding: Encoding): void;
+  receive(channel: Sender, id: string, voucher: Voucher, message: Uint8Array, encoding: Encoding): void;
 }
 
 /** The topic that replies to a device are published on. */

@@ -220,7 +220,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   const proofs = new Proofs(registry, {
     realm: apiHost,
     nonceLifetimeMs: (options.nonceLifetimeSeconds ?? DEFAULT_NONCE_LIFETIME_SECONDS) * 1000,
-    requireFrameProof: options.requireFrameProof ?? false,
+    requireFrameProof: options.requireFrameProof,
     now,
     isApiToken(token, id) {
       const check = tokens.check(token, apiHost);

@@ -4,9 +4,16 @@ import { type Envelope, MacSession, parseOpening } from "./mac-session.js";
 import type { Peer } from "./peers.js";
 import type { Registry } from "./registry.js";
 import { deriveKey, hmac, sameSecret } from "./secret.js";
-import type { ConnectProof, Entity, FrameProof } from "./types.js";
+import type { ConnectProof, Entity, FrameProof, Voucher } from "./types.js";
 
 const COUNTER_PASSWORD = /^(0|[1-9]\d{0,15})\.([A-Za-z0-9_-]{43})$/;
+
+/**
+ * What proves a connection and what follows on it. Nobody can stand inside of the first two; who relays a password
+ * has the key, so that no proof in the frames would keep him out. A counter or an exchange can be relayed, and what
+ * follows be replaced.
+ */
+const VOUCHERS: readonly Voucher[] = ["certificate", "psk", "password", "broker"];
 
 /** A frame's proof judged. `session` is set for a MAC'd frame: its reply goes out under it. */
 export type Verdict =
@@ -18,7 +25,8 @@ export type Verdict =
 export interface ProofOptions {
   realm: string;
   nonceLifetimeMs: number;
-  requireFrameProof: boolean;
+  /** undefined: by how the connection was proved. */
+  requireFrameProof: boolean | undefined;
   now: () => number;
   /** Is this text a token of the caller for the cloud's own API? */
   isApiToken: (token: string, id: string) => boolean;
@@ -51,9 +59,9 @@ export class Proofs {
 
   /**
    * Judges a frame.
-   * @param linkProved its connection is proved and its topic bound to it
+   * @param voucher how its connection was proved
    */
-  frame(entity: Entity, peer: Peer, linkProved: boolean, frame: Frame, envelope: Envelope): Verdict {
+  frame(entity: Entity, peer: Peer, voucher: Voucher, frame: Frame, envelope: Envelope): Verdict {
     if (envelope.mac !== null) return this.macFrame(entity, peer, frame, envelope);
     if (peer.macSession !== null) {
       return refused(
@@ -63,9 +71,14 @@ export class Proofs {
     }
     if (frame.key !== undefined) return this.keyFrame(entity, frame.key);
     if (frame.auth !== undefined) return this.digestFrame(entity, peer, frame.auth);
-    if (linkProved && !this.options.requireFrameProof)
-      return { verdict: "proved", proof: "link", session: null };
+    if (this.isVouchedFor(voucher)) return { verdict: "proved", proof: "link", session: null };
     return refused("proof-missing", this.digest.challenge(peer));
+  }
+
+  /** Whether the connection's proof stands for a frame on it that has none. */
+  private isVouchedFor(voucher: Voucher): boolean {
+    const { requireFrameProof = !VOUCHERS.includes(voucher) } = this.options;
+    return voucher !== "none" && !requireFrameProof;
   }
 
   /** The message of an error 401 for somebody the registry does not know: as for one whom it knows. */

@@ -19,7 +19,7 @@ import { type Envelope, type MacSession, openEnvelope } from "./mac-session.js";
 import type { Peer, Peers, StoredReply } from "./peers.js";
 import type { Proofs } from "./proofs.js";
 import type { Registry } from "./registry.js";
-import type { Entity, FrameProof } from "./types.js";
+import type { Entity, FrameProof, Voucher } from "./types.js";
 
 /** Where frames are taken over HTTP, by POST and in WebSockets. */
 export const RPC_PATH = "/rpc";
@@ -51,10 +51,10 @@ export class Rpc implements Receiver {
     this.delivery = new Delivery(parts.events, parts.faults, parts.address);
   }
 
-  receive(channel: Sender, id: string, linkProved: boolean, message: Uint8Array, encoding: Encoding): void {
+  receive(channel: Sender, id: string, voucher: Voucher, message: Uint8Array, encoding: Encoding): void {
     if (this.closed) return;
     try {
-      const admission = this.admit(channel, id, linkProved, message, encoding);
+      const admission = this.admit(channel, id, voucher, message, encoding);
       if ("dropped" in admission) this.delivery.drop(id, admission.dropped);
       else if ("code" in admission) this.delivery.refuse(channel, id, admission);
       else
@@ -97,7 +97,7 @@ export class Rpc implements Receiver {
   private admit(
     channel: Sender,
     id: string,
-    linkProved: boolean,
+    voucher: Voucher,
     bytes: Uint8Array,
     encoding: Encoding,
   ): Admission {
@@ -120,7 +120,7 @@ export class Rpc implements Receiver {
     if (caller === undefined) return refusal(401, "unknown", proofs.strangersChallenge());
     if (caller.disabled) return refusal(403, "disabled", "This id is disabled; ask its owner");
     const peer = peers.of(id);
-    const verdict = proofs.frame(caller, peer, linkProved, frame, envelope);
+    const verdict = proofs.frame(caller, peer, voucher, frame, envelope);
     if (verdict.verdict === "dropped") return { dropped: verdict.reason };
     if (verdict.verdict === "refused") return refusal(401, verdict.reason, verdict.message);
     const request = this.request(channel, caller, peer, frame, verdict.session, encoding);

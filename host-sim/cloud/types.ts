@@ -34,6 +34,9 @@ export interface NewEntity {
 /** How a connection was proved; `none` is one without a password, and without a TLS handshake that proved it. */
 export type ConnectProof = "password" | "counter" | "auth5" | "certificate" | "psk" | "none";
 
+/** What may stand for a frame that has no proof of its own; `broker`: another one, which binds topics to users. */
+export type Voucher = ConnectProof | "broker";
+
 /** How a frame was proved; `link` leans on its connection or bearer token, `none` is only in refusals. */
 export type FrameProof = "mac" | "key" | "digest" | "link" | "none";
 
@@ -142,7 +145,10 @@ export interface CloudOptions {
   broker?: string;
   /** Attached by `mqtts:` only: the trust anchors, and the cloud's own certificate and key. PEM. */
   brokerTls?: BrokerTls;
-  /** Attached only: the broker binds `cloud/from/<id>/#` to the user `<id>` (ACLs). Default false. */
+  /**
+   * Attached only: the broker binds `cloud/from/<id>/#` to the user `<id>` (ACLs), lets devices in by links alone that
+   * they verify, and drops what was retained. Then frames need no proof of their own. Default false.
+   */
   topicsBound?: boolean;
   /** `src` of replies. */
   address?: string;
@@ -158,7 +164,12 @@ export interface CloudOptions {
    * it named nobody in that) no frame by then. Default 10,000.
    */
   connectLimitMs?: number;
-  /** Every frame needs `mac`, `digest` or `key`, also over a proven connection. Default false. */
+  /**
+   * Whether every frame needs a proof of its own: `mac`, `digest` or `key`. Absent: wherever the connection was not
+   * proved by a certificate, TLS-PSK or `password`. A `counter` or `auth5` is good for whoever relays it, and the
+   * cloud does not see whether the device verified it. true: everywhere. false: nowhere that the connection was proved;
+   * only where every device verifies the cloud.
+   */
   requireFrameProof?: boolean;
   /** Life of a digest nonce. Default 60 s. */
   nonceLifetimeSeconds?: number;

@@ -6,10 +6,10 @@ import type { FleetCloudAnswer, FleetCloudOptions } from "./provisioning.js";
 // Ctrl-C reaches both processes; the parent closes its devices first, then this one.
 process.on("SIGINT", () => {});
 
-const [{ devices, broker }] = (await once(process, "message")) as [FleetCloudOptions];
+const [{ devices, ...options }] = (await once(process, "message")) as [FleetCloudOptions];
 const answer = (message: FleetCloudAnswer): void => void process.send?.(message);
 try {
-  const cloud = await startCloud(broker === undefined ? {} : { broker });
+  const cloud = await startCloud(options);
   const ids = Array.from({ length: devices }, (_, index) => `device_${index}`);
   const credentials = await Promise.all(ids.map((id) => cloud.addDevice({ id })));
   process.once("disconnect", () => void cloud.close());

@@ -12,6 +12,8 @@ export interface FleetCloudOptions {
   devices: number;
   /** `mqtt://user:password@host:port`: attach to this broker instead of embedding one. */
   broker?: string;
+  /** As in `startCloud`. */
+  requireFrameProof?: boolean;
 }
 
 /** What it answers. */

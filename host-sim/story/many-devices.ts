@@ -10,7 +10,11 @@ export async function tellManyDevices(
   onProgress: (progress: FleetProgress) => void,
 ): Promise<void> {
   const { devices, broker, proof, allowInsecure } = options;
-  const cloud = await FleetCloud.start({ devices, ...(broker === null ? {} : { broker }) });
+  const cloud = await FleetCloud.start({
+    devices,
+    ...(broker !== null && { broker }),
+    ...(allowInsecure && { requireFrameProof: false }),
+  });
   try {
     signal.throwIfAborted();
     tell({ event: "started", cloud: cloud.url, devices, proof });

@@ -44,7 +44,7 @@ export const HELP = `npm start: a mock cloud and the firmware in Node, from firs
                     ${PLAIN.slice(5).join(", ")}
   --transport NAME  how its frames travel: ${TRANSPORTS.join(", ")};
                     the last three need the cloud's own broker
-  --allow-insecure  lets password and key go over a link that does not verify the server
+  --allow-insecure  lets password, key and counter alone go over a link that does not verify the server
   --devices N       so many devices, 1 to ${DEVICES_MAX}
   --json            events as JSON, one a line
   --help            this
@@ -74,10 +74,10 @@ export function parseUsage(words: readonly string[], environment: NodeJS.Process
   const proof = PLAIN.find((known) => known === word);
   if (proof === undefined) throw new UsageError(`--proof must be one of ${PLAIN.join(", ")}`);
   const allowInsecure = values["allow-insecure"] ?? false;
-  if (/password|key/.test(proof) && !allowInsecure) {
-    throw new UsageError(
-      `--proof ${proof} gives the key to whoever reads the link; --allow-insecure accepts that`,
-    );
+  const isBearer = /password|key/.test(proof);
+  if ((isBearer || proof === "counter") && !allowInsecure) {
+    const given = isBearer ? "the key to whoever reads" : "all but the connection to whoever relays";
+    throw new UsageError(`--proof ${proof} gives ${given} the link; --allow-insecure accepts that`);
   }
   const json = values.json ?? false;
   return {

@@ -61,7 +61,7 @@ export const WHO: readonly Fault[] = [
     name: "EXCHANGE_WRONG",
     step: /compare the keys/,
     cause: async (bench) =>
-      bench.kept(await bench.cloud(), { psk: "guess", transport: "mqtt5", proof: "auth5" }),
+      bench.kept(await bench.cloud(), { psk: "guess", transport: "mqtt5", proof: "auth5+mac" }),
   },
   {
     what: "another key in TLS-PSK",

@@ -13,7 +13,7 @@ describe("the minified file", () => {
   before(async () => {
     const text = await bundleMinified();
     minified = await import(`data:text/javascript;base64,${Buffer.from(text).toString("base64")}`);
-    cloud = await startCloud();
+    cloud = await startCloud({ requireFrameProof: false });
   });
 
   after(() => cloud.close());

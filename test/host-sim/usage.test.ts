@@ -68,6 +68,10 @@ describe("the command line of npm start", () => {
     ["--proof telepathy", /^--proof must be one of counter\+mac, /],
     ["--proof password", /^--proof password gives the key to whoever reads the link; --allow-insecure/],
     ["--proof key", /--allow-insecure accepts that$/],
+    [
+      "--proof counter",
+      /^--proof counter gives all but the connection to whoever relays the link; --allow-ins/,
+    ],
   ];
   for (const [line, why] of refused) {
     it(`refuses ${line}`, () => {
