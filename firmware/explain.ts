@@ -70,7 +70,7 @@ const exposureOf = (config: Config): string => {
     return "The link verifies the cloud and hides what is said: nobody on the way learns a token.";
   if (config.isExposed) return `${UNVERIFIED} has the device's key and its tokens${ACCEPTED}`;
   if (config.frameProof === FrameProof.NONE)
-    return `${UNVERIFIED} sees the tokens, and whoever relays it can speak for the device${ACCEPTED}`;
+    return `${UNVERIFIED} sees the tokens, and a relay can speak for the device${ACCEPTED}`;
   return `${UNVERIFIED} sees the tokens, but not the key.`;
 };
 

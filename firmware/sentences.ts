@@ -92,7 +92,7 @@ export const sentenceOf = (status: Status): string => {
     case Status.PROOF_EXPOSED:
       return "This proof gives the key to whoever reads a link that does not verify the cloud; use counter+mac or a verified link, or set allowInsecure to accept that.";
     case Status.FRAMES_UNPROVED:
-      return "This proof covers the connection, not its frames, and the link does not verify the cloud: a relay could speak for the device; add +mac, or verify the cloud.";
+      return "This proof covers the connection only: on a link that does not verify the cloud a relay could speak on; add +mac, or verify the cloud.";
     case Status.LINK_UNPROVED:
       return "The proof link needs a link that proves the device: TLS with a client certificate, or TLS-PSK.";
     case Status.PROOF_UNFIT:
