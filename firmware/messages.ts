@@ -2,7 +2,7 @@
  * The app's own messages on motekey's MQTT connection: a second TLS session rarely fits. It is a module of its own,
  * so that an app that does not import it does not carry it.
  */
-import { isFilter, isTopic, matches } from "./messages/filter.js";
+import { isFilter, isTopic, matches, shareLength } from "./messages/filter.js";
 import { type Payload, Publication, PublicationPhase } from "./messages/publication.js";
 import { type OnEnd, type OnPiece, Piece, Subscription, SubscriptionPhase } from "./messages/subscription.js";
 import type { Turns } from "./ports.js";
@@ -20,7 +20,7 @@ export interface MessagesOptions {
   readonly filters?: number;
   /** Longest topic that is told whole, bytes; 64. */
   readonly topicBytes?: number;
-  /** A message that was not acknowledged ends with TIMEOUT after this, ms; 20,000. */
+  /** A message or a subscription that was not acknowledged ends with TIMEOUT after this, ms; 20,000. */
   readonly deadlineMs?: number;
 }
 
@@ -41,7 +41,6 @@ export class Messages implements AppTraffic {
   hasPiece: boolean;
   isStreaming: boolean;
   isBroken: boolean;
-  wakeAtMs: number;
   private readonly deadlineMs: number;
   private readonly subscriptions: Subscription[];
   private readonly publication: Publication;
@@ -50,6 +49,7 @@ export class Messages implements AppTraffic {
   private turns: Turns | null;
   private isReady: boolean;
   private isEnded: boolean;
+  private nowMs: number;
 
   /** @construction */
   constructor(options?: MessagesOptions) {
@@ -70,7 +70,7 @@ export class Messages implements AppTraffic {
     this.isBroken = false;
     this.isReady = false;
     this.isEnded = false;
-    this.wakeAtMs = Infinity;
+    this.nowMs = 0;
   }
 
   /**
@@ -86,9 +86,10 @@ export class Messages implements AppTraffic {
 
   /**
    * Wants the messages of a filter, now and after every reconnect. A message that several filters match is told to
-   * the first.
+   * the first. `$share/<group>/<filter>` shares the messages with the group's other clients, where the broker can
+   * (MQTT 5, 4.8.2; mosquitto over 3.1.1, too; NATS and RabbitMQ grant it and send nothing).
    * @param onEnd told once whether the broker grants it: OK, SUBSCRIPTION_REFUSED (also for the filter that the calls'
-   * answers come by), CONNECTION_LOST or CLOSED
+   * answers come by), TIMEOUT (no answer within `deadlineMs`: it is given up), CONNECTION_LOST or CLOSED
    * @returns OK; BUSY: all places are taken; CLOSED
    * @construction
    * @throws Error when the filter is none, longer than `topicBytes`, or subscribed to already
@@ -106,6 +107,7 @@ export class Messages implements AppTraffic {
       if (subscription.phase !== SubscriptionPhase.FREE || subscription.isOver) continue;
       subscription.phase = SubscriptionPhase.WANTED;
       subscription.filter = bytes;
+      subscription.shareLength = shareLength(bytes);
       subscription.onPiece = onPiece;
       subscription.onEnd = onEnd;
       this.ring();
@@ -152,7 +154,6 @@ export class Messages implements AppTraffic {
     publication.qos = qos;
     publication.onEnd = onEnd;
     publication.deadlineMs = this.turns.nowMs() + this.deadlineMs;
-    this.wakeAtMs = publication.deadlineMs;
     this.ring();
     return Status.OK;
   }
@@ -186,8 +187,22 @@ export class Messages implements AppTraffic {
     else publication.phase = PublicationPhase.QUEUED;
   }
 
+  expire(nowMs: number): void {
+    const publication = this.publication;
+    this.nowMs = nowMs;
+    if (nowMs >= publication.expiresAtMs()) publication.end(Status.TIMEOUT);
+    for (let i = 0; i < this.subscriptions.length; i++)
+      if (nowMs >= this.subscriptions[i].deadlineMs) this.subscriptions[i].expire();
+  }
+
+  wakeAtMs(): number {
+    let atMs = this.publication.expiresAtMs();
+    for (let i = 0; i < this.subscriptions.length; i++)
+      atMs = Math.min(atMs, this.subscriptions[i].deadlineMs);
+    return atMs;
+  }
+
   tend(pen: MqttPen): void {
-    this.checkDeadline();
     if (!this.isReady) return;
     if (!this.isStreaming) this.tendSubscriptions(pen);
     if (this.publication.phase === PublicationPhase.QUEUED) this.openPublication(pen);
@@ -203,7 +218,7 @@ export class Messages implements AppTraffic {
     for (let i = 0; i < this.subscriptions.length; i++) {
       const subscription = this.subscriptions[i];
       if (subscription.packetIdentifier !== packetIdentifier) continue;
-      if (subscription.phase === SubscriptionPhase.LEAVING) subscription.phase = SubscriptionPhase.FREE;
+      if (subscription.phase === SubscriptionPhase.LEAVING) subscription.left();
       else if (subscription.phase === SubscriptionPhase.ASKED) {
         subscription.losses = 0;
         subscription.answered(returnCode >= FAILURE ? Status.SUBSCRIPTION_REFUSED : Status.OK);
@@ -221,7 +236,9 @@ export class Messages implements AppTraffic {
     for (let i = 0; i < this.subscriptions.length && this.reader === null; i++) {
       const subscription = this.subscriptions[i];
       const seen = Math.min(topicLength, topic.length);
-      if (subscription.onPiece !== null && matches(subscription.filter, topic, seen, seen < topicLength))
+      const filter = subscription.filter;
+      const from = subscription.shareLength;
+      if (subscription.onPiece !== null && matches(filter, from, topic, seen, seen < topicLength))
         this.reader = subscription;
     }
     if (this.reader === null) return false;
@@ -268,22 +285,14 @@ export class Messages implements AppTraffic {
   }
 
   private loseSubscription(subscription: Subscription): void {
+    subscription.deadlineMs = Infinity;
     if (subscription.phase === SubscriptionPhase.LEAVING || subscription.phase === SubscriptionPhase.UNWANTED)
-      subscription.phase = SubscriptionPhase.FREE;
+      subscription.left();
     if (subscription.phase !== SubscriptionPhase.ASKED) return;
     subscription.losses++;
     subscription.packetIdentifier = 0;
     if (subscription.losses >= LOSSES_MAX) subscription.answered(Status.CONNECTION_LOST);
     else subscription.phase = SubscriptionPhase.WANTED;
-  }
-
-  private checkDeadline(): void {
-    const publication = this.publication;
-    this.wakeAtMs = publication.isUnderWay() ? publication.deadlineMs : Infinity;
-    if (this.turns === null || this.turns.nowMs() < this.wakeAtMs) return;
-    // What is half composed must be composed to its end: the broker counts on it.
-    if (publication.phase === PublicationPhase.STREAMING) this.wakeAtMs = Infinity;
-    else publication.end(Status.TIMEOUT);
   }
 
   /** The subscription that is wanted, asked for or granted, and has this filter. */
@@ -299,8 +308,9 @@ export class Messages implements AppTraffic {
 
   /** What is given up goes first: it may be wanted again already, in another place. */
   private tendSubscriptions(pen: MqttPen): void {
-    for (let i = 0; i < this.subscriptions.length; i++) this.subscriptions[i].leave(pen);
-    for (let i = 0; i < this.subscriptions.length; i++) this.subscriptions[i].ask(pen);
+    const deadlineMs = this.nowMs + this.deadlineMs;
+    for (let i = 0; i < this.subscriptions.length; i++) this.subscriptions[i].leave(pen, deadlineMs);
+    for (let i = 0; i < this.subscriptions.length; i++) this.subscriptions[i].ask(pen, deadlineMs);
   }
 
   private openPublication(pen: MqttPen): void {

@@ -147,6 +147,7 @@ export class Session {
   poll(nowMs: number): Want {
     this.nowMs = nowMs;
     this.courier.tend(nowMs, this.nextChanceMs(), this.excuse());
+    if (this.app !== null) this.app.expire(nowMs);
     if (this.phase === Phase.CONNECTING || this.phase === Phase.READY) this.tendConnection();
     this.plan();
     switch (this.phase) {
@@ -388,7 +389,7 @@ export class Session {
 
   private plan(): void {
     let atMs = this.courier.wakeAtMs();
-    if (this.app !== null) atMs = Math.min(atMs, this.app.wakeAtMs);
+    if (this.app !== null) atMs = Math.min(atMs, this.app.wakeAtMs());
     if (this.phase === Phase.READY) atMs = Math.min(atMs, this.keepAlive.wakeAtMs());
     else if (this.phase >= Phase.WAITING && this.phase <= Phase.CONNECTING)
       atMs = Math.min(atMs, this.phaseEndsAtMs);

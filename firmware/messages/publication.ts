@@ -63,6 +63,11 @@ export class Publication {
     return this.phase !== PublicationPhase.FREE && this.phase !== PublicationPhase.DONE;
   }
 
+  /** When it ends with TIMEOUT; never once it is half composed: the broker counts on the rest. */
+  expiresAtMs(): number {
+    return this.isUnderWay() && this.phase !== PublicationPhase.STREAMING ? this.deadlineMs : Infinity;
+  }
+
   end(status: Status): void {
     this.phase = PublicationPhase.DONE;
     this.status = status;

@@ -64,9 +64,13 @@ export enum SubscriptionPhase {
 export class Subscription {
   phase: SubscriptionPhase;
   filter: Uint8Array;
+  /** How much of it names the group that shares it. */
+  shareLength: number;
   packetIdentifier: number;
   /** Connections that were lost while it was asked for. */
   losses: number;
+  /** When the broker must have answered; Infinity: nobody waits for it. */
+  deadlineMs: number;
   status: Status;
   onPiece: OnPiece | null;
   /** Null once it was told. */
@@ -83,6 +87,8 @@ export class Subscription {
     this.filter = NO_BYTES;
     this.packetIdentifier = 0;
     this.losses = 0;
+    this.shareLength = 0;
+    this.deadlineMs = Infinity;
     this.status = Status.OK;
     this.onPiece = null;
     this.onEnd = null;
@@ -99,17 +105,21 @@ export class Subscription {
     );
   }
 
-  /** Composes UNSUBSCRIBE, if it is due and there is room. */
-  leave(pen: MqttPen): void {
+  /**
+   * Composes UNSUBSCRIBE, if it is due and there is room.
+   * @param deadlineMs when its answer must have come
+   */
+  leave(pen: MqttPen, deadlineMs: number): void {
     const isDue = this.phase === SubscriptionPhase.UNWANTED;
     if (!isDue || pen.outbox.room() < pen.unsubscribeLength(this.filter)) return;
     this.packetIdentifier = pen.nextPacketIdentifier();
     pen.writeUnsubscribe(this.packetIdentifier, this.filter);
     this.phase = SubscriptionPhase.LEAVING;
+    this.deadlineMs = deadlineMs;
   }
 
-  /** Composes SUBSCRIBE, if it is due and there is room. */
-  ask(pen: MqttPen): void {
+  /** Composes SUBSCRIBE, if it is due and there is room. Only where the app was not told yet it must be answered in time. */
+  ask(pen: MqttPen, deadlineMs: number): void {
     const isDue = this.phase === SubscriptionPhase.WANTED;
     // Giving it up again would take the calls' answers away.
     if (isDue && pen.topics.isOwn(this.filter)) this.answered(Status.SUBSCRIPTION_REFUSED);
@@ -117,6 +127,22 @@ export class Subscription {
       this.packetIdentifier = pen.nextPacketIdentifier();
       pen.writeSubscribe(this.packetIdentifier, this.filter);
       this.phase = SubscriptionPhase.ASKED;
+      if (this.onEnd !== null) this.deadlineMs = deadlineMs;
+    }
+  }
+
+  /** The broker does not have it any more, or will not say: the place is free. */
+  left(): void {
+    this.phase = SubscriptionPhase.FREE;
+    this.deadlineMs = Infinity;
+  }
+
+  /** No answer came in time. What was asked for may be granted yet: it is given up. */
+  expire(): void {
+    if (this.phase === SubscriptionPhase.LEAVING) this.left();
+    else {
+      this.answered(Status.TIMEOUT);
+      this.phase = SubscriptionPhase.UNWANTED;
     }
   }
 
@@ -125,6 +151,7 @@ export class Subscription {
     const isGranted = status === Status.OK;
     this.phase = isGranted ? SubscriptionPhase.GRANTED : SubscriptionPhase.FREE;
     if (!isGranted) this.onPiece = null;
+    this.deadlineMs = Infinity;
     this.status = status;
     this.isOver = this.onEnd !== null;
   }

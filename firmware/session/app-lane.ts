@@ -1,4 +1,4 @@
-import { ACK_BYTES, PacketType, writeAck } from "../wire/mqtt.js";
+import { ACK_BYTES, type PacketType, writeAck } from "../wire/mqtt.js";
 import type { MqttReader } from "../wire/mqtt-reader.js";
 import type { AppTraffic, MqttPen } from "./app.js";
 import type { Outbox } from "./outbox.js";
@@ -9,7 +9,10 @@ export const ACKS_MAX = 32;
 /** The app's messages on an MQTT channel, and what they make the channel wait with. */
 export class AppLane {
   private readonly app: AppTraffic | null;
-  /** PUBACKs that wait for room, or for the end of a packet that is being composed: a ring, the oldest first. */
+  /**
+   * Acknowledgements that wait for room, or for the end of a packet that is being composed: a ring, the oldest first.
+   * Each is its packet type, and its identifier in the lower 16 bits.
+   */
   private readonly owed: number[] | null;
   private owedFrom: number;
   private owedCount: number;
@@ -46,11 +49,18 @@ export class AppLane {
     const owed = this.owed;
     if (this.app === null || owed === null) return;
     while (this.owedCount > 0 && !this.app.isStreaming && outbox.takes(ACK_BYTES)) {
-      outbox.to = writeAck(outbox.bytes, outbox.to, PacketType.PUBACK, owed[this.owedFrom]);
+      const ack = owed[this.owedFrom];
+      outbox.to = writeAck(outbox.bytes, outbox.to, ack >> 16, ack & 65535);
       this.owedFrom = (this.owedFrom + 1) % ACKS_MAX;
       this.owedCount--;
     }
     this.app.tend(pen);
+  }
+
+  /** Whether a SUBACK may be the app's: its filter may have been given up meanwhile. */
+  subscribed(mqtt: MqttReader): boolean {
+    this.acknowledged(mqtt);
+    return this.app !== null;
   }
 
   /** Whether an acknowledgement is the app's. */
@@ -81,17 +91,16 @@ export class AppLane {
   }
 
   /**
-   * Acknowledges a message: at once where there are no app's messages, since the session reads nothing without room
-   * then; else later where it must be, in the order of the messages (4.6).
+   * Acknowledges a message or its release: at once where there are no app's messages, since the session reads nothing
+   * without room then; else later where it must be, in the order of the messages (4.6).
    */
-  acknowledge(outbox: Outbox, packetIdentifier: number): void {
+  acknowledge(outbox: Outbox, type: PacketType, packetIdentifier: number): void {
     const owed = this.owed;
     const isFree = !this.isStreaming() && this.owedCount === 0 && outbox.room() >= ACK_BYTES;
-    if (owed === null || isFree)
-      outbox.to = writeAck(outbox.bytes, outbox.to, PacketType.PUBACK, packetIdentifier);
+    if (owed === null || isFree) outbox.to = writeAck(outbox.bytes, outbox.to, type, packetIdentifier);
     // What has no place is sent to us again: the broker sees it unacknowledged at the next connection.
     else if (this.owedCount < ACKS_MAX) {
-      owed[(this.owedFrom + this.owedCount) % ACKS_MAX] = packetIdentifier;
+      owed[(this.owedFrom + this.owedCount) % ACKS_MAX] = (type << 16) | packetIdentifier;
       this.owedCount++;
     }
   }

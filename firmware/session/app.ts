@@ -33,8 +33,6 @@ export interface AppTraffic {
   readonly isStreaming: boolean;
   /** A packet was begun that cannot be ended: MQTT takes none back, and the connection is to be given up. */
   readonly isBroken: boolean;
-  /** When {@link tend} has something to do. */
-  readonly wakeAtMs: number;
 
   /** The client that this is part of. */
   bind(turns: Turns): void;
@@ -42,6 +40,10 @@ export interface AppTraffic {
   ready(): void;
   /** The connection is gone. */
   lost(): void;
+  /** Ends what has waited too long. Called each turn, with a connection or without. */
+  expire(nowMs: number): void;
+  /** When {@link expire} has something to do; Infinity: never. */
+  wakeAtMs(): number;
   /** Composes what there is room for. */
   tend(pen: MqttPen): void;
   /** Whether the acknowledgement is ours. A return code from 0x80 on is a refusal. */

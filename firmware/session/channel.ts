@@ -23,6 +23,8 @@ export enum ChannelEvent {
   HOST,
   /** A piece of a message for the app lies in the window: the app is told before more is read. */
   PIECE,
+  /** A message at QoS 2 was released, and acknowledged: the outbox has less room. */
+  RELEASED,
   /** A message is complete; `inbox.isFrame` tells whether it was a frame for us. */
   MESSAGE,
 }

@@ -6,6 +6,7 @@ import {
   ACK_BYTES,
   type ConnectFields,
   connectLength,
+  PacketType,
   PINGREQ_BYTES,
   publishHeaderLength,
   subscribeLength,
@@ -237,6 +238,9 @@ export class MqttChannel implements Channel, MqttPen {
         return ChannelEvent.PONG;
       case MqttEvent.PUBLISH:
         return this.takePublish();
+      case MqttEvent.PUBREL:
+        this.app.acknowledge(this.outbox, PacketType.PUBCOMP, this.mqtt.packetIdentifier);
+        return ChannelEvent.RELEASED;
       case MqttEvent.MESSAGE:
         return this.takeMessage();
       default:
@@ -275,7 +279,7 @@ export class MqttChannel implements Channel, MqttPen {
       this.terms.isEncoded = mqtt.returnCode < SUBACK_FAILURE;
       return ChannelEvent.MORE;
     }
-    if (this.stage === Stage.READY && this.app.acknowledged(mqtt)) return ChannelEvent.MORE;
+    if (this.stage === Stage.READY && this.app.subscribed(mqtt)) return ChannelEvent.MORE;
     if (this.stage === Stage.READY || mqtt.packetIdentifier !== this.subscribeIdentifier) {
       return this.broken(Status.MQTT_UNEXPECTED);
     }
@@ -296,7 +300,8 @@ export class MqttChannel implements Channel, MqttPen {
   protected takePublish(): ChannelEvent {
     const mqtt = this.mqtt;
     const topics = this.topics;
-    if (mqtt.qos > 1) return this.broken(Status.MQTT_QOS);
+    // We subscribe at QoS 1; a session that was kept may hold what another firmware subscribed to at QoS 2.
+    if (mqtt.qos > 1 && this.config.cleanSession) return this.broken(Status.MQTT_QOS);
     if (this.encodedIdentifier !== 0 && topics.isEncoded(mqtt)) this.inbox.open(false, true);
     else if (topics.isOurs(mqtt)) this.inbox.open(topics.isRequest(mqtt), false);
     else if (!this.app.open(mqtt)) this.inbox.ignore();
@@ -314,7 +319,10 @@ export class MqttChannel implements Channel, MqttPen {
   private takeMessage(): ChannelEvent {
     const isApps = this.app.close();
     if (!isApps) this.inbox.close();
-    if (this.mqtt.qos === 1) this.app.acknowledge(this.outbox, this.mqtt.packetIdentifier);
+    const mqtt = this.mqtt;
+    // PUBREC is the type behind PUBACK. Who repeats a message at QoS 2 before its PUBREL has it told twice, as at QoS 1.
+    if (mqtt.qos > 0)
+      this.app.acknowledge(this.outbox, PacketType.PUBACK + mqtt.qos - 1, mqtt.packetIdentifier);
     return isApps ? ChannelEvent.PIECE : ChannelEvent.MESSAGE;
   }
 

@@ -217,4 +217,170 @@ describe("an app's own messages", () => {
     )?.payload;
     assert.equal(payload?.length, 5_000);
   });
+
+  it("a subscription that no SUBACK answers ends with TIMEOUT, and its place is free again", () => {
+    const messages = new Messages({ filters: 1, deadlineMs: 1_500 });
+    const world = worldWith(messages);
+    const serve = world.peer.intercept;
+    world.peer.intercept = (packet) => packet.cmd === "subscribe" || serve(packet);
+    const outcome = subscribe(messages, DOWN);
+    world.advance(1_490);
+    assert.equal(outcome.name, "pending");
+    world.advance(100);
+    assert.equal(outcome.name, "TIMEOUT");
+    assert.equal(world.peer.packets.at(-1)?.cmd, "unsubscribe", "it may be granted yet");
+    world.peer.intercept = serve;
+    const again = subscribe(messages, DOWN);
+    world.advance(100);
+    assert.deepEqual([again.name, world.client.counters.losses], ["OK", 0]);
+  });
+
+  it("an UNSUBSCRIBE that nothing answers keeps the place no longer than that", () => {
+    const messages = new Messages({ filters: 1, deadlineMs: 1_500 });
+    const world = worldWith(messages);
+    subscribe(messages, DOWN);
+    world.advance(100);
+    const serve = world.peer.intercept;
+    world.peer.intercept = (packet) => packet.cmd === "unsubscribe" || serve(packet);
+    messages.unsubscribe(DOWN);
+    world.advance(1_000);
+    assert.equal(subscribe(messages, DOWN).name, "BUSY");
+    world.advance(1_000);
+    const again = subscribe(messages, DOWN);
+    world.advance(100);
+    assert.deepEqual([again.name, world.client.counters.losses], ["OK", 0]);
+  });
+
+  it("a SUBACK that comes when its filter was given up costs nothing", () => {
+    const messages = new Messages();
+    const world = worldWith(messages);
+    const serve = world.peer.intercept;
+    world.peer.intercept = (packet) => {
+      if (packet.cmd !== "subscribe") return serve(packet);
+      const { messageId = 0 } = packet;
+      world.time.after(500, () => world.peer.send({ cmd: "suback", messageId, granted: [1] }));
+      return true;
+    };
+    const outcome = subscribe(messages, DOWN);
+    world.advance(100);
+    messages.unsubscribe(DOWN);
+    world.advance(1_000);
+    assert.deepEqual([outcome.name, world.client.counters.losses], ["REVOKED", 0]);
+    assert.equal(world.client.explain().name, "OK");
+  });
+
+  it("one that was granted is asked for again after a reconnect, and may be answered late", () => {
+    const messages = new Messages({ deadlineMs: 1_500 });
+    const world = worldWith(messages);
+    const heard: string[] = [];
+    subscribe(messages, DOWN, (piece) => heard.push(textOf(piece)));
+    world.advance(100);
+    const serve = world.peer.intercept;
+    world.peer.intercept = (packet) =>
+      (packet.cmd === "subscribe" && packet.subscriptions[0]?.topic === DOWN) || serve(packet);
+    world.peer.kick();
+    world.advance(10_000);
+    world.peer.sendBytes(told(DOWN, "one"));
+    world.advance(100);
+    assert.deepEqual(heard, ["one"]);
+    assert.ok(world.peer.packets.every(({ cmd }) => cmd !== "unsubscribe"));
+  });
+
+  it("a message ends with TIMEOUT while there is no connection, and the device sleeps on", () => {
+    const messages = new Messages({ deadlineMs: 1_500 });
+    const world = worldWith(messages);
+    world.peer.isReachable = false;
+    world.peer.kick();
+    world.advance(120_000);
+    const wakes = world.clock.wakes;
+    let name = "pending";
+    messages.publish(messages.topic(UP), Buffer.from("1"), 1, (end) => {
+      name = Status[end];
+    });
+    world.advance(60_000);
+    assert.equal(name, "TIMEOUT");
+    assert.ok(world.clock.wakes - wakes < 50, `${world.clock.wakes - wakes} wakes`);
+  });
+
+  const shares: [filter: string, topic: string, isTold: boolean][] = [
+    ["$share/pumps/app/work/#", "app/work/1", true],
+    ["$share/pumps/app/work/#", "app/work", true],
+    ["$share/pumps/+/work", "app/work", true],
+    ["$share/pumps/#", "$SYS/x", false],
+    ["$share/pumps/$SYS/#", "$SYS/x", true],
+    ["$share/pumps/app", "$share/pumps/app", false],
+    ["$shared/app", "$shared/app", true],
+  ];
+  for (const [filter, topic, isTold] of shares) {
+    it(`a message on ${topic} is ${isTold ? "" : "not "}told to who shares ${filter}`, () => {
+      const messages = new Messages();
+      const world = worldWith(messages);
+      const heard: string[] = [];
+      subscribe(messages, filter, (piece) => heard.push(textOf(piece)));
+      world.advance(100);
+      world.peer.sendBytes(told(topic, "job"));
+      world.advance(100);
+      assert.deepEqual(heard, isTold ? ["job"] : []);
+    });
+  }
+
+  for (const filter of ["$share/pumps", "$share/pumps/", "$share//app", "$share/+/app", "$share/a#/app"]) {
+    it(`${filter} is no filter (MQTT 5, 4.8.2)`, () => {
+      assert.throws(() => subscribe(new Messages(), filter), /is no topic filter/);
+    });
+  }
+});
+
+describe("a message at QoS 2, from a session that the broker kept for another firmware", () => {
+  const acks = (world: World): string[] =>
+    world.peer.packets
+      .filter(({ cmd }) => cmd.startsWith("pub") && cmd !== "publish")
+      .map(({ cmd, messageId }) => `${cmd} ${messageId}`);
+
+  /** A broker that keeps the session, and releases a message at QoS 2 when it was received. */
+  function keptWorld(messages?: Messages): World {
+    const world = new World({
+      cloud: { cleanSession: false },
+      ...(messages === undefined ? {} : { messages }),
+    });
+    world.peer.intercept = ({ cmd, messageId }) => {
+      if (cmd === "pubrec" && messageId !== undefined) world.peer.send({ cmd: "pubrel", messageId });
+      return false;
+    };
+    return world.ready();
+  }
+
+  it("that nobody wants is acknowledged away, and the connection stays", () => {
+    const world = keptWorld();
+    world.advance(1_000);
+    const before = acks(world).length;
+    world.peer.publish("hello", "fleet/news", 2);
+    world.advance(100);
+    assert.deepEqual(
+      acks(world)
+        .slice(before)
+        .map((text) => text.split(" ")[0]),
+      ["pubrec", "pubcomp"],
+    );
+    assert.deepEqual([world.client.counters.losses, world.client.counters.foreign], [0, 1]);
+    assert.equal(world.soon().name, "OK");
+  });
+
+  it("that an app's filter matches is told, and acknowledged in its order", () => {
+    const messages = new Messages();
+    const world = keptWorld(messages);
+    const heard: string[] = [];
+    subscribe(messages, DOWN, (piece) => heard.push(textOf(piece)));
+    world.advance(1_000);
+    const before = acks(world).length;
+    for (const [i, qos] of ([2, 1, 2] as const).entries()) world.peer.publish(`${i}`, DOWN, qos);
+    world.advance(100);
+    assert.deepEqual(heard, ["0", "1", "2"]);
+    assert.deepEqual(
+      acks(world)
+        .slice(before)
+        .map((text) => text.split(" ")[0]),
+      ["pubrec", "puback", "pubrec", "pubcomp", "pubcomp"],
+    );
+  });
 });

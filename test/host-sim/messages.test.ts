@@ -156,6 +156,41 @@ describe("the app's own messages", () => {
     });
   }
 
+  for (const transport of [mqtt, mqtt5] satisfies Transport[]) {
+    it(`are shared with others of a group, over ${transport.name}`, async () => {
+      connect({ transport });
+      const box = mailbox();
+      assert.equal(await subscribe("$share/pumps/app/device_123/work/#", box.onPiece), "OK");
+      await app.publishAsync("app/device_123/work/1", "job", { qos: 1 });
+      assert.equal(await box.next(), "app/device_123/work/1 job");
+      assert.equal(messages.unsubscribe("$share/pumps/app/device_123/work/#"), Status.OK);
+    });
+
+    it(`that wait at QoS 2 in a session of the firmware before cost no connection, over ${transport.name}`, async () => {
+      const five = transport === mqtt5;
+      const before = await connectAsync(broker.url, {
+        clientId: DEVICE.id,
+        username: DEVICE.id,
+        password: DEVICE.psk,
+        clean: false,
+        protocolVersion: five ? 5 : 4,
+        ...(five ? { properties: { sessionExpiryInterval: 3_600 } } : {}),
+      });
+      await before.subscribeAsync("app/device_123/news", { qos: 2 });
+      await before.endAsync(true);
+      for (const text of ["one", "two", "three"])
+        await app.publishAsync("app/device_123/news", text, { qos: 2 });
+      connect({ transport, cloud: { cleanSession: false } });
+      assert.equal((await device.getToken(HOST)).status, "OK");
+      while (device.auth.counters.foreign < 3) await device.generateToken(HOST);
+      const box = mailbox();
+      await subscribe("app/device_123/#", box.onPiece);
+      await app.publishAsync("app/device_123/news", "four", { qos: 2 });
+      assert.equal(await box.next(), "app/device_123/news four");
+      assert.deepEqual([device.auth.counters.losses, device.auth.counters.connects], [0, 1]);
+    });
+  }
+
   it("come from a source that is read in pieces", async () => {
     connect();
     const payload = randomBytes(5_000);
