@@ -1,4 +1,4 @@
-import { ACK_BYTES, type PacketType, writeAck } from "../wire/mqtt.js";
+import { ACK_BYTES, PacketType, writeAck } from "../wire/mqtt.js";
 import type { MqttReader } from "../wire/mqtt-reader.js";
 import type { AppTraffic, MqttPen } from "./app.js";
 import type { Outbox } from "./outbox.js";
@@ -88,6 +88,12 @@ export class AppLane {
     this.isOpen = false;
     if (this.app !== null && wasOpen) this.app.close();
     return wasOpen;
+  }
+
+  /** Acknowledges a message. One at QoS 2 that is sent again before its release is told again, as at QoS 1. */
+  received(outbox: Outbox, mqtt: MqttReader): void {
+    const type = mqtt.qos === 1 ? PacketType.PUBACK : PacketType.PUBREC;
+    if (mqtt.qos > 0) this.acknowledge(outbox, type, mqtt.packetIdentifier);
   }
 
   /**

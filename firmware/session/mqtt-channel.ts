@@ -319,10 +319,7 @@ export class MqttChannel implements Channel, MqttPen {
   private takeMessage(): ChannelEvent {
     const isApps = this.app.close();
     if (!isApps) this.inbox.close();
-    const mqtt = this.mqtt;
-    // PUBREC is the type behind PUBACK. Who repeats a message at QoS 2 before its PUBREL has it told twice, as at QoS 1.
-    if (mqtt.qos > 0)
-      this.app.acknowledge(this.outbox, PacketType.PUBACK + mqtt.qos - 1, mqtt.packetIdentifier);
+    this.app.received(this.outbox, this.mqtt);
     return isApps ? ChannelEvent.PIECE : ChannelEvent.MESSAGE;
   }
 
