@@ -42,6 +42,8 @@ export enum EndpointEvent {
 
 const NONCE_BYTES = 16;
 const COLON = 0x3a;
+/** How much of a Close's words is kept, bytes. */
+const REASON_BYTES_MAX = 64;
 /** The code of a Close frame. */
 const CODE_BYTES = 2;
 
@@ -91,6 +93,9 @@ export class WebSocketEndpoint {
   status: Status;
   /** What the server said with it: the response's status code, or that of its Close; 0 when it said nothing. */
   code: number;
+  /** The words of its Close, as much of them as is kept: the first `reasonLength` bytes. */
+  readonly reason: Uint8Array;
+  reasonLength: number;
   /** The handshake is done. */
   isOpen: boolean;
   /** Room that a Pong must leave, for what the message inside is answered with. */
@@ -148,6 +153,8 @@ export class WebSocketEndpoint {
     this.pen = new Pen();
     this.handshake = new HandshakeReader(this.fields.subprotocol, this.accept);
     this.reader = new WebSocketReader();
+    this.reason = new Uint8Array(REASON_BYTES_MAX);
+    this.reasonLength = 0;
     this.at = 0;
     this.status = Status.OK;
     this.code = 0;
@@ -164,6 +171,7 @@ export class WebSocketEndpoint {
     const nonce = this.scratch.key.digest;
     this.status = Status.OK;
     this.code = 0;
+    this.reasonLength = 0;
     this.isOpen = false;
     this.handshake.reset();
     this.reader.reset();
@@ -207,6 +215,8 @@ export class WebSocketEndpoint {
           return EndpointEvent.MESSAGE;
         case WebSocketEvent.CLOSE:
           this.code = reader.closeCode;
+          this.reasonLength = Math.min(reader.reasonLength, REASON_BYTES_MAX);
+          copyBytes(this.reason, 0, reader.ping, 0, this.reasonLength);
           return this.broken(statusOfClose(reader.closeCode), reader.closeCode);
         default:
           return this.broken(

@@ -19,7 +19,7 @@ export class MqttOverWebSocket implements Channel {
   isPipelined: boolean;
   readonly terms: Terms;
   reasonCode: number;
-  readonly reason: Uint8Array;
+  reason: Uint8Array;
   reasonLength: number;
   readonly replyBytes: number;
 
@@ -190,6 +190,7 @@ export class MqttOverWebSocket implements Channel {
     this.hasPiece = event !== ChannelEvent.MORE;
     this.sendFrom(from);
     this.reasonCode = mqtt.reasonCode;
+    this.reason = mqtt.reason;
     this.reasonLength = mqtt.reasonLength;
     this.status = mqtt.status;
     if (event === ChannelEvent.BROKEN) this.webSocket.broken(mqtt.status, CloseCode.PROTOCOL_ERROR);
@@ -199,7 +200,8 @@ export class MqttOverWebSocket implements Channel {
   private broken(): ChannelEvent {
     this.status = this.webSocket.status;
     this.reasonCode = this.webSocket.code;
-    this.reasonLength = 0;
+    this.reason = this.webSocket.reason;
+    this.reasonLength = this.webSocket.reasonLength;
     return ChannelEvent.BROKEN;
   }
 }

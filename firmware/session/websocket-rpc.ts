@@ -1,5 +1,4 @@
 import { Status } from "../status.js";
-import { NO_BYTES } from "../wire/bytes.js";
 import { Opcode } from "../wire/websocket.js";
 import type { Call } from "./calls.js";
 import { type Channel, ChannelEvent, type ChannelParts } from "./channel.js";
@@ -44,7 +43,7 @@ export class RpcOverWebSocket implements Channel {
     this.webSocket = new WebSocketEndpoint(parts, path, subprotocol, this.login);
     this.isPipelined = false;
     this.reasonCode = 0;
-    this.reason = NO_BYTES;
+    this.reason = this.webSocket.reason;
     this.reasonLength = 0;
     this.hasEncoding = parts.encoding !== null;
     this.opcode = Opcode.TEXT;
@@ -146,6 +145,7 @@ export class RpcOverWebSocket implements Channel {
       case EndpointEvent.BROKEN:
         this.status = webSocket.status;
         this.reasonCode = webSocket.code;
+        this.reasonLength = webSocket.reasonLength;
         return ChannelEvent.BROKEN;
       case EndpointEvent.PAYLOAD:
         this.at = webSocket.payloadFrom;

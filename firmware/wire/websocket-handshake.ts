@@ -82,6 +82,9 @@ const SAW_CONNECTION = 2;
 const SAW_ACCEPT = 4;
 const SAW_PROTOCOL = 8;
 
+/** Switching Protocols. */
+const SWITCHING = 101;
+
 const TAB = 0x09;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
@@ -129,7 +132,7 @@ export class HandshakeReader {
   at: number;
   /** Why REFUSED; else OK. */
   status: Status;
-  /** The status code of the response; 0 before it is known. */
+  /** The status code of the latest response; 0 before it is known. */
   code: number;
   private readonly subprotocol: Uint8Array;
   private readonly accept: Uint8Array;
@@ -225,7 +228,9 @@ export class HandshakeReader {
     if (!isStatusLine) return Status.WS_RESPONSE;
     const code = (line[9] - 0x30) * 100 + (line[10] - 0x30) * 10 + line[11] - 0x30;
     this.code = code;
-    if (code === 101) return line[7] === 0x30 ? Status.WS_RESPONSE : Status.OK;
+    if (code === SWITCHING) return line[7] === 0x30 ? Status.WS_RESPONSE : Status.OK;
+    // Others of this kind may come before the answer (RFC 9110, 15.2).
+    if (code >= 100 && code < 200) return Status.OK;
     if (code >= 300 && code < 400) return Status.WS_REDIRECTED;
     if (code >= 500) return Status.SERVER_UNAVAILABLE;
     switch (code) {
@@ -250,6 +255,7 @@ export class HandshakeReader {
       nameTo++;
     // No name, space before the colon, or a folded line (RFC 9112, 5).
     if (nameTo === 0 || nameTo === kept || line[nameTo] !== COLON) return Status.WS_RESPONSE;
+    if (this.code !== SWITCHING) return Status.OK;
     let from = nameTo + 1;
     let to = kept;
     while (from < to && (line[from] === SPACE || line[from] === TAB)) from++;
@@ -294,6 +300,10 @@ export class HandshakeReader {
   }
 
   private endHead(): HandshakeEvent {
+    if (this.code !== SWITCHING) {
+      this.isFirstLine = true;
+      return HandshakeEvent.MORE;
+    }
     const upgraded = SAW_UPGRADE | SAW_CONNECTION | SAW_ACCEPT;
     if ((this.seen & upgraded) !== upgraded) return this.refuse(Status.WS_ACCEPT);
     if (this.subprotocol.length > 0 && (this.seen & SAW_PROTOCOL) === 0)

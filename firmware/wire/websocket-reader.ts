@@ -57,6 +57,8 @@ export class WebSocketReader {
   hasPing: boolean;
   /** Of CLOSE; {@link CloseCode.NO_STATUS} where the frame has none. */
   closeCode: number;
+  /** The words of CLOSE, in the place of the latest Ping: `ping[0..reasonLength)`. */
+  reasonLength: number;
 
   private step: Step;
   private opcode: Opcode;
@@ -90,6 +92,7 @@ export class WebSocketReader {
     this.controlUtf8 = 0;
     this.controlRead = 0;
     this.closeCode = CloseCode.NO_STATUS;
+    this.reasonLength = 0;
   }
 
   /** A new connection: the next byte begins a frame, and no message is under way. */
@@ -222,8 +225,10 @@ export class WebSocketReader {
       this.hasPing = false;
     } else if (this.opcode === Opcode.CLOSE) {
       this.closeCode = this.payloadLeft === 0 ? CloseCode.NO_STATUS : 0;
+      this.hasPing = false;
+      this.reasonLength = Math.max(0, this.payloadLeft - 2);
       // A code has two bytes (5.5.1).
-      if (this.payloadLeft === 1) return this.refuse(Status.WS_PAYLOAD);
+      if (this.payloadLeft === 1) return this.refuse(Status.WS_FRAME);
     }
     this.step = Step.CONTROL;
     return this.payloadLeft === 0 ? this.endControl() : WebSocketEvent.MORE;
@@ -232,7 +237,8 @@ export class WebSocketReader {
   private readControl(byte: number): WebSocketEvent {
     const at = this.controlRead;
     if (this.opcode === Opcode.PING) this.ping[at] = byte;
-    else if (this.opcode === Opcode.CLOSE && !this.isCloseByte(byte)) return this.refuse(Status.WS_PAYLOAD);
+    else if (this.opcode === Opcode.CLOSE && !this.isCloseByte(byte))
+      return this.refuse(at < 2 ? Status.WS_FRAME : Status.WS_PAYLOAD);
     this.controlRead = at + 1;
     this.payloadLeft--;
     return this.payloadLeft === 0 ? this.endControl() : WebSocketEvent.MORE;
@@ -244,6 +250,7 @@ export class WebSocketReader {
       this.closeCode = this.closeCode * 256 + byte;
       return this.controlRead === 0 || isCloseCode(this.closeCode);
     }
+    this.ping[this.controlRead - 2] = byte;
     this.controlUtf8 = utf8Next(this.controlUtf8, byte);
     return this.controlUtf8 === 0 || (this.controlUtf8 > 0 && this.payloadLeft > 1);
   }

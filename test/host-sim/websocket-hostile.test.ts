@@ -66,12 +66,15 @@ const ROWS: [what: string, script: Script, status: keyof typeof Status][] = [
   ["pads a length", after("817e0001"), "WS_LENGTH"],
   ["sets the highest bit of a length", after("817fffffffffffffffff"), "WS_LENGTH"],
   ["sends text that is not UTF-8", after("8102c328"), "WS_PAYLOAD"],
-  ["sends a Close of one byte", after("880103"), "WS_PAYLOAD"],
-  ["sends the close code 1005", after("880203ed"), "WS_PAYLOAD"],
+  ["sends a Close of one byte", after("880103"), "WS_FRAME"],
+  ["sends the close code 1005", after("880203ed"), "WS_FRAME"],
   ["closes at once", after("880203e8"), "CONNECTION_LOST"],
   ["says that it does not like us", after("880203f0"), "NOT_AUTHORIZED"],
   ["hangs up in the handshake", (socket) => socket.destroy(), "CONNECTION_LOST"],
   ["breaks a MUST byte by byte", dripping((request) => Buffer.concat([answerTo(request), Buffer.from("8102c328", "hex")])), "WS_PAYLOAD"],
+  ["gives early hints and no answer", instead(() => "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"), "CONNECT_TIMEOUT"],
+  ["gives early hints, then no WebSocket", instead(() => "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 404 No\r\n\r\n"), "WS_NOT_FOUND"],
+  ["gives early hints without end", endless("HTTP/1.1 100 Continue\r\n\r\n", Buffer.from("HTTP/1.1 103 Early Hints\r\n\r\n".repeat(20))), "WS_RESPONSE"],
   ["says nothing", () => {}, "CONNECT_TIMEOUT"],
   ["answers byte by byte and stops short", dripping((request) => answerTo(request).subarray(0, -1)), "CONNECT_TIMEOUT"],
 ];
@@ -134,10 +137,38 @@ describe("a hostile WebSocket server", () => {
     });
   }
 
-  it("is told with a Close why it was left: 1002, or 1007 for text", async () => {
+  it("that closes with words of its own is told with them", async () => {
+    const words = "token expired, log in again";
+    const payload = Buffer.concat([Buffer.from([4401 >> 8, 4401 & 255]), Buffer.from(words)]);
+    serve((socket, request) =>
+      socket.write(Buffer.concat([answerTo(request), serverFrame(Opcode.CLOSE, payload)])),
+    );
+    const device = start({ backoffBaseMs: 60_000, backoffCapMs: 60_000 });
+    await device.next(State.WAITING);
+    const { peerCode, peerReason } = device.auth.explain();
+    assert.deepEqual([peerCode, peerReason], [4401, words]);
+  });
+
+  it("that gives hints before its answer is a WebSocket (RFC 9110, 15.2)", async () => {
+    serve((socket, request) => {
+      socket.write(
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nUpgrade: h2c\r\nLink: </a>\r\n\r\n",
+      );
+      socket.write(answerTo(request));
+    });
+    await start().next(State.READY);
+  });
+
+  it("is told with a Close why it was left: 1002, or 1007 for text that is none", async () => {
     for (const [hex, code] of [
       ["c1026869", 1002],
       ["8102c328", 1007],
+      ["880403e8c328", 1007],
+      ["880161", 1002],
+      ["88020000", 1002],
+      ...[999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000].map(
+        (wrong) => [`8802${wrong.toString(16).padStart(4, "0")}`, 1002] as const,
+      ),
     ] as const) {
       sockets = [];
       heard = [];

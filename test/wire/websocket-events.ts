@@ -36,7 +36,8 @@ export function eventsOf(windows: Uint8Array[], reader = new WebSocketReader()):
         return [...lines, `REFUSED ${Status[reader.status]} at ${passed + reader.at}`];
       }
       const ping = shown(reader.ping.subarray(0, reader.pingLength));
-      if (event === WebSocketEvent.CLOSE) return [...lines, `CLOSE ${reader.closeCode}`];
+      const words = shown(reader.ping.subarray(0, reader.reasonLength));
+      if (event === WebSocketEvent.CLOSE) return [...lines, `CLOSE ${reader.closeCode} ${words}`.trimEnd()];
       lines.push(event === WebSocketEvent.PING ? `PING ${ping}`.trimEnd() : WebSocketEvent[event]);
     }
     assert.equal(reader.at, window.length, "MORE leaves no byte behind");

@@ -47,6 +47,13 @@ describe("the server's WebSocket handshake", () => {
     ["with an empty reason phrase", instead(STATUS_LINE, "HTTP/1.1 101 ")],
     ["with an empty list of extensions", beside("Sec-WebSocket-Extensions:")],
     ["with a long header that nobody needs", beside(`Content-Security-Policy: ${"x".repeat(2000)}`)],
+    ["behind 100 Continue", head("HTTP/1.1 100 Continue") + head(...GOOD)],
+    [
+      "behind hints of any kind, whatever they hold",
+      head("HTTP/1.1 103 Early Hints", "Upgrade: h2c", SEC_ACCEPT, "Sec-WebSocket-Extensions: x") +
+        head("HTTP/1.1 199", CONNECTION) +
+        head(...GOOD),
+    ],
     ["with bytes beyond ASCII in a header that nobody needs", beside("Server: caf\xe9")],
   ];
   for (const [name, text] of taken) {
@@ -70,7 +77,7 @@ describe("the server's WebSocket handshake", () => {
     ["429", Status.SERVER_UNAVAILABLE, answered(429)],
     ["500", Status.SERVER_UNAVAILABLE, answered(500)],
     ["503", Status.SERVER_UNAVAILABLE, answered(503)],
-    ...[100, 102, 200, 204, 400, 405, 426].map((code): [string, Status, string] => [
+    ...[200, 204, 400, 405, 426].map((code): [string, Status, string] => [
       `${code}`,
       Status.WS_REFUSED,
       answered(code),
