@@ -1,4 +1,4 @@
-import type { Config } from "./config.js";
+import type { Principal } from "./config.js";
 import type { Scratch } from "./proof/scratch.js";
 import { CborFrames } from "./session/cbor-frames.js";
 import type { TokenFormat, TokenReader } from "./session/features.js";
@@ -13,7 +13,7 @@ import type { ValueReader } from "./wire/value.js";
 const reader = (): ValueReader => new CborReader(FRAME_DEPTH_MAX, FRAME_KEY_BYTES_MAX);
 
 /** @construction */
-const writer = (config: Config): FrameWriter => new CborFrames(config);
+const writer = (config: Principal): FrameWriter => new CborFrames(config);
 
 /** Frames in CBOR (RFC 8949), for `createAuth`'s `encoding`. */
 export const cbor: Encoding = { name: "cbor", reader, writer };

@@ -25,6 +25,7 @@ import {
   type Ports,
   type Store,
 } from "./ports.js";
+import { RECOVERY_PASSWORD_BYTES } from "./proof/recover.js";
 import { sentenceOf } from "./sentences.js";
 import { Status } from "./status.js";
 import { bytesOf, NO_BYTES } from "./wire/bytes.js";
@@ -106,6 +107,24 @@ export interface ConfigOptions {
   readonly sleptMs?: number;
 }
 
+/** Whom a connection speaks for, and how it is proved: what channels and frames need of {@link Config}. */
+export type Principal = Pick<
+  Config,
+  | "addresses"
+  | "cleanSession"
+  | "connectProof"
+  | "counterBlock"
+  | "deviceId"
+  | "filter"
+  | "frameProof"
+  | "isMgRpc"
+  | "limits"
+  | "pipeline"
+  | "psk"
+  | "requestTopic"
+  | "user"
+>;
+
 interface Identity {
   readonly deviceId: string;
   readonly credential: Credential;
@@ -118,6 +137,8 @@ const DEFAULT_CLOUD_ADDRESS = "//api.mongoose-iot.com";
 const DEFAULT_CLOUD = bytesOf(DEFAULT_CLOUD_ADDRESS);
 const DEFAULT_PORT = 1883;
 const DEFAULT_REQUEST_TOPIC = "cloud/from/{id}/rpc";
+/** Behind a device's id: who asks for its counter. No device may be named so. */
+const RECOVERER_END = "-recover";
 const SPREAD_BYTES = 16;
 const NO_FLOOR: Floor = {};
 
@@ -240,6 +261,33 @@ export const isPortableId = (bytes: Uint8Array, from: number, to: number): boole
   return to > from;
 };
 
+/** @construction */
+const requestTopicOf = (template: string, id: string): Uint8Array => {
+  const parts = template.split("{id}");
+  return bytesOf(parts.length === 2 ? parts[0] + id + parts[1] : template);
+};
+
+/**
+ * Who asks for the counter in the device's place (the wire's B8): a principal of its own, which may do nothing else.
+ * @construction
+ */
+const recovererOf = (config: Config, id: string, topic: string): Principal => ({
+  addresses: config.addresses,
+  cleanSession: true,
+  connectProof: ConnectProof.PASSWORD,
+  counterBlock: config.counterBlock,
+  deviceId: bytesOf(id),
+  filter: bytesOf(`${id}/rpc/#`),
+  frameProof: FrameProof.NONE,
+  isMgRpc: false,
+  limits: config.limits,
+  pipeline: config.pipeline,
+  // Good for one connection: it is written anew for each.
+  psk: new Uint8Array(RECOVERY_PASSWORD_BYTES),
+  requestTopic: requestTopicOf(topic, id),
+  user: config.user,
+});
+
 /** The options, checked, with all text as bytes. */
 export class Config {
   readonly limits: Limits;
@@ -265,6 +313,8 @@ export class Config {
   /** The PSK crosses a link that does not verify the server, and the app agreed to it. */
   readonly isExposed: boolean;
   readonly counterBlock: CounterBlock;
+  /** null: nothing is proved by a counter. */
+  readonly recoverer: Principal | null;
   /** null: nothing is kept over reboots. */
   readonly store: Store | null;
   /** Room for a host's record, or the counter's, for the time of a call; empty without a store. */
@@ -292,7 +342,6 @@ export class Config {
       refuse("cloud.dialect mg-rpc needs cloud.address: the id of the device that is spoken to");
     const defaultTopic = this.isMgRpc ? `${address}/rpc` : DEFAULT_REQUEST_TOPIC;
     const topic = cloud.requestTopic === undefined ? defaultTopic : cloud.requestTopic;
-    const topicParts = topic.split("{id}");
     const link = ports.link.security === undefined ? LinkSecurity.PLAIN : ports.link.security;
     const proof: Proof = options.proof === undefined ? proofFor(link) : options.proof;
 
@@ -300,6 +349,10 @@ export class Config {
     this.deviceId = bytesOf(deviceId);
     if (!isPortableId(this.deviceId, 0, this.deviceId.length))
       refuse(`deviceId ${deviceId} must be letters, digits, _ or -: brokers rewrite other characters`);
+    if (deviceId.substr(deviceId.length - RECOVERER_END.length, RECOVERER_END.length) === RECOVERER_END)
+      refuse(
+        `deviceId ${deviceId} must not end in ${RECOVERER_END}: who asks for a device's counter is named so`,
+      );
     if (this.deviceId.length > limits.idBytes)
       refuse(`deviceId is longer than limits.idBytes (${limits.idBytes})`);
     this.psk = psk === undefined ? NO_BYTES : typeof psk === "string" ? bytesOf(psk) : psk;
@@ -310,7 +363,7 @@ export class Config {
     this.addresses = new Addresses(addressesOf(cloud));
     this.cloud = address === DEFAULT_CLOUD_ADDRESS ? DEFAULT_CLOUD : bytesOf(address);
     this.user = cloud.user === undefined ? this.deviceId : bytesOf(cloud.user);
-    this.requestTopic = bytesOf(topicParts.length === 2 ? topicParts[0] + deviceId + topicParts[1] : topic);
+    this.requestTopic = requestTopicOf(topic, deviceId);
     if (topic.indexOf("+") >= 0 || topic.indexOf("#") >= 0)
       refuse("cloud.requestTopic must not hold wildcards");
     this.filter = bytesOf(`${deviceId}/rpc/#`);
@@ -333,6 +386,7 @@ export class Config {
     const recordBytes = Math.max(COUNTER_RECORD_BYTES, RECORD_BYTES_MIN + limits.hostBytes);
     this.recordBuffer = this.store === null ? NO_BYTES : new Uint8Array(recordBytes);
     this.counterBlock = new CounterBlock(latest, hasCounters ? this.store : null, this.recordBuffer);
+    this.recoverer = hasCounters && !this.isMgRpc ? recovererOf(this, deviceId + RECOVERER_END, topic) : null;
     this.sleptMs = options.sleptMs === undefined ? -1 : options.sleptMs;
   }
 }

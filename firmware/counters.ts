@@ -22,6 +22,8 @@ export class Counters {
   /** Requests of others that we answered with 404, and those that we didn't answer. */
   requestsRefused: number;
   requestsDropped: number;
+  /** Counters that were behind, and were taken from the cloud. */
+  recoveries: number;
 
   constructor() {
     this.connects = 0;
@@ -37,5 +39,6 @@ export class Counters {
     this.macReplayed = 0;
     this.requestsRefused = 0;
     this.requestsDropped = 0;
+    this.recoveries = 0;
   }
 }

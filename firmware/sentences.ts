@@ -99,6 +99,8 @@ export const sentenceOf = (status: Status): string => {
       return "The proof auth5 needs MQTT 5; give createAuth that transport, or choose another proof.";
     case Status.EXCHANGE_WRONG:
       return "The cloud did not prove that it knows the device's key, and was told nothing more; compare the keys, or somebody answers in its place.";
+    case Status.COUNTER_BEHIND:
+      return "The device's counter is behind the cloud's, as after a lost store; the cloud is asked for it, and the next connection goes on above it. If that happens again and again, two devices share one key: give each its own.";
     case Status.PROOF_BELOW_FLOOR:
       return "The proof is weaker than the device's credential allows; choose a stronger one, or have the floor lowered by provisioning.";
     case Status.LINK_BELOW_FLOOR:

@@ -1,7 +1,6 @@
 import type { Config } from "./config.js";
 import type { Counters } from "./counters.js";
 import { KeepAlive } from "./keep/alive.js";
-import { Backoff } from "./keep/backoff.js";
 import { ConnectProof, FrameProof } from "./policy.js";
 import type { Entropy } from "./ports.js";
 import { MacSession } from "./proof/mac.js";
@@ -10,6 +9,7 @@ import type { Scratch } from "./proof/scratch.js";
 import { Sha256 } from "./proof/sha256.js";
 import { Answers, type CallOwner } from "./session/answers.js";
 import type { AppTraffic } from "./session/app.js";
+import { Attempts } from "./session/attempts.js";
 import { type Call, CallTable } from "./session/calls.js";
 import { Challenge } from "./session/challenge.js";
 import { type Channel, ChannelEvent } from "./session/channel.js";
@@ -17,7 +17,7 @@ import { Courier } from "./session/courier.js";
 import type { Features } from "./session/features.js";
 import { Inbox } from "./session/inbox.js";
 import { Outbox } from "./session/outbox.js";
-import { Change, needsPerson, nextPhase, Phase, Want } from "./session/phases.js";
+import { Change, nextPhase, Phase, Want } from "./session/phases.js";
 import { Requests } from "./session/requests.js";
 import { Status } from "./status.js";
 import type { FrameReader } from "./wire/frame.js";
@@ -47,7 +47,8 @@ export class Session {
   hostsFrom: number;
   readonly calls: CallTable;
   readonly outbox: Outbox;
-  readonly channel: Channel;
+  /** Of the present connection, or of the last one. */
+  channel: Channel;
   readonly inbox: Inbox;
   readonly frame: FrameReader;
   readonly answers: Answers;
@@ -60,7 +61,7 @@ export class Session {
   private readonly mac: MacSession | null;
   private readonly challenge: Challenge | null;
   private readonly requests: Requests;
-  private readonly backoff: Backoff;
+  private readonly attempts: Attempts;
   readonly keepAlive: KeepAlive;
   private readonly courier: Courier;
   private nowMs: number;
@@ -94,23 +95,23 @@ export class Session {
     this.inbox = new Inbox(config, mac, isMac ? new Sha256() : null, encoding, counters);
     this.frame = this.inbox.frame;
     this.calls = new CallTable(limits.calls, randomId(entropy, scratch.key.digest));
-    this.channel = features.transport.channel({
+    const outbox = this.outbox;
+    const parts = {
       config,
       entropy,
       scratch,
       calls: this.calls,
-      outbox: this.outbox,
+      outbox,
       inbox: this.inbox,
       encoding,
       app: features.messages,
-    });
-    const channel = this.channel;
-    const outbox = this.outbox;
-    const hash = scratch.hash;
-    const requests = new Requests(config, outbox, channel, entropy, hash, mac, challenge, encoding);
+    };
+    this.attempts = new Attempts(config, features.transport, parts, counters);
+    const channel = this.attempts.own;
+    this.channel = channel;
+    const requests = new Requests(config, outbox, channel, entropy, scratch.hash, mac, challenge, encoding);
     this.requests = requests;
     this.answers = new Answers(config, this.calls, this.frame, requests, challenge, counters, owner);
-    this.backoff = new Backoff(limits.backoffBaseMs, limits.backoffCapMs);
     this.keepAlive = new KeepAlive(limits.pingTimeoutMs);
     this.courier = new Courier(config, this.calls, this.answers, this.requests, this.keepAlive, counters);
     this.phase = Phase.RESTING;
@@ -161,6 +162,7 @@ export class Session {
           return Want.IDLE;
         }
         this.change(Change.WOKEN);
+        this.channel = this.attempts.next();
         this.phaseEndsAtMs = nowMs + this.config.limits.connectTimeoutMs;
         this.plan();
         return Want.OPEN;
@@ -180,9 +182,10 @@ export class Session {
   opened(nowMs: number): void {
     this.nowMs = nowMs;
     this.change(Change.OPENED);
-    this.channel.open();
+    const isOwn = this.attempts.open(this.mac);
     this.keepAlive.reset(nowMs, this.channel.terms.idleMs);
     this.answers.takesCbor = false;
+    if (!isOwn) return;
     this.requests.renewMacSession(this.config.connectProof === ConnectProof.COUNTER);
     if (!this.config.isMgRpc) this.calls.take(Method.HELLO, nowMs + this.config.limits.callDeadlineMs);
   }
@@ -265,7 +268,7 @@ export class Session {
     if (this.mac !== null) this.mac.wipe();
     if (this.challenge !== null) this.challenge.drop();
     this.requests.wipe();
-    this.channel.wipe();
+    this.attempts.wipe();
     this.outbox.clear();
     this.inbox.wipe();
     this.scratch.wipe();
@@ -286,6 +289,7 @@ export class Session {
   }
 
   private handleReady(): void {
+    if (!this.attempts.isLetIn()) return;
     this.change(Change.ACCEPTED);
     this.status = Status.OK;
     this.readyAtMs = this.nowMs;
@@ -310,10 +314,15 @@ export class Session {
   }
 
   private handleMessage(): void {
-    if (!this.inbox.isFrame) {
-      this.failList();
-      return;
-    }
+    const ending = this.attempts.take(this.mac);
+    if (ending !== Status.OK) {
+      this.fail(ending);
+      this.channel.leave();
+    } else if (!this.inbox.isFrame) this.failList();
+    else this.handleFrame();
+  }
+
+  private handleFrame(): void {
     const call = this.answers.take(this.inbox, this.nowMs);
     if (call !== null && call.method === Method.LIST_TOKEN && this.frame.hostsTo > 0) this.tellHosts(call);
   }
@@ -342,7 +351,7 @@ export class Session {
     }
     if (isReady && this.keepAlive.isDue(this.nowMs)) this.keepAlive.pinged(this.nowMs, this.channel.ping());
     if (isReady && this.answers.takesCbor) this.answers.takesCbor = !this.channel.encode();
-    if (isReady || this.channel.isPipelined) {
+    if (!this.attempts.tend() && (isReady || this.channel.isPipelined)) {
       if (this.requests.prepare()) this.isBehind = !this.courier.publish(this.nowMs) || this.app !== null;
       else this.fail(Status.STORE_FAILED);
     }
@@ -361,20 +370,12 @@ export class Session {
   /** The connection is worth nothing any more: what was under way is prepared for the next one. */
   private lose(status: Status): void {
     const isReady = this.phase === Phase.READY;
-    const isRefusal = needsPerson(status);
-    const addresses = this.config.addresses;
-    const isAgain = (isReady || this.phase === Phase.CONNECTING) && this.channel.lost(status);
     const isStable = isReady && this.nowMs - this.readyAtMs >= this.config.limits.stableMs;
-    let isHopeless = false;
+    const wasOpen = isReady || this.phase === Phase.CONNECTING;
     if (isReady) this.counters.losses++;
-    if (isStable) this.backoff.reset();
-    if (isStable && !isRefusal) addresses.served();
-    else if (!isAgain) isHopeless = addresses.failed(isRefusal);
-    this.status = status;
+    this.phaseEndsAtMs = this.nowMs + this.attempts.waitMs(status, wasOpen, isStable, this.random());
+    this.status = this.attempts.status;
     this.isLossUntold = true;
-    const random = this.random();
-    this.phaseEndsAtMs =
-      this.nowMs + (isHopeless ? this.backoff.cappedMs(random) : this.backoff.nextMs(random, 0));
     this.forget();
   }
 

@@ -78,6 +78,13 @@ export class CounterBlock {
     return this.latest;
   }
 
+  /** The cloud took counters up to this one: no lower one is handed out. Returns whether ours were behind. */
+  raise(counter: number): boolean {
+    const isBehind = counter >= this.latest;
+    if (isBehind) this.latest = counter;
+    return isBehind;
+  }
+
   private load(record: KeptRecord): boolean {
     const length = record.load(this.buffer);
     if (length === Unread.UNREADABLE) return false;

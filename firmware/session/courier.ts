@@ -73,7 +73,7 @@ export class Courier {
     for (let i = 0; i < count; i++) {
       const call = calls[i];
       if (call.phase !== CallPhase.QUEUED && call.phase !== CallPhase.SENT) continue;
-      if (call.method === Method.HELLO) call.release();
+      if (call.method === Method.HELLO || call.method === Method.COUNTER) call.release();
       else if (call.hostsTold > 0 || call.isAbandoned) this.answers.end(call, Status.CONNECTION_LOST);
       else if (call.phase === CallPhase.SENT) {
         call.phase = CallPhase.QUEUED;

@@ -41,7 +41,8 @@ export class Inbox {
   isEncoded: boolean;
 
   private readonly encoded: ValueReader | null;
-  private readonly mac: MacSession | null;
+  /** null: frames come without a MAC. */
+  mac: MacSession | null;
   private readonly hash: Sha256 | null;
   private readonly counters: Counters;
   private route: Route;

@@ -1,4 +1,4 @@
-import type { Config } from "../config.js";
+import type { Principal } from "../config.js";
 import { ConnectProof } from "../policy.js";
 import { Status } from "../status.js";
 import { bytesOf, NO_BYTES } from "../wire/bytes.js";
@@ -56,7 +56,7 @@ export class MqttChannel implements Channel, MqttPen {
   readonly isPipelined: boolean;
   readonly replyBytes: number;
 
-  protected readonly config: Config;
+  protected readonly config: Principal;
   protected readonly calls: CallTable;
   readonly outbox: Outbox;
   protected readonly inbox: Inbox;

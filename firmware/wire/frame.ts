@@ -1,5 +1,6 @@
 import { Status } from "../status.js";
 import { NO_BYTES } from "./bytes.js";
+import { CounterAnswer } from "./counter-answer.js";
 import { FrameEvent, Result, resultOf } from "./frame-event.js";
 import { JsonReader } from "./json.js";
 import { Member, memberOf, namesIn } from "./members.js";
@@ -61,6 +62,7 @@ export class FrameReader {
   messageLength: number;
   /** End of the staged hosts. */
   hostsTo: number;
+  readonly answer: CounterAnswer;
   /** What could not be kept: TOKEN_TOO_LONG, HOST_TOO_LONG or FRAME_ORDER; else OK. */
   overflow: Status;
   /** What the present frame is read with. */
@@ -99,6 +101,7 @@ export class FrameReader {
     this.raw = new RawResult();
     this.json = new JsonReader(FRAME_DEPTH_MAX, FRAME_KEY_BYTES_MAX);
     this.staging = new Uint8Array(tokenBytes);
+    this.answer = new CounterAnswer();
     this.reset(null);
   }
 
@@ -128,6 +131,7 @@ export class FrameReader {
     this.tokenLength = 0;
     this.messageLength = 0;
     this.hostsTo = 0;
+    this.answer.reset();
     this.overflow = Status.OK;
     this.member = Member.NONE;
     this.seen = 0;
@@ -249,6 +253,9 @@ export class FrameReader {
       case Member.MESSAGE:
         this.value.capture(staging, 0, staging.length);
         break;
+      case Member.COUNTER_MAC:
+        this.answer.expect(this.value);
+        break;
       default:
     }
   }
@@ -353,6 +360,7 @@ export class FrameReader {
       case Member.HOST:
         return event === ValueEvent.STRING && !this.hasError && this.takeHost();
       default:
+        this.answer.take(member, event, value);
     }
     return false;
   }

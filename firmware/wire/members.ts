@@ -28,6 +28,8 @@ export enum Member {
   NONCE,
   REALM,
   ALGORITHM,
+  COUNTER,
+  COUNTER_MAC,
 }
 
 /** A key and what it stands for. */
@@ -59,6 +61,8 @@ const IN_RESULT: readonly Name[] = [
   new Name("expires_in", Member.EXPIRES_IN),
   new Name("time", Member.TIME),
   new Name("ext", Member.EXTENSIONS),
+  new Name("c", Member.COUNTER),
+  new Name("mac", Member.COUNTER_MAC),
 ];
 /** Inside the `ext` of Hello's answer: extensions and their versions. */
 const IN_EXTENSIONS: readonly Name[] = [new Name("cbor", Member.CBOR)];

@@ -1,6 +1,6 @@
 import { bytesOf } from "./bytes.js";
 
-/** The methods that we call: the six of the Auth service, and Hello. */
+/** The methods that we call: those of the Auth service, and Hello. */
 export enum Method {
   HELLO = 0,
   GENERATE_TOKEN = 1,
@@ -9,8 +9,10 @@ export enum Method {
   REVOKE_TOKEN = 4,
   AUTHENTICATE = 5,
   AUTHORIZE_COMMAND = 6,
+  /** Of a recovery's own connection alone. */
+  COUNTER = 7,
   /** Any other, named by the app. */
-  OTHER = 7,
+  OTHER = 8,
 }
 
 /** Names, per {@link Method}. */
@@ -22,6 +24,7 @@ const NAMES: readonly string[] = [
   "/v1/Auth.RevokeToken",
   "/v1/Auth.Authenticate",
   "/v1/Auth.AuthorizeCommand",
+  "/v1/Auth.Counter",
 ];
 
 /** How the arguments begin in JSON, up to the first value. */
@@ -33,6 +36,7 @@ const ARGUMENTS: readonly string[] = [
   '"host":"',
   '"credentials":{',
   '"cmd":"',
+  "",
 ];
 
 /**

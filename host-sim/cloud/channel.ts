@@ -35,6 +35,11 @@ export function replyTopic(id: string, encoding: Encoding): string {
   return id + ENDS[encoding];
 }
 
+/** The topic that a device publishes its requests on. */
+export function requestTopic(id: string, encoding: Encoding): string {
+  return FROM + id + ENDS[encoding];
+}
+
 const FROM = "cloud/from/";
 const ENDS: Record<Encoding, string> = { json: "/rpc", cbor: "/rpc-cbor" };
 

@@ -12,6 +12,7 @@ import { CONNECT_LIMIT_MS } from "./http-server.js";
 import { type Identity, startIdentity } from "./identity/index.js";
 import { Peers } from "./peers.js";
 import { Proofs } from "./proofs.js";
+import { Recoveries } from "./recoveries.js";
 import { Registry } from "./registry.js";
 import { RPC_PATH, Rpc } from "./rpc.js";
 import { CloudTls } from "./tls.js";
@@ -230,7 +231,8 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   });
   const policy = options.policy ?? ownersPolicy(registry);
   const service = new AuthService({ registry, tokens, events, faults, clock, policy });
-  const rpc = new Rpc({ registry, peers, proofs, service, events, faults, address, now });
+  const recoveries = new Recoveries(registry, events, now);
+  const rpc = new Rpc({ registry, peers, proofs, service, recoveries, events, faults, address, now });
   const host = options.host ?? DEFAULT_HOST;
   const tls = await startTls(options.tls ?? false, host, registry, events);
   const { connectLimitMs = CONNECT_LIMIT_MS } = options;
@@ -239,7 +241,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   let identity: Identity | null = null;
   try {
     identity = await startIdentityBeside(options);
-    const door = new Door(registry, proofs, options.anonymous ?? true);
+    const door = new Door(registry, proofs, options.anonymous ?? true, recoveries);
     const parts = { door, peers, events, faults, tls, receiver: rpc, connectLimitMs };
     const channel = await startChannel(options, parts);
     const broker = channel instanceof Broker ? channel : null;

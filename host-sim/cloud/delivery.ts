@@ -69,6 +69,23 @@ export class Delivery {
     else channel.send(id, reply, encoding);
   }
 
+  /** Sends a result to whom it stands for itself: it carries its own proof, and is not kept for a repetition. */
+  tell(channel: Sender, id: string, requestId: number, method: string, result: object): void {
+    const struck = { src: id, method };
+    const outcome = outcomeText({ result });
+    const shownId = strikes(this.faults, "wrongId", struck) ? requestId + 1 : requestId;
+    const parts = { address: this.address, dst: id, id: shownId, tag: undefined, outcome };
+    const malformed = strikesOnce(this.faults, "malformedReply", struck);
+    const reply = malformed === null ? this.changed(parts, method, "json") : Buffer.from(malformed.bytes);
+    if (reply === null || strikes(this.faults, "dropReplies", struck)) {
+      this.drop(id, "fault-reply");
+      return;
+    }
+    this.events.emit({ event: "replied", id, requestId, method, code: 0, repeated: false });
+    channel.send(id, reply, "json");
+    if (strikes(this.faults, "doubleReplies", struck)) channel.send(id, reply, "json");
+  }
+
   /** Says that something was let fall. */
   drop(id: string, reason: string): void {
     this.events.emit({ event: "dropped", id, reason });

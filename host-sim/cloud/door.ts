@@ -1,5 +1,6 @@
-import { APP_TOPICS, isOwnReply, isOwnRequest } from "./channel.js";
+import { APP_TOPICS, isOwnReply, isOwnRequest, replyTopic, requestTopic } from "./channel.js";
 import type { Proofs } from "./proofs.js";
+import { type Recoveries, recoveredBy } from "./recoveries.js";
 import type { Registry } from "./registry.js";
 import type { LinkIdentity } from "./tls.js";
 import type { ConnectProof, Entity } from "./types.js";
@@ -32,10 +33,13 @@ export class Door {
     private proofs: Proofs,
     /** Connections without a password may be made, as unproven. */
     private anonymous: boolean,
+    private recoveries: Recoveries,
   ) {}
 
   /** Judges what somebody shows when they connect. */
   judge(visitor: Visitor): Judgement {
+    const device = recoveredBy(visitor.id);
+    if (device !== null) return this.judgeRecovery(device, visitor);
     const entity = this.entityOf(visitor);
     if ("reason" in entity) return entity;
     const { password, link, isHeld } = visitor;
@@ -48,6 +52,17 @@ export class Door {
     if (link !== null) return { proof: link.proof };
     if (!this.anonymous) return unproven("password-missing");
     return isHeld ? barred("takeover") : { proof: "none" };
+  }
+
+  /** Judges who asks for a device's counter. A link that proves somebody proves that device. */
+  private judgeRecovery(device: string, { id, userName, password, link, isHeld }: Visitor): Judgement {
+    if (userName !== id) return unproven("user-name");
+    const entity = this.entityOf({ id: device, userName: device, password, link, isHeld });
+    if ("reason" in entity) return entity;
+    const refusal = this.recoveries.refusalOf(entity, password);
+    if (refusal === "password") return unproven(refusal);
+    if (refusal !== null) return barred(refusal);
+    return entity.disabled ? barred("disabled") : { proof: "recover" };
   }
 
   /** Whom a visitor names, as far as their user name and their link agree with that. Nothing is proved yet. */
@@ -65,11 +80,14 @@ export class Door {
 
   /** May this client subscribe to a topic or filter, and be sent its messages? */
   mayRead(id: string, topic: string): boolean {
+    if (recoveredBy(id) !== null)
+      return [`${replyTopic(id, "json")}/#`, replyTopic(id, "json")].includes(topic);
     return isOwnReply(id, topic) || this.mayUseApp(id, topic);
   }
 
   /** May this client publish on a topic? */
   mayWrite(id: string, topic: string): boolean {
+    if (recoveredBy(id) !== null) return topic === requestTopic(id, "json");
     return isOwnRequest(id, topic) || this.mayUseApp(id, topic);
   }
 

@@ -17,6 +17,7 @@ export class Events extends Listeners<CloudEvent> {
     failed: 0,
     macSessions: 0,
     tokens: 0,
+    recoveries: {},
   };
 
   constructor() {
@@ -44,6 +45,7 @@ export class Events extends Listeners<CloudEvent> {
     else if (event.event === "dropped") countOne(stats.dropped, event.reason);
     else if (event.event === "failed") stats.failed++;
     else if (event.event === "token") stats.tokens++;
+    else if (event.event === "recovered") countOne(stats.recoveries, event.id);
     else if (event.event === "replied") {
       stats.replies++;
       if (event.repeated) stats.repliesRepeated++;

@@ -18,6 +18,7 @@ import {
 import { type Envelope, type MacSession, openEnvelope } from "./mac-session.js";
 import type { Peer, Peers, StoredReply } from "./peers.js";
 import type { Proofs } from "./proofs.js";
+import { COUNTER_METHOD, type Recoveries, recoveredBy } from "./recoveries.js";
 import type { Registry } from "./registry.js";
 import type { Entity, FrameProof, Voucher } from "./types.js";
 
@@ -25,6 +26,7 @@ import type { Entity, FrameProof, Voucher } from "./types.js";
 export const RPC_PATH = "/rpc";
 const FRAME_VERSION = 2;
 const TOO_DEEP = `The frame is nested more than ${FRAME_DEPTH_MAX} levels deep; make it flatter`;
+const NOTHING = new Uint8Array();
 /** Errors that a retry may not meet again. */
 const PASSING_CODES: readonly number[] = [401, 429, 503];
 
@@ -34,6 +36,7 @@ export interface RpcParts {
   peers: Peers;
   proofs: Proofs;
   service: AuthService;
+  recoveries: Recoveries;
   events: Events;
   faults: Faults;
   address: string;
@@ -54,6 +57,17 @@ export class Rpc implements Receiver {
   receive(channel: Sender, id: string, voucher: Voucher, message: Uint8Array, encoding: Encoding): void {
     if (this.closed) return;
     try {
+      const device = recoveredBy(id);
+      if (device !== null) {
+        this.recover(
+          channel,
+          id,
+          device,
+          voucher === "recover" || voucher === "broker" ? message : NOTHING,
+          encoding,
+        );
+        return;
+      }
       const admission = this.admit(channel, id, voucher, message, encoding);
       if ("dropped" in admission) this.delivery.drop(id, admission.dropped);
       else if ("code" in admission) this.delivery.refuse(channel, id, admission);
@@ -91,6 +105,46 @@ export class Rpc implements Receiver {
   /** Nothing is carried out or sent any more. */
   close(): void {
     this.closed = true;
+  }
+
+  /** Takes a message of a principal that may ask for its device's counter, and for nothing else. */
+  private recover(
+    channel: Sender,
+    id: string,
+    device: string,
+    message: Uint8Array,
+    encoding: Encoding,
+  ): void {
+    const { recoveries, events, faults } = this.parts;
+    const isTaken = encoding === "json" && message.length <= MESSAGE_BYTES_MAX;
+    const frame = isTaken ? parseFrame(message, encoding) : null;
+    const { id: requestId, method, src } = frame ?? {};
+    if (frame === null || !isRequestId(requestId)) {
+      this.delivery.drop(id, "recovery-malformed");
+      return;
+    }
+    if (strikes(faults, "dropRequests", { src: id, method: COUNTER_METHOD })) {
+      this.delivery.drop(id, "fault-request");
+      return;
+    }
+    const isAllowed = src === id && method === COUNTER_METHOD;
+    const answer = isAllowed ? recoveries.answer(device) : null;
+    if (answer === null) {
+      const [code, reason] = isAllowed ? [401, "recovery-over"] : [403, "recovery-method"];
+      const message = `This connection may call ${COUNTER_METHOD} as itself, a few times, and nothing else`;
+      this.delivery.refuse(channel, id, {
+        frame: { id: requestId, method },
+        encoding,
+        code,
+        reason,
+        message,
+      });
+      return;
+    }
+    events.emit({ event: "request", id, requestId, method: COUNTER_METHOD, proof: "link" });
+    setTimeout(() => {
+      if (!this.closed) this.delivery.tell(channel, id, requestId, COUNTER_METHOD, answer);
+    }, faults.latencyMs).unref();
   }
 
   /** What becomes of a message: a request of a proved sender, a refusal that is answered, or nothing. */

@@ -31,8 +31,8 @@ export interface NewEntity {
   counter?: number;
 }
 
-/** How a connection was proved; `none` is one without a password, and without a TLS handshake that proved it. */
-export type ConnectProof = "password" | "counter" | "auth5" | "certificate" | "psk" | "none";
+/** How a connection was proved; `recover` is that of a principal which asks for a counter only, `none` one without a password, and without a TLS handshake that proved it. */
+export type ConnectProof = "password" | "counter" | "auth5" | "certificate" | "psk" | "recover" | "none";
 
 /** What may stand for a frame that has no proof of its own; `broker`: another one, which binds topics to users. */
 export type Voucher = ConnectProof | "broker";
@@ -58,7 +58,11 @@ export type CloudEvent =
   /** Something in the cloud threw, or in a hook of the test; whom it served got no answer, or 500. */
   | { event: "failed"; id: string; reason: string }
   | { event: "token"; id: string; host: string; expiresInSeconds: number }
-  | { event: "revoked"; id: string; host: string };
+  | { event: "revoked"; id: string; host: string }
+  /** A device was told its counter, for the `recoveries`th time since the start. */
+  | { event: "recovered"; id: string; counter: number; recoveries: number }
+  /** Three times within ten minutes: it keeps no store and restarts all the time, or two devices have its key. */
+  | { event: "recovered-often"; id: string; recoveries: number };
 
 /** The names of the events. */
 export type CloudEventName = CloudEvent["event"];
@@ -82,6 +86,8 @@ export interface CloudStats {
   failed: number;
   macSessions: number;
   tokens: number;
+  /** How often each device was told its counter, by id. */
+  recoveries: Record<string, number>;
 }
 
 /** How tokens are made. */

@@ -115,7 +115,7 @@ describe("the backoff", () => {
     [5, Status.NOT_AUTHORIZED],
   ]) {
     it(`is at its cap at once for ${Status[status]}, which time is not likely to mend, and goes on for ever`, () => {
-      const world = new World();
+      const world = new World({ proof: "password" });
       world.peer.returnCode = returnCode;
       world.advance(10 * 3_600_000);
       assert.ok(world.peer.opens > 100);

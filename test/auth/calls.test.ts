@@ -114,7 +114,7 @@ describe("a call", () => {
   });
 
   it("with refused credentials ends with that", () => {
-    const world = new World();
+    const world = new World({ proof: "password" });
     world.peer.returnCode = 4;
     const outcomes = [world.get(), world.authenticate()];
     world.advance(1_000);
