@@ -1,74 +1,102 @@
 import { randomBytes } from "node:crypto";
-import { Socket } from "node:net";
-import type { ConnectionOptions } from "node:tls";
-import { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
-import { type Channel, REQUEST_FILTERS, type Receiver, replyTopic, requestSender } from "./channel.js";
+import { connect, isIP, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { type ErrorWithSubackPacket, MqttClient } from "mqtt";
+import { type BrokerAddress, brokerAddress } from "./broker-address.js";
+import { brokerFailure } from "./broker-failure.js";
+import {
+  type Channel,
+  type Receiver,
+  replyTopic,
+  requestFilter,
+  requestSender,
+  requestTopic,
+} from "./channel.js";
 import type { Encoding } from "./encoding.js";
+import type { Events } from "./events.js";
+import type { Health } from "./health.js";
 import { PSK_SUITES } from "./tls.js";
 import type { BrokerTls } from "./types.js";
 
 const CONNECT_TIMEOUT_MS = 10_000;
-const DEFAULT_PORTS: Readonly<Record<string, number>> = { "mqtt:": 1883, "mqtts:": 8883 };
+const RECONNECT_MS = 1_000;
+/** What SUBACK says of a filter that is not granted (MQTT 3.1.1, 3.9.3). */
+const REFUSED = 0x80;
+/** NATS holds its first client for four seconds. */
+const WAY_TIMEOUT_MS = 6_000;
+
+/** What the attachment works with. */
+export interface AttachmentParts {
+  /** `mqtt://user:password@host:port`, or `mqtts:`; with a certificate of its own, no password. */
+  broker: string;
+  /** The broker binds `cloud/from/<id>/#` to the user `<id>`. */
+  topicsBound: boolean;
+  tls: BrokerTls;
+  /** Those that devices may speak. */
+  encodings: readonly Encoding[];
+  receiver: Receiver;
+  events: Events;
+  health: Health;
+}
 
 /**
- * The cloud as a client of another broker. Its user there must be allowed to read `cloud/from/+/rpc` and to
- * write `+/rpc` (and the same with `-cbor`, for devices that speak it), and it should be the only one who may write there.
+ * The cloud as a client of another broker. Its user there must be allowed to read `cloud/from/+/rpc`, to write
+ * `+/rpc` and `cloud/from/<user>/rpc` (and the same with `-cbor`, for devices that speak it), and it should be the
+ * only one who may write the second. It comes back whenever it was thrown out, and tells what keeps it from that.
  */
 export class Attachment implements Channel {
   readonly url: string;
   readonly port: number;
+  /** Requests to itself that have not come back: topic and payload of each. */
+  private readonly ways = new Map<string, { payload: Buffer; done: () => void }>();
+  private isClosed = false;
 
   private constructor(
-    private client: MqttClient,
-    broker: URL,
-    private receiver: Receiver,
-    private topicsBound: boolean,
+    private readonly client: MqttClient,
+    address: BrokerAddress,
+    /** Its name in topics: its user there. */
+    private readonly id: string,
+    private readonly line: Line,
+    private readonly parts: AttachmentParts,
   ) {
-    this.port = broker.port === "" ? (DEFAULT_PORTS[broker.protocol] ?? 0) : Number(broker.port);
-    this.url = `${broker.protocol}//${broker.hostname}:${this.port}`;
+    this.port = address.port;
+    this.url = address.url;
     client.on("message", (topic, payload) => this.take(topic, payload));
   }
 
-  /**
-   * Connects and subscribes; rejects when the broker refuses either.
-   * @param broker `mqtt://user:password@host:port`, or `mqtts:`; with a certificate of its own, no password
-   * @param topicsBound the broker binds `cloud/from/<id>/#` to the user `<id>`
-   */
-  static async start(
-    broker: string,
-    topicsBound: boolean,
-    tls: BrokerTls,
-    receiver: Receiver,
-  ): Promise<Attachment> {
-    const url = new URL(broker);
-    const shown = `${url.protocol}//${url.host}`;
+  /** Connects, subscribes and has a request come back to itself; rejects with what keeps it from any of these. */
+  static async start(parts: AttachmentParts): Promise<Attachment> {
+    const { tls, broker } = parts;
+    const address = brokerAddress(broker);
     // Brokers that tie the client id to the user name refuse, or rewrite, any other.
-    const clientId = decodeURIComponent(url.username) || `motekey-cloud-${randomBytes(4).toString("hex")}`;
-    let client: MqttClient;
-    try {
+    const id = address.user || `motekey-cloud-${randomBytes(4).toString("hex")}`;
+    const line: Line = { failure: null };
+    const client = new MqttClient(() => openStream(address, tls, id, line), {
+      clientId: id,
       // A user name beside a certificate or key would be an attempt to log in by password.
-      if (tls.cert !== undefined || tls.psk !== undefined) url.username = "";
-      const options = { ...tlsOptions(tls, clientId), clientId, connectTimeout: CONNECT_TIMEOUT_MS };
-      client = await connectAsync(url.href, options, false);
-    } catch (failure) {
-      throw new Error(`Cannot connect to the broker ${shown}; check its address, user and password`, {
-        cause: failure,
-      });
-    }
-    disableNagle(client);
-    client.on("connect", () => disableNagle(client));
-    // Without a listener a lost broker would end the process; MQTT.js reconnects by itself.
-    client.on("error", () => {});
-    const attachment = new Attachment(client, url, receiver, topicsBound);
+      ...(tls.cert === undefined && tls.psk === undefined && address.user !== "" && { username: id }),
+      ...(address.password !== undefined && { password: address.password }),
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      reconnectPeriod: RECONNECT_MS,
+      // Without it MQTT.js gives up at the first CONNACK that refuses a *re*connect.
+      reconnectOnConnackError: true,
+      // All grants are looked at again, and the way is proved again.
+      resubscribe: false,
+    });
+    client.on("error", (failure) => {
+      line.failure ??= failure;
+      // After a malformed packet MQTT.js would read on.
+      client.stream.destroy();
+    });
+    const attachment = new Attachment(client, address, id, line, parts);
     try {
-      const grants = await client.subscribeAsync(REQUEST_FILTERS, { qos: 1 });
-      if (grants[0] === undefined || grants[0].qos > 2) throw new Error("SUBACK 0x80");
+      await attachment.connected();
+      await attachment.enter();
     } catch (failure) {
-      await client.endAsync(true);
-      throw new Error(`The broker ${shown} refuses the cloud ${REQUEST_FILTERS[0]}; let its user read that`, {
-        cause: failure,
-      });
+      await attachment.close();
+      throw failure;
     }
+    attachment.stay();
     return attachment;
   }
 
@@ -85,21 +113,137 @@ export class Attachment implements Channel {
   kickAll(): void {}
 
   async close(): Promise<void> {
+    this.isClosed = true;
     await this.client.endAsync(true);
+  }
+
+  /** Resolves when the broker has accepted; rejects when the connection is over before that. */
+  private connected(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.client.once("connect", () => resolve());
+      this.client.once("close", () => {
+        reject(this.failed());
+      });
+    });
+  }
+
+  /** From now on the connection is made anew whenever it is lost. */
+  private stay(): void {
+    this.client.on("connect", () => {
+      this.enter().then(
+        () => this.told(null),
+        (failure: Error) => {
+          this.told(failure.message);
+          // MQTT.js comes back as after any other loss.
+          this.client.stream.destroy();
+        },
+      );
+    });
+    this.client.on("close", () => {
+      // What was found out while it was there says more than its end.
+      if (this.line.failure !== null || !this.parts.health.has("broker")) this.told(this.failed().message);
+    });
+  }
+
+  /** The connection is over, and why. */
+  private failed(): Error {
+    const { failure } = this.line;
+    const cause = failure === null ? undefined : failure;
+    return new Error(`Cannot connect to the broker ${this.url}: ${brokerFailure(failure)}`, { cause });
+  }
+
+  /** @param trouble null: attached */
+  private told(trouble: string | null): void {
+    const { events, health } = this.parts;
+    if (this.isClosed || !health.set("broker", trouble)) return;
+    if (trouble === null) events.emit({ event: "broker-attached" });
+    else events.emit({ event: "broker-lost", reason: trouble });
+  }
+
+  private async enter(): Promise<void> {
+    await this.subscribe();
+    // A broker may grant what its rules forbid, and acknowledge what it drops.
+    await Promise.all(this.parts.encodings.map((encoding) => this.proveWay(encoding)));
+  }
+
+  private async subscribe(): Promise<void> {
+    const filters = this.parts.encodings.map(requestFilter);
+    const granted = await this.client.subscribeAsync(filters, { qos: 1 }).then(
+      (grants) => grants.map(({ qos }) => Number(qos)),
+      (failure: Error & Partial<ErrorWithSubackPacket>) => {
+        if (failure.packet === undefined) throw this.failed();
+        return failure.packet.granted.map(Number);
+      },
+    );
+    const refused = filters.filter((_, index) => (granted[index] ?? REFUSED) > 2);
+    if (refused.length === 0) return;
+    throw new Error(
+      `The broker ${this.url} refuses the cloud ${refused.join(" and ")}; let its user ${this.id} read that`,
+    );
+  }
+
+  /** A request to itself, as a device would send it. */
+  private async proveWay(encoding: Encoding): Promise<void> {
+    const topic = requestTopic(this.id, encoding);
+    const payload = Buffer.from(`motekey way ${randomBytes(16).toString("base64url")}`);
+    const came = await new Promise<"back" | "late" | "lost">((resolve) => {
+      const timer = setTimeout(() => resolve("late"), WAY_TIMEOUT_MS);
+      this.client.once("close", () => {
+        clearTimeout(timer);
+        resolve("lost");
+      });
+      this.ways.set(topic, {
+        payload,
+        done: () => {
+          clearTimeout(timer);
+          resolve("back");
+        },
+      });
+      this.client.publish(topic, payload, { qos: 1, retain: false }, () => {});
+    });
+    this.ways.delete(topic);
+    if (came === "back") return;
+    if (came === "lost") throw this.failed();
+    const off = encoding === "cbor" ? ", or switch CBOR off (extensions: { cbor: false })" : "";
+    throw new Error(
+      `The broker ${this.url} does not carry requests to the cloud: one that its user ${this.id} sent to ${topic} did not come back. Let that user write ${topic} and read ${requestFilter(encoding)}${off}; where it logs in by certificate, name it in the URL: mqtts://${this.id}@…`,
+    );
   }
 
   private take(topic: string, payload: Buffer): void {
     const sender = requestSender(topic);
     if (sender === null) return;
-    this.receiver.receive(this, sender.id, this.topicsBound ? "broker" : "none", payload, sender.encoding);
+    if (sender.id === this.id) {
+      const way = this.ways.get(topic);
+      if (way?.payload.equals(payload)) way.done();
+    } else {
+      const vouched = this.parts.topicsBound ? "broker" : "none";
+      this.parts.receiver.receive(this, sender.id, vouched, payload, sender.encoding);
+    }
   }
 }
 
-/** MQTT.js hands these on to node:tls, and does not say so. */
-type TlsClientOptions = IClientOptions &
-  Pick<ConnectionOptions, "checkServerIdentity" | "ciphers" | "pskCallback">;
+/** What ended the connection under way; null: nothing that anybody said. */
+interface Line {
+  failure: Error | null;
+}
 
-function tlsOptions({ psk, ...certificates }: BrokerTls, identity: string): TlsClientOptions {
+/** A socket of ours, since MQTT.js keeps most of a socket's errors to itself. */
+function openStream({ host, port, isSecure }: BrokerAddress, tls: BrokerTls, id: string, line: Line): Socket {
+  line.failure = null;
+  const servername = isIP(host) === 0 ? { servername: host } : {};
+  const socket = isSecure
+    ? connectTls({ host, port, ...servername, ...tlsOptions(tls, id) })
+    : connect({ host, port });
+  // Without this QoS 1 messages back to back take 40 ms each: Nagle's algorithm waits for a delayed ACK.
+  socket.setNoDelay(true);
+  socket.on("error", (failure) => {
+    line.failure ??= failure;
+  });
+  return socket;
+}
+
+function tlsOptions({ psk, ...certificates }: BrokerTls, identity: string): ConnectionOptions {
   if (psk === undefined) return certificates;
   return {
     ca: [],
@@ -108,9 +252,4 @@ function tlsOptions({ psk, ...certificates }: BrokerTls, identity: string): TlsC
     // Without a certificate there is no name to check; with one there would be no trust anchor.
     checkServerIdentity: () => undefined,
   };
-}
-
-/** Without this QoS 1 messages back to back take 40 ms each: Nagle's algorithm waits for a delayed ACK. */
-function disableNagle(client: MqttClient): void {
-  if (client.stream instanceof Socket) client.stream.setNoDelay(true);
 }

@@ -43,8 +43,15 @@ export function requestTopic(id: string, encoding: Encoding): string {
 const FROM = "cloud/from/";
 const ENDS: Record<Encoding, string> = { json: "/rpc", cbor: "/rpc-cbor" };
 
-/** The filters of all requests to the cloud. */
-export const REQUEST_FILTERS: string[] = Object.values(ENDS).map((end) => `${FROM}+${end}`);
+/** The filter of all requests to the cloud in an encoding. */
+export function requestFilter(encoding: Encoding): string {
+  return requestTopic("+", encoding);
+}
+
+/** The topic of a sender's requests to the cloud. */
+export function requestTopic(id: string, encoding: Encoding): string {
+  return FROM + id + ENDS[encoding];
+}
 
 /** Who sends on a request's topic, and in what encoding; null when this is no such topic. */
 export function requestSender(topic: string): { id: string; encoding: Encoding } | null {

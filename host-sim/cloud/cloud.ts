@@ -7,6 +7,7 @@ import { Door } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import { Events } from "./events.js";
 import { type Faults, makeFaults } from "./faults.js";
+import { Health, type HealthAnswer } from "./health.js";
 import { Http } from "./http.js";
 import { CONNECT_LIMIT_MS } from "./http-server.js";
 import { type Identity, startIdentity } from "./identity/index.js";
@@ -39,6 +40,7 @@ interface CloudParts {
   tokens: Tokens;
   peers: Peers;
   events: Events;
+  health: Health;
   rpc: Rpc;
   channel: Channel;
   http: Http;
@@ -81,6 +83,11 @@ export class Cloud {
   /** Counts since the start, live. */
   get stats(): CloudStats {
     return this.parts.events.stats;
+  }
+
+  /** Whether all is well, as `GET /health` tells it. */
+  get health(): HealthAnswer {
+    return this.parts.health.answer;
   }
 
   /** The CA of the cloud's own making: the trust anchor of its devices, who issues and revokes. */
@@ -215,6 +222,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   const clock: CloudClock = { now, told: () => now() + faults.clockOffsetSeconds * 1000 };
   const events = new Events();
   if (options.log !== undefined) events.on(options.log);
+  const health = new Health();
   const registry = new Registry(options.registryFile);
   const peers = new Peers();
   const tokens = await Tokens.start(options.tokens ?? {}, address, clock);
@@ -236,18 +244,18 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   const host = options.host ?? DEFAULT_HOST;
   const tls = await startTls(options.tls ?? false, host, registry, events);
   const { connectLimitMs = CONNECT_LIMIT_MS } = options;
-  const served = { registry, tokens, rpc, apiHost, tls, connectLimitMs };
+  const served = { registry, tokens, health, rpc, apiHost, tls, connectLimitMs };
   const http = await Http.start(host, options.httpPort ?? 0, served);
   let identity: Identity | null = null;
   try {
     identity = await startIdentityBeside(options);
     const door = new Door(registry, proofs, options.anonymous ?? true, recoveries);
     const parts = { door, peers, events, faults, tls, receiver: rpc, connectLimitMs };
-    const channel = await startChannel(options, parts);
+    const channel = await startChannel(options, parts, health);
     const broker = channel instanceof Broker ? channel : null;
     const webSockets = new WebSockets(http.server, { ...parts, broker });
     return new Cloud(
-      { registry, tokens, peers, events, rpc, channel, http, webSockets, identity, tls, apiHost },
+      { registry, tokens, peers, events, health, rpc, channel, http, webSockets, identity, tls, apiHost },
       faults,
     );
   } catch (failure) {
@@ -279,10 +287,13 @@ async function startTls(
 function startChannel(
   options: CloudOptions,
   parts: Omit<Parameters<typeof Broker.start>[2], "mqttVersion">,
+  health: Health,
 ): Promise<Channel> {
-  if (options.broker !== undefined) {
-    const { topicsBound, brokerTls } = options;
-    return Attachment.start(options.broker, topicsBound ?? false, brokerTls ?? {}, parts.receiver);
+  const { broker, topicsBound = false, brokerTls: tls = {} } = options;
+  if (broker !== undefined) {
+    const { events, receiver, faults } = parts;
+    const encodings: Encoding[] = faults.extensions.cbor ? ["json", "cbor"] : ["json"];
+    return Attachment.start({ broker, topicsBound, tls, encodings, receiver, events, health });
   }
   const { mqttVersion = 5 } = options;
   return Broker.start(options.host ?? DEFAULT_HOST, options.port ?? 0, { ...parts, mqttVersion });

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { readBody } from "./body.js";
 import { MESSAGE_BYTES_MAX } from "./channel.js";
 import { RpcError } from "./frame.js";
+import type { Health } from "./health.js";
 import { makeHttpServer } from "./http-server.js";
 import type { Registry } from "./registry.js";
 import { RPC_PATH, type Rpc } from "./rpc.js";
@@ -11,12 +12,14 @@ import type { Tokens } from "./tokens.js";
 import type { Entity } from "./types.js";
 
 const JWKS_PATH = "/.well-known/jwks.json";
+const HEALTH_PATH = "/health";
 const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
 
 /** What the HTTP side works with. */
 export interface HttpParts {
   registry: Registry;
   tokens: Tokens;
+  health: Health;
   rpc: Rpc;
   /** The host that tokens for the cloud's own API are issued for. */
   apiHost: string;
@@ -26,7 +29,7 @@ export interface HttpParts {
   connectLimitMs: number;
 }
 
-/** The HTTP side: the public keys of the tokens, and frames by POST for tools and backends. */
+/** The HTTP side: the public keys of the tokens, whether all is well, and frames by POST for tools and backends. */
 export class Http {
   readonly url: string;
 
@@ -66,11 +69,15 @@ export class Http {
 
 async function serve(parts: HttpParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = (request.url ?? "").split("?", 1)[0];
-  if (path === JWKS_PATH) {
+  if (path === JWKS_PATH || path === HEALTH_PATH) {
     if (request.method !== "GET") return answer(response, 405, { error: "Use GET" }, { allow: "GET" });
-    return answer(response, 200, parts.tokens.jwks);
+    if (path === JWKS_PATH) return answer(response, 200, parts.tokens.jwks);
+    const health = parts.health.answer;
+    return answer(response, health.status === "ok" ? 200 : 503, health);
   }
-  if (path !== RPC_PATH) return answer(response, 404, { error: `There are ${JWKS_PATH} and ${RPC_PATH}` });
+  if (path !== RPC_PATH) {
+    return answer(response, 404, { error: `There are ${JWKS_PATH}, ${HEALTH_PATH} and ${RPC_PATH}` });
+  }
   if (request.method !== "POST") return answer(response, 405, { error: "Use POST" }, { allow: "POST" });
   const caller = bearer(parts, request) ?? linked(parts, request);
   if (caller === null) {

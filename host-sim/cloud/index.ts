@@ -11,6 +11,7 @@ export type {
   Trigger,
 } from "./faults.js";
 export { type CloudFolderOptions, type CloudInFolder, startCloudIn } from "./folder.js";
+export type { HealthAnswer } from "./health.js";
 export * from "./identity/index.js";
 export type {
   BrokerTls,

@@ -55,6 +55,10 @@ export type CloudEvent =
   | { event: "replied"; id: string; requestId: number; method: string; code: number; repeated: boolean }
   | { event: "refused"; id: string; requestId: number; code: number; reason: string }
   | { event: "dropped"; id: string; reason: string }
+  /** Attached to another broker: the connection is gone, and cannot be had at once; a sentence says why. */
+  | { event: "broker-lost"; reason: string }
+  /** It is back, and requests come in again. */
+  | { event: "broker-attached" }
   /** Something in the cloud threw, or in a hook of the test; whom it served got no answer, or 500. */
   | { event: "failed"; id: string; reason: string }
   | { event: "token"; id: string; host: string; expiresInSeconds: number }
@@ -147,7 +151,10 @@ export interface CloudOptions {
   httpPort?: number;
   /** All ports speak TLS; true: with a certificate made at the start. */
   tls?: boolean | CloudTlsOptions;
-  /** `mqtt://user:password@host:port` (or `mqtts:`): attach to this broker as a client instead of embedding one. */
+  /**
+   * `mqtt://user:password@host:port` (or `mqtts:`): attach to this broker as a client instead of embedding one. What
+   * user and password have of `:/?#[]@%` is percent-encoded.
+   */
   broker?: string;
   /** Attached by `mqtts:` only: the trust anchors, and the cloud's own certificate and key. PEM. */
   brokerTls?: BrokerTls;

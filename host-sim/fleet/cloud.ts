@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { Credential, FleetCloudAnswer, FleetCloudOptions } from "./provisioning.js";
+import type { Credential, FleetCloudAnswer, FleetCloudNews, FleetCloudOptions } from "./provisioning.js";
 
 const CHILD = fileURLToPath(new URL("./cloud-process.js", import.meta.url));
 
@@ -26,6 +26,11 @@ export class FleetCloud {
     if ("url" in answer) return new FleetCloud(child, answer.url, answer.credentials);
     child.disconnect();
     throw new Error(answer.failure);
+  }
+
+  /** Told when the cloud loses the broker that it is attached to, and (null) when it has it again. */
+  onTrouble(told: (trouble: string | null) => void): void {
+    this.child.on("message", ({ trouble }: FleetCloudNews) => told(trouble));
   }
 
   /** Identity and key of the device at this index. */

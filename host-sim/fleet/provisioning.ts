@@ -1,4 +1,4 @@
-/** What a fleet and the process of its cloud tell each other, once each way. */
+/** What a fleet and the process of its cloud tell each other: once each way, and then the cloud's troubles. */
 
 /** Identity and key of a device. */
 export interface Credential {
@@ -18,3 +18,8 @@ export interface FleetCloudOptions {
 
 /** What it answers. */
 export type FleetCloudAnswer = { url: string; credentials: Credential[] } | { failure: string };
+
+/** What it tells later: its broker is lost, or (null) there again. */
+export interface FleetCloudNews {
+  trouble: string | null;
+}

@@ -34,6 +34,8 @@ export type StoryEvent =
       ms: number;
     }
   | { event: "revoked"; host: string; ms: number }
+  /** The cloud lost the broker of others that it is attached to, or (null) has it again. At any time. */
+  | { event: "broker"; trouble: string | null }
   | {
       event: "gone";
       host: string;

@@ -15,6 +15,7 @@ export async function tellManyDevices(
     ...(broker !== null && { broker }),
     ...(allowInsecure && { requireFrameProof: false }),
   });
+  cloud.onTrouble((trouble) => tell({ event: "broker", trouble }));
   try {
     signal.throwIfAborted();
     tell({ event: "started", cloud: cloud.url, devices, proof });

@@ -21,6 +21,10 @@ export async function tellOneDevice(options: StoryOptions, tell: Tell, signal: A
     ...(broker !== null && { broker }),
     ...(allowInsecure && { requireFrameProof: false }),
   });
+  cloud.on((event) => {
+    if (event.event === "broker-lost") tell({ event: "broker", trouble: event.reason });
+    else if (event.event === "broker-attached") tell({ event: "broker", trouble: null });
+  });
   try {
     const credential = await cloud.addDevice({ id, ...(psk === null ? {} : { psk }) });
     signal.throwIfAborted();

@@ -51,8 +51,10 @@ export class Teller {
 
   private lines(event: StoryEvent): string {
     if (event.event === "fleet") return this.fleet(event);
-    const isBad = event.event === "done" && !event.ok;
-    const name = isBad ? "failed" : "cached" in event && event.cached ? "cached" : event.event;
+    const isBad =
+      (event.event === "done" && !event.ok) || (event.event === "broker" && event.trouble !== null);
+    const name =
+      event.event === "done" && isBad ? "failed" : "cached" in event && event.cached ? "cached" : event.event;
     return this.line(name, sentence(event), isBad ? "red" : "green");
   }
 
@@ -95,6 +97,8 @@ function sentence(event: Exclude<StoryEvent, { event: "fleet" }>): string {
         `${event.aheadOfExpiry.toFixed(1)} s before its end;`,
         `${event.answers} calls answered meanwhile, the slowest in ${inMs(event.slowestMs)}`,
       ].join(" ");
+    case "broker":
+      return event.trouble ?? "the cloud is attached again";
     case "revoked":
       return `all tokens for ${event.host} in ${inMs(event.ms)}`;
     case "gone":

@@ -36,8 +36,9 @@ export const HELP = `npm start: a mock cloud and the firmware in Node, from firs
   npm start -- --cloud mqtt://me:pw@host --id device_1 --proof password+mac --allow-insecure
                                               … which knows device_1 by its password, in MOTEKEY_PSK
 
-  --cloud URL       an MQTT 3.1.1 broker, mqtt://user:password@host:port; its user must be allowed to
-                    read cloud/from/+/rpc and to write +/rpc
+  --cloud URL       an MQTT 3.1.1 broker, mqtt://user:password@host:port, with what the password has of
+                    :/?#[]@% percent-encoded; its user must be allowed to read cloud/from/+/rpc and to
+                    write +/rpc and cloud/from/<user>/rpc
   --id ID           the device's id (device_1)
   --proof PROOF     how the device proves who it is: counter+mac (mac with --cloud), or one of
                     ${PLAIN.slice(1, 5).join(", ")},

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import { connectAsync } from "mqtt";
-import { type Cloud, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
+import { brokerFailure } from "../../host-sim/cloud/broker-failure.js";
+import { type Cloud, type CloudOptions, type HealthAnswer, startCloud } from "../../host-sim/cloud/index.js";
+import { OpenBroker } from "../host-sim/open-broker.js";
 import { findMosquitto, type Mosquitto, startMosquitto } from "../servers/mosquitto.js";
 import { Client } from "./client.js";
 import { MacDevice } from "./mac.js";
@@ -119,21 +122,105 @@ describe("the cloud attached to mosquitto", () => {
 });
 
 describe("the cloud attached to a broker that does not let it", () => {
-  it("says what to check, without the password", async () => {
-    await assert.rejects(startCloud({ broker: "mqtt://cloud:s3cret@127.0.0.1:1" }), ({ message }: Error) => {
-      assert.match(message, /^Cannot connect to the broker mqtt:\/\/127\.0\.0\.1:1; check its address/);
-      return !message.includes("s3cret");
-    });
+  const SECRET = "s3cret";
+
+  /** Starts a cloud that cannot attach; resolves with what it says, which never holds the password. */
+  async function refusal(options: CloudOptions): Promise<Error> {
+    const failure: Error = await startCloud(options).then(
+      () => assert.fail("it started"),
+      (error) => error,
+    );
+    assert.equal(inspect(failure, { depth: 9 }).includes(SECRET), false);
+    return failure;
+  }
+
+  it("says what is wrong with the URL, without the password", async () => {
+    for (const [broker, message] of [
+      [`mqtt://cloud:${SECRET}@`, /^The broker's URL is none; give mqtt:\/\/user:password@host:port/],
+      [`mqtt://cloud:${SECRET}@[::1`, /^The broker's URL is none/],
+      [`cloud:${SECRET}@127.0.0.1`, /^The broker's URL begins with cloud:/],
+      [`http://cloud:${SECRET}@127.0.0.1`, /^The broker's URL begins with http:/],
+      [
+        `mqtt://cloud:50%${SECRET}@127.0.0.1`,
+        /^The password in the broker's URL has a % .*; write it as %25/,
+      ],
+      [`mqtt:///${SECRET}`, /^The broker's URL names no host/],
+    ] as const) {
+      assert.match((await refusal({ broker })).message, message);
+    }
+  });
+
+  it("says which: a closed port, an unknown name, TLS or none, wrong password; the cause is kept", async () => {
+    const closed = await refusal({ broker: `mqtt://cloud:${SECRET}@127.0.0.1:1` });
+    assert.match(
+      closed.message,
+      /^Cannot connect to the broker mqtt:\/\/127\.0\.0\.1:1: nothing listens on that port/,
+    );
+    assert.equal((closed.cause as NodeJS.ErrnoException).code, "ECONNREFUSED");
+    const unknown = await refusal({ broker: `mqtt://cloud:${SECRET}@no-such-host.invalid` });
+    assert.match(unknown.message, /its name (is not known|cannot be looked up); check the name, and DNS/);
+    const other = await startCloud();
+    const plain = await refusal({ broker: other.mqttUrl.replace("mqtt://", `mqtts://cloud:${SECRET}@`) });
+    assert.match(plain.message, /closes the connection before CONNACK|TLS/);
+    await other.addDevice({ id: "cloud", psk: "right" });
+    const wrong = await refusal({ broker: other.mqttUrl.replace("//", `//cloud:${SECRET}@`) });
+    assert.match(wrong.message, /it refuses user and password; check both$/);
+    await other.close();
+  });
+
+  it("has a sentence for what no test can cause, and for what nobody knows", () => {
+    assert.match(brokerFailure({ code: "EHOSTUNREACH" }), /^there is no route to it/);
+    assert.match(brokerFailure({ code: "ENETUNREACH" }), /^there is no route to it/);
+    assert.match(brokerFailure({ code: "DEPTH_ZERO_SELF_SIGNED_CERT" }), /^the TLS handshake fails \(DEPTH/);
+    assert.match(brokerFailure({ code: "EWHAT" }), /^the connection fails \(EWHAT\)/);
+    assert.match(brokerFailure(new Error("connack timeout")), /^it does not answer/);
+    assert.match(brokerFailure({ code: 3 }), /^it is there, but not ready/);
+  });
+
+  it("a password of any characters is used as it is", async function () {
+    const passwords = ["with:colon", ":lead", "p@ss/w#rd?[]", "50%off", "gr\u00fc\u00df e", "a+b"];
+    const users = passwords.map((password, index) => ({ id: `user_${index}`, password }));
+    const rules = users.flatMap(({ id }) => [
+      `user ${id}`,
+      "topic read cloud/from/+/rpc",
+      "topic read cloud/from/+/rpc-cbor",
+    ]);
+    const broker = await startMosquitto(findMosquitto(this), users, rules);
+    for (const { id, password } of users) {
+      const url = broker.url.replace("//", `//${id}:${encodeURIComponent(password)}@`);
+      const cloud = await startCloud({ broker: url });
+      await cloud.close();
+    }
+    await broker.close();
+  });
+
+  it("looks at every grant, and says which filter is refused", async () => {
     const other = await startCloud();
     const { psk } = await other.addDevice({ id: "cloud" });
-    const refused = other.mqttUrl.replace("//", `//cloud:${psk}x@`);
-    await assert.rejects(startCloud({ broker: refused }), /check its address, user and password/);
-    const unread = other.mqttUrl.replace("//", `//cloud:${psk}@`);
-    await assert.rejects(
-      startCloud({ broker: unread }),
-      /refuses the cloud cloud\/from\/\+\/rpc; let its user read/,
+    const { message } = await refusal({ broker: other.mqttUrl.replace("//", `//cloud:${psk}@`) });
+    assert.match(
+      message,
+      /refuses the cloud cloud\/from\/\+\/rpc and cloud\/from\/\+\/rpc-cbor; let its user cloud read/,
     );
     await other.close();
+    const broker = await OpenBroker.start((topic) => topic !== "cloud/from/+/rpc-cbor");
+    const second = await refusal({ broker: broker.url });
+    assert.match(second.message, /refuses the cloud cloud\/from\/\+\/rpc-cbor; let its user/);
+    await (await startCloud({ broker: broker.url, extensions: { cbor: false } })).close();
+    await broker.close();
+  });
+
+  it("finds out that a broker grants what its rules forbid, by a request to itself", async function () {
+    // mosquitto grants every SUBSCRIBE, and acknowledges every PUBLISH.
+    const user = { id: "device_9", password: "nine" };
+    const broker = await startMosquitto(findMosquitto(this), [user]);
+    const { message } = await refusal({ broker: broker.url.replace("//", "//device_9:nine@") });
+    assert.match(
+      message,
+      /does not carry requests to the cloud: one that its user device_9 sent to cloud\/from\/device_9\/rpc/,
+    );
+    assert.match(message, /Let that user write cloud\/from\/device_9\/rpc and read cloud\/from\/\+\/rpc/);
+    await broker.close();
   });
 
   it("MQTT.js on a mosquitto without passwords for it is refused", async function () {
@@ -142,5 +229,51 @@ describe("the cloud attached to a broker that does not let it", () => {
       connectAsync(broker.url, { username: "cloud", password: "x", reconnectPeriod: 0 }, false),
     );
     await broker.close();
+  });
+});
+
+describe("the cloud attached to a broker that comes and goes", () => {
+  let broker: OpenBroker;
+  let cloud: Cloud;
+  const health = async () => {
+    const response = await fetch(`${cloud.httpUrl}/health`);
+    return { code: response.status, ...((await response.json()) as HealthAnswer) };
+  };
+
+  beforeEach(async () => {
+    broker = await OpenBroker.start();
+    cloud = await startCloud({ broker: broker.url.replace("//", "//cloud:secret@"), topicsBound: true });
+    await cloud.addDevice({ id: ID, psk: PSK });
+  });
+
+  afterEach(async () => {
+    await cloud.close();
+    await broker.close();
+  });
+
+  it("comes back after refused connections, and says meanwhile what is wrong, by event and /health", async () => {
+    assert.deepEqual(await health(), { code: 200, status: "ok", troubles: {} });
+    const refused = cloud.next("broker-lost", ({ reason }) => /refuses user and password/.test(reason));
+    broker.refuseNext(2);
+    broker.drop();
+    const { reason } = await refused;
+    assert.deepEqual(await health(), { code: 503, status: "troubled", troubles: { broker: reason } });
+    assert.equal(cloud.health.status, "troubled");
+    await cloud.next("broker-attached");
+    assert.deepEqual(await health(), { code: 200, status: "ok", troubles: {} });
+    assert.equal(broker.refusedCount, 2);
+    const device = await Client.ready(broker.url, { id: ID, psk: PSK });
+    assert.equal((await device.call("/v1/Hello")).error, undefined);
+    device.close();
+  });
+
+  it("looks at the grants and the way again whenever it comes back", async () => {
+    const lost = cloud.next("broker-lost", ({ reason }) => /refuses the cloud/.test(reason));
+    broker.mayRead = (topic) => !topic.startsWith("cloud/");
+    broker.drop();
+    await lost;
+    broker.mayRead = () => true;
+    await cloud.next("broker-attached");
+    assert.equal(cloud.health.status, "ok");
   });
 });

@@ -4,12 +4,27 @@ import { Aedes } from "aedes";
 
 /** A broker that lets everybody do everything: what a device meets where nobody hardened anything. */
 export class OpenBroker {
+  /** How many connections were refused. */
+  refusedCount = 0;
+  private refusals = 0;
   private readonly sockets = new Set<Socket>();
 
   private constructor(
     private readonly aedes: Aedes,
     private readonly server: Server,
+    /** Which filters are granted. */
+    public mayRead: (filter: string) => boolean,
   ) {
+    aedes.authenticate = (_client, _user, _password, done) => {
+      const isRefused = this.refusals > 0;
+      if (isRefused) {
+        this.refusals--;
+        this.refusedCount++;
+      }
+      done(isRefused ? Object.assign(new Error("refused"), { returnCode: 5 }) : null, !isRefused);
+    };
+    aedes.authorizeSubscribe = (_client, subscription, done) =>
+      done(null, this.mayRead(subscription.topic) ? subscription : null);
     server.on("connection", (socket) => {
       this.sockets.add(socket);
       socket.once("close", () => this.sockets.delete(socket));
@@ -17,10 +32,20 @@ export class OpenBroker {
     });
   }
 
-  static async start(): Promise<OpenBroker> {
+  static async start(mayRead: (filter: string) => boolean = () => true): Promise<OpenBroker> {
     const server = createServer({ noDelay: true }).listen(0, "127.0.0.1");
     await once(server, "listening");
-    return new OpenBroker(await Aedes.createBroker(), server);
+    return new OpenBroker(await Aedes.createBroker(), server, mayRead);
+  }
+
+  /** Ends all connections. */
+  drop(): void {
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  /** The next connections get CONNACK 5. */
+  refuseNext(count: number): void {
+    this.refusals = count;
   }
 
   get port(): number {

@@ -165,7 +165,7 @@ describe("npm start", () => {
       const done = only(events, "done");
       assert.match(
         "reason" in done ? done.reason : "",
-        /^Cannot connect to the broker mqtt:\/\/127\.0\.0\.1:1;/,
+        /^Cannot connect to the broker mqtt:\/\/127\.0\.0\.1:1: nothing listens/,
       );
     });
   }

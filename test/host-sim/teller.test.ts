@@ -31,6 +31,17 @@ describe("the story's teller", () => {
     );
   });
 
+  it("tells of a broker that is lost, and of its return, at once", () => {
+    const text = told({}, (teller) => {
+      teller.tell({ event: "broker", trouble: "Cannot connect to the broker mqtt://a:1: it is gone" });
+      teller.tell({ event: "broker", trouble: null });
+    });
+    assert.match(
+      text,
+      /broker {6}Cannot connect to .*: it is gone\n.*broker {6}the cloud is attached again\n$/,
+    );
+  });
+
   it("has colours on a terminal", () => {
     const text = told({ isTTY: true }, (teller) => teller.tell(REVOKED));
     assert.ok(text.includes("\x1b[32mrevoked"), JSON.stringify(text));

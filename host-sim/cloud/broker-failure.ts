@@ -1,0 +1,41 @@
+/** What keeps the cloud from a broker, by the system's code, and what to do next. */
+const BY_CODE: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nothing listens on that port; check the port, and that the broker runs",
+  ENOTFOUND: "its name is not known; check the name, and DNS",
+  EAI_AGAIN: "its name cannot be looked up; check the name, and DNS",
+  EHOSTUNREACH: "there is no route to it; check the address and the network",
+  ENETUNREACH: "there is no route to it; check the address and the network",
+  ETIMEDOUT: "it does not answer; check the address, and whether a firewall stands between",
+  ECONNRESET: "it closes the connection before CONNACK; check that the port speaks MQTT, with TLS or without",
+  EMFILE: "this process has no file descriptor left; raise its limit (ulimit -n)",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate names another host; check the address",
+  ERR_SSL_WRONG_VERSION_NUMBER: "it speaks no TLS on that port; check the port, or use mqtt:",
+};
+
+/** The same by the return code of its CONNACK (MQTT 3.1.1, 3.2.2.3). */
+const BY_RETURN_CODE: Readonly<Record<number, string>> = {
+  1: "it does not speak MQTT 3.1.1",
+  2: "it refuses the client id, which is the URL's user; check the user",
+  3: "it is there, but not ready; try again",
+  4: "it refuses user and password; check both",
+  5: "it refuses user and password, or does not let this user in; check both, and its rules",
+};
+
+/** MQTT.js's own words where no CONNACK came in time. */
+const NO_CONNACK = /^connack timeout/;
+const CERTIFICATE_CODES = /CERT|ISSUER|SIGNATURE|CRL|^ERR_(?:SSL|TLS)/;
+
+/** One sentence about why a broker cannot be had. It holds nothing that was sent. */
+export function brokerFailure(failure: unknown): string {
+  const { code, message } = (failure ?? {}) as { code?: unknown; message?: unknown };
+  if (typeof code === "number") {
+    return BY_RETURN_CODE[code] ?? `it refuses the connection with CONNACK ${code}; see the broker's log`;
+  }
+  const known = BY_CODE[String(code)];
+  if (known !== undefined) return known;
+  if (NO_CONNACK.test(String(message))) return BY_CODE.ETIMEDOUT as string;
+  if (typeof code !== "string") return BY_CODE.ECONNRESET as string;
+  return CERTIFICATE_CODES.test(code)
+    ? `the TLS handshake fails (${code}); check brokerTls: its ca, its certificate or its psk`
+    : `the connection fails (${code}); check the address and the network`;
+}
