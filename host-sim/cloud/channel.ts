@@ -48,11 +48,6 @@ export function requestFilter(encoding: Encoding): string {
   return requestTopic("+", encoding);
 }
 
-/** The topic of a sender's requests to the cloud. */
-export function requestTopic(id: string, encoding: Encoding): string {
-  return FROM + id + ENDS[encoding];
-}
-
 /** Who sends on a request's topic, and in what encoding; null when this is no such topic. */
 export function requestSender(topic: string): { id: string; encoding: Encoding } | null {
   const parts = /^cloud\/from\/([^/]+)\/rpc(-cbor)?$/.exec(topic);
