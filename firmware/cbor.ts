@@ -1,4 +1,5 @@
 import type { Principal } from "./config.js";
+import { checkGroup, Kind } from "./options.js";
 import type { Scratch } from "./proof/scratch.js";
 import { CborFrames } from "./session/cbor-frames.js";
 import type { TokenFormat, TokenReader } from "./session/features.js";
@@ -10,13 +11,13 @@ import { FRAME_DEPTH_MAX, FRAME_KEY_BYTES_MAX } from "./wire/frame.js";
 import type { ValueReader } from "./wire/value.js";
 
 /** @construction */
-const reader = (): ValueReader => new CborReader(FRAME_DEPTH_MAX, FRAME_KEY_BYTES_MAX);
+const valueReader = (): ValueReader => new CborReader(FRAME_DEPTH_MAX, FRAME_KEY_BYTES_MAX);
 
 /** @construction */
 const writer = (config: Principal): FrameWriter => new CborFrames(config);
 
 /** Frames in CBOR (RFC 8949), for `createAuth`'s `encoding`. */
-export const cbor: Encoding = { name: "cbor", reader, writer };
+export const cbor: Encoding = { name: "cbor", valueReader, writer };
 
 /**
  * Tokens are CWTs (RFC 8392) in base64url, for `createAuth`'s `tokenFormat`: `exi`, else `exp − iat`, plans their
@@ -25,8 +26,12 @@ export const cbor: Encoding = { name: "cbor", reader, writer };
  * @construction
  * @param key shared with the issuer: every token must then be a COSE_Mac0 with HMAC 256/256 under it, any other is
  *   CWT_REFUSED. A string stands for its UTF-8. It stays the app's: `close()` wipes what was derived from it
+ * @throws Error when the key is neither text nor bytes, or is empty
  */
 export const cwt = (key?: Text): TokenFormat => {
+  checkGroup("cwt()", { key }, { rows: { key: Kind.KEY } });
+  if (key !== undefined && key.length === 0)
+    throw new Error("motekey: cwt().key is empty; leave it out where tokens are not to be verified");
   const keyBytes = key === undefined ? null : typeof key === "string" ? bytesOf(key) : key;
   /** @construction */
   const tokenReader = (tokenBytes: number, scratch: Scratch): TokenReader =>

@@ -70,15 +70,6 @@ export interface AuthOptions extends ConfigOptions {
 
 /** The table of all options. @construction */
 const optionsGroup = (): Group => {
-  const needed = Kind.FUNCTION + Kind.NEEDED;
-  const transport: RowsOf<Transport> = {
-    name: Kind.NAME + Kind.NEEDED,
-    hasExchange: Kind.FLAG + Kind.NEEDED,
-    hasTopics: Kind.FLAG + Kind.NEEDED,
-    channel: needed,
-  };
-  const encoding: RowsOf<Encoding> = { name: Kind.NAME + Kind.NEEDED, reader: needed, writer: needed };
-  const tokenFormat: RowsOf<TokenFormat> = { reader: needed };
   const rows: RowsOf<AuthOptions> = {
     deviceId: Kind.NAME,
     cloud: cloudGroup(),
@@ -87,10 +78,13 @@ const optionsGroup = (): Group => {
     allowInsecure: Kind.FLAG,
     limits: { rows: {}, isOpen: true },
     sleptMs: Kind.AMOUNT,
-    transport: { rows: transport },
-    encoding: { rows: encoding },
-    tokenFormat: { rows: tokenFormat },
-    messages: { rows: { bind: needed, deliver: needed }, isOpen: true },
+    transport: {
+      rows: { channel: Kind.FUNCTION },
+      from: "mqtt, mqtt5 of motekey/mqtt5, or one of motekey/websocket",
+    },
+    encoding: { rows: { writer: Kind.FUNCTION }, from: "cbor of motekey/cbor" },
+    tokenFormat: { rows: { reader: Kind.FUNCTION }, from: "cwt() of motekey/cbor" },
+    messages: { rows: { deliver: Kind.FUNCTION }, from: "new Messages() of motekey/messages" },
   };
   return { rows };
 };

@@ -5,6 +5,7 @@
 import { isFilter, isTopic, matches, shareLength } from "./messages/filter.js";
 import { type Payload, Publication, PublicationPhase } from "./messages/publication.js";
 import { type OnEnd, type OnPiece, Piece, Subscription, SubscriptionPhase } from "./messages/subscription.js";
+import { checkGroup, Kind, type RowsOf } from "./options.js";
 import type { Turns } from "./ports.js";
 import type { AppTraffic, MqttPen } from "./session/app.js";
 import type { Terms } from "./session/terms.js";
@@ -54,11 +55,14 @@ export class Messages implements AppTraffic {
   /** @construction */
   constructor(options?: MessagesOptions) {
     const given = options === undefined ? {} : options;
+    const count = Kind.COUNT;
+    const rows: RowsOf<MessagesOptions> = { filters: count, topicBytes: count, deadlineMs: count };
+    checkGroup("messages", given, { rows });
     const filters = given.filters === undefined ? 2 : given.filters;
     this.topicBytes = given.topicBytes === undefined ? 64 : given.topicBytes;
     this.deadlineMs = given.deadlineMs === undefined ? 20_000 : given.deadlineMs;
-    if (!(filters >= 1 && this.topicBytes >= 1 && this.topicBytes <= 65_535 && this.deadlineMs > 0))
-      throw new Error("motekey: filters, topicBytes and deadlineMs of messages start at 1");
+    if (this.topicBytes > 65_535)
+      throw new Error("motekey: messages.topicBytes must not exceed 65535, MQTT's longest topic");
     this.subscriptions = new Array(filters);
     for (let i = 0; i < filters; i++) this.subscriptions[i] = new Subscription();
     this.publication = new Publication();

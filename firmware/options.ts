@@ -35,6 +35,8 @@ export interface Group {
   readonly isOpen?: boolean;
   /** An array of such groups. */
   readonly isList?: boolean;
+  /** It comes from a module of ours, and is known by a function of the first row's name: where from, for errors. */
+  readonly from?: string;
 }
 
 /** A {@link Kind}, the words that are allowed, or a group. */
@@ -53,57 +55,35 @@ interface Given {
 }
 
 /** The last counters are left, so that counting never reaches the end of 53 bits. */
-const COUNTER_MAX = 9_007_199_254_000_000;
-const WHOLE_MAX = 9_007_199_254_740_991;
-/** As much of a name or value as an error shows. */
-const SHOWN_MAX = 40;
+const NUMBER_MAX = 9_007_199_254_000_000;
 
-const isWhole = (value: unknown, least: number, most: number): boolean =>
-  typeof value === "number" && value >= least && value <= most && Math.floor(value) === value;
+const leastOf = (kind: number): number => (kind === Kind.PORT || kind === Kind.COUNT ? 1 : 0);
 
-const fits = (kind: number, value: unknown): boolean => {
-  switch (kind) {
-    case Kind.TEXT:
-      return typeof value === "string";
-    case Kind.NAME:
-      return typeof value === "string" && value.length > 0;
-    case Kind.KEY:
-      return typeof value === "string" || value instanceof Uint8Array;
-    case Kind.FLAG:
-      return value === true || value === false;
-    case Kind.FUNCTION:
-      return typeof value === "function";
-    case Kind.LINK:
-      return isWhole(value, 0, 4);
-    case Kind.PORT:
-      return isWhole(value, 1, 65_535);
-    case Kind.COUNT:
-      return isWhole(value, 1, COUNTER_MAX);
-    case Kind.WHOLE:
-      return isWhole(value, 0, WHOLE_MAX);
-    default:
-      return typeof value === "number" && value >= 0;
-  }
+const mostOf = (kind: number): number => {
+  if (kind === Kind.LINK) return 4;
+  return kind === Kind.PORT ? 65_535 : NUMBER_MAX;
 };
 
-/** @construction */
-const wordsOf = (kind: number): string[] =>
-  kind === Kind.LINK
-    ? ["0 (PLAIN)", "1 (UNVERIFIED_TLS)", "2 (VERIFIED_TLS)", "3 (MUTUAL_TLS)", "4 (PSK_TLS)"]
-    : [
-        [
-          "text",
-          "text that is not empty",
-          "text or a Uint8Array",
-          "true or false",
-          "a function",
-          "",
-          "a whole number from 1 to 65535",
-          "a whole number from 1 on",
-          "a whole number from 0 on",
-          "a number from 0 on",
-        ][kind],
-      ];
+const fits = (kind: number, value: unknown): boolean => {
+  if (kind === Kind.FLAG) return typeof value === "boolean";
+  if (kind === Kind.FUNCTION) return typeof value === "function";
+  if (typeof value === "number") {
+    if (kind < Kind.LINK || (kind !== Kind.AMOUNT && Math.floor(value) !== value)) return false;
+    return value >= leastOf(kind) && value <= mostOf(kind);
+  }
+  if (typeof value === "string") return kind < Kind.FLAG && (kind !== Kind.NAME || value.length > 0);
+  return kind === Kind.KEY && value instanceof Uint8Array;
+};
+
+/** What is allowed, in words. @construction */
+const wordsOf = (kind: number): readonly string[] => {
+  if (kind === Kind.LINK)
+    return "0 (PLAIN),1 (UNVERIFIED_TLS),2 (VERIFIED_TLS),3 (MUTUAL_TLS),4 (PSK_TLS)".split(",");
+  if (kind < Kind.LINK)
+    return ["text,text that is not empty,text or a Uint8Array,true or false,a function".split(",")[kind]];
+  const most = kind === Kind.PORT ? ` to ${mostOf(kind)}` : " on";
+  return [`a ${kind === Kind.AMOUNT ? "" : "whole "}number from ${leastOf(kind)}${most}`];
+};
 
 /** Edits from one word to another, upper and lower case alike (Levenshtein). @construction */
 const distance = (one: string, other: string): number => {
@@ -122,38 +102,39 @@ const distance = (one: string, other: string): number => {
   return row[other.length];
 };
 
-/** The words, the nearest to what was given first. @construction */
-const listed = (words: readonly string[], given: string): string => {
-  let nearest = 0;
-  for (let i = 1; i < words.length; i++)
-    if (distance(given, words[i]) < distance(given, words[nearest])) nearest = i;
-  let text = words[nearest];
-  for (let i = 0; i < words.length; i++) if (i !== nearest) text += `, ${words[i]}`;
-  return text;
+/** Throws an error that ends with what is allowed, the nearest to what was given first. @construction */
+const refuse = (message: string, words: readonly string[], given: string): never => {
+  let text = words[0];
+  let least = distance(given, text);
+  for (let i = 1; i < words.length; i++) {
+    const edits = given === "" ? least : distance(given, words[i]);
+    text = edits < least ? `${words[i]}, ${text}` : `${text}, ${words[i]}`;
+    least = Math.min(least, edits);
+  }
+  throw new Error(`motekey: ${message} ${text}`);
+};
+
+/** What an error may show of a value. */
+enum Shown {
+  /** Its type: it may be a secret. */
+  NOTHING,
+  NUMBERS,
+  TEXT,
+}
+
+const shownOf = (kind: number): Shown => {
+  if (kind === Kind.NAME || kind === Kind.LINK) return Shown.TEXT;
+  return kind === Kind.KEY ? Shown.NOTHING : Shown.NUMBERS;
 };
 
 /** @construction */
-const namesIn = (rows: Rows): readonly string[] => {
-  const names: string[] = [];
-  for (const name in rows) names.push(name);
-  return names;
-};
-
-/** What a value is, in words: itself only where it can be no secret. @construction */
-const shown = (value: unknown, isShown: boolean): string => {
-  if (value === undefined) return "missing";
-  if (value === null) return "null";
-  if (isShown && typeof value === "string") return `"${value.substr(0, SHOWN_MAX)}"`;
-  if (isShown && (typeof value === "number" || typeof value === "boolean")) return `${value}`;
-  if (typeof value === "string") return "text";
-  return Array.isArray(value) ? "an array" : `of type ${typeof value}`;
-};
-
-/** @construction */
-const refuse = (path: string, value: unknown, isShown: boolean, words: readonly string[]): never => {
-  const given = isShown && typeof value === "string" ? value.substr(0, SHOWN_MAX) : "";
-  const allowed = listed(words, given);
-  throw new Error(`motekey: ${path} is ${shown(value, isShown)}; it must be ${allowed}`);
+const refuseValue = (path: string, value: unknown, shows: Shown, words: readonly string[]): never => {
+  const type = value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
+  const text = shows === Shown.TEXT && typeof value === "string" ? value : "";
+  let was = value === undefined ? "missing" : `of type ${type}`;
+  if (shows !== Shown.NOTHING && (type === "number" || type === "boolean")) was = `${value}`;
+  if (shows === Shown.TEXT && type === "string") was = `"${text}"`;
+  return refuse(`${path} is ${was}; it must be`, words, text);
 };
 
 const isWords = (rule: Rule): rule is readonly string[] => Array.isArray(rule);
@@ -163,10 +144,11 @@ const checkOption = (path: string, value: unknown, rule: Rule): void => {
   if (typeof rule === "number") {
     const kind = rule % Kind.NEEDED;
     if (value === undefined ? rule !== kind : !fits(kind, value))
-      refuse(path, value, kind !== Kind.KEY, wordsOf(kind));
+      refuseValue(path, value, shownOf(kind), wordsOf(kind));
   } else if (!isWords(rule)) {
     if (value !== undefined || rule.isNeeded === true) checkGroup(path, value, rule);
-  } else if (value !== undefined && rule.indexOf(value as string) < 0) refuse(path, value, true, rule);
+  } else if (value !== undefined && rule.indexOf(value as string) < 0)
+    refuseValue(path, value, Shown.TEXT, rule);
 };
 
 /**
@@ -176,26 +158,28 @@ const checkOption = (path: string, value: unknown, rule: Rule): void => {
  * @throws Error that names the first option which cannot be right, what it is, and what is allowed
  */
 export const checkGroup = (path: string, value: unknown, group: Group): void => {
-  const names = namesIn(group.rows);
+  const rows = group.rows;
+  const names: string[] = [];
+  for (const name in rows) names.push(name);
+  const known: readonly string[] = names;
   const isList = group.isList === true;
-  if (typeof value !== "object" || value === null || Array.isArray(value) !== isList)
-    refuse(path === "" ? "options" : path, value, false, [
-      `${isList ? "an array of objects" : "an object"} with ${names.join(", ")}`,
-    ]);
   const given = value as Given;
-  if (isList) {
-    const list = value as readonly unknown[];
-    for (let i = 0; i < list.length; i++) checkGroup(`${path}[${i}]`, list[i], { rows: group.rows });
-    return;
-  }
-  const prefix = path === "" ? "" : `${path}.`;
-  if (group.isOpen !== true) {
+  const isObject = typeof value === "object" && value !== null && Array.isArray(value) === isList;
+  if (!isObject || (group.from !== undefined && typeof given[names[0]] !== "function"))
+    refuseValue(path === "" ? "options" : path, value, Shown.NOTHING, [
+      group.from === undefined
+        ? `an ${isList ? "array of objects" : "object"} with ${known.join(", ")}`
+        : group.from,
+    ]);
+  const list = value as readonly unknown[];
+  const prefix = path === "" ? path : `${path}.`;
+  if (isList)
+    for (let i = 0; i < list.length; i++)
+      checkGroup(`${path}[${i}]`, list[i], { rows, isOpen: group.isOpen === true });
+  else if (group.isOpen !== true && group.from === undefined) {
     for (const name in given)
-      if (names.indexOf(name) < 0)
-        throw new Error(
-          `motekey: ${prefix}${name.substr(0, SHOWN_MAX)} is no option; there are ${listed(names, name.substr(0, SHOWN_MAX))}`,
-        );
+      if (names.indexOf(name) < 0) refuse(`${prefix}${name} is no option; there are`, known, name);
   }
-  for (let i = 0; i < names.length; i++)
-    checkOption(prefix + names[i], given[names[i]], group.rows[names[i]]);
+  for (let i = 0; i < names.length && !isList; i++)
+    checkOption(prefix + names[i], given[names[i]], rows[names[i]]);
 };

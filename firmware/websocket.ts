@@ -2,12 +2,21 @@
  * WebSocket (RFC 6455) as a transport, for networks that let nothing but the web through. It is a module of its own,
  * so that an app that does not import it does not carry it.
  */
+import { checkGroup, type Group, Kind } from "./options.js";
 import type { Channel, ChannelParts, Transport } from "./session/channel.js";
 import { MqttOverWebSocket } from "./session/websocket-mqtt.js";
 import { RpcOverWebSocket } from "./session/websocket-rpc.js";
 
-/** Printable ASCII from a slash on: what may stand in a request line (RFC 9112, 3.2.1). */
+/** @construction */
+const transportGroup = (): Group => ({
+  rows: { channel: Kind.FUNCTION },
+  isNeeded: true,
+  from: "mqtt, or mqtt5 of motekey/mqtt5",
+});
+
+/** Printable ASCII from a slash on: what may stand in a request line (RFC 9112, 3.2.1). @construction */
 const checkPath = (path: string): void => {
+  checkGroup("", { path }, { rows: { path: Kind.NAME + Kind.NEEDED } });
   let isGood = path.charCodeAt(0) === 0x2f;
   for (let i = 0; i < path.length; i++) {
     const c = path.charCodeAt(i);
@@ -23,9 +32,10 @@ const checkPath = (path: string): void => {
  * @param mqtt the MQTT transport that travels inside
  * @param path `/mqtt` at most brokers
  * @construction
- * @throws Error when the path cannot stand in a request
+ * @throws Error when `mqtt` is no transport, or the path cannot stand in a request
  */
 export const mqttOverWebSocket = (mqtt: Transport, path: string): Transport => {
+  checkGroup("", { mqtt }, { rows: { mqtt: transportGroup() } });
   checkPath(path);
   return {
     name: `${mqtt.name}+ws`,

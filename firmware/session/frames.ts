@@ -29,7 +29,7 @@ export interface Encoding {
   /** As in Hello's `ext`, and behind `rpc-` in topics. */
   readonly name: string;
   /** @construction */
-  readonly reader: () => ValueReader;
+  readonly valueReader: () => ValueReader;
   /** @construction */
   readonly writer: (config: Principal) => FrameWriter;
 }

@@ -64,7 +64,7 @@ export class Inbox {
       limits.tokenBytes,
       config.isMgRpc,
     );
-    this.encoded = encoding === null ? null : encoding.reader();
+    this.encoded = encoding === null ? null : encoding.valueReader();
     this.mac = mac;
     this.hash = hash;
     this.counters = counters;

@@ -79,7 +79,7 @@ export class Codec {
     const config = new Config(options, ports, false);
     this.reply = isCbor ? cborReply() : jsonReply();
     this.replyBytes = this.reply.length;
-    this.encoded = isCbor ? cbor.reader() : null;
+    this.encoded = isCbor ? cbor.valueReader() : null;
     this.frame = new FrameReader(bytesOf(DEVICE), bytesOf(CLOUD), 64, 64, 640, false);
     this.frames = isCbor ? cbor.writer(config) : new JsonFrames(config, null);
     this.call = new Call();

@@ -30,7 +30,7 @@ async function succeeds(
     var credential = { psk: "${psk}", counter: Math.round(getTime() * 10) }, ballast = [];
     var auth = require("motekey").createAuth(
       { deviceId: "${ID}", cloud: { host: "127.0.0.1", port: ${port} }, credential: credential },
-      require("motekey").espruinoPorts(credential));
+      require("motekey").espruinoPorts({ psk: credential.psk }));
     var app = auth.host("app.example.com");
     function squeeze() { for (var left = process.memory().free - ${free}; left > 0; left--) ballast.push(0); }
     function again(told) { setTimeout(function() { app.generateToken(told); }, 20); }

@@ -42,7 +42,7 @@ export async function roundTripUs(program: string, cloud: Cloud, proof: Proof): 
   const { psk } = await cloud.addDevice({ id: ID });
   const script = `${WATCH}
     Modules.addCached("motekey", require("fs").readFileSync("motekey.js"));
-    var credential = { psk: "${psk}" }, ports = require("motekey").espruinoPorts(credential);
+    var credential = { psk: "${psk}" }, ports = require("motekey").espruinoPorts({ psk: credential.psk });
     var link = ports.link, open = link.open, clock = ports.clock, wakeAfter = clock.wakeAfter;
     link.open = function(address, events) {
       open.call(link, address, {

@@ -30,7 +30,7 @@ export async function measureEspruino(program: string, cloud: Cloud): Promise<Es
     usage[1] = process.memory().usage;
     var auth = motekey.createAuth(
       { deviceId: "device_1", cloud: { host: "127.0.0.1", port: ${cloud.port} }, credential: credential },
-      motekey.espruinoPorts(credential));
+      motekey.espruinoPorts({ psk: credential.psk }));
     var app = auth.host("app.example.com");
     usage[2] = process.memory().usage;
     function told(status) {

@@ -100,7 +100,7 @@ describe("Espruino", function () {
         var credential = { psk: "${PSK}", counter: 1 };
         var auth = motekey.createAuth({
           deviceId: "${ID}", cloud: { host: "127.0.0.1", port: ${port} }, credential: credential,
-          proof: "${proof}", allowInsecure: true }, motekey.espruinoPorts(credential));
+          proof: "${proof}", allowInsecure: true }, motekey.espruinoPorts({ psk: credential.psk }));
         var app = auth.host("${HOST}");
         function told(status, token) {
           tell(status + " " + (token ? E.toString(new Uint8Array(token.bytes.buffer, 0, token.length)) : ""));
@@ -164,7 +164,7 @@ describe("Espruino", function () {
         var motekey = require("motekey"), credential = { psk: "${PSK}", counter: 1 };
         var auth = motekey.createAuth({
           deviceId: "${ID}", cloud: { host: "${host}", port: ${port} }, credential: credential
-        }, motekey.espruinoPorts(credential));
+        }, motekey.espruinoPorts({ psk: credential.psk }));
         auth.onState = function() {
           var name = auth.explain().name;
           if (/UNREACHABLE|UNKNOWN|LOST/.test(name)) tell(name);

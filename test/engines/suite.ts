@@ -28,6 +28,7 @@ import { ValueEvent } from "../../firmware/wire/value.js";
 import { cborItems, cwtLifetimes, shown } from "./suite-cbor.js";
 import { firstFlight } from "./suite-flight.js";
 import { firstFlight5, mqtt5Reader } from "./suite-mqtt5.js";
+import { optionVerdicts } from "./suite-options.js";
 import { bytesOfHex, counterBlocks, hex, tokenOverSleep } from "./suite-store.js";
 import {
   handshakeVerdicts,
@@ -316,5 +317,6 @@ export const cases: EngineCase[] = [
   { name: "WebSocket frames read at once", run: () => webSocketEvents(1000) },
   { name: "WebSocket frames read byte by byte", run: () => webSocketEvents(1) },
   { name: "answers to a WebSocket's handshake", run: handshakeVerdicts },
+  { name: "options that are refused", run: optionVerdicts },
   { name: "all that is said over RPC in a WebSocket", run: webSocketFlight },
 ];

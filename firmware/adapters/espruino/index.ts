@@ -1,3 +1,4 @@
+import { checkGroup, Kind, type RowsOf } from "../../options.js";
 import type { Ports, Store } from "../../ports.js";
 import { EspruinoClock } from "./clock.js";
 import { EspruinoEntropy } from "./entropy.js";
@@ -22,8 +23,12 @@ export interface EspruinoPorts extends Ports {
 /**
  * Everything the firmware needs to run on Espruino.
  * @construction
+ * @throws Error that names the first option which cannot be right, and what is allowed
  */
 export const espruinoPorts = (options: EspruinoOptions): EspruinoPorts => {
+  const tls: RowsOf<TlsOptions> = { key: Kind.KEY, cert: Kind.TEXT, ca: Kind.TEXT };
+  const rows: RowsOf<EspruinoOptions> = { psk: Kind.KEY, tls: { rows: tls } };
+  checkGroup("espruinoPorts()", options, { rows });
   const store = new EspruinoStore();
   return {
     link: new EspruinoLink(options.tls === undefined ? null : options.tls),

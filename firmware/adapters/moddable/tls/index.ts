@@ -1,6 +1,7 @@
 import type TCP from "embedded:io/socket/tcp";
 import RNG from "rng";
 import type { Socket } from "ssl/types";
+import { checkGroup, Kind, type RowsOf } from "../../../options.js";
 import { type Address, type Entropy, type LinkEvents, LinkSecurity } from "../../../ports.js";
 import { Status } from "../../../status.js";
 import { ModdableLink, writeTo } from "../link.js";
@@ -30,6 +31,20 @@ const RECORD_BYTES = 64;
 const SEED_BYTES = 32;
 
 const bytesOf = (given: Bytes): Uint8Array => (given instanceof Uint8Array ? given : new Uint8Array(given));
+
+/** What holds bytes is checked here: the rules of the firmware know no ArrayBuffer. */
+const checkOptions = (options: TlsOptions): void => {
+  const der = { rows: {}, isOpen: true };
+  const list = { rows: {}, isOpen: true, isList: true };
+  const rows: RowsOf<TlsOptions> = {
+    ca: { ...list, isNeeded: true },
+    serverName: Kind.NAME,
+    certificates: list,
+    key: der,
+    entropy: { rows: { fill: Kind.FUNCTION + Kind.NEEDED }, isOpen: true },
+  };
+  checkGroup("tls", options, { rows });
+};
 
 /** A socket, with what the session notes on it. */
 class Wire implements Socket {
@@ -71,9 +86,13 @@ export class ModdableTlsLink extends ModdableLink {
   /** The present socket as the session sees it; null before its first event. */
   private wire: Wire | null;
 
-  /** @throws Error when `ca` is no certificate in DER, or a certificate of ours comes without its key */
+  /**
+   * @throws Error that names an option which is unknown or of a wrong type; when `ca` is no certificate in DER, or a
+   * certificate of ours comes without its key
+   */
   constructor(options: TlsOptions) {
     super();
+    checkOptions(options);
     if (options.ca.length === 0)
       throw new Error("motekey: tls.ca is empty; give the authority's certificate");
     if ((options.certificates === undefined) !== (options.key === undefined))
