@@ -1,7 +1,8 @@
 import { readCredential, type StoredCredential } from "./credential.js";
 import { Addresses } from "./keep/addresses.js";
 import { COUNTER_RECORD_BYTES, CounterBlock } from "./keep/counter-block.js";
-import { RECORD_BYTES_MIN } from "./keep/record.js";
+import { Keeper } from "./keep/keeper.js";
+import { OWNER_BYTES, RECORD_BYTES_MIN } from "./keep/record.js";
 import { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
 import { type Group, Kind, type RowsOf } from "./options.js";
 import {
@@ -26,6 +27,8 @@ import {
   type Store,
 } from "./ports.js";
 import { RECOVERY_PASSWORD_BYTES } from "./proof/recover.js";
+import type { Scratch } from "./proof/scratch.js";
+import { whose } from "./proof/whose.js";
 import { sentenceOf } from "./sentences.js";
 import { Status } from "./status.js";
 import { bytesOf, NO_BYTES } from "./wire/bytes.js";
@@ -316,7 +319,9 @@ export class Config {
   /** null: nothing is proved by a counter. */
   readonly recoverer: Principal | null;
   /** null: nothing is kept over reboots. */
-  readonly store: Store | null;
+  readonly keeper: Keeper | null;
+  /** Whose the records in the store are: a digest of device, cloud and key, u32. */
+  readonly owner: number;
   /** Room for a host's record, or the counter's, for the time of a call; empty without a store. */
   readonly recordBuffer: Uint8Array;
   /** How long the device slept before this life, ms; −1: nobody knows. */
@@ -328,7 +333,7 @@ export class Config {
    * @construction
    * @throws Error that names the first options which cannot be right together, and what to do
    */
-  constructor(options: ConfigOptions, ports: Ports, hasExchange: boolean) {
+  constructor(options: ConfigOptions, ports: Ports, hasExchange: boolean, scratch: Scratch) {
     const cloud = options.cloud;
     const limits = limitsFrom(options.limits === undefined ? DEFAULT_LIMITS : options.limits);
     const identity = identityOf(options, ports.store);
@@ -346,7 +351,8 @@ export class Config {
     const proof: Proof = options.proof === undefined ? proofFor(link) : options.proof;
 
     this.limits = limits;
-    this.deviceId = bytesOf(deviceId);
+    this.filter = bytesOf(`${deviceId}/rpc/#`);
+    this.deviceId = new Uint8Array(this.filter.buffer, this.filter.byteOffset, deviceId.length);
     if (!isPortableId(this.deviceId, 0, this.deviceId.length))
       refuse(`deviceId ${deviceId} must be letters, digits, _ or -: brokers rewrite other characters`);
     if (deviceId.substr(deviceId.length - RECOVERER_END.length, RECOVERER_END.length) === RECOVERER_END)
@@ -366,7 +372,6 @@ export class Config {
     this.requestTopic = requestTopicOf(topic, deviceId);
     if (topic.indexOf("+") >= 0 || topic.indexOf("#") >= 0)
       refuse("cloud.requestTopic must not hold wildcards");
-    this.filter = bytesOf(`${deviceId}/rpc/#`);
 
     this.proof = proof;
     this.connectProof = connectProofOf(proof);
@@ -382,10 +387,13 @@ export class Config {
     this.cleanSession = cloud.cleanSession !== false;
     const latest = counter === undefined ? 0 : counter - 1;
     const hasCounters = this.connectProof === ConnectProof.COUNTER || this.frameProof === FrameProof.MAC;
-    this.store = ports.store === undefined ? null : ports.store;
-    const recordBytes = Math.max(COUNTER_RECORD_BYTES, RECORD_BYTES_MIN + limits.hostBytes);
-    this.recordBuffer = this.store === null ? NO_BYTES : new Uint8Array(recordBytes);
-    this.counterBlock = new CounterBlock(latest, hasCounters ? this.store : null, this.recordBuffer);
+    const keeper = ports.store === undefined ? null : new Keeper(ports.store);
+    const recordBytes = Math.max(COUNTER_RECORD_BYTES, RECORD_BYTES_MIN + OWNER_BYTES + limits.hostBytes);
+    const owner = `${deviceId}\n${cloud.host}:${this.addresses.list[0].port}\n${address}`;
+    this.keeper = keeper;
+    this.owner = keeper === null ? 0 : whose(scratch, this.psk, bytesOf(owner));
+    this.recordBuffer = keeper === null ? NO_BYTES : new Uint8Array(recordBytes);
+    this.counterBlock = new CounterBlock(latest, hasCounters ? keeper : null, this.recordBuffer);
     this.recoverer = hasCounters && !this.isMgRpc ? recovererOf(this, deviceId + RECOVERER_END, topic) : null;
     this.sleptMs = options.sleptMs === undefined ? -1 : options.sleptMs;
   }

@@ -24,6 +24,8 @@ export class Counters {
   requestsDropped: number;
   /** Counters that were behind, and were taken from the cloud. */
   recoveries: number;
+  /** Records in the store of another device, cloud or credential, which were dropped. */
+  recordsDropped: number;
 
   constructor() {
     this.connects = 0;
@@ -40,5 +42,6 @@ export class Counters {
     this.requestsRefused = 0;
     this.requestsDropped = 0;
     this.recoveries = 0;
+    this.recordsDropped = 0;
   }
 }

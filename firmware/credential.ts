@@ -1,4 +1,5 @@
-import { KeptRecord, PAYLOAD_AT, RECORD_BYTES_MIN, RecordKind, Unread } from "./keep/record.js";
+import { Keeper } from "./keep/keeper.js";
+import { KeptRecord, PAYLOAD_AT, type Payload, RECORD_BYTES_MIN, RecordKind, Unread } from "./keep/record.js";
 import { checkGroup, Kind, type RowsOf } from "./options.js";
 import { type Floor, floorGroup, PROOFS, type Proof } from "./policy.js";
 import { LinkSecurity, type Store } from "./ports.js";
@@ -59,7 +60,7 @@ export interface CredentialReading {
 
 /** @construction */
 const recordOf = (store: Store): KeptRecord =>
-  new KeptRecord(store, NAME, RecordKind.CREDENTIAL, RecordKind.CREDENTIAL);
+  new KeptRecord(new Keeper(store), NAME, RecordKind.CREDENTIAL, RecordKind.CREDENTIAL);
 
 /** @construction */
 const bytesAt = (bytes: Uint8Array, at: number): Uint8Array => {
@@ -123,7 +124,7 @@ const bytesOfText = (text: Text | undefined): Uint8Array => {
 
 /**
  * Writes the credential to the slot that does not count, reads it back and compares: whenever power is cut, a boot
- * finds the one before or this one, whole.
+ * finds the one before or this one, whole. Where there was none, both slots take it.
  * @construction
  * @returns OK, or STORE_FAILED: the one before still counts
  * @throws Error that names the field which is missing, unknown, of a wrong type or value, or too long
@@ -132,21 +133,31 @@ export const writeCredential = (store: Store, fields: CredentialFields): Status 
   checkFields(fields);
   const floor: Floor = fields.floor === undefined ? {} : fields.floor;
   const texts = [fields.deviceId, fields.psk, floor.proof, fields.certificate, fields.key];
+  const values: Uint8Array[] = [];
   const buffer = new Uint8Array(BYTES_MAX);
   const record = recordOf(store);
-  if (record.load(buffer) === Unread.UNREADABLE) return Status.STORE_FAILED;
-  let at = TEXTS_AT;
-  buffer[PAYLOAD_AT] = floor.link === undefined ? NO_LINK : floor.link;
-  buffer[PAYLOAD_AT + 1] = 0;
   for (let i = 0; i < TEXTS; i++) {
-    const bytes = bytesOfText(texts[i]);
-    if (bytes.length > TEXT_BYTES_MAX[i]) {
+    values.push(bytesOfText(texts[i]));
+    if (values[i].length > TEXT_BYTES_MAX[i]) {
       throw new Error(`motekey: ${TEXT_NAMES[i]} is longer than ${TEXT_BYTES_MAX[i]} bytes`);
     }
-    buffer[at] = bytes.length;
-    at = copyBytes(buffer, at + 1, bytes, 0, bytes.length);
   }
-  const isSaved = record.save(RecordKind.CREDENTIAL, buffer, at - PAYLOAD_AT);
+  const payload: Payload = {
+    layOut: (into) => {
+      let at = TEXTS_AT;
+      into[PAYLOAD_AT] = floor.link === undefined ? NO_LINK : floor.link;
+      into[PAYLOAD_AT + 1] = 0;
+      for (let i = 0; i < TEXTS; i++) {
+        into[at] = values[i].length;
+        at = copyBytes(into, at + 1, values[i], 0, values[i].length);
+      }
+      return at - PAYLOAD_AT;
+    },
+  };
+  const length = record.load(buffer);
+  const isSaved = length !== Unread.UNREADABLE && record.save(RecordKind.CREDENTIAL, buffer, payload);
+  // A bit that rots in the only copy would cost the device.
+  if (isSaved && length < 0) record.save(RecordKind.CREDENTIAL, buffer, payload);
   buffer.fill(0);
   return isSaved ? Status.OK : Status.STORE_FAILED;
 };

@@ -126,7 +126,7 @@ export const explain = (
   for (let i = 0; i < hosts.length && status === Status.OK; i++) {
     status = hosts[i].rejection === Rejection.REPORTED ? Status.REJECTED : hosts[i].status;
   }
-  if (status === Status.OK && auth.tokens.isForgetful()) status = Status.STORE_FAILED;
+  if (status === Status.OK && auth.tokens.isForgetful) status = Status.STORE_FAILED;
   status = diagnose(status, auth, isUnset || Math.max(clockAheadS, -clockAheadS) > CLOCK_WRONG_S);
   return {
     status,

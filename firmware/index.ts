@@ -104,7 +104,7 @@ export class AuthClient {
     const transport = options.transport === undefined ? mqtt : options.transport;
     const encoding = options.encoding === undefined ? null : options.encoding;
     const tokenFormat = options.tokenFormat === undefined ? null : options.tokenFormat;
-    this.config = new Config(options, ports, transport.hasExchange);
+    this.config = new Config(options, ports, transport.hasExchange, scratch);
     const messages = options.messages === undefined ? null : options.messages;
     if (messages !== null && !transport.hasTopics)
       throw new Error(`motekey: the transport ${transport.name} has no topics for messages; use MQTT`);

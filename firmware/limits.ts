@@ -7,7 +7,7 @@ import { checkGroup, Kind, type Rule } from "./options.js";
 export interface Limits {
   /**
    * Longest token that is kept, bytes. One buffer per slot and one for staging: (slots + 1) × tokenBytes of RAM. Over
-   * a deep sleep the store keeps tokens that with their host's name are 23 bytes shorter.
+   * a deep sleep the store keeps tokens that with their host's name are 27 bytes shorter.
    */
   tokenBytes: number;
   /** Tokens kept at once; the least recently used leaves for another host. */

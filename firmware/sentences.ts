@@ -36,7 +36,7 @@ export const sentenceOf = (status: Status): string => {
     case Status.HOST_UNKNOWN:
       return "The cloud's host name was not resolved; check its spelling, the network and the DNS server.";
     case Status.STORE_FAILED:
-      return "What must outlive a reboot could not be kept in the device's store, and without a kept counter no connection is made; see that the store can be written. It is tried again by itself.";
+      return "The device's store could not be read or written, and without a kept counter no connection is made; check that the store can be written and serves no other client. It is tried again by itself.";
     case Status.CREDENTIAL_MISSING:
       return "There is no credential in the device's store; provision the device, or hand deviceId and credential to createAuth.";
     case Status.CREDENTIAL_BROKEN:

@@ -32,6 +32,8 @@ export class Tokens implements HostCalls {
   readonly waiters: Waiters;
   /** A host lacks a place in the call table or for its token: it is looked at again when one is free. */
   isBlocked: boolean;
+  /** What must outlive a reboot could not be kept at the last turn. */
+  isForgetful: boolean;
   private readonly config: Config;
   private readonly session: Session;
   private readonly counters: Counters;
@@ -56,23 +58,14 @@ export class Tokens implements HostCalls {
     this.slots = new Slots(limits.slots, limits.tokenBytes, this.hosts, this.waiters);
     this.view = new TokenView();
     this.isBlocked = false;
+    this.isForgetful = false;
     this.nowMs = 0;
     this.isClosed = false;
     this.ledger =
-      config.store === null
+      config.keeper === null
         ? null
-        : new Ledger(config.store, config, session.frame, this.hosts, this.slots, this.leases);
+        : new Ledger(config.keeper, config, session.frame, this.hosts, this.slots, leases, counters);
     if (this.ledger !== null) this.ledger.open();
-  }
-
-  /** What must outlive a reboot could not be kept the last time. */
-  isForgetful(): boolean {
-    const ledger = this.ledger;
-    const hosts = this.hosts.list;
-    if (ledger === null || !ledger.isFailing) return false;
-    let isHeld = true;
-    for (let i = 0; i < hosts.length; i++) isHeld = isHeld && ledger.holds(hosts[i], this.isOwing(hosts[i]));
-    return !isHeld;
   }
 
   getToken(host: Host, onToken: OnToken): Status {
@@ -99,10 +92,10 @@ export class Tokens implements HostCalls {
     host.mustGenerate = false;
     host.rejection = Rejection.NONE;
     host.owesRevoke = true;
-    this.keep(host);
+    const isKept = this.keep(host);
     this.waiters.finish(host, Wish.TOKEN, Status.REVOKED);
     this.waiters.finish(host, Wish.NEW_TOKEN, Status.REVOKED);
-    return status;
+    return isKept ? status : Status.STORE_FAILED;
   }
 
   rejected(host: Host, generation: number): Status {
@@ -125,7 +118,9 @@ export class Tokens implements HostCalls {
   tend(nowMs: number): void {
     this.nowMs = nowMs;
     this.isBlocked = false;
+    this.isForgetful = false;
     const hosts = this.hosts.list;
+    if (this.config.keeper !== null) this.config.keeper.nowMs = nowMs;
     if (this.ledger !== null && !this.isClosed && this.session.phase < Phase.CONNECTING) this.ledger.open();
     for (let i = 0; i < hosts.length; i++) this.tendHost(hosts[i]);
     for (let i = 0; i < this.waiters.count; i++) {
@@ -246,7 +241,7 @@ export class Tokens implements HostCalls {
     if (isLive) this.waiters.finish(host, Wish.TOKEN, Status.OK);
     else if (slot !== null && slot.length > 0) slot.wipe();
     if (host.rejection === Rejection.REPORTED) this.holdRejection(host);
-    if (this.ledger !== null && !this.isClosed) this.ledger.tend(host, this.isOwing(host), this.nowMs);
+    if (!this.isClosed && !this.keep(host)) this.isForgetful = true;
     if (host.flight !== null || this.isClosed || this.session.phase === Phase.RESTING) return;
 
     const method = this.methodWanted(host);

@@ -20,6 +20,7 @@ import { SeededEntropy, VirtualClock, VirtualTime } from "./auth/time.js";
 import { Flash, isCut, TEARS, type Tear } from "./keep/flash.js";
 
 const tears = Object.keys(TEARS) as Tear[];
+const SLOTS = ["motekey-creda", "motekey-credb"];
 const FIELDS: CredentialFields = { deviceId: "device_123", psk: "correct horse" };
 
 /** A store in which a credential was written for each of the keys. */
@@ -29,11 +30,13 @@ function flashWith(...psks: string[]): Flash {
   return flash;
 }
 
-/** Changes what lies in the first slot, and its check. */
+/** Changes what lies in both slots, and its checks. */
 function change(flash: Flash, edit: (value: Buffer) => void): void {
-  const value = flash.values.get("motekey-creda") as Buffer;
-  edit(value);
-  value.writeUInt32BE(crc32(value.subarray(0, -4)), value.length - 4);
+  for (const slot of SLOTS) {
+    const value = flash.values.get(slot) as Buffer;
+    edit(value);
+    value.writeUInt32BE(crc32(value.subarray(0, -4)), value.length - 4);
+  }
 }
 
 /** A store whose credential has a floor of a proof that this version does not know. */
@@ -70,6 +73,13 @@ const WRONG_FLOORS: readonly unknown[] = [
   null,
 ];
 
+/** A store whose credential rotted in both slots. */
+function damaged(): Flash {
+  const flash = flashWith("first");
+  for (const slot of SLOTS) (flash.values.get(slot) as Buffer)[20] ^= 1;
+  return flash;
+}
+
 /** The key that a boot finds; the status by its name where it finds none. */
 function pskIn(flash: Flash): string {
   const { status, credential } = readCredential(flash);
@@ -96,7 +106,7 @@ describe("a credential in the store", () => {
     );
     const check = Buffer.alloc(4);
     check.writeUInt32BE(crc32(head));
-    assert.deepEqual([...flash.values], [["motekey-creda", Buffer.concat([head, check])]]);
+    assert.deepEqual(flash.values.get("motekey-creda"), Buffer.concat([head, check]));
   });
 
   it("is read as it was written, whatever is in it", () => {
@@ -126,7 +136,35 @@ describe("a credential in the store", () => {
   it("is the latest that was written; the one before lies beside it", () => {
     const flash = flashWith("first", "second", "third");
     assert.equal(pskIn(flash), "third");
-    assert.deepEqual([...flash.values.keys()].sort(), ["motekey-creda", "motekey-credb"]);
+    assert.deepEqual([...flash.values.keys()].sort(), ["motekey-creda", "motekey-credb", "motekey-mark"]);
+  });
+
+  it("fills both slots where there was none: no bit that rots in one of them loses the device", () => {
+    const made = flashWith("first").values;
+    for (const slot of SLOTS) {
+      for (let bit = 0; bit < (made.get(slot) as Buffer).length * 8; bit++) {
+        const flash = flashWith("first");
+        (flash.values.get(slot) as Buffer)[bit >> 3] ^= 1 << (bit & 7);
+        assert.equal(pskIn(flash), "first", `${slot}, bit ${bit}`);
+      }
+    }
+    const broken = damaged();
+    assert.equal(writeCredential(broken, { ...FIELDS, psk: "second" }), Status.OK);
+    for (const slot of SLOTS) {
+      const rotten = flashWith("first");
+      for (const [name, value] of broken.values) rotten.values.set(name, Buffer.from(value));
+      rotten.values.delete(slot);
+      assert.equal(pskIn(rotten), "second", "where both were broken too");
+    }
+  });
+
+  it("is the new one though the namespace of the old one had rotted away, and is found again where it did", () => {
+    const hidden = flashWith("first", "second");
+    hidden.hideAll();
+    assert.equal(writeCredential(hidden, { ...FIELDS, psk: "third" }), Status.OK);
+    assert.equal(pskIn(hidden), "third");
+    hidden.hideAll();
+    assert.equal(pskIn(hidden), "third");
   });
 
   for (const tear of tears) {
@@ -135,9 +173,11 @@ describe("a credential in the store", () => {
         const length = 10 + 2 + 1 + 10 + 1 + 5 + 3 + 4;
         for (let bytes = 0; bytes <= length; bytes++) {
           const flash = flashWith(...before);
+          pskIn(flash); // which leaves the mark
           flash.cutNextWrite(bytes, tear);
           assert.ok(isCut(() => writeCredential(flash, { ...FIELDS, psk: "newer" })));
-          const old = before[before.length - 1] ?? (bytes === 0 && tear === "short" ? /MISSING/ : /BROKEN/);
+          const isAbsent = tear === "gone" || (bytes === 0 && tear === "short");
+          const old = before[before.length - 1] ?? (isAbsent ? /MISSING/ : /BROKEN/);
           assert.match(pskIn(flash), bytes === length ? /^newer$/ : new RegExp(old), `cut after ${bytes}`);
           assert.equal(writeCredential(flash, { ...FIELDS, psk: "again" }), Status.OK);
           assert.equal(pskIn(flash), "again");
@@ -147,8 +187,7 @@ describe("a credential in the store", () => {
   }
 
   it("is missing, broken, or not to be told of, each by a status of its own with a sentence of its own", () => {
-    const broken = flashWith("first");
-    (broken.values.get("motekey-creda") as Buffer)[20] ^= 1;
+    const broken = damaged();
     const newer = flashWith("first");
     change(newer, (value) => value.writeUInt8(2, 2));
     const found = [new Flash(), broken, newer, Object.assign(flashWith("a"), { isReadable: false })].map(
@@ -183,7 +222,7 @@ describe("a credential in the store", () => {
     }
     const blind = Object.assign(flashWith("first"), { isReadable: false });
     assert.equal(writeCredential(blind, FIELDS), Status.STORE_FAILED);
-    assert.equal(blind.writes, 1, "nothing is written over what cannot be read");
+    assert.equal(blind.writes, 2, "nothing is written over what cannot be read");
   });
 
   it("is refused with a field that is empty or too long, by its name and without its content", () => {
@@ -272,8 +311,7 @@ describe("createAuth without a credential", () => {
   });
 
   it("says what is wrong where there is none, where it is damaged, and where it is another device's", () => {
-    const broken = flashWith("first");
-    (broken.values.get("motekey-creda") as Buffer)[20] ^= 1;
+    const broken = damaged();
     const make = (store?: Flash, deviceId?: string) => () =>
       createAuth(deviceId === undefined ? { cloud } : { cloud, deviceId }, portsWith(store).ports);
     assert.throws(make(), /credential is missing, and there is no store/);

@@ -1,7 +1,8 @@
-import type { Store } from "../ports.js";
+import type { Keeper } from "./keeper.js";
 import {
   KeptRecord,
   PAYLOAD_AT,
+  type Payload,
   RECORD_BYTES_MIN,
   RecordKind,
   readUint32,
@@ -25,15 +26,15 @@ const counterIn = (buffer: Uint8Array): number =>
   readUint32(buffer, PAYLOAD_AT) * TWO_TO_32 + readUint32(buffer, PAYLOAD_AT + 4);
 
 /** @construction */
-const recordOf = (store: Store): KeptRecord =>
-  new KeptRecord(store, NAME, RecordKind.COUNTER, RecordKind.COUNTER);
+const recordOf = (keeper: Keeper): KeptRecord =>
+  new KeptRecord(keeper, NAME, RecordKind.COUNTER, RecordKind.COUNTER);
 
 /**
  * Counters that are never handed out twice, over reboots too where there is a store: a block of them is
  * reserved there before its first is used, and a boot begins above all that were reserved. Without a store
  * they begin where the app says.
  */
-export class CounterBlock {
+export class CounterBlock implements Payload {
   /** The highest counter that was handed out, or that may have been. */
   latest: number;
   /** Up to here counters may be handed out. */
@@ -44,14 +45,14 @@ export class CounterBlock {
 
   /**
    * @param latest the highest that was used, as far as the app knows; the store's wins where that is higher
-   * @param store null: nothing is kept
+   * @param keeper null: nothing is kept
    * @param buffer {@link COUNTER_RECORD_BYTES} or more, for the time of a call
    */
-  constructor(latest: number, store: Store | null, buffer: Uint8Array) {
+  constructor(latest: number, keeper: Keeper | null, buffer: Uint8Array) {
     this.latest = latest;
-    this.reserved = store === null ? COUNTER_MAX : latest;
+    this.reserved = keeper === null ? COUNTER_MAX : latest;
     this.isLoaded = false;
-    this.record = store === null ? null : recordOf(store);
+    this.record = keeper === null ? null : recordOf(keeper);
     this.buffer = buffer;
   }
 
@@ -62,13 +63,18 @@ export class CounterBlock {
     if (record === null) return false;
     if (!this.isLoaded && !this.load(record)) return false;
     const reserved = this.latest + COUNTERS_PER_WRITE;
-    if (reserved > COUNTER_MAX) return false;
-    const high = Math.floor(reserved / TWO_TO_32);
-    writeUint32(this.buffer, PAYLOAD_AT, high);
-    writeUint32(this.buffer, PAYLOAD_AT + 4, reserved - high * TWO_TO_32);
-    if (!record.save(RecordKind.COUNTER, this.buffer, PAYLOAD_BYTES)) return false;
+    if (reserved > COUNTER_MAX || !record.save(RecordKind.COUNTER, this.buffer, this)) return false;
     this.reserved = reserved;
     return true;
+  }
+
+  /** The end of the block that is to be reserved. */
+  layOut(buffer: Uint8Array): number {
+    const reserved = this.latest + COUNTERS_PER_WRITE;
+    const high = Math.floor(reserved / TWO_TO_32);
+    writeUint32(buffer, PAYLOAD_AT, high);
+    writeUint32(buffer, PAYLOAD_AT + 4, reserved - high * TWO_TO_32);
+    return PAYLOAD_BYTES;
   }
 
   /** A counter that was never handed out before, from 1 on; 0 where none could be reserved. */

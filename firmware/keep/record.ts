@@ -1,5 +1,5 @@
-import type { Store } from "../ports.js";
 import { crc32 } from "./crc32.js";
+import type { Keeper } from "./keeper.js";
 
 /** What a record holds. The numbers are in flash: they stay. */
 export enum RecordKind {
@@ -27,7 +27,7 @@ export enum Unread {
 
 const MAGIC_HIGH = 0x6d;
 const MAGIC_LOW = 0x6b;
-const VERSION = 1;
+const VERSION_AT = 2;
 const KIND_AT = 3;
 const GENERATION_AT = 4;
 const LENGTH_AT = 8;
@@ -37,6 +37,20 @@ const CHECK_BYTES = 4;
 export const PAYLOAD_AT = 10;
 /** What a record takes beside its payload, bytes. */
 export const RECORD_BYTES_MIN = PAYLOAD_AT + CHECK_BYTES;
+/** What begins the payload of a host's place: whose it is; not in the layout before. */
+export const OWNER_BYTES = 4;
+
+/** Of a payload's layout: the first of a host's place had no digest of whose it is. */
+const versionOf = (kind: RecordKind): number => (kind < RecordKind.VACANT ? 1 : 2);
+
+/** What is to be kept. */
+export interface Payload {
+  /**
+   * Lays itself out in `buffer[PAYLOAD_AT…]`, anew for each attempt: the one before was read back over it.
+   * @returns its length; behind it there is room for the check
+   */
+  layOut(buffer: Uint8Array): number;
+}
 
 /** Writes a number 0…2^32−1, the high byte first. */
 export function writeUint32(out: Uint8Array, at: number, value: number): void {
@@ -58,7 +72,9 @@ export function readUint32(bytes: Uint8Array, at: number): number {
 export class KeptRecord {
   /** Of the record that counts; the first that it may be where none does. */
   kind: RecordKind;
-  private readonly store: Store;
+  /** Its payload is laid out as the release before did. */
+  isOld: boolean;
+  private readonly keeper: Keeper;
   private readonly firstKind: RecordKind;
   private readonly lastKind: RecordKind;
   private readonly names: string[];
@@ -71,12 +87,13 @@ export class KeptRecord {
    * @param firstKind the kinds that it may be, from this one…
    * @param lastKind …to this one
    */
-  constructor(store: Store, name: string, firstKind: RecordKind, lastKind: RecordKind) {
-    this.store = store;
+  constructor(keeper: Keeper, name: string, firstKind: RecordKind, lastKind: RecordKind) {
+    this.keeper = keeper;
     this.firstKind = firstKind;
     this.lastKind = lastKind;
     this.names = [`${name}a`, `${name}b`];
     this.kind = firstKind;
+    this.isOld = false;
     this.generation = 0;
     this.slot = 1;
   }
@@ -88,77 +105,90 @@ export class KeptRecord {
    * tell: then nothing may be saved
    */
   load(buffer: Uint8Array): number {
+    const length = this.find(buffer);
+    if (length !== Unread.ABSENT || this.keeper.isMarked) return length;
+    return this.keeper.mark(buffer) ? this.find(buffer) : Unread.UNREADABLE;
+  }
+
+  /**
+   * Writes the payload to the slot that does not count, reads it back over the buffer, and compares by the check: no
+   * second buffer is needed. Where it differs it is written once more: flash that was cut may lose what is written next.
+   * What lies in the buffer afterwards is the record only where it was saved.
+   * @returns whether it counts from now on; false: the one before still does
+   */
+  save(kind: RecordKind, buffer: Uint8Array, payload: Payload): boolean {
+    const keeper = this.keeper;
+    const slot = 1 - this.slot;
+    const generation = this.generation + 1;
+    if (!keeper.isWritable()) return false;
+    for (let attempts = 0; attempts < 2; attempts++) {
+      const length = payload.layOut(buffer);
+      const checkAt = PAYLOAD_AT + length;
+      buffer[0] = MAGIC_HIGH;
+      buffer[1] = MAGIC_LOW;
+      buffer[VERSION_AT] = versionOf(kind);
+      buffer[KIND_AT] = kind;
+      writeUint32(buffer, GENERATION_AT, generation);
+      buffer[LENGTH_AT] = length >> 8;
+      buffer[LENGTH_AT + 1] = length & 0xff;
+      const check = crc32(buffer, checkAt);
+      writeUint32(buffer, checkAt, check);
+      if (!keeper.store.write(this.names[slot], buffer, checkAt + CHECK_BYTES)) break;
+      if (this.look(slot, buffer) !== length || readUint32(buffer, checkAt) !== check) continue;
+      this.kind = kind;
+      this.isOld = false;
+      this.generation = generation;
+      this.slot = slot;
+      return keeper.wrote(true);
+    }
+    return keeper.wrote(false);
+  }
+
+  private find(buffer: Uint8Array): number {
     let length: number = Unread.ABSENT;
     this.generation = 0;
     this.slot = 1;
     this.kind = this.firstKind;
     for (let slot = 0; slot < 2; slot++) {
-      const readBytes = this.read(slot, buffer);
-      if (readBytes === Unread.UNREADABLE) return Unread.UNREADABLE;
-      if (readBytes !== Unread.ABSENT && length === Unread.ABSENT) length = Unread.BROKEN;
-      const generation = this.generationIn(buffer, readBytes);
-      if (generation <= this.generation) continue;
-      this.generation = generation;
-      this.slot = slot;
-      length = readBytes - RECORD_BYTES_MIN;
+      const found = this.look(slot, buffer);
+      if (found === Unread.UNREADABLE) return found;
+      const generation = found < 0 ? 0 : readUint32(buffer, GENERATION_AT);
+      if (generation > this.generation) {
+        this.generation = generation;
+        this.slot = slot;
+        length = found;
+      } else if (length < 0) length = Math.min(length, found);
     }
     if (length < 0) return length;
     // The other slot was read over the one that counts.
-    if (this.slot === 0 && this.generationIn(buffer, this.read(0, buffer)) !== this.generation)
-      return Unread.UNREADABLE;
+    if (this.slot === 0 && this.look(0, buffer) !== length) return Unread.UNREADABLE;
     this.kind = buffer[KIND_AT];
+    this.isOld = buffer[VERSION_AT] < versionOf(this.kind);
     return length;
   }
 
   /**
-   * Writes the payload to the slot that does not count, reads it back over the buffer, and compares by the check:
-   * no second buffer is needed. What lies in the buffer afterwards is the record only where it was saved.
-   * @param buffer the payload is `buffer[PAYLOAD_AT…]`, with room for the check behind it
-   * @returns whether it counts from now on; false: the one before still does
+   * Reads a slot over zeros: a store that reads nothing is not to be believed.
+   * @returns the length of the payload of a whole record of ours; else ABSENT, UNREADABLE or BROKEN
    */
-  save(kind: RecordKind, buffer: Uint8Array, length: number): boolean {
-    const slot = 1 - this.slot;
-    const generation = this.generation + 1;
-    const checkAt = PAYLOAD_AT + length;
-    const recordBytes = checkAt + CHECK_BYTES;
-    buffer[0] = MAGIC_HIGH;
-    buffer[1] = MAGIC_LOW;
-    buffer[2] = VERSION;
-    buffer[KIND_AT] = kind;
-    writeUint32(buffer, GENERATION_AT, generation);
-    buffer[LENGTH_AT] = length >> 8;
-    buffer[LENGTH_AT + 1] = length & 0xff;
-    const check = crc32(buffer, checkAt);
-    writeUint32(buffer, checkAt, check);
-    if (!this.store.write(this.names[slot], buffer, recordBytes)) return false;
-    if (this.read(slot, buffer) !== recordBytes) return false;
-    if (this.generationIn(buffer, recordBytes) !== generation) return false;
-    if (readUint32(buffer, checkAt) !== check) return false;
-    this.kind = kind;
-    this.generation = generation;
-    this.slot = slot;
-    return true;
-  }
-
-  /** The slot's bytes over zeros: a store that reads nothing is not to be believed. */
-  private read(slot: number, buffer: Uint8Array): number {
+  private look(slot: number, buffer: Uint8Array): number {
     buffer.fill(0);
-    return this.store.read(this.names[slot], buffer);
-  }
-
-  /** The generation of the record in `buffer[0..readBytes)`; 0 where that is no whole record of ours. */
-  private generationIn(buffer: Uint8Array, readBytes: number): number {
-    if (readBytes < RECORD_BYTES_MIN || readBytes > buffer.length) return 0;
+    const readBytes = this.keeper.store.read(this.names[slot], buffer);
+    const version = buffer[VERSION_AT];
     const kind = buffer[KIND_AT];
-    const isOurs =
+    const length = buffer[LENGTH_AT] * 256 + buffer[LENGTH_AT + 1];
+    const checkAt = PAYLOAD_AT + length;
+    if (readBytes < 0) return readBytes;
+    const isWhole =
+      readBytes === checkAt + CHECK_BYTES &&
+      readBytes <= buffer.length &&
       buffer[0] === MAGIC_HIGH &&
       buffer[1] === MAGIC_LOW &&
-      buffer[2] === VERSION &&
+      version >= 1 &&
+      version <= versionOf(kind) &&
       kind >= this.firstKind &&
-      kind <= this.lastKind;
-    const length = buffer[LENGTH_AT] * 256 + buffer[LENGTH_AT + 1];
-    if (!isOurs || RECORD_BYTES_MIN + length !== readBytes) return 0;
-    const checkAt = PAYLOAD_AT + length;
-    return crc32(buffer, checkAt) === readUint32(buffer, checkAt) ? readUint32(buffer, GENERATION_AT) : 0;
+      kind <= this.lastKind &&
+      crc32(buffer, checkAt) === readUint32(buffer, checkAt);
+    return isWhole ? length : Unread.BROKEN;
   }
 }

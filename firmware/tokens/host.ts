@@ -110,6 +110,8 @@ export class Host {
    * told, after a reboot if need be. Callers that wait for a token end with REVOKED.
    * @param onToken told when the cloud knows, or why it does not know yet; STORE_FAILED: the cloud knows, but the
    * store does not say so; null for those who don't ask
+   * @returns OK; STORE_FAILED: all that is done, but a reboot before the cloud was told may forget it. `onToken` is told
+   * with both; BUSY or CLOSED: nothing is done, and nobody told
    */
   revokeToken(onToken: OnToken | null): Status {
     return this.calls.revokeToken(this, onToken);

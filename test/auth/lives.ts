@@ -25,13 +25,17 @@ export class Lives {
     this.world = this.boot();
   }
 
-  /** A new life. @param sleptMs what the app says of the time before it; absent: nothing */
-  boot(sleptMs?: number): World {
+  /**
+   * A new life.
+   * @param sleptMs what the app says of the time before it; absent: nothing
+   * @param changes what is otherwise in this life only
+   */
+  boot(sleptMs?: number, changes: WorldOptions = {}): World {
     this.lives++;
     const slept = sleptMs === undefined ? {} : { sleptMs };
     const { time, service, flash: store } = this;
     // Another seed for each life: ids of frames are random, and the cloud answers a repeated one as before.
-    this.world = new World({ time, service, store, seed: this.lives, ...slept, ...this.options });
+    this.world = new World({ time, service, store, seed: this.lives, ...slept, ...this.options, ...changes });
     if (this.options.proof?.includes("mac")) new CloudMac(this.world);
     return this.world;
   }

@@ -188,7 +188,7 @@ describe("a device with a store, after a sleep of known length", () => {
     successor.world.generate();
     successor.world.advance(100);
     const long = new Lives({ limits: { tokenBytes: 160 } });
-    long.service.make = () => "x".repeat(160 - APP.length - 22);
+    long.service.make = () => "x".repeat(160 - APP.length - 26);
     long.world.soon();
     for (const lives of [guess, successor, long]) {
       lives.sleep(0);
@@ -196,7 +196,7 @@ describe("a device with a store, after a sleep of known length", () => {
       assert.equal(methods(lives.world)[0], "GetToken");
     }
     const fits = new Lives({ limits: { tokenBytes: 160 } });
-    fits.service.make = () => "x".repeat(160 - APP.length - 23);
+    fits.service.make = () => "x".repeat(160 - APP.length - 27);
     fits.world.soon();
     fits.sleep(0);
     assert.equal(fits.boot(0).soon(APP, 0).name, "OK");

@@ -4,6 +4,7 @@
  */
 import { cbor } from "../../firmware/cbor.js";
 import { Config } from "../../firmware/config.js";
+import { Scratch } from "../../firmware/proof/scratch.js";
 import { Call } from "../../firmware/session/calls.js";
 import type { FrameProofs, FrameWriter } from "../../firmware/session/frames.js";
 import { JsonFrames } from "../../firmware/session/json-frames.js";
@@ -76,7 +77,7 @@ export class Codec {
       clock: { now: () => 0, wakeAfter: () => {}, cancel: () => {} },
       entropy: { fill: () => {} },
     };
-    const config = new Config(options, ports, false);
+    const config = new Config(options, ports, false, new Scratch());
     this.reply = isCbor ? cborReply() : jsonReply();
     this.replyBytes = this.reply.length;
     this.encoded = isCbor ? cbor.valueReader() : null;

@@ -9,16 +9,24 @@ const STORE = `
   import { EspruinoStore } from "./firmware/adapters/espruino/store.js";
   import { EspruinoEntropy } from "./firmware/adapters/espruino/entropy.js";
   import { readCredential, writeCredential } from "./firmware/credential.js";
+  import { Keeper } from "./firmware/keep/keeper.js";
   import { KeptRecord, PAYLOAD_AT, RecordKind } from "./firmware/keep/record.js";
   const store = new EspruinoStore();
-  const record = new KeptRecord(store, "motekey-ctr", RecordKind.COUNTER, RecordKind.COUNTER);
+  const keeper = new Keeper(store);
+  const record = new KeptRecord(keeper, "motekey-ctr", RecordKind.COUNTER, RecordKind.COUNTER);
   const buffer = new Uint8Array(22);
   exports["read"] = (name, out) => store.read(name, out);
   exports["write"] = (name, bytes, length) => store.write(name, bytes, length);
   exports["load_counter"] = () => (record.load(buffer) < 0 ? 0 : buffer[PAYLOAD_AT + 7]);
   exports["save_counter"] = (value) => {
-    buffer[PAYLOAD_AT + 7] = value;
-    return record.save(RecordKind.COUNTER, buffer, 8);
+    keeper.nowMs += 20000000; // longer than a store that failed is left alone
+    return record.save(RecordKind.COUNTER, buffer, {
+      layOut: (into) => {
+        into.fill(0);
+        into[PAYLOAD_AT + 7] = value;
+        return 8;
+      },
+    });
   };
   exports["load_credential"] = () => {
     const reading = readCredential(store);

@@ -1,7 +1,10 @@
 /** What a device keeps in its store: the same bytes on every engine. This file runs inside the engines, as `suite.ts` does. */
 import { createAuth, type Store, type Waker } from "../../firmware/index.js";
 import { COUNTER_RECORD_BYTES, CounterBlock } from "../../firmware/keep/counter-block.js";
+import { Keeper } from "../../firmware/keep/keeper.js";
 import { KeptRecord, PAYLOAD_AT, RecordKind, writeUint32 } from "../../firmware/keep/record.js";
+import { Scratch } from "../../firmware/proof/scratch.js";
+import { whose } from "../../firmware/proof/whose.js";
 import { bytesOf, copyBytes } from "../../firmware/wire/bytes.js";
 
 /** `bytes[from..to)` in hexadecimal. */
@@ -49,27 +52,31 @@ function memoryStore(): { store: Store; text: () => string } {
 /** Two boots, the first from just below 2^32 on, over a block's end, and what lies in the store then. */
 export function counterBlocks(): string {
   const memory = memoryStore();
-  const store = memory.store;
   const buffer = new Uint8Array(COUNTER_RECORD_BYTES);
-  const first = new CounterBlock(4_294_967_280, store, buffer);
+  const first = new CounterBlock(4_294_967_280, new Keeper(memory.store), buffer);
   for (let i = 0; i < 65; i++) first.next();
-  const second = new CounterBlock(0, store, buffer);
+  const second = new CounterBlock(0, new Keeper(memory.store), buffer);
   return `${first.latest} ${second.next()}${memory.text()}`;
 }
 
 /** A token that slept in the store, told without a connection; what lies there meanwhile, and after the next end. */
 export function tokenOverSleep(): string {
   const memory = memoryStore();
-  const record = new KeptRecord(memory.store, "motekey-h0", RecordKind.VACANT, RecordKind.TOKEN);
+  const keeper = new Keeper(memory.store);
+  const record = new KeptRecord(keeper, "motekey-h0", RecordKind.VACANT, RecordKind.TOKEN);
   const buffer = new Uint8Array(64);
   const host = bytesOf("app.example.com");
   const token = bytesOf("a.token");
-  writeUint32(buffer, PAYLOAD_AT, 3_600);
-  writeUint32(buffer, PAYLOAD_AT + 4, 60);
-  buffer[PAYLOAD_AT + 8] = host.length;
-  copyBytes(buffer, PAYLOAD_AT + 9, host, 0, host.length);
-  copyBytes(buffer, PAYLOAD_AT + 9 + host.length, token, 0, token.length);
-  record.save(RecordKind.TOKEN, buffer, 9 + host.length + token.length);
+  const owner = bytesOf("device_123\nbroker.example.com:1883\n//api.mongoose-iot.com");
+  const layOut = (into: Uint8Array): number => {
+    writeUint32(into, PAYLOAD_AT, whose(new Scratch(), bytesOf("key"), owner));
+    writeUint32(into, PAYLOAD_AT + 4, 3_600);
+    writeUint32(into, PAYLOAD_AT + 8, 60);
+    into[PAYLOAD_AT + 12] = host.length;
+    const tokenAt = copyBytes(into, PAYLOAD_AT + 13, host, 0, host.length);
+    return copyBytes(into, tokenAt, token, 0, token.length) - PAYLOAD_AT;
+  };
+  record.save(RecordKind.TOKEN, buffer, { layOut });
 
   const driver: { waker?: Waker } = {};
   let told = "";

@@ -301,7 +301,7 @@ export const cases: EngineCase[] = [
   {
     name: "counters kept over a boot, and their records",
     expected:
-      "4294967345 4294967409 motekey-ctra 6d6b010100000003000800000001000000b076bc9fbe motekey-ctrb 6d6b010100000002000800000001000000702c5682ce",
+      "4294967345 4294967409 motekey-mark 00 motekey-ctra 6d6b010100000003000800000001000000b076bc9fbe motekey-ctrb 6d6b010100000002000800000001000000702c5682ce",
     run: counterBlocks,
   },
   { name: "a token kept over a sleep, and its records", run: tokenOverSleep },

@@ -80,22 +80,24 @@ describe("a simulated device with a directory", () => {
       "motekey-ctrb",
       "motekey-h0a",
       "motekey-h0b",
+      "motekey-mark",
     ]);
     assert.equal(readFileSync(join(directory, "motekey-ctra")).readBigUInt64BE(10), 3n * 64n);
   });
 
-  it("that was lost is refused: the counters begin again", async () => {
+  it("that was lost begins its counters again, and has the cloud say how far they were", async () => {
     boot();
     await device.ready();
     device.close();
     for (const name of readdirSync(directory)) rmSync(join(directory, name));
     boot();
-    await assert.rejects(device.ready(500), { status: "BAD_CREDENTIALS" });
+    await device.ready();
+    assert.equal(device.auth.counters.recoveries, 1);
   });
 
   it("is beside the ports that the caller gives", async () => {
     device = simulateDevice({ cloud, id: ID, psk: PSK, store: directory, ports: nodePorts() });
     await device.ready();
-    assert.deepEqual(readdirSync(directory), ["motekey-ctra"]);
+    assert.deepEqual(readdirSync(directory), ["motekey-ctra", "motekey-mark"]);
   });
 });

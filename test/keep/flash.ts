@@ -6,58 +6,139 @@ export class PowerCut extends Error {}
 
 /** What a value is while it is being written: the first `n` of the new bytes, and behind them… */
 export const TEARS = {
-  /** …nothing: the old value was erased before (ESP32's preferences, Espruino's Storage). */
-  short: (_old: Buffer, now: Buffer, n: number) => (n === 0 ? undefined : now.subarray(0, n)),
+  /** …nothing, and not even those: absent from the first operation to the last (ESP-IDF's NVS). */
+  gone: (old: Buffer | undefined, now: Buffer, n: number) => {
+    if (n === now.length) return now;
+    return n === 0 ? old : undefined;
+  },
+  /** …nothing: the old value was erased before (Espruino's Storage). */
+  short: (_old: Buffer | undefined, now: Buffer, n: number) => (n === 0 ? undefined : now.subarray(0, n)),
   /** …erased flash. */
-  erased: (_old: Buffer, now: Buffer, n: number) =>
+  erased: (_old: Buffer | undefined, now: Buffer, n: number) =>
     Buffer.concat([now.subarray(0, n), Buffer.alloc(now.length - n, 0xff)]),
   /** …what was there before. */
-  mixed: (old: Buffer, now: Buffer, n: number) => Buffer.concat([now.subarray(0, n), old.subarray(n)]),
-} satisfies Record<string, (old: Buffer, now: Buffer, n: number) => Buffer | undefined>;
+  mixed: (old: Buffer | undefined, now: Buffer, n: number) =>
+    Buffer.concat([now.subarray(0, n), (old ?? Buffer.alloc(0)).subarray(n)]),
+} satisfies Record<string, (old: Buffer | undefined, now: Buffer, n: number) => Buffer | undefined>;
 
 /** How writes can be torn. */
 export type Tear = keyof typeof TEARS;
 
-/** A device's flash with the limits of the real ones; it outlives the device, and can be cut and fail. */
+/** What a torn erase of a sector makes of a value. */
+export type Erased = "whole" | "lost" | "older";
+
+/** What reading a value that rotted comes to, time after time; the last for ever. */
+const DAMAGED = [0, -2, -1];
+
+/**
+ * A device's flash with the limits of the real ones; it outlives the device, and can be cut, rot, fill up and fail.
+ * It does what ESP-IDF 6.0's NVS did under Moddable's preferences in 2.1 million cuts:
+ *
+ * 1. The old value is erased before the new one is written: also by a write that fails.
+ * 2. The first write after a cut says that all is well, and is lost.
+ * 3. An erase that was torn while NVS tidies up takes or turns back values, of all names at once ({@link tornErase}).
+ * 4. Without its namespace no name is there, until the first write brings all back as they were ({@link hideAll}).
+ * 5. A value that rots is read damaged, then not at all, then it is absent ({@link rot}).
+ * 6. Where it is full, each attempt to write erases a sector.
+ * 7. What was written and read back may be absent at the next boot: `values.delete(name)`.
+ * 8. It never fails to read otherwise: `isReadable` is of other stores.
+ */
 export class Flash implements Store {
   readonly values = new Map<string, Buffer>();
-  /** Writes begun, whatever became of them. */
+  /** Writes of records begun, and of the mark, whatever became of them; and erasures that those to a full store cost. */
   writes = 0;
+  marks = 0;
+  erases = 0;
   isReadable = true;
   isWritable = true;
-  /** The next write loses its bytes and says that all is well. */
+  isFull = false;
+  /** The next writes lose their bytes and say that all is well. */
   isLying = false;
+  private readonly older = new Map<string, Buffer>();
+  private readonly damage = new Map<string, number>();
+  private hidden: Map<string, Buffer> | undefined;
   private cut: { readonly afterBytes: number; readonly tear: Tear } | undefined;
+  private isShaken = false;
+  private losses = 0;
 
   /** The power goes during the next write, after this many of its bytes. */
   cutNextWrite(afterBytes: number, tear: Tear): void {
     this.cut = { afterBytes, tear };
   }
 
+  /** The power goes while a sector is erased: what becomes of each value, whosever it is. */
+  tornErase(fate: (name: string) => Erased): void {
+    for (const name of [...this.values.keys()]) {
+      const older = this.older.get(name);
+      const what = fate(name);
+      if (what === "whole") continue;
+      if (what === "older" && older !== undefined) this.values.set(name, older);
+      else this.values.delete(name);
+    }
+  }
+
+  /** One bit of the namespace's entry rots. */
+  hideAll(): void {
+    this.hidden = new Map(this.values);
+    this.values.clear();
+  }
+
+  /** A bit of this value rots. */
+  rot(name: string): void {
+    this.damage.set(name, 0);
+  }
+
   read(name: string, out: Uint8Array): number {
-    const value = this.values.get(name);
     if (!this.isReadable) return -2;
+    const value = this.values.get(name);
     if (value === undefined) return -1;
+    const reads = this.damage.get(name);
+    if (reads !== undefined) {
+      this.damage.set(name, reads + 1);
+      const told = DAMAGED[Math.min(reads, DAMAGED.length - 1)];
+      if (told !== 0) return told;
+    }
     out.set(value.subarray(0, out.length), 0);
+    if (reads !== undefined) out[value.length >> 1] ^= 1;
     return value.length;
   }
 
   write(name: string, bytes: Uint8Array, length: number): boolean {
     assert.match(name, /^[a-z0-9-]{1,15}$/, "a name that every store can have");
     const now = Buffer.from(bytes.slice(0, length));
-    this.writes++;
-    if (!this.isWritable) return false;
-    if (this.isLying) return true;
+    if (name === "motekey-mark") this.marks++;
+    else this.writes++;
+    const isWritten = this.isWritable && !this.isFull;
+    if (isWritten && !this.isLying) this.bringBack();
     if (this.cut !== undefined) this.tear(name, now);
-    this.values.set(name, now);
-    return true;
+    if (this.isFull) this.erases++;
+    if (this.isLying) return true;
+    const old = this.values.get(name);
+    if (old !== undefined) this.older.set(name, old);
+    this.damage.delete(name);
+    if (isWritten) this.values.set(name, now);
+    else this.values.delete(name);
+    if (isWritten && this.isShaken) this.lose(name);
+    return isWritten;
+  }
+
+  /** The first write after a cut: read back it is damaged, or not readable, or absent. */
+  private lose(name: string): void {
+    this.isShaken = false;
+    this.damage.set(name, this.losses++ % DAMAGED.length);
+  }
+
+  private bringBack(): void {
+    for (const [name, value] of this.hidden ?? []) if (!this.values.has(name)) this.values.set(name, value);
+    this.hidden = undefined;
   }
 
   private tear(name: string, now: Buffer): never {
     const { afterBytes, tear } = this.cut as { afterBytes: number; tear: Tear };
-    const old = this.values.get(name) ?? Buffer.alloc(0);
-    const torn = TEARS[tear](old, now, Math.min(afterBytes, now.length));
+    const torn = TEARS[tear](this.values.get(name), now, Math.min(afterBytes, now.length));
     this.cut = undefined;
+    this.isShaken = true;
+    this.damage.delete(name);
     if (torn === undefined) this.values.delete(name);
     else this.values.set(name, torn);
     throw new PowerCut();

@@ -3,11 +3,14 @@ import assert from "node:assert/strict";
 import { crc32 as zlibCrc32 } from "node:zlib";
 import fc from "fast-check";
 import { crc32 } from "../../firmware/keep/crc32.js";
+import { Keeper } from "../../firmware/keep/keeper.js";
 import { KeptRecord, PAYLOAD_AT, RECORD_BYTES_MIN, RecordKind, Unread } from "../../firmware/keep/record.js";
 import { Flash, isCut, TEARS, type Tear } from "./flash.js";
 
 const PAYLOAD_BYTES = 8;
 const RECORD_BYTES = RECORD_BYTES_MIN + PAYLOAD_BYTES;
+/** Longer than a store that failed is left alone. */
+const REST_MS = 20_000_000;
 const tears = Object.keys(TEARS) as Tear[];
 
 /** A payload that can be told from all others. */
@@ -15,11 +18,13 @@ const payloadOf = (number: number): Uint8Array => new Uint8Array(PAYLOAD_BYTES).
 
 /** A record in flash, with a buffer of its own. */
 class Thing {
+  readonly keeper: Keeper;
   readonly record: KeptRecord;
   readonly buffer = new Uint8Array(RECORD_BYTES);
 
   constructor(flash: Flash) {
-    this.record = new KeptRecord(flash, "thing-", RecordKind.COUNTER, RecordKind.COUNTER);
+    this.keeper = new Keeper(flash);
+    this.record = new KeptRecord(this.keeper, "thing-", RecordKind.COUNTER, RecordKind.COUNTER);
   }
 
   load(payload: Uint8Array): number {
@@ -29,8 +34,11 @@ class Thing {
   }
 
   save(payload: Uint8Array, length: number): boolean {
-    this.buffer.set(payload, PAYLOAD_AT);
-    return this.record.save(RecordKind.COUNTER, this.buffer, length);
+    const layOut = (buffer: Uint8Array): number => {
+      buffer.set(payload, PAYLOAD_AT);
+      return length;
+    };
+    return this.record.save(RecordKind.COUNTER, this.buffer, { layOut });
   }
 }
 
@@ -92,7 +100,7 @@ describe("a record", () => {
       record.save(payloadOf(number), PAYLOAD_BYTES);
       assert.equal(flash.values.get(number % 2 === 1 ? "thing-a" : "thing-b")?.[10], number);
     }
-    assert.deepEqual([...flashWith(2).values.keys()], ["thing-a", "thing-b"]);
+    assert.deepEqual([...flashWith(2).values.keys()], ["motekey-mark", "thing-a", "thing-b"]);
   });
 
   for (const tear of tears) {
@@ -127,6 +135,7 @@ describe("a record", () => {
         let record = recordIn(flash);
         let counted = 0;
         for (const [i, { what, n, tear }] of steps.entries()) {
+          record.keeper.nowMs += REST_MS;
           flash.isWritable = what !== "fail";
           flash.isLying = what === "lie";
           if (what === "cut") flash.cutNextWrite(n, tear);
@@ -135,6 +144,7 @@ describe("a record", () => {
             assert.equal(isSaved, what === "save");
             if (isSaved) counted = i + 1;
           });
+          Object.assign(flash, { isWritable: true, isLying: false });
           assert.ok((found(flash) ?? 0) >= counted);
           if (!wentOut) continue;
           record = recordIn(flash);
@@ -159,8 +169,10 @@ describe("a record", () => {
     flash.isReadable = false;
     assert.equal(record.save(payloadOf(3), PAYLOAD_BYTES), false, "written, but who knows");
     Object.assign(flash, { isReadable: true, isLying: true });
+    record.keeper.nowMs += REST_MS;
     assert.equal(record.save(payloadOf(4), PAYLOAD_BYTES), false);
     flash.isLying = false;
+    record.keeper.nowMs += REST_MS;
     assert.equal(record.save(payloadOf(4), PAYLOAD_BYTES), true);
     assert.equal(found(flash), 4);
   });
@@ -190,6 +202,102 @@ describe("a record", () => {
       flash.values.set("thing-a", change(flash.values.get("thing-a") as Buffer));
       assert.equal(found(flash), undefined);
     }
+  });
+
+  it("is read in the layout of the release before too, which is told, and written in the present one", () => {
+    const flash = new Flash();
+    const place = () => new KeptRecord(new Keeper(flash), "thing-", RecordKind.VACANT, RecordKind.TOKEN);
+    const buffer = new Uint8Array(RECORD_BYTES);
+    const record = place();
+    record.load(buffer);
+    record.save(RecordKind.HOST, buffer, { layOut: () => PAYLOAD_BYTES });
+    assert.equal(record.isOld, false);
+    const value = flash.values.get("thing-a") as Buffer;
+    assert.equal(value[2], 2);
+    flash.values.set("thing-a", resealed(value, 2, 1));
+    const old = place();
+    assert.equal(old.load(buffer), PAYLOAD_BYTES);
+    assert.equal(old.isOld, true);
+    assert.ok(old.save(RecordKind.HOST, buffer, { layOut: () => PAYLOAD_BYTES }));
+    assert.equal(old.isOld, false);
+    assert.equal(flash.values.get("thing-b")?.[2], 2);
+    flash.values.clear();
+    flash.values.set("thing-a", resealed(value, 2, 3));
+    assert.equal(place().load(buffer), Unread.BROKEN, "of a release to come");
+  });
+
+  it("that the flash loses once, as after a cut, is written once more, and counts", () => {
+    const losses = ["damaged", "unreadable", "absent"];
+    const flash = flashWith(1);
+    for (const [i, loss] of losses.entries()) {
+      const record = recordIn(flash);
+      record.load(new Uint8Array(PAYLOAD_BYTES));
+      flash.cutNextWrite(3, "gone");
+      assert.ok(isCut(() => record.save(payloadOf(99), PAYLOAD_BYTES)));
+      const next = recordIn(flash);
+      next.load(new Uint8Array(PAYLOAD_BYTES));
+      const { writes } = flash;
+      assert.equal(next.save(payloadOf(2 + i), PAYLOAD_BYTES), true, loss);
+      assert.equal(flash.writes - writes, 2);
+      assert.equal(found(flash), 2 + i);
+    }
+  });
+
+  it("is not written at once again where the store says that it failed, but after waits that double up to four hours", () => {
+    const flash = flashWith(1);
+    flash.isFull = true;
+    const record = recordIn(flash);
+    record.load(new Uint8Array(PAYLOAD_BYTES));
+    const triedAtS: number[] = [];
+    for (let s = 0; s < 172_800; s++) {
+      const { erases } = flash;
+      record.keeper.nowMs = s * 1_000;
+      assert.equal(record.save(payloadOf(2), PAYLOAD_BYTES), false);
+      if (flash.erases > erases) triedAtS.push(s);
+    }
+    assert.deepEqual(triedAtS.slice(0, 5), [0, 1, 4, 11, 26]);
+    assert.equal(triedAtS[triedAtS.length - 1] - triedAtS[triedAtS.length - 2], 14_400);
+    assert.ok(triedAtS.filter((s) => s < 86_400).length < 20, `${triedAtS} on the first day`);
+    assert.ok(triedAtS.filter((s) => s >= 86_400).length <= 6, `${triedAtS} on the second`);
+    flash.isFull = false;
+    record.keeper.nowMs += REST_MS;
+    assert.equal(record.save(payloadOf(3), PAYLOAD_BYTES), true);
+    assert.equal(record.save(payloadOf(4), PAYLOAD_BYTES), true, "and a success ends the waiting");
+  });
+
+  it("that a rotted namespace hides is found, and what is saved then counts: no old one comes back", () => {
+    const flash = flashWith(5);
+    flash.hideAll();
+    const record = recordIn(flash);
+    const payload = new Uint8Array(PAYLOAD_BYTES);
+    assert.equal(record.load(payload), PAYLOAD_BYTES);
+    assert.deepEqual(payload, payloadOf(5));
+    assert.equal(record.save(payloadOf(6), PAYLOAD_BYTES), true);
+    assert.equal(found(flash), 6);
+  });
+
+  it("that is absent costs one mark, once; without it nothing is saved", () => {
+    const flash = new Flash();
+    for (let boots = 0; boots < 3; boots++) assert.equal(found(flash), undefined);
+    assert.equal(flash.marks, 1);
+    const shaken = new Flash();
+    shaken.cutNextWrite(0, "gone");
+    assert.ok(isCut(() => found(shaken)));
+    assert.equal(found(shaken), undefined);
+    assert.equal(shaken.marks, 2, "the cut one, and one that can be read, damaged or not");
+    const full = Object.assign(new Flash(), { isFull: true });
+    const record = recordIn(full);
+    assert.equal(record.load(new Uint8Array(PAYLOAD_BYTES)), Unread.UNREADABLE);
+    assert.equal(record.load(new Uint8Array(PAYLOAD_BYTES)), Unread.UNREADABLE);
+    assert.equal(full.erases, 1, "it rests");
+  });
+
+  it("that rots gives its place to the one before, at the latest when the store has said that it could not tell", () => {
+    const flash = flashWith(4);
+    flash.rot("thing-b");
+    assert.equal(found(flash), 3, "damaged");
+    assert.equal(recordIn(flash).load(new Uint8Array(PAYLOAD_BYTES)), Unread.UNREADABLE);
+    assert.equal(found(flash), 3, "absent");
   });
 
   it("is UNREADABLE, not absent, while the store cannot tell", () => {

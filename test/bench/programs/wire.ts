@@ -85,6 +85,7 @@ const config = (isMac: boolean): Config =>
     },
     nodePorts(),
     transport.hasExchange,
+    new Scratch(),
   );
 
 const entropy = { fill: (bytes: Uint8Array): void => void bytes.set(NONCE, 0) };

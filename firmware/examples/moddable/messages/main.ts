@@ -15,7 +15,10 @@ const REPORT_MS = 600_000;
 
 const id = String(config.id);
 const store = new PreferenceStore("motekey");
-if (typeof config.psk === "string") writeCredential(store, { deviceId: id, psk: config.psk });
+if (typeof config.psk === "string") {
+  const status = writeCredential(store, { deviceId: id, psk: config.psk });
+  if (status !== Status.OK) throw new Error(`the credential was not kept: ${sentenceOf(status)}`);
+}
 
 const messages = new Messages({ filters: 1, topicBytes: 64 });
 const cloud = { host: String(config.cloud), port: Number(config.port ?? 1883) };

@@ -48,7 +48,10 @@ const newLink = (): Link =>
   IS_TLS ? new ModdableTlsLink({ ca: [new Uint8Array(new Resource("ca.der"))] }) : new ModdableLink();
 
 const store = new PreferenceStore(DOMAIN);
-if (typeof config.psk === "string") writeCredential(store, { deviceId: String(config.id), psk: config.psk });
+if (typeof config.psk === "string") {
+  const status = writeCredential(store, { deviceId: String(config.id), psk: config.psk });
+  if (status !== Status.OK) throw new Error(`the credential was not kept: ${sentenceOf(status)}`);
+}
 
 const [appHost = "", appPort] = setting("app").split(":");
 const address = { host: appHost, port: Number(appPort) };
