@@ -24,7 +24,8 @@ export const cbor: Encoding = { name: "cbor", valueReader, writer };
  * refresh where the cloud names no lifetime.
  *
  * @construction
- * @param key shared with the issuer: every token must then be a COSE_Mac0 with HMAC 256/256 under it, any other is
+ * @param key shared with the issuer: every token must then be a COSE_Mac0 with HMAC 256/256 under it, with no critical
+ *   header parameter but `alg`, no label twice, and a map of claims (RFC 9052, 3; RFC 8392, 7.2); any other is
  *   CWT_REFUSED. A string stands for its UTF-8. It stays the app's: `close()` wipes what was derived from it
  * @throws Error when the key is neither text nor bytes, or is empty
  */

@@ -123,7 +123,7 @@ export const sentenceOf = (status: Status): string => {
     case Status.WS_PAYLOAD:
       return "The server broke the WebSocket protocol, and the connection was ended; see what stands between us and the server.";
     case Status.CWT_REFUSED:
-      return "The token's MAC is wrong, or it is no COSE_Mac0 with HMAC 256/256; compare the key given to cwt() with the one that the cloud makes tokens with.";
+      return "The token's MAC is wrong, it is no COSE_Mac0 with HMAC 256/256, or its header or claims are malformed; compare the key given to cwt() with the one that the cloud makes tokens with.";
     case Status.TLS_FAILED:
       return "The TLS handshake failed; see that the port speaks TLS 1.2 or 1.3, and whether the cloud asks for a certificate.";
     case Status.TLS_CA:

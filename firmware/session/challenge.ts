@@ -93,6 +93,7 @@ export class Challenge {
     const to = frame.messageLength;
     const realm = this.realm;
     let member = Member.NONE;
+    let seen = 0;
     let isDigest = false;
     let isSha256 = false;
     let at = 0;
@@ -110,10 +111,14 @@ export class Challenge {
       if (event === ValueEvent.MORE || event === ValueEvent.REFUSED) return Status.UNAUTHENTICATED;
       if (event === ValueEvent.KEY) {
         member = json.depth === 1 ? memberOf(IN_CHALLENGE, json.key, json.keyLength) : Member.NONE;
+        if ((seen & (1 << member)) !== 0) return Status.UNAUTHENTICATED;
         if (member === Member.NONE) json.skip();
-        else if (member === Member.REALM) json.capture(realm, 0, TEXT_BYTES_MAX);
+        else seen |= 1 << member;
+        if (member === Member.REALM) json.capture(realm, 0, TEXT_BYTES_MAX);
         else if (member === Member.NONCE) json.capture(this.nonce, 0, TEXT_BYTES_MAX);
-        else json.capture(this.response, 0, DIGEST_RESPONSE_BYTES);
+        else if (member !== Member.NONE) json.capture(this.response, 0, DIGEST_RESPONSE_BYTES);
+      } else if (json.depth !== 1) {
+        // What a list or an object holds is no value of ours.
       } else if (event === ValueEvent.STRING) {
         const length = json.textLength;
         if (length > TEXT_BYTES_MAX) return Status.UNAUTHENTICATED;

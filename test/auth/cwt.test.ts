@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createHmac, createPublicKey, verify } from "node:crypto";
 import { Decoder, Encoder, Tag } from "cbor-x";
+import fc from "fast-check";
 import { cwt } from "../../firmware/cbor.js";
 import { Scratch } from "../../firmware/index.js";
 import { Status } from "../../firmware/status.js";
@@ -22,6 +23,30 @@ const RFC_SIGNED =
 const RFC_MACED =
   "d83dd18443a10104a1044c53796d6d65747269633235365850a70175636f61703a2f2f61732e6578616d706c652e636f6d02656572696b77037818636f61703a2f2f6c696768742e6578616d706c652e636f6d041a5612aeb0051a5610d9f0061a5610d9f007420b7148093101ef6d789200";
 const RFC_KEY = Buffer.from("403697de87af64611c1d32a05dab0fe1fcb715a86ab435f1ec99192d79569388", "hex");
+
+/** A COSE_Mac0 with a right MAC around whatever stands in it, each part as encoded bytes. */
+function maced({
+  header = "a10105",
+  unprotected = "a0",
+  payload = "a2041a6553f910061a6553f100",
+  tags = "d1",
+}: {
+  header?: string;
+  unprotected?: string;
+  payload?: string;
+  tags?: string;
+} = {}): Buffer {
+  const [head, body] = [Buffer.from(header, "hex"), Buffer.from(payload, "hex")];
+  const covered = encoder.encode(["MAC0", head, Buffer.alloc(0), body]);
+  const mac = createHmac("sha256", KEY).update(covered).digest();
+  const parts = [
+    encoder.encode(head),
+    Buffer.from(unprotected, "hex"),
+    encoder.encode(body),
+    encoder.encode(mac),
+  ];
+  return Buffer.concat([Buffer.from(`${tags}84`, "hex"), ...parts]);
+}
 
 interface Mac0 {
   claims?: Map<unknown, unknown>;
@@ -125,6 +150,97 @@ describe("CWT", () => {
       refused.push([`bit ${bit} turned`, changed]);
     }
     for (const [what, token] of refused) assert.deepEqual(read(token, KEY), ["CWT_REFUSED", -1], what);
+  });
+
+  const RIGHT: [what: string, token: Buffer][] = [
+    ["in its plainest form", maced()],
+    ["with the tag of a CWT", maced({ tags: "d83dd1" })],
+    ["that marks alg as critical", maced({ header: "a2010502 8101".replace(" ", "") })],
+    [
+      "with a nested map whose labels are others'",
+      maced({ payload: "a3041a6553f910061a6553f10007a2 0401 06a10401".replaceAll(" ", "") }),
+    ],
+    ["with the same label in two maps of a list", maced({ unprotected: "a10782a10101a10101" })],
+    [
+      "with labels of text",
+      maced({ payload: "a4041a6553f910061a6553f1006161 01 6162 02".replaceAll(" ", "") }),
+    ],
+  ];
+  for (const [what, token] of RIGHT)
+    it(`with the key: one ${what} is taken`, () => assert.deepEqual(read(token, KEY), ["OK", 2_064]));
+
+  const WRONG: [what: string, token: Buffer][] = [
+    ["critical label that is unknown (RFC 9052, 3.1)", maced({ header: "a201050281 1863".replace(" ", "") })],
+    ["critical label of text", maced({ header: "a20105028161 78".replace(" ", "") })],
+    ["critical label beside one that is known", maced({ header: "a2010502820104" })],
+    ["list of critical labels that is empty", maced({ header: "a201050280" })],
+    ["list of critical labels that is a number", maced({ header: "a201050201" })],
+    ["list of critical labels in a list", maced({ header: "a20105028 18101".replace(" ", "") })],
+    ["list of critical labels that is a map", maced({ header: "a2010502a10101" })],
+    ["list of critical labels that is not protected", maced({ unprotected: "a1028101" })],
+    ["algorithm in a list", maced({ header: "a1018105" })],
+    ["algorithm that is not protected", maced({ header: "a0", unprotected: "a10105" })],
+    ["header of no bytes", maced({ header: "", unprotected: "a10105" })],
+    ["header that is a list", maced({ header: "820105" })],
+    ["header with bytes behind it", maced({ header: "a1010500" })],
+    ["label twice in the protected header", maced({ header: "a201050105" })],
+    ["label twice in the unprotected header", maced({ unprotected: "a204410104 4102".replace(" ", "") })],
+    ["label in both headers", maced({ unprotected: "a10105" })],
+    ["label twice in a map of the unprotected header", maced({ unprotected: "a107a201010102" })],
+    ["payload that is a list", maced({ payload: "8204 1a6553f910".replace(" ", "") })],
+    ["payload that is a number", maced({ payload: "01" })],
+    ["payload of no bytes", maced({ payload: "" })],
+    ["payload with another map behind it", maced({ payload: "a0a0" })],
+    ["payload that breaks off", maced({ payload: "a204 01".replace(" ", "") })],
+    ["exp twice", maced({ payload: "a3041a6553f910041a7fffffff061a6553f100" })],
+    ["exp twice, spelt in two ways", maced({ payload: "a3041a6553f91018041a7fffffff061a6553f100" })],
+    ["claim twice", maced({ payload: "a2070107 02".replace(" ", "") })],
+    ["claim of text twice", maced({ payload: "a3616101616201616102" })],
+    ["claim whose name comes in chunks", maced({ payload: "a17f6161ff01" })],
+    ["label twice in a map inside a claim", maced({ payload: "a107a26161016161 02".replace(" ", "") })],
+    [
+      "label twice in a map inside a list in a claim",
+      maced({ payload: "a1078101".replace("01", "a201000100") }),
+    ],
+    ["exp of text", maced({ payload: "a104613 1".replace(" ", "") })],
+    ["exp in a list", maced({ payload: "a2048101061a6553f100" })],
+    ["exp with the tag of a time (RFC 8392, 2)", maced({ payload: "a104c11a6553f910" })],
+    ["exp without end", maced({ payload: "a204f97c000600" })],
+    ["foreign tag around it", maced({ tags: "d903e7d1" })],
+    ["CBOR's own tag around it", maced({ tags: "d9d9f7d1" })],
+    ["CWT's tag twice", maced({ tags: "d83dd83dd1" })],
+    ["tag of a COSE_Mac0 twice", maced({ tags: "d1d1" })],
+    ["no tag", maced({ tags: "" })],
+    ["CWT's tag alone", maced({ tags: "d83d" })],
+  ];
+  for (const [what, token] of WRONG)
+    it(`with the key and a right MAC: ${what} is refused`, () =>
+      assert.deepEqual(read(token, KEY), ["CWT_REFUSED", -1]));
+
+  it("with the key: labels are unique at every depth, whatever the maps hold", () => {
+    const plain = fc.oneof(fc.nat(50), fc.constantFrom("a", "b", "c"), fc.boolean());
+    const key = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom("a", "b", "ab"));
+    const { map } = fc.letrec<{ map: [unknown, unknown][]; value: unknown }>((tie) => ({
+      value: fc.oneof({ maxDepth: 3 }, plain, tie("map"), fc.array(plain, { maxLength: 2 })),
+      map: fc.array(fc.tuple(key, tie("value")), { maxLength: 4 }),
+    }));
+    const isMap = (value: unknown): value is [unknown, unknown][] =>
+      Array.isArray(value) && value.every((entry) => Array.isArray(entry) && entry.length === 2);
+    // A list of pairs is a map with all of them: cbor-x encodes what is no map itself.
+    const encode = (value: unknown): Buffer =>
+      isMap(value)
+        ? Buffer.concat([Buffer.of(0xa0 + value.length), ...value.flat().map(encode)])
+        : encoder.encode(value);
+    const hasTwins = (value: unknown): boolean =>
+      isMap(value) &&
+      (new Set(value.map(([label]) => label)).size < value.length ||
+        value.some(([, inner]) => hasTwins(inner)));
+    fc.assert(
+      fc.property(map, (claims) => {
+        const token = maced({ payload: encode([[99, claims]]).toString("hex") });
+        assert.equal(read(token, KEY)[0], hasTwins(claims) ? "CWT_REFUSED" : "OK");
+      }),
+    );
   });
 
   it("without the key: a token that is none of these is used as it is", () => {

@@ -123,6 +123,24 @@ describe("a digest challenge", () => {
     }
   });
 
+  for (const members of [
+    '"nonce":[7]',
+    '"nonce":{"nonce":7}',
+    '"nonce":true',
+    '"nonce":7,"nonce":7',
+    '"nonce":7,"realm":"x"',
+    '"nonce":7,"auth_type":["digest"]',
+    '"nonce":7,"algorithm":"SHA-256"',
+  ]) {
+    it(`with ${members} says nothing, or says it twice: UNAUTHENTICATED`, () => {
+      const world = new World({ proof: "digest" });
+      const message = `{"auth_type":"digest","realm":"${REALM}","algorithm":"SHA-256",${members}}`;
+      world.peer.answer = () => ({ error: { code: 401, message } });
+      assert.equal(world.soon().name, "UNAUTHENTICATED");
+      assert.ok(world.peer.requests.every(({ frame }) => frame.auth === undefined));
+    });
+  }
+
   it("to a device whose proof is another is not answered", () => {
     const world = new World({ proof: "counter" });
     const message = { auth_type: "digest", nonce: 1, nc: 1, realm: REALM, algorithm: "SHA-256" };
