@@ -52,7 +52,8 @@ export interface DeviceOptions {
   counter?: number;
   /**
    * A directory that is this device's flash, made where it is missing: a later run goes on with its counter, asks
-   * for the tokens that it had, and tells the cloud of revocations that it still owes.
+   * for the tokens that it had, and tells the cloud of revocations that it still owes. One device has it at a time: of
+   * two in this process the later one waits, and its calls say STORE_FAILED and why; in another process it is refused.
    */
   store?: string;
   /** How long the device slept since the one before was closed, ms: its tokens serve from the store. */
@@ -87,14 +88,21 @@ export interface DeviceToken {
 export class DeviceError extends Error {
   override readonly name = "DeviceError";
 
-  /** @param status as the firmware names it, e.g. `TIMEOUT` */
+  /**
+   * @param status as the firmware names it, e.g. `TIMEOUT`
+   * @param cause what the platform knows of it beside that; none: undefined
+   */
   constructor(
     what: string,
     readonly status: StatusName,
+    cause?: string,
   ) {
-    super(`${what}: ${status}. ${sentenceOf(Status[status])}`);
+    super(`${what}: ${status}. ${sentenceOf(Status[status])}${cause === undefined ? "" : ` (${cause})`}`);
   }
 }
+
+/** What the platform knows of a failure beside its status. */
+type CauseOf = (status: StatusName) => string | undefined;
 
 /** One app's tokens on a simulated device; promises reject with {@link DeviceError}. */
 export class DeviceHost {
@@ -102,6 +110,7 @@ export class DeviceHost {
   constructor(
     readonly name: string,
     private readonly host: Host,
+    private readonly causeOf: CauseOf,
   ) {}
 
   /** The token, from memory while it is good, else from the cloud. */
@@ -141,7 +150,7 @@ export class DeviceHost {
     start: (onToken: OnToken) => Status,
     read: (token: Token | null) => Result,
   ): Promise<Result> {
-    return settled(`${method} for ${this.name}`, (end) =>
+    return settled(`${method} for ${this.name}`, this.causeOf, (end) =>
       start((status, token) => end(status, () => read(token))),
     );
   }
@@ -153,14 +162,16 @@ export class SimulatedDevice {
   /** The firmware's own client, for what has no promise here. Its `onState` is in use. */
   readonly auth: AuthClient;
   private readonly link: Link;
+  private readonly store: FileStore | undefined;
   private readonly hosts = new Map<string, DeviceHost>();
   private readonly listeners = new Set<(state: State) => void>();
 
   /** Use `simulateDevice`. */
-  constructor(id: string, auth: AuthClient, link: Link) {
+  constructor(id: string, auth: AuthClient, link: Link, store: FileStore | undefined) {
     this.id = id;
     this.auth = auth;
     this.link = link;
+    this.store = store;
     auth.onState = (state) => {
       for (const listener of [...this.listeners]) listener(state);
     };
@@ -180,7 +191,7 @@ export class SimulatedDevice {
   host(name: string): DeviceHost {
     const known = this.hosts.get(name);
     if (known !== undefined) return known;
-    const host = new DeviceHost(name, this.auth.host(name));
+    const host = new DeviceHost(name, this.auth.host(name), this.causeOf);
     this.hosts.set(name, host);
     return host;
   }
@@ -188,7 +199,7 @@ export class SimulatedDevice {
   /** The hosts that the cloud keeps tokens of this device for. */
   listTokens(): Promise<string[]> {
     const names: string[] = [];
-    return settled("listTokens", (end) =>
+    return settled("listTokens", this.causeOf, (end) =>
       this.auth.listTokens(
         (bytes, from, to) => names.push(Buffer.from(bytes.subarray(from, to)).toString("utf8")),
         (status) => end(status, () => names),
@@ -209,7 +220,8 @@ export class SimulatedDevice {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         const { name } = this.auth.explain();
-        end(new DeviceError(`${this.id} was not ${state} within ${limitMs} ms`, name as StatusName));
+        const what = `${this.id} was not ${state} within ${limitMs} ms`;
+        end(new DeviceError(what, name as StatusName, this.causeOf(name as StatusName)));
       }, limitMs);
       const listener = (entered: State): void => {
         if (entered === State[state]) end();
@@ -228,7 +240,11 @@ export class SimulatedDevice {
   /** Ends every call with CLOSED, leaves the broker and wipes the secrets. May be called more than once. */
   close(): void {
     if (this.auth.state !== State.CLOSED) this.auth.close();
+    this.store?.close();
   }
+
+  private readonly causeOf: CauseOf = (status) =>
+    status === "STORE_FAILED" ? this.store?.failure : undefined;
 }
 
 /**
@@ -241,22 +257,28 @@ export function simulateDevice(options: DeviceOptions): SimulatedDevice {
   const { host, port, isSecure, transport } = endpointOf(cloud, options.transport);
   const alternatives = (options.alternatives ?? []).map((url) => placeOf(url, isSecure, options.transport));
   const ports = options.ports ?? nodePorts(isSecure ? secureLink(options) : plainLink(options));
-  const auth = createAuth(
-    {
-      deviceId: id,
-      transport,
-      cloud: { host, port, alternatives, pipeline: pipeline ?? true },
-      credential: { psk, counter },
-      ...(proof === undefined ? {} : { proof }),
-      allowInsecure: allowInsecure ?? false,
-      limits: limits ?? {},
-      ...(sleptMs === undefined ? {} : { sleptMs }),
-      ...(options.tokenFormat === undefined ? {} : { tokenFormat: options.tokenFormat }),
-      ...(options.encoding === "cbor" ? { encoding: cbor } : {}),
-    },
-    store === undefined ? ports : { ...ports, store: new FileStore(store) },
-  );
-  return new SimulatedDevice(id, auth, ports.link);
+  const kept = store === undefined ? undefined : new FileStore(store, true);
+  try {
+    const auth = createAuth(
+      {
+        deviceId: id,
+        transport,
+        cloud: { host, port, alternatives, pipeline: pipeline ?? true },
+        credential: { psk, counter },
+        ...(proof === undefined ? {} : { proof }),
+        allowInsecure: allowInsecure ?? false,
+        limits: limits ?? {},
+        ...(sleptMs === undefined ? {} : { sleptMs }),
+        ...(options.tokenFormat === undefined ? {} : { tokenFormat: options.tokenFormat }),
+        ...(options.encoding === "cbor" ? { encoding: cbor } : {}),
+      },
+      kept === undefined ? ports : { ...ports, store: kept },
+    );
+    return new SimulatedDevice(id, auth, ports.link, kept);
+  } catch (failure) {
+    kept?.close();
+    throw failure;
+  }
 }
 
 /** Another place of the same cloud: one link leads to all of them, with TLS or without. */
@@ -282,10 +304,12 @@ function secureLink({ id, psk: key, cloud, tls }: DeviceOptions): Link {
 /** A call of the firmware as a promise: `start` returns a status at once, and where that is OK `end` follows. */
 function settled<Result>(
   what: string,
+  causeOf: CauseOf,
   start: (end: (status: Status, read: () => Result) => void) => Status,
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const refuse = (status: Status): void => reject(new DeviceError(what, nameOf(status)));
+    const refuse = (status: Status): void =>
+      reject(new DeviceError(what, nameOf(status), causeOf(nameOf(status))));
     const status = start((ended, read) => (ended === Status.OK ? resolve(read()) : refuse(ended)));
     if (status !== Status.OK) refuse(status);
   });
