@@ -4,6 +4,7 @@ import type { Entropy, Turns } from "./ports.js";
 import type { Scratch } from "./proof/scratch.js";
 import type { CallOwner } from "./session/answers.js";
 import { type Call, CallPhase, type OnDone, type OnHost, type OnResult } from "./session/calls.js";
+import { Failure } from "./session/failure.js";
 import type { Features } from "./session/features.js";
 import { Phase, type Want } from "./session/phases.js";
 import { Session } from "./session.js";
@@ -43,8 +44,8 @@ export class Auth implements CallOwner {
   readonly session: Session;
   readonly tokens: Tokens;
   onState: OnState | null;
-  /** The code of the latest error that the cloud answered; 0 before the first. */
-  lastCode: number;
+  /** Of the latest call that asked for no token. */
+  readonly callFailure: Failure;
   isClosed: boolean;
   private readonly config: Config;
   private readonly turns: Turns;
@@ -62,7 +63,7 @@ export class Auth implements CallOwner {
     const leases = new Leases(config, features.tokenFormat, scratch);
     this.tokens = new Tokens(config, this.session, this.counters, leases, turns);
     this.onState = null;
-    this.lastCode = 0;
+    this.callFailure = new Failure();
     this.nowMs = 0;
     this.isClosed = false;
     this.toldState = State.SUSPENDED;
@@ -161,11 +162,26 @@ export class Auth implements CallOwner {
 
   ended(call: Call): void {
     this.isRestless = true;
-    if (call.code !== 0) this.lastCode = call.code;
     const subject = call.subject;
+    if (call.onDone !== null || call.onResult !== null)
+      this.session.failures.note(this.callFailure, call.status, call);
     if (subject !== null) this.tokens.ended(call, subject as Host);
     else if (call.onDone === null && call.onResult === null) call.release();
     if (call.onResult !== null) this.session.frame.raw.id = 0;
+  }
+
+  /** What keeps the client from its work: the connection's failure, else the latest of a call's. */
+  failure(): Failure {
+    const hosts = this.tokens.hosts.list;
+    let latest = this.session.failures.connection;
+    if (latest.status !== Status.OK) return latest;
+    latest = this.callFailure;
+    for (let i = 0; i < hosts.length; i++) {
+      const failure = hosts[i].failure;
+      const isLater = latest.status === Status.OK || failure.order > latest.order;
+      if (failure.status !== Status.OK && isLater) latest = failure;
+    }
+    return latest;
   }
 
   /** Ends every call with CLOSED; `deliver` tells them. */
@@ -182,6 +198,7 @@ export class Auth implements CallOwner {
       }
     }
     this.session.stop(nowMs);
+    this.session.failures.lost(Status.CLOSED, false, 0);
     if (this.session.app !== null) this.session.app.end();
   }
 

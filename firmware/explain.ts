@@ -4,15 +4,11 @@ import { FrameProof, type Proof } from "./policy.js";
 import { LinkSecurity } from "./ports.js";
 import { nameOf, sentenceOf } from "./sentences.js";
 import { Status } from "./status.js";
-import { Rejection } from "./tokens/host.js";
 
 /** Beyond this servers stop to believe a clock (RFC 4120, 8.2). */
 const CLOCK_WRONG_S = 300;
 /** 2025: no clock that was ever set is before this source. */
 const CLOCK_UNSET_S = 1_735_689_600;
-/** The reason codes that refuse (MQTT 5, 2.4); those of HTTP and WebSocket are higher. */
-const REFUSALS_FROM = 0x80;
-const REFUSALS_TO = 0xff;
 
 /** What happened last, for people: names and numbers, never a secret. */
 export interface Explanation {
@@ -28,15 +24,21 @@ export interface Explanation {
   readonly transport: string;
   readonly link: string;
   readonly proof: Proof;
-  /** Where the cloud is reached, or was tried last: `host:port`. */
+  /** Where that happened, `host:port`; with OK where the cloud is reached. */
   readonly cloud: string;
-  /** The code of the cloud's latest error; 0 when there was none. */
+  /** The error code of the answer that ended the call which `status` is about; 0: there was none. */
   readonly code: number;
-  /** The reason code with which the peer refused something last (CONNACK, SUBACK, PUBACK, DISCONNECT; HTTP, Close); 0: it did not. */
+  /**
+   * The reason code that the peer gave for `status` (CONNACK, SUBACK, PUBACK, DISCONNECT; HTTP, Close); 0: it gave none,
+   * or refused something else since.
+   */
   readonly peerCode: number;
-  /** Its own words for that, as far as they are kept; characters but printable ASCII as `?`. */
+  /**
+   * Its own words for that, the first 64 bytes: the Server Reference, else the Reason String (MQTT 5), or the reason of
+   * a Close. Characters but printable ASCII are `?`.
+   */
   readonly peerReason: string;
-  /** Why the latest frame that was no answer was dropped; OK when none was. */
+  /** Why the latest frame was dropped, whoever sent it: no evidence for `status`. OK when none was. */
   readonly lastRefusal: Status;
   /** The cloud's clock by its Hello, unix seconds: a hint; −1 before it. */
   readonly cloudTimeS: number;
@@ -80,26 +82,13 @@ const olderOf = (transport: string): string => {
   return parts[0] + parts[1];
 };
 
-/** What the facts beside a status make of it: a refusal that came just before a timeout is why. */
-const diagnose = (status: Status, auth: Auth, isClockWrong: boolean): Status => {
-  const inbox = auth.session.inbox;
-  const reasonCode = auth.session.channel.reasonCode;
-  switch (status) {
-    case Status.TIMEOUT:
-      if (reasonCode >= REFUSALS_FROM && reasonCode <= REFUSALS_TO) return Status.PUBLISH_REFUSED;
-      // A doubled answer is dropped as well, and tells nothing.
-      if (inbox.isFrame || inbox.lastRefusal === Status.MAC_REPLAYED) return status;
-      return inbox.lastRefusal === Status.OK ? status : inbox.lastRefusal;
-    case Status.OK:
-    case Status.REJECTED:
-    case Status.TLS_EXPIRED:
-    case Status.TLS_NOT_YET_VALID:
-    case Status.TLS_CRL:
-      return isClockWrong ? Status.CLOCK_WRONG : status;
-    default:
-      return status;
-  }
-};
+/** Whether a clock that is wrong is why. */
+const isOfClock = (status: Status): boolean =>
+  status === Status.OK ||
+  status === Status.REJECTED ||
+  status === Status.TLS_EXPIRED ||
+  status === Status.TLS_NOT_YET_VALID ||
+  status === Status.TLS_CRL;
 
 /**
  * @param wallTimeS the device's wall clock, unix seconds, where it has one
@@ -115,19 +104,20 @@ export const explain = (
   const session = auth.session;
   const answers = session.answers;
   const counters = auth.counters;
-  const hosts = auth.tokens.hosts.list;
-  const address = config.addresses.present();
+  const words = session.failures.words;
+  const failure = auth.failure();
+  const isSaid = failure.said > 0 && failure.said === words.serial;
   const heardAtMs = session.keepAlive.heardAtMs;
   const cloudNowS = answers.cloudTimeS + (nowMs - answers.cloudTimeAtMs) / 1000;
   const isCompared = wallTimeS !== undefined && answers.cloudTimeS >= 0;
   const clockAheadS = isCompared ? Math.floor(wallTimeS - cloudNowS + 0.5) : 0;
   const isUnset = wallTimeS !== undefined && wallTimeS < CLOCK_UNSET_S;
-  let status = session.status;
-  for (let i = 0; i < hosts.length && status === Status.OK; i++) {
-    status = hosts[i].rejection === Rejection.REPORTED ? Status.REJECTED : hosts[i].status;
-  }
+  const isClockWrong = isUnset || Math.max(clockAheadS, -clockAheadS) > CLOCK_WRONG_S;
+  const addresses = config.addresses;
+  const address = addresses.list[failure.status === Status.OK ? addresses.index : failure.place];
+  let status = failure.status;
   if (status === Status.OK && auth.tokens.isForgetful) status = Status.STORE_FAILED;
-  status = diagnose(status, auth, isUnset || Math.max(clockAheadS, -clockAheadS) > CLOCK_WRONG_S);
+  if (isClockWrong && isOfClock(status)) status = Status.CLOCK_WRONG;
   return {
     status,
     name: nameOf(status),
@@ -136,9 +126,9 @@ export const explain = (
     link: LinkSecurity[config.link],
     proof: config.proof,
     cloud: `${address.host}:${address.port}`,
-    code: auth.lastCode,
-    peerCode: session.channel.reasonCode,
-    peerReason: printable(session.channel.reason, session.channel.reasonLength),
+    code: failure.code,
+    peerCode: isSaid ? words.code : 0,
+    peerReason: printable(words.bytes, isSaid ? words.length : 0),
     lastRefusal: session.inbox.lastRefusal,
     cloudTimeS: answers.cloudTimeS,
     clockAheadS,

@@ -56,7 +56,7 @@ export interface LinkEvents {
   received(bytes: Uint8Array, from: number, to: number): void;
   /** More can be written, after a `write` that took less than it was offered. */
   writable(): void;
-  /** The connection is gone, or could not be opened: CONNECTION_LOST or UNREACHABLE. No event follows. */
+  /** The connection is gone, or could not be opened: CONNECTION_LOST, UNREACHABLE, or what the adapter knows better. No event follows. */
   closed(status: Status): void;
 }
 

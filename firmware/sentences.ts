@@ -1,5 +1,10 @@
 import { Status } from "./status.js";
 
+const AGAIN = "the next attempt is made by itself.";
+const REGISTERED = "check that the device is registered";
+const ALLOWED =
+  "the device's credential allows; choose a stronger one, or have the floor lowered by provisioning.";
+
 /** What happened, and what to do next. @construction a switch, so that no table lies in RAM */
 export const sentenceOf = (status: Status): string => {
   switch (status) {
@@ -20,23 +25,29 @@ export const sentenceOf = (status: Status): string => {
     case Status.CLOCK_WRONG:
       return "The device's clock is wrong: certificates and tokens are not valid by it; set it, by SNTP or from cloudTimeS.";
     case Status.PUBLISH_REFUSED:
-      return "The broker does not let us publish our request; allow the device its request topic, cloud/from/<id>/rpc.";
+      return "The broker refuses our request; allow the device its request topic, cloud/from/<id>/rpc, and look peerCode up.";
+    case Status.SUSPENDED:
+      return "The app suspended the client; resume() makes a connection again.";
     case Status.TIMEOUT:
-      return "The cloud did not answer in time; see that it runs and reads the request topic, and that the broker's ACLs let both through.";
+      return "The cloud did not answer in time; check that it runs and reads the request topic, and that the broker's ACLs and size limits let both through.";
     case Status.UNREACHABLE:
       return "No connection could be opened; check the network, and the cloud's host and port.";
     case Status.CONNECTION_LOST:
-      return "The connection ended; the next one is made by itself. If it happens at once each time, another client may use our client id.";
+      return `The connection ended; ${AGAIN} If it ends at once each time, another device may have our id, or the broker forbids our topics.`;
+    case Status.HUNG_UP:
+      return "The server hung up before it let us in; check that its policy allows our client id, our topic <id>/rpc/# and packets before CONNACK (else cloud.pipeline: false), and which version of MQTT it speaks.";
     case Status.KEEP_ALIVE_TIMEOUT:
-      return "The broker did not answer a PINGREQ; the link is dead or stalled, and a new one is made by itself.";
+      return `The broker did not answer a PINGREQ: the link is dead or stalled; ${AGAIN}`;
     case Status.CONNECT_TIMEOUT:
-      return "The broker did not accept the connection in time; see that the port speaks MQTT, over TLS exactly where the device does.";
+      return "The broker did not accept the connection in time; check that the port speaks MQTT, over TLS exactly where the device does.";
     case Status.CONGESTED:
-      return "The broker sends but takes nothing from us; the connection was ended, and a new one is made by itself.";
+      return `The broker sends but takes nothing from us, and the connection was ended; ${AGAIN}`;
     case Status.HOST_UNKNOWN:
       return "The cloud's host name was not resolved; check its spelling, the network and the DNS server.";
+    case Status.NO_SOCKET:
+      return "This system has no socket left; raise its limit of open files (ulimit -n), or open fewer connections.";
     case Status.STORE_FAILED:
-      return "The device's store could not be read or written, and without a kept counter no connection is made; check that the store can be written and serves no other client. It is tried again by itself.";
+      return `The device's store could not be read or written, and without a stored counter no connection is made; check that the store can be written and serves no other client. ${AGAIN}`;
     case Status.CREDENTIAL_MISSING:
       return "There is no credential in the device's store; provision the device, or hand deviceId and credential to createAuth.";
     case Status.CREDENTIAL_BROKEN:
@@ -44,21 +55,23 @@ export const sentenceOf = (status: Status): string => {
     case Status.VERSION_REFUSED:
       return "The broker does not speak MQTT 3.1.1; use one that does.";
     case Status.CLIENT_ID_REFUSED:
-      return "The broker refuses the device id as client id; see that it is registered, and tied to the user name.";
+      return `The broker refuses our client id or keep-alive; ${REGISTERED} and tied to the user name, and that limits.keepAliveS is not above the broker's limit.`;
     case Status.SERVER_UNAVAILABLE:
-      return "The broker says that it is unavailable; the next attempt is made by itself.";
+      return `The broker says that it is unavailable; ${AGAIN}`;
     case Status.BAD_CREDENTIALS:
-      return "The broker refuses user name or password; see that the device is registered, compare the key in it with the cloud's, and see that the counter rises over reboots.";
+      return `The broker refuses user name or password; ${REGISTERED}, compare its key with the cloud's, and check that the counter rises over reboots.`;
     case Status.NOT_AUTHORIZED:
-      return "The broker does not let this device in; see that it is registered and not disabled, and compare its key: some brokers say this of a wrong one too.";
+      return `The broker does not let this device in; ${REGISTERED} and not disabled, and compare its key: some brokers say this of a wrong one too.`;
     case Status.SUBSCRIPTION_REFUSED:
       return "The broker refuses the subscription to the device's own topic; allow it <id>/rpc/#.";
     case Status.SESSION_TAKEN_OVER:
-      return "Another client connected under our client id, and the broker closed this connection; see that no two devices have one id, and that the broker ties it to the user.";
+      return "Another client took our client id, and the broker closed this connection; check that no two devices have one id, and that the broker ties it to the user.";
     case Status.QUOTA_EXCEEDED:
-      return "The broker says that we send too much or too often; the next attempt is made by itself, later.";
+      return `The broker says that we send too much or too often; ${AGAIN}`;
+    case Status.PACKET_TOO_LARGE:
+      return "The broker takes no packet as large as ours; raise its size limit, or shorten what is sent.";
     case Status.SERVER_MOVED:
-      return "The broker says that we should use another one; set its host.";
+      return "The broker says that we should use another one; set the host that peerReason names.";
     case Status.METHOD_REFUSED:
       return "The broker does not know the proof auth5; choose another proof, or a broker that has it.";
     case Status.BAD_ARGUMENTS:
@@ -68,11 +81,11 @@ export const sentenceOf = (status: Status): string => {
     case Status.FORBIDDEN:
       return "The cloud does not allow this call to this device; check its role.";
     case Status.NOT_FOUND:
-      return "The cloud does not know the method; see that the Auth service runs there.";
+      return "The cloud does not know the method; check that the Auth service runs there.";
     case Status.THROTTLED:
       return "The cloud asks for fewer requests; the call is made again after the time that it named.";
     case Status.UNAVAILABLE:
-      return "The cloud is unavailable for now; the call is made again by itself.";
+      return `The cloud is unavailable for now; ${AGAIN}`;
     case Status.CLOUD_ERROR:
       return "The cloud answered with an error of its own; its code is beside this sentence.";
     case Status.BAD_RESULT:
@@ -88,7 +101,7 @@ export const sentenceOf = (status: Status): string => {
     case Status.MAC_REPLAYED:
       return "A frame did not prove that it comes from the cloud, and was dropped; compare the key with the cloud's, or somebody else may write to the device's topic.";
     case Status.CHALLENGE_REFUSED:
-      return "The cloud offers a digest other than SHA-256, which would be weaker than the key deserves; have SHA-256 switched on.";
+      return "The cloud offers no digest but weaker ones than SHA-256; have SHA-256 switched on.";
     case Status.PROOF_EXPOSED:
       return "This proof gives the key to whoever reads a link that does not verify the cloud; use counter+mac or a verified link, or set allowInsecure to accept that.";
     case Status.FRAMES_UNPROVED:
@@ -102,34 +115,36 @@ export const sentenceOf = (status: Status): string => {
     case Status.COUNTER_BEHIND:
       return "The device's counter is behind the cloud's, as after a lost store; the cloud is asked for it, and the next connection goes on above it. If that happens again and again, two devices share one key: give each its own.";
     case Status.PROOF_BELOW_FLOOR:
-      return "The proof is weaker than the device's credential allows; choose a stronger one, or have the floor lowered by provisioning.";
+      return `The proof is weaker than ${ALLOWED}`;
     case Status.LINK_BELOW_FLOOR:
-      return "The link is weaker than the device's credential allows; use TLS as it was provisioned, or have the floor lowered by provisioning.";
+      return `The link is weaker than ${ALLOWED}`;
     case Status.WS_REDIRECTED:
       return "The server sends the WebSocket elsewhere, which is not followed; set host, port and path to where it points.";
     case Status.WS_NOT_FOUND:
-      return "The server has nothing at the WebSocket's path; compare the path with the server's.";
+      return "The server has nothing at the WebSocket's path; compare the path, and have a proxy pass Upgrade on.";
     case Status.WS_REFUSED:
-      return "The server refuses to speak WebSocket with us, or ended it because of what we sent; see that its port, path and size limits fit.";
+      return "The server refuses to speak WebSocket with us, or ended it because of what we sent; check its port, path and size limits, and what stands in between.";
     case Status.WS_RESPONSE:
-      return "The answer to the WebSocket's handshake is not HTTP/1.1 of a reasonable size; see that host and port are those of a web server, with TLS where it wants TLS.";
+      return "The answer to the WebSocket's handshake is not HTTP/1.1 of a reasonable size; check that host and port are those of a web server, with TLS where it wants TLS.";
     case Status.WS_ACCEPT:
-      return "The answer did not prove that the server understood the WebSocket's handshake; something between us and the server may answer in its place.";
+      return "The answer did not prove that the server understood the WebSocket's handshake; something in between may answer in its place.";
     case Status.WS_NEGOTIATION:
       return "The server does not speak our subprotocol at this path, or wants an extension; compare the path, and the subprotocol mqtt or clubby.cesanta.com.";
     case Status.WS_FRAME:
     case Status.WS_LENGTH:
     case Status.WS_FRAGMENT:
     case Status.WS_PAYLOAD:
-      return "The server broke the WebSocket protocol, and the connection was ended; see what stands between us and the server.";
+      return "The server broke the WebSocket protocol, and the connection was ended; check what stands in between.";
     case Status.CWT_REFUSED:
-      return "The token's MAC is wrong, it is no COSE_Mac0 with HMAC 256/256, or its header or claims are malformed; compare the key given to cwt() with the one that the cloud makes tokens with.";
+      return "The token's MAC is wrong, it is no COSE_Mac0 with HMAC 256/256, or its header or claims are malformed; compare the key given to cwt() with the cloud's.";
     case Status.TLS_FAILED:
-      return "The TLS handshake failed; see that the port speaks TLS 1.2 or 1.3, and whether the cloud asks for a certificate.";
+      return "The TLS handshake failed; check that the port speaks TLS 1.2 or 1.3, and whether the cloud asks for a certificate.";
     case Status.TLS_CA:
-      return "No trust anchor vouches for the cloud's certificate; give the device the CA that issued it, or somebody stands in between.";
+      return "No trust anchor vouches for the cloud's certificate; check that the server sends its whole chain, with every intermediate, and that the device has its root, or somebody stands in between.";
     case Status.TLS_NAME:
-      return "The cloud's certificate is for another name; compare the host with the names in it, or somebody stands in between.";
+      return "The server or its certificate goes by another name; compare the host with the certificate's names, or somebody stands in between.";
+    case Status.TLS_ALPN:
+      return "The server wants an application protocol that we did not offer; set the link's ALPN to what it expects.";
     case Status.TLS_EXPIRED:
       return "The cloud's certificate has expired; renew it, or set the device's clock.";
     case Status.TLS_NOT_YET_VALID:
@@ -137,17 +152,17 @@ export const sentenceOf = (status: Status): string => {
     case Status.TLS_REVOKED:
       return "The cloud's certificate was revoked; give the cloud a new one.";
     case Status.TLS_PSK_REFUSED:
-      return "Device and cloud share no key for TLS-PSK; see that the device is registered, compare the keys, and see that the port offers TLS-PSK.";
+      return `Device and cloud share no key for TLS-PSK; ${REGISTERED}, compare the keys, and check that the port offers TLS-PSK.`;
     case Status.TLS_CLIENT_REFUSED:
-      return "The cloud does not take the device's certificate; see that it was given one, that the cloud trusts its CA, and that it is neither expired nor revoked.";
+      return "The server refuses the device's certificate, or its policy our client id; check that the device has a certificate, that the cloud trusts its CA, that it is neither expired nor revoked, and that the policy allows the id.";
     case Status.TLS_CRL:
       return "The list of revoked certificates is missing for a CA, or out of date; give the device the CA's present one, or set its clock.";
     default:
       if (status >= Status.CBOR_ADDITIONAL && status <= Status.CBOR_TRUNCATED)
-        return "A frame was not well-formed CBOR, and was dropped; the call is made again by itself.";
+        return `A frame was not well-formed CBOR, and was dropped; ${AGAIN}`;
       return status >= Status.MQTT_PACKET_TYPE
-        ? "The broker broke the MQTT protocol, and the connection was ended; see that it is an MQTT 3.1.1 broker."
-        : "A frame was malformed, and was dropped; the call is made again by itself.";
+        ? "The broker broke the MQTT protocol, and the connection was ended; check that it is an MQTT 3.1.1 broker."
+        : `A frame was malformed, and was dropped; ${AGAIN}`;
   }
 };
 

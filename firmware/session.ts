@@ -14,6 +14,7 @@ import { type Call, CallTable } from "./session/calls.js";
 import { Challenge } from "./session/challenge.js";
 import { type Channel, ChannelEvent } from "./session/channel.js";
 import { Courier } from "./session/courier.js";
+import { Failures } from "./session/failure.js";
 import type { Features } from "./session/features.js";
 import { Inbox } from "./session/inbox.js";
 import { Outbox } from "./session/outbox.js";
@@ -32,6 +33,7 @@ export class Session {
   phase: Phase;
   /** Why the last connection ended or could not be made; OK once one is ready. */
   status: Status;
+  readonly failures: Failures;
   /** When `poll` has something to do if nothing happens before. */
   wakeAtMs: number;
   /** `received` stopped early, to tell the app of a host or to write: call it again, even with no bytes left. */
@@ -59,7 +61,6 @@ export class Session {
   private readonly entropy: Entropy;
   private readonly scratch: Scratch;
   private readonly mac: MacSession | null;
-  private readonly challenge: Challenge | null;
   private readonly requests: Requests;
   private readonly attempts: Attempts;
   readonly keepAlive: KeepAlive;
@@ -88,13 +89,13 @@ export class Session {
     const mac = isMac ? new MacSession() : null;
     const challenge = config.frameProof === FrameProof.DIGEST ? new Challenge() : null;
     this.mac = mac;
-    this.challenge = challenge;
     this.outbox = new Outbox(limits.sendBytes);
+    this.failures = new Failures(config.addresses);
     // A challenge is JSON; and what a broker may hold of us is sent again as it was.
     const encoding = challenge === null && config.cleanSession ? features.encoding : null;
-    this.inbox = new Inbox(config, mac, isMac ? new Sha256() : null, encoding, counters);
-    this.frame = this.inbox.frame;
     this.calls = new CallTable(limits.calls, randomId(entropy, scratch.key.digest));
+    this.inbox = new Inbox(config, mac, isMac ? new Sha256() : null, encoding, counters, this.calls);
+    this.frame = this.inbox.frame;
     const outbox = this.outbox;
     const parts = {
       config,
@@ -103,6 +104,7 @@ export class Session {
       calls: this.calls,
       outbox,
       inbox: this.inbox,
+      words: this.failures.words,
       encoding,
       app: features.messages,
     };
@@ -131,7 +133,10 @@ export class Session {
   /** Wants a connection, now and whenever it is lost. */
   start(nowMs: number): void {
     this.nowMs = nowMs;
-    if (this.phase === Phase.RESTING || this.phase === Phase.LEAVING) this.phaseEndsAtMs = nowMs;
+    if (this.phase === Phase.RESTING || this.phase === Phase.LEAVING) {
+      this.phaseEndsAtMs = nowMs;
+      this.failures.lost(Status.OK, false, 0);
+    }
     this.change(Change.START);
   }
 
@@ -140,6 +145,7 @@ export class Session {
     this.nowMs = nowMs;
     const isConnected = this.phase === Phase.CONNECTING || this.phase === Phase.READY;
     this.change(Change.STOP);
+    this.failures.lost(Status.SUSPENDED, false, 0);
     this.forget();
     if (isConnected) this.channel.leave();
   }
@@ -157,7 +163,7 @@ export class Session {
       case Phase.WAITING:
         if (nowMs < this.phaseEndsAtMs || this.isLossUntold) return Want.IDLE;
         if (!this.config.counterBlock.reserve()) {
-          this.lose(Status.STORE_FAILED);
+          this.lose(Status.STORE_FAILED, 0);
           this.plan();
           return Want.IDLE;
         }
@@ -222,7 +228,7 @@ export class Session {
   /** The link is gone, by us or by the peer. */
   closed(status: Status, nowMs: number): void {
     this.nowMs = nowMs;
-    if (!this.isEnding()) this.lose(status);
+    if (!this.isEnding()) this.lose(status, 0);
     this.change(Change.GONE);
   }
 
@@ -265,8 +271,6 @@ export class Session {
 
   /** Wipes what the connection's proofs left. The session is of no use afterwards. */
   wipe(): void {
-    if (this.mac !== null) this.mac.wipe();
-    if (this.challenge !== null) this.challenge.drop();
     this.requests.wipe();
     this.attempts.wipe();
     this.outbox.clear();
@@ -280,7 +284,8 @@ export class Session {
 
   private handle(event: ChannelEvent): void {
     if (event === ChannelEvent.BROKEN) {
-      this.fail(this.channel.status);
+      this.lose(this.channel.status, this.failures.words.serial);
+      this.change(Change.FAILED);
       this.channel.fail();
     } else if (event === ChannelEvent.READY) this.handleReady();
     else if (event === ChannelEvent.PONG) this.keepAlive.answered();
@@ -292,6 +297,7 @@ export class Session {
     if (!this.attempts.isLetIn()) return;
     this.change(Change.ACCEPTED);
     this.status = Status.OK;
+    this.failures.ready();
     this.readyAtMs = this.nowMs;
     this.counters.connects++;
     this.keepAlive.idleMs = this.channel.terms.idleMs;
@@ -318,19 +324,10 @@ export class Session {
     if (ending !== Status.OK) {
       this.fail(ending);
       this.channel.leave();
-    } else if (!this.inbox.isFrame) this.failList();
-    else this.handleFrame();
-  }
-
-  private handleFrame(): void {
+      return;
+    }
     const call = this.answers.take(this.inbox, this.nowMs);
     if (call !== null && call.method === Method.LIST_TOKEN && this.frame.hostsTo > 0) this.tellHosts(call);
-  }
-
-  /** A list whose hosts were told already cannot be asked for again when its frame turns out to be wrong. */
-  private failList(): void {
-    const call = this.frame.id > 0 ? this.calls.sentWithId(this.frame.id) : null;
-    if (call !== null && call.hostsTold > 0) this.answers.end(call, this.inbox.lastRefusal);
   }
 
   private tellHosts(call: Call): void {
@@ -363,18 +360,19 @@ export class Session {
 
   /** Gives the connection up; `poll` asks for CLOSE next. */
   private fail(status: Status): void {
-    this.lose(status);
+    this.lose(status, 0);
     this.change(Change.FAILED);
   }
 
   /** The connection is worth nothing any more: what was under way is prepared for the next one. */
-  private lose(status: Status): void {
+  private lose(status: Status, said: number): void {
     const isReady = this.phase === Phase.READY;
     const isStable = isReady && this.nowMs - this.readyAtMs >= this.config.limits.stableMs;
     const wasOpen = isReady || this.phase === Phase.CONNECTING;
     if (isReady) this.counters.losses++;
     this.phaseEndsAtMs = this.nowMs + this.attempts.waitMs(status, wasOpen, isStable, this.random());
     this.status = this.attempts.status;
+    this.failures.lost(this.status, this.phase === Phase.CONNECTING, this.status === status ? said : 0);
     this.isLossUntold = true;
     this.forget();
   }

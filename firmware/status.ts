@@ -14,8 +14,10 @@ export enum Status {
   TOO_LONG = 6,
 
   // What explain() makes of several facts.
+  SUSPENDED = 7,
   CLOCK_WRONG = 8,
   PUBLISH_REFUSED = 9,
+  HUNG_UP = 60,
 
   // The way to the cloud.
   TIMEOUT = 10,
@@ -75,6 +77,10 @@ export enum Status {
   MAC_WRONG = 58,
   MAC_REPLAYED = 59,
 
+  // What the two ends of the connection take (61: a reason code of MQTT 5).
+  PACKET_TOO_LARGE = 61,
+  NO_SOCKET = 62,
+
   // Malformed input: MQTT 3.1.1. Each of these closes the connection.
   MQTT_PACKET_TYPE = 70,
   MQTT_FLAGS = 71,
@@ -131,4 +137,5 @@ export enum Status {
   TLS_PSK_REFUSED = 106,
   TLS_CLIENT_REFUSED = 107,
   TLS_CRL = 108,
+  TLS_ALPN = 109,
 }

@@ -16,7 +16,7 @@ import { Waiters, Wish } from "./tokens/waiters.js";
 import { NO_BYTES } from "./wire/bytes.js";
 import { Method } from "./wire/methods.js";
 
-/** Errors that may be gone at the next try. */
+/** Errors that may be gone at the next try, beside those of the connection, which always may. */
 const isPassing = (status: Status, code: number): boolean =>
   (status >= Status.TIMEOUT && status <= Status.SUBSCRIPTION_REFUSED) ||
   status === Status.THROTTLED ||
@@ -107,6 +107,7 @@ export class Tokens implements HostCalls {
     if (host.rejection !== Rejection.NONE) {
       host.rejection = Rejection.REPORTED;
       host.rejectedUntilMs = this.turns.nowMs() + this.config.limits.backoffCapMs;
+      this.session.failures.write(host.failure, Status.REJECTED, 0, 0);
       return Status.REJECTED;
     }
     host.rejection = Rejection.RETRIED;
@@ -131,7 +132,10 @@ export class Tokens implements HostCalls {
       if (!isHeld && this.session.nextChanceMs() < waiter.deadlineMs) continue;
       const excuse = this.session.excuse();
       waiter.isDone = true;
-      if (excuse === Status.TIMEOUT && host.status === Status.OK) host.status = excuse; // before its call's end
+      if (excuse === Status.TIMEOUT && host.status === Status.OK) {
+        host.status = excuse; // before its call's end
+        this.session.failures.note(host.failure, excuse, host.flight);
+      }
       waiter.status = excuse === Status.TIMEOUT ? host.status : excuse;
     }
   }
@@ -194,6 +198,7 @@ export class Tokens implements HostCalls {
         this.waiters.finish(host, Wish.REVOCATION, this.keep(host) ? Status.OK : Status.STORE_FAILED);
       } else this.take(host, call);
     }
+    if (!call.isAbandoned) this.session.failures.note(host.failure, call.status, call);
     call.release();
   }
 
@@ -362,7 +367,7 @@ export class Tokens implements HostCalls {
 
   private fail(host: Host, call: Call): void {
     const status = call.status;
-    const passing = isPassing(status, call.code);
+    const passing = status === this.session.status || isPassing(status, call.code);
     const slot = host.slot;
     host.status = status;
     // Where no answer came because there was no connection, the session's backoff is wait enough.

@@ -82,11 +82,15 @@ export class Answers {
   }
 
   /**
-   * A whole frame came, its MAC right where there is one.
+   * A message was read: a whole frame, its MAC right where there is one, or what is none.
    * @returns the call that it ended or set going again, or null
    */
   take(inbox: Inbox, nowMs: number): Call | null {
     const frame = this.frame;
+    if (!inbox.isFrame) {
+      this.failList(inbox.lastRefusal);
+      return null;
+    }
     if (inbox.isRequest || frame.hasMethod) {
       this.takeRequest(inbox.isEncoded, nowMs);
       return null;
@@ -111,6 +115,12 @@ export class Answers {
     call.status = status;
     call.phase = CallPhase.DONE;
     this.owner.ended(call);
+  }
+
+  /** A list whose hosts were told already cannot be asked for again when its frame turns out to be wrong. */
+  private failList(refusal: Status): void {
+    const call = this.frame.id > 0 ? this.calls.sentWithId(this.frame.id) : null;
+    if (call !== null && call.hostsTold > 0) this.end(call, refusal);
   }
 
   private answer(call: Call): void {

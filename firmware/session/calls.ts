@@ -49,6 +49,10 @@ export class Call {
   /** Hosts of a list that the app was told. */
   hostsTold: number;
   status: Status;
+  /** Why no answer came, as far as anybody knows: what the broker made of the request, or why a frame was dropped; else OK. */
+  cause: Status;
+  /** The number of the broker's words to a request that it refused; 0: it refused none. */
+  said: number;
   /** The cloud's error code, as it came. */
   code: number;
   value: boolean;
@@ -88,6 +92,7 @@ export class Call {
     this.proofSerial = 0;
     this.hostsTold = 0;
     this.status = Status.OK;
+    this.absolve();
     this.code = 0;
     this.value = false;
     this.isAbandoned = false;
@@ -99,6 +104,12 @@ export class Call {
     this.onDone = null;
     this.onHost = null;
     this.onResult = null;
+  }
+
+  /** What was held against its request or its answer does not count any more. */
+  absolve(): void {
+    this.cause = Status.OK;
+    this.said = 0;
   }
 }
 
@@ -166,6 +177,17 @@ export class CallTable {
       if (call.packetIdentifier === packetIdentifier && call.phase === CallPhase.SENT) return call;
     }
     return null;
+  }
+
+  /** A frame for us was dropped: it may have been the answer to the call that it names, or to any where it names none. */
+  suspect(id: number, status: Status): void {
+    for (let i = 0; i < this.used; i++) {
+      const call = this.calls[i];
+      const isAwaited = call.phase === CallPhase.SENT || this.isRepeated(call);
+      if (!isAwaited || (id > 0 && call.id !== id)) continue;
+      call.absolve();
+      call.cause = status;
+    }
   }
 
   /** Whether a call of this subject was abandoned, and its answer may still come. */

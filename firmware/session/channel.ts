@@ -4,6 +4,7 @@ import type { Scratch } from "../proof/scratch.js";
 import type { Status } from "../status.js";
 import type { AppTraffic } from "./app.js";
 import type { Call, CallTable } from "./calls.js";
+import type { PeerWords } from "./failure.js";
 import type { Encoding } from "./frames.js";
 import type { Inbox } from "./inbox.js";
 import type { Outbox } from "./outbox.js";
@@ -45,10 +46,6 @@ export interface Channel {
   readonly replyBytes: number;
   /** What holds on this connection, and on no other. */
   readonly terms: Terms;
-  /** What the peer gave as its reason when it last refused something, and its words, as much of them as is kept. */
-  reasonCode: number;
-  readonly reason: Uint8Array;
-  reasonLength: number;
 
   /** A new connection: composes what it begins with. The outbox is empty. */
   open(): void;
@@ -93,6 +90,8 @@ export interface ChannelParts {
   readonly calls: CallTable;
   readonly outbox: Outbox;
   readonly inbox: Inbox;
+  /** Takes what the peer says when it refuses something; after BROKEN: of that, if it said anything. */
+  readonly words: PeerWords;
   /** What frames may be spelt in beside JSON. */
   readonly encoding: Encoding | null;
   /** The app's own messages; null: there are none. */

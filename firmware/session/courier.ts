@@ -77,6 +77,7 @@ export class Courier {
       else if (call.hostsTold > 0 || call.isAbandoned) this.answers.end(call, Status.CONNECTION_LOST);
       else if (call.phase === CallPhase.SENT) {
         call.phase = CallPhase.QUEUED;
+        call.absolve();
         call.isRedelivery = !this.config.cleanSession && !call.isAcknowledged;
       }
     }

@@ -6,6 +6,7 @@ import { Status } from "../status.js";
 import { FrameReader } from "../wire/frame.js";
 import { FrameEvent } from "../wire/frame-event.js";
 import type { ValueReader } from "../wire/value.js";
+import type { CallTable } from "./calls.js";
 import type { Encoding } from "./frames.js";
 
 /** What {@link Inbox.readPiece} came to. */
@@ -45,6 +46,7 @@ export class Inbox {
   mac: MacSession | null;
   private readonly hash: Sha256 | null;
   private readonly counters: Counters;
+  private readonly calls: CallTable;
   private route: Route;
 
   /** @param hash for incoming MACs only: one may be half computed while a request is signed */
@@ -54,6 +56,7 @@ export class Inbox {
     hash: Sha256 | null,
     encoding: Encoding | null,
     counters: Counters,
+    calls: CallTable,
   ) {
     const limits = config.limits;
     this.frame = new FrameReader(
@@ -68,6 +71,7 @@ export class Inbox {
     this.mac = mac;
     this.hash = hash;
     this.counters = counters;
+    this.calls = calls;
     this.at = 0;
     this.isFrame = false;
     this.isRequest = false;
@@ -156,6 +160,8 @@ export class Inbox {
   private drop(status: Status): void {
     this.route = Route.DROP;
     this.lastRefusal = status;
+    // A doubled answer tells nothing, and what names a method is none.
+    if (status !== Status.MAC_REPLAYED && !this.isRequest) this.calls.suspect(this.frame.id, status);
     if (status === Status.MAC_REPLAYED) this.counters.macReplayed++;
     else if (status === Status.MAC_MISSING || status === Status.MAC_WRONG) this.counters.macRefused++;
     else this.counters.malformed++;

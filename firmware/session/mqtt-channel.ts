@@ -1,7 +1,7 @@
 import type { Principal } from "../config.js";
 import { ConnectProof } from "../policy.js";
 import { Status } from "../status.js";
-import { bytesOf, NO_BYTES } from "../wire/bytes.js";
+import { bytesOf } from "../wire/bytes.js";
 import {
   ACK_BYTES,
   type ConnectFields,
@@ -23,6 +23,7 @@ import type { MqttPen } from "./app.js";
 import { AppLane } from "./app-lane.js";
 import type { Call, CallTable } from "./calls.js";
 import { type Channel, ChannelEvent, type ChannelParts } from "./channel.js";
+import type { PeerWords } from "./failure.js";
 import { type Inbox, PieceEvent } from "./inbox.js";
 import { Login } from "./login.js";
 import type { Outbox } from "./outbox.js";
@@ -50,9 +51,7 @@ export class MqttChannel implements Channel, MqttPen {
   at: number;
   status: Status;
   readonly terms: Terms;
-  reasonCode: number;
-  readonly reason: Uint8Array;
-  reasonLength: number;
+  readonly words: PeerWords;
   readonly isPipelined: boolean;
   readonly replyBytes: number;
 
@@ -74,7 +73,7 @@ export class MqttChannel implements Channel, MqttPen {
   /** Bytes of the window's payload piece that were not looked at yet. */
   private pieceLeft: number;
 
-  constructor(parts: ChannelParts, reason?: Uint8Array) {
+  constructor(parts: ChannelParts) {
     const config = parts.config;
     this.config = config;
     this.calls = parts.calls;
@@ -100,9 +99,7 @@ export class MqttChannel implements Channel, MqttPen {
     this.terms = new Terms(idleMsOf(config.limits.keepAliveS));
     this.at = 0;
     this.status = Status.OK;
-    this.reasonCode = 0;
-    this.reason = reason === undefined ? NO_BYTES : reason;
-    this.reasonLength = 0;
+    this.words = parts.words;
     this.stage = Stage.CONNECT;
     this.subscribeIdentifier = 0;
     this.encodedIdentifier = 0;
@@ -249,7 +246,13 @@ export class MqttChannel implements Channel, MqttPen {
   }
 
   protected broken(status: Status): ChannelEvent {
+    return this.refused(status, 0);
+  }
+
+  /** The peer ends it with this code; 0: it gave none. */
+  protected refused(status: Status, code: number): ChannelEvent {
     this.status = status;
+    this.words.keep(code);
     return ChannelEvent.BROKEN;
   }
 
@@ -257,10 +260,9 @@ export class MqttChannel implements Channel, MqttPen {
     const mqtt = this.mqtt;
     const isStrange = this.stage !== Stage.CONNECT || (mqtt.sessionPresent && this.config.cleanSession);
     if (isStrange) return this.broken(Status.MQTT_UNEXPECTED);
-    this.reasonCode = mqtt.returnCode;
     if (mqtt.returnCode !== 0) {
       this.stage = Stage.REFUSED;
-      return this.broken(this.refusalOf(mqtt.returnCode));
+      return this.refused(this.refusalOf(mqtt.returnCode), mqtt.returnCode);
     }
     this.stage = Stage.ACCEPTED;
     if (!mqtt.sessionPresent) this.calls.forgetPackets();
@@ -283,10 +285,7 @@ export class MqttChannel implements Channel, MqttPen {
     if (this.stage === Stage.READY || mqtt.packetIdentifier !== this.subscribeIdentifier) {
       return this.broken(Status.MQTT_UNEXPECTED);
     }
-    if (mqtt.returnCode >= SUBACK_FAILURE) {
-      this.reasonCode = mqtt.returnCode;
-      return this.broken(Status.SUBSCRIPTION_REFUSED);
-    }
+    if (mqtt.returnCode >= SUBACK_FAILURE) return this.refused(Status.SUBSCRIPTION_REFUSED, mqtt.returnCode);
     this.stage = Stage.READY;
     return ChannelEvent.READY;
   }

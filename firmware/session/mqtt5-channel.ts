@@ -27,6 +27,7 @@ import { Mqtt5Reader } from "../wire/mqtt5-reader.js";
 import { ACKS_MAX } from "./app-lane.js";
 import type { Call } from "./calls.js";
 import { type ChannelEvent, type ChannelParts, ChannelEvent as Event } from "./channel.js";
+import { keepText, makeRoom } from "./failure.js";
 import { MqttChannel, Stage } from "./mqtt-channel.js";
 import { statusOf } from "./mqtt5-reason.js";
 import { idleMsOf } from "./terms.js";
@@ -35,6 +36,10 @@ const RPC = bytesOf("/rpc");
 const CORRELATION_BYTES = 8;
 const UNSUPPORTED_VERSION = 1;
 const CONTINUE_AUTHENTICATION = 0x18;
+/** Reason codes from here on refuse (2.4). */
+const REFUSALS_FROM = 0x80;
+const NOT_AUTHORIZED = 0x87;
+const QUOTA_EXCEEDED = 0x97;
 /** How long the broker keeps our session where `cleanSession` is off, s. */
 const SESSION_EXPIRY_S = 3_600;
 
@@ -67,10 +72,11 @@ export class Mqtt5Channel extends MqttChannel {
   private fault: Fault | 0;
 
   constructor(parts: ChannelParts) {
-    super(parts, new Uint8Array(REASON_BYTES_MAX));
+    super(parts);
     const config = parts.config;
     const hasExchange = config.connectProof === ConnectProof.EXCHANGE;
     this.parts = parts;
+    makeRoom(parts.words, REASON_BYTES_MAX);
     this.four = this.mqtt;
     this.five = new Mqtt5Reader(this.mqtt.topic.length);
     this.properties = this.five.properties;
@@ -167,7 +173,6 @@ export class Mqtt5Channel extends MqttChannel {
     const properties = this.properties;
     if (!this.isFive) return super.takeConnack();
     const isOld = five.isOldConnack;
-    this.keepReason();
     // Who answers so knows no DISCONNECT with a reason.
     if (isOld && five.returnCode !== UNSUPPORTED_VERSION) return super.broken(Status.MQTT_UNEXPECTED);
     if (five.returnCode === 0) {
@@ -193,9 +198,15 @@ export class Mqtt5Channel extends MqttChannel {
   }
 
   protected override takePuback(): void {
+    const code = this.mqtt.returnCode;
     // The app's own messages are told of theirs.
-    const isCalls = this.calls.sentWithPacket(this.mqtt.packetIdentifier) !== null;
-    if (this.isFive && isCalls && this.mqtt.returnCode !== 0) this.keepReason();
+    const call = this.isFive ? this.calls.sentWithPacket(this.mqtt.packetIdentifier) : null;
+    if (call !== null && code >= REFUSALS_FROM) {
+      this.words.keep(code);
+      keepText(this.words, this.properties.reason, this.properties.reasonLength);
+      call.cause = code === NOT_AUTHORIZED ? Status.PUBLISH_REFUSED : statusOf(code, Status.PUBLISH_REFUSED);
+      call.said = this.words.serial;
+    } else if (call !== null && call.said > 0) call.absolve();
     super.takePuback();
   }
 
@@ -306,8 +317,8 @@ export class Mqtt5Channel extends MqttChannel {
   }
 
   private takeDisconnect(): ChannelEvent {
-    this.keepReason();
-    return this.broken(statusOf(this.five.returnCode, Status.CONNECTION_LOST));
+    const code = this.five.returnCode;
+    return this.refused(statusOf(code, Status.CONNECTION_LOST), code);
   }
 
   /** The cloud's challenge, once, before CONNACK. */
@@ -346,11 +357,11 @@ export class Mqtt5Channel extends MqttChannel {
     return event;
   }
 
-  private keepReason(): void {
-    const length = this.properties.reasonLength;
-    this.reasonCode = this.five.returnCode;
-    this.reasonLength = length;
-    this.reason.set(this.properties.reason, 0);
+  /** A quota is one in SUBACK, too. */
+  protected override refused(status: Status, code: number): ChannelEvent {
+    super.refused(code === QUOTA_EXCEEDED ? Status.QUOTA_EXCEEDED : status, code);
+    if (this.isFive && code > 0) keepText(this.words, this.properties.reason, this.properties.reasonLength);
+    return Event.BROKEN;
   }
 
   private writeCorrelation(id: number): void {

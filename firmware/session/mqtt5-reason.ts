@@ -22,8 +22,9 @@ export const statusOf = (reasonCode: number, other: Status): Status => {
       return Status.KEEP_ALIVE_TIMEOUT;
     case 0x8e:
       return Status.SESSION_TAKEN_OVER;
-    case 0x93:
     case 0x95:
+      return Status.PACKET_TOO_LARGE;
+    case 0x93:
     case 0x96:
     case 0x97:
     case 0x9f:

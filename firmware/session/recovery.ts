@@ -67,6 +67,7 @@ export class Recovery {
       calls,
       outbox,
       inbox,
+      words: parts.words,
       encoding: null,
       app: null,
     });

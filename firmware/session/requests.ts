@@ -148,8 +148,10 @@ export class Requests implements FrameProofs {
     return Status.OK;
   }
 
-  /** Forgets the nonces; the keys are the session's to wipe. */
+  /** Forgets nonces, challenge and the MAC session's keys; the device's key is its owner's to wipe. */
   wipe(): void {
+    if (this.mac !== null) this.mac.wipe();
+    if (this.challenge !== null) this.challenge.drop();
     this.nonce.fill(0);
     this.nonceText.fill(0);
   }

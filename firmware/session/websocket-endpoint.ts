@@ -19,6 +19,7 @@ import {
 } from "../wire/websocket-handshake.js";
 import { WebSocketEvent, WebSocketReader } from "../wire/websocket-reader.js";
 import type { ChannelParts } from "./channel.js";
+import { keepText, makeRoom, type PeerWords } from "./failure.js";
 import type { Login } from "./login.js";
 import type { Outbox } from "./outbox.js";
 
@@ -91,11 +92,8 @@ export class WebSocketEndpoint {
   at: number;
   /** Why BROKEN; else OK. */
   status: Status;
-  /** What the server said with it: the response's status code, or that of its Close; 0 when it said nothing. */
-  code: number;
-  /** The words of its Close, as much of them as is kept: the first `reasonLength` bytes. */
-  readonly reason: Uint8Array;
-  reasonLength: number;
+  /** Takes what the server says with it: the response's status code, or its Close. */
+  readonly words: PeerWords;
   /** The handshake is done. */
   isOpen: boolean;
   /** Room that a Pong must leave, for what the message inside is answered with. */
@@ -153,11 +151,10 @@ export class WebSocketEndpoint {
     this.pen = new Pen();
     this.handshake = new HandshakeReader(this.fields.subprotocol, this.accept);
     this.reader = new WebSocketReader();
-    this.reason = new Uint8Array(REASON_BYTES_MAX);
-    this.reasonLength = 0;
     this.at = 0;
     this.status = Status.OK;
-    this.code = 0;
+    this.words = parts.words;
+    makeRoom(this.words, REASON_BYTES_MAX);
     this.isOpen = false;
     this.replyBytes = 0;
     this.payloadFrom = 0;
@@ -170,8 +167,6 @@ export class WebSocketEndpoint {
   open(): void {
     const nonce = this.scratch.key.digest;
     this.status = Status.OK;
-    this.code = 0;
-    this.reasonLength = 0;
     this.isOpen = false;
     this.handshake.reset();
     this.reader.reset();
@@ -214,11 +209,11 @@ export class WebSocketEndpoint {
         case WebSocketEvent.MESSAGE:
           return EndpointEvent.MESSAGE;
         case WebSocketEvent.CLOSE:
-          this.code = reader.closeCode;
-          this.reasonLength = Math.min(reader.reasonLength, REASON_BYTES_MAX);
-          copyBytes(this.reason, 0, reader.ping, 0, this.reasonLength);
+          this.words.keep(reader.closeCode);
+          keepText(this.words, reader.ping, reader.reasonLength);
           return this.broken(statusOfClose(reader.closeCode), reader.closeCode);
         default:
+          this.words.keep(0);
           return this.broken(
             reader.status,
             reader.status === Status.WS_PAYLOAD ? CloseCode.INVALID_PAYLOAD : CloseCode.PROTOCOL_ERROR,
@@ -289,9 +284,11 @@ export class WebSocketEndpoint {
   private readHandshake(bytes: Uint8Array, from: number, to: number): EndpointEvent {
     const event = this.handshake.read(bytes, from, to);
     this.at = this.handshake.at;
-    this.code = this.handshake.code;
     if (event === HandshakeEvent.MORE) return EndpointEvent.MORE;
-    if (event === HandshakeEvent.REFUSED) return this.broken(this.handshake.status, CloseCode.PROTOCOL_ERROR);
+    if (event === HandshakeEvent.REFUSED) {
+      this.words.keep(this.handshake.code);
+      return this.broken(this.handshake.status, CloseCode.PROTOCOL_ERROR);
+    }
     this.isOpen = true;
     return EndpointEvent.OPENED;
   }

@@ -18,9 +18,6 @@ export class MqttOverWebSocket implements Channel {
   status: Status;
   isPipelined: boolean;
   readonly terms: Terms;
-  reasonCode: number;
-  reason: Uint8Array;
-  reasonLength: number;
   readonly replyBytes: number;
 
   private readonly outbox: Outbox;
@@ -41,9 +38,6 @@ export class MqttOverWebSocket implements Channel {
     this.webSocket.replyBytes = this.replyBytes;
     this.terms = this.mqtt.terms;
     this.isPipelined = false;
-    this.reasonCode = 0;
-    this.reason = this.mqtt.reason;
-    this.reasonLength = 0;
     this.at = 0;
     this.status = Status.OK;
     this.hasPiece = false;
@@ -169,6 +163,7 @@ export class MqttOverWebSocket implements Channel {
         return ChannelEvent.MORE;
       case EndpointEvent.TEXT:
         // MQTT travels in binary messages alone (6.0).
+        this.webSocket.words.keep(0);
         webSocket.broken(Status.WS_PAYLOAD, CloseCode.UNSUPPORTED_DATA);
         return this.broken();
       case EndpointEvent.BROKEN:
@@ -189,9 +184,6 @@ export class MqttOverWebSocket implements Channel {
     this.pieceLeft = to - this.at;
     this.hasPiece = event !== ChannelEvent.MORE;
     this.sendFrom(from);
-    this.reasonCode = mqtt.reasonCode;
-    this.reason = mqtt.reason;
-    this.reasonLength = mqtt.reasonLength;
     this.status = mqtt.status;
     if (event === ChannelEvent.BROKEN) this.webSocket.broken(mqtt.status, CloseCode.PROTOCOL_ERROR);
     return event;
@@ -199,9 +191,6 @@ export class MqttOverWebSocket implements Channel {
 
   private broken(): ChannelEvent {
     this.status = this.webSocket.status;
-    this.reasonCode = this.webSocket.code;
-    this.reason = this.webSocket.reason;
-    this.reasonLength = this.webSocket.reasonLength;
     return ChannelEvent.BROKEN;
   }
 }

@@ -18,9 +18,6 @@ export class RpcOverWebSocket implements Channel {
   status: Status;
   readonly isPipelined: boolean;
   readonly terms: Terms;
-  reasonCode: number;
-  readonly reason: Uint8Array;
-  reasonLength: number;
   readonly replyBytes: number;
 
   private readonly outbox: Outbox;
@@ -42,9 +39,6 @@ export class RpcOverWebSocket implements Channel {
     const subprotocol = parts.config.isMgRpc ? MG_SUBPROTOCOL : SUBPROTOCOL;
     this.webSocket = new WebSocketEndpoint(parts, path, subprotocol, this.login);
     this.isPipelined = false;
-    this.reasonCode = 0;
-    this.reason = this.webSocket.reason;
-    this.reasonLength = 0;
     this.hasEncoding = parts.encoding !== null;
     this.opcode = Opcode.TEXT;
     this.replyBytes = 0;
@@ -144,8 +138,6 @@ export class RpcOverWebSocket implements Channel {
         return ChannelEvent.PONG;
       case EndpointEvent.BROKEN:
         this.status = webSocket.status;
-        this.reasonCode = webSocket.code;
-        this.reasonLength = webSocket.reasonLength;
         return ChannelEvent.BROKEN;
       case EndpointEvent.PAYLOAD:
         this.at = webSocket.payloadFrom;

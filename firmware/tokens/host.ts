@@ -1,6 +1,7 @@
 import { Backoff } from "../keep/backoff.js";
 import type { Limits } from "../limits.js";
 import type { Call } from "../session/calls.js";
+import { Failure } from "../session/failure.js";
 import { Status } from "../status.js";
 import { bytesOf, jsonTextLength, sameBytes, type Text } from "../wire/bytes.js";
 import type { Slot } from "./slot.js";
@@ -58,6 +59,8 @@ export class Host {
   wakeAtMs: number;
   /** Why the last call failed; OK after a success. */
   status: Status;
+  /** The same for people, with what belongs to it. */
+  readonly failure: Failure;
   private readonly calls: HostCalls;
 
   /** Made by `auth.host(name)`. */
@@ -88,6 +91,7 @@ export class Host {
     this.backoff = new Backoff(limits.backoffBaseMs, limits.backoffCapMs);
     this.wakeAtMs = Infinity;
     this.status = Status.OK;
+    this.failure = new Failure();
     this.calls = calls;
   }
 

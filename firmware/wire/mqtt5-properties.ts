@@ -129,7 +129,7 @@ export class Mqtt5Properties {
   /** Seconds; −1: as the client asked. */
   serverKeepAlive: number;
   hasAssignedClientIdentifier: boolean;
-  /** The Reason String, cut: the first `reasonLength` bytes. */
+  /** The Server Reference, else the Reason String, cut: the first `reasonLength` bytes. */
   readonly reason: Uint8Array;
   reasonLength: number;
   /** Authentication Data or Correlation Data as sent, −1: none. At most DATA_BYTES_MAX of them are kept. */
@@ -141,6 +141,8 @@ export class Mqtt5Properties {
   /** Why the last MQTT_PROPERTY. */
   fault: Fault;
 
+  /** A Server Reference was there. */
+  private hasReference: boolean;
   private packet: number;
   private part: Part;
   private identifier: number;
@@ -172,6 +174,7 @@ export class Mqtt5Properties {
     this.serverKeepAlive = -1;
     this.hasAssignedClientIdentifier = false;
     this.reasonLength = 0;
+    this.hasReference = false;
     this.dataLength = -1;
     this.methodLength = -1;
     this.fault = Fault.MALFORMED;
@@ -238,6 +241,7 @@ export class Mqtt5Properties {
     this.value = 0;
     this.shift = 0;
     this.left = type;
+    if (identifier === Property.SERVER_REFERENCE) this.hasReference = true;
     this.isName = type === Type.PAIR;
     if (type <= Type.U32) this.part = Part.NUMBER;
     else this.part = type === Type.VARINT ? Part.VARINT : Part.LENGTH_HIGH;
@@ -284,13 +288,19 @@ export class Mqtt5Properties {
     } else {
       this.utf8 = utf8Next(this.utf8, byte);
       if (this.utf8 < 0 || byte === 0) return Status.MQTT_PROPERTY;
-      if (this.identifier === Property.REASON_STRING && at < REASON_BYTES_MAX) this.reason[at] = byte;
+      if (this.isReason() && at < REASON_BYTES_MAX) this.reason[at] = byte;
       if (this.identifier === Property.AUTHENTICATION_METHOD && at < METHOD_BYTES_MAX) this.method[at] = byte;
       if (this.identifier === Property.RESPONSE_TOPIC && (byte === 0x23 || byte === 0x2b))
         return this.refuse(Fault.PROTOCOL_ERROR);
     }
     this.left--;
     return this.left > 0 ? Status.OK : this.closeContent();
+  }
+
+  /** Where to go says more than why. */
+  private isReason(): boolean {
+    const kept = this.hasReference ? Property.SERVER_REFERENCE : Property.REASON_STRING;
+    return this.identifier === kept;
   }
 
   private closeContent(): Status {
@@ -301,7 +311,7 @@ export class Mqtt5Properties {
       return Status.OK;
     }
     const length = this.length;
-    if (this.identifier === Property.REASON_STRING) this.reasonLength = Math.min(length, REASON_BYTES_MAX);
+    if (this.isReason()) this.reasonLength = Math.min(length, REASON_BYTES_MAX);
     else if (this.identifier === Property.AUTHENTICATION_METHOD) this.methodLength = length;
     // A topic has at least one character (4.7.3), and no wildcard (3.3.2.3.5).
     else if (this.identifier === Property.RESPONSE_TOPIC && length === 0)

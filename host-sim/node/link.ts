@@ -10,6 +10,9 @@ const window = Buffer.allocUnsafe(WINDOW_BYTES);
 /** What `getaddrinfo` says of a name that it finds nothing for, or cannot ask anybody about. */
 const DNS_CODES: readonly (string | undefined)[] = ["ENOTFOUND", "EAI_AGAIN", "EAI_NODATA", "EAI_NONAME"];
 
+/** What the system says that has no descriptor, no memory or no local port left for a socket. */
+const SOCKET_CODES: readonly (string | undefined)[] = ["EMFILE", "ENFILE", "ENOBUFS", "EADDRNOTAVAIL"];
+
 /** A socket that knows whose it is: its listeners are functions that all links share, not closures of each. */
 export interface LinkSocket extends Socket {
   events: LinkEvents | null;
@@ -35,6 +38,7 @@ function onClose(this: LinkSocket): void {
 /** "close" follows and tells the firmware. */
 function onError(this: LinkSocket, error: NodeJS.ErrnoException): void {
   if (DNS_CODES.includes(error.code)) this.status = Status.HOST_UNKNOWN;
+  else if (SOCKET_CODES.includes(error.code)) this.status = Status.NO_SOCKET;
 }
 
 /** TCP for the firmware: no delay (an acknowledged call would wait 40 ms for its ACK), one shared window. */

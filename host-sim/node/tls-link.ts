@@ -172,6 +172,9 @@ function contextOf(options: TlsOptions): SecureContext {
       if (!isPair) throw new Error("the key belongs to another certificate");
     }
     return createSecureContext({
+      // A trust anchor is whom we trust, self-signed or not (RFC 5280, 6.1.1), as on the engines. With lists of revoked
+      // certificates OpenSSL would then look for one of each stranger's CA, and call a stranger's certificate that.
+      allowPartialTrustChain: crl === undefined,
       ...(anchors === undefined ? {} : { ca: listOf(anchors) }),
       ...(crl === undefined ? {} : { crl: listOf(crl) }),
       ...(cert === undefined ? {} : { cert }),

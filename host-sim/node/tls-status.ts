@@ -29,6 +29,9 @@ const CERTIFICATE_FAULTS: Readonly<Record<string, Status>> = {
   PATH_LENGTH_EXCEEDED: Status.TLS_CA,
 };
 
+/** The server does not go by the name that it was asked for (RFC 6066, 3); the one alert that OpenSSL does not call one. */
+const UNRECOGNIZED_NAME = /^ERR_SSL_.*UNRECOGNIZED_NAME$/;
+
 /** OpenSSL 3.2 and later (Node 24) say `SSL/TLS` where older ones said `SSLV3`. */
 const ALERT = /^ERR_SSL_(?:SSLV3|SSL\/TLS|TLSV1|TLSV13)_ALERT_(.+)$/;
 
@@ -63,6 +66,8 @@ export function tlsStatus(code: string, proof: TlsProof, progress: TlsProgress):
   const { isKeyed, isSecure, isHeard } = progress;
   const fault = CERTIFICATE_FAULTS[code];
   const alert = ALERT.exec(code)?.[1];
+  if (alert === "NO_APPLICATION_PROTOCOL") return Status.TLS_ALPN;
+  if (UNRECOGNIZED_NAME.test(code)) return Status.TLS_NAME;
   if (proof === "psk") {
     return fault !== undefined || (!isSecure && alert !== undefined) ? Status.TLS_PSK_REFUSED : undefined;
   }

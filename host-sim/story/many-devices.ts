@@ -1,3 +1,5 @@
+import { Status, sentenceOf } from "../../firmware/index.js";
+import type { StatusName } from "../device.js";
 import { FleetCloud, type FleetProgress, runFleet } from "../fleet/index.js";
 import type { Tell } from "./events.js";
 import type { StoryOptions } from "./usage.js";
@@ -30,8 +32,10 @@ export async function tellManyDevices(
       onProgress,
     });
     tell({ event: "fleet", ...report });
-    const failures = Object.entries(report.failures).map(([status, count]) => `${count} with ${status}`);
-    if (failures.length > 0) throw new Error(`Devices without a token: ${failures.join(", ")}`);
+    const failures = Object.entries(report.failures).map(
+      ([status, count]) => `${count} with ${status}: ${sentenceOf(Status[status as StatusName])}`,
+    );
+    if (failures.length > 0) throw new Error(`Devices without a token: ${failures.join(" ")}`);
   } finally {
     await cloud.close();
   }

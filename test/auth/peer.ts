@@ -63,6 +63,8 @@ interface Wire {
 export class Peer implements Link {
   /** Whether a connection can be opened. */
   isReachable = true;
+  /** What the link says of a connection that cannot be opened. */
+  whyUnreachable = Status.UNREACHABLE;
   /** From one end to the other. */
   latencyMs = 10;
   /** Of CONNACK and SUBACK. */
@@ -126,7 +128,7 @@ export class Peer implements Link {
     this.soon(wire, () => {
       wire.isOpen = isReachable;
       if (isReachable) events.opened();
-      else this.end(Status.UNREACHABLE);
+      else this.end(this.whyUnreachable);
     });
   }
 

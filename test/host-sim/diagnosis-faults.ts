@@ -38,21 +38,21 @@ export const WHO: readonly Fault[] = [
   {
     what: "a device that the cloud does not know",
     name: "BAD_CREDENTIALS",
-    step: /see that the device is registered/,
+    step: /check that the device is registered/,
     evidence: { peerCode: 4, transport: "mqtt", link: "PLAIN", proof: "counter+mac" },
     cause: async (bench) => bench.kept(await bench.cloud(), { id: "device_9" }),
   },
   {
     what: "another key than the cloud's",
     name: "BAD_CREDENTIALS",
-    step: /compare the key in it with the cloud's/,
+    step: /compare its key with the cloud's/,
     evidence: { peerCode: 4 },
     cause: async (bench) => bench.kept(await bench.cloud(), { psk: "guess" }),
   },
   {
     what: "another key than the cloud's, MQTT 5",
     name: "BAD_CREDENTIALS",
-    step: /compare the key in it/,
+    step: /compare its key/,
     evidence: { peerCode: 0x86, transport: "mqtt5" },
     cause: async (bench) => bench.kept(await bench.cloud(), { psk: "guess", transport: "mqtt5" }),
   },
@@ -94,7 +94,7 @@ export const WHO: readonly Fault[] = [
   {
     what: "a counter that was used before",
     name: "BAD_CREDENTIALS",
-    step: /see that the counter rises over reboots/,
+    step: /check that the counter rises over reboots/,
     cause: async (bench) => {
       const cloud = await bench.cloud();
       await cloud.addDevice({ ...DEVICE, counter: 100 });
@@ -175,7 +175,7 @@ export const ROAD: readonly Fault[] = [
   {
     what: "a server that says nothing",
     name: "CONNECT_TIMEOUT",
-    step: /see that the port speaks MQTT/,
+    step: /check that the port speaks MQTT/,
     evidence: { silentMs: -1 },
     cause: async (bench) =>
       bench.kept(`mqtt://${await bench.server(() => {})}`, { limits: { connectTimeoutMs: 300 } }),
@@ -183,7 +183,7 @@ export const ROAD: readonly Fault[] = [
   {
     what: "a server that speaks something else than MQTT",
     name: "MQTT_PACKET_TYPE",
-    step: /see that it is an MQTT/,
+    step: /check that it is an MQTT/,
     cause: async (bench) =>
       bench.kept(`mqtt://${await bench.server((socket) => socket.write("\0HELO\r\n"))}`),
   },
@@ -234,20 +234,20 @@ export const ROAD: readonly Fault[] = [
   {
     what: "TLS to a port that has none",
     name: "TLS_FAILED",
-    step: /see that the port speaks TLS/,
+    step: /check that the port speaks TLS/,
     cause: async (bench) => {
       const { mqttUrl } = await bench.cloud();
       return bench.kept(mqttUrl.replace("mqtt:", "mqtts:"));
     },
   },
   {
-    what: "a connection that ends right after it was accepted",
-    name: "CONNECTION_LOST",
-    step: /another client may use our client id/,
+    what: "a connection that ends right after CONNACK",
+    name: "HUNG_UP",
+    step: /its policy allows our client id, our topic/,
     cause: async (bench) => bench.kept(await bench.cloud({ faults: { kickAfterConnack: 1 } })),
   },
-  tlsTo("otherCa", "TLS_CA", /give the device the CA that issued it/),
-  tlsTo("otherName", "TLS_NAME", /compare the host with the names in it/),
+  tlsTo("otherCa", "TLS_CA", /sends its whole chain/),
+  tlsTo("otherName", "TLS_NAME", /compare the host with the certificate's names/),
   tlsTo("expired", "TLS_EXPIRED", /renew it, or set the device's clock/),
   tlsTo("notYetValid", "TLS_NOT_YET_VALID", /set the device's clock/),
   tlsTo("revoked", "TLS_REVOKED", /give the cloud a new one/),
@@ -257,21 +257,21 @@ export const ROAD: readonly Fault[] = [
 export const CALLS: readonly Fault[] = [
   answered(400, "BAD_ARGUMENTS", /compare the host name/),
   answered(403, "FORBIDDEN", /check its role/),
-  answered(404, "NOT_FOUND", /see that the Auth service runs there/),
+  answered(404, "NOT_FOUND", /check that the Auth service runs there/),
   answered(429, "THROTTLED", /made again after the time that it named/),
   answered(500, "CLOUD_ERROR", /its code is beside this sentence/),
-  answered(503, "UNAVAILABLE", /made again by itself/),
+  answered(503, "UNAVAILABLE", /the next attempt is made by itself/),
   {
     what: "a cloud that does not answer",
     name: "TIMEOUT",
-    step: /see that it runs and reads the request topic/,
+    step: /check that it runs and reads the request topic/,
     evidence: { lastRefusal: Status.OK, connects: 1, losses: 0 },
     cause: async (bench) => bench.refused(await bench.cloud({ faults: { dropReplies: true } }), SOON),
   },
   {
     what: "a cloud that does not answer, after a doubled answer was dropped",
     name: "TIMEOUT",
-    step: /see that it runs/,
+    step: /check that it runs/,
     evidence: { lastRefusal: Status.MAC_REPLAYED },
     cause: async (bench) => {
       const dropReplies = ({ method }: { method: string }) => method !== "/v1/Hello";
@@ -281,7 +281,7 @@ export const CALLS: readonly Fault[] = [
   {
     what: "answers that are no JSON",
     name: "JSON_SYNTAX",
-    step: /made again by itself/,
+    step: /the next attempt is made by itself/,
     evidence: { lastRefusal: Status.JSON_SYNTAX },
     cause: async (bench) => {
       const malformedReply = { bytes: "{nonsense", when: true };

@@ -1,5 +1,8 @@
 import { once } from "node:events";
+import { createServer as createHttp, type IncomingMessage } from "node:http";
 import { type AddressInfo, createServer, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { generate, type Packet, parser } from "mqtt-packet";
 import type { Explanation } from "../../firmware/index.js";
 import { type Cloud, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
 import {
@@ -33,6 +36,18 @@ export interface Fault {
   readonly cause: (bench: Bench) => Promise<Explanation>;
 }
 
+/** What a scripted broker does with a packet. */
+export type Script = (packet: Packet, send: (answer: Packet) => void, socket: Socket) => void;
+
+/** Lets a device in, and takes what it publishes without a word. */
+export const letsIn: Script = (packet, send) => {
+  if (packet.cmd === "connect") send({ cmd: "connack", returnCode: 0, reasonCode: 0, sessionPresent: false });
+  if (packet.cmd === "subscribe")
+    send({ cmd: "suback", messageId: packet.messageId as number, granted: [1] });
+  if (packet.cmd === "publish" && packet.qos === 1)
+    send({ cmd: "puback", messageId: packet.messageId as number, reasonCode: 0 });
+};
+
 /** Where faults are injected: servers and devices of one test, closed at its end. */
 export class Bench {
   private readonly closing: (() => unknown)[] = [];
@@ -51,9 +66,10 @@ export class Bench {
     return cloud;
   }
 
-  /** A mosquitto that knows the device, and a cloud behind it. @param rules lines more in its ACLs */
-  async broker(rules: string[] = []): Promise<{ url: string; wsUrl: string }> {
-    const broker = await startMosquitto(this.mosquitto, [{ id: DEVICE.id, password: DEVICE.psk }], rules);
+  /** A mosquitto that knows the device, and a cloud behind it. @param rules lines more in its ACLs, @param more in its configuration */
+  async broker(rules: string[] = [], more: string[] = []): Promise<{ url: string; wsUrl: string }> {
+    const users = [{ id: DEVICE.id, password: DEVICE.psk }];
+    const broker = await startMosquitto(this.mosquitto, users, rules, more);
     this.closing.push(() => broker.close());
     await this.cloud({ broker: broker.cloudUrl, topicsBound: true });
     return broker;
@@ -73,6 +89,27 @@ export class Bench {
     });
     await once(server, "listening");
     return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  /** A web server that does this with each Upgrade. @returns `host:port` */
+  http(upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): Promise<string> {
+    const http = createHttp().on("upgrade", upgrade);
+    return this.server((socket) => http.emit("connection", socket));
+  }
+
+  /** A broker that says to each packet what the script makes of it. @returns its URL */
+  async script(answer: Script): Promise<string> {
+    const place = await this.server((socket) => {
+      const reader = parser();
+      let protocolVersion = 4;
+      const send = (packet: Packet) => socket.write(generate(packet, { protocolVersion }));
+      socket.on("data", (bytes) => reader.parse(bytes));
+      reader.on("packet", (packet: Packet) => {
+        if (packet.cmd === "connect") protocolVersion = packet.protocolVersion ?? 4;
+        answer(packet, send, socket);
+      });
+    });
+    return `mqtt://${place}`;
   }
 
   device(cloud: DeviceOptions["cloud"], options: Partial<DeviceOptions> = {}): SimulatedDevice {

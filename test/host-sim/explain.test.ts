@@ -4,15 +4,35 @@ import { type PolicyError, Status, sentenceOf } from "../../firmware/index.js";
 import { findMosquitto } from "../servers/mosquitto.js";
 import { makePki, type Pki } from "../servers/pki.js";
 import { Bench, DEVICE, type Fault, HOST, SOON } from "./diagnosis.js";
+import { BYSTANDERS, REASONS } from "./diagnosis-evidence.js";
 import { CALLS, ROAD, WHO } from "./diagnosis-faults.js";
 
 const PASSWORD = { proof: "password", allowInsecure: true } as const;
 
 const MOSQUITTO: readonly Fault[] = [
   {
+    what: "messages that are longer than its limit, MQTT 5",
+    name: "PACKET_TOO_LARGE",
+    step: /raise its size limit/,
+    evidence: { peerCode: 0x95, connects: 1 },
+    cause: async (bench) => {
+      const { url } = await bench.broker([], ["message_size_limit 100"]);
+      return bench.refused(url, { ...PASSWORD, ...SOON, transport: "mqtt5" });
+    },
+  },
+  {
+    what: "messages that are longer than its limit, of which MQTT 3.1.1 says nothing",
+    name: "TIMEOUT",
+    step: /and size limits let both through/,
+    cause: async (bench) => {
+      const { url } = await bench.broker([], ["message_size_limit 100"]);
+      return bench.refused(url, { ...PASSWORD, ...SOON });
+    },
+  },
+  {
     what: "a user that it does not know",
     name: "NOT_AUTHORIZED",
-    step: /see that it is registered/,
+    step: /check that the device is registered/,
     evidence: { peerCode: 5, proof: "password" },
     cause: async (bench) => bench.kept((await bench.broker()).url, { ...PASSWORD, id: "device_9" }),
   },
@@ -44,7 +64,7 @@ const MOSQUITTO: readonly Fault[] = [
   {
     what: "ACLs that deny our requests, of which MQTT 3.1.1 says nothing",
     name: "TIMEOUT",
-    step: /see .* that the broker's ACLs let both through/,
+    step: /check .* that the broker's ACLs and size limits let both through/,
     cause: async (bench) => {
       const { url } = await bench.broker([`user ${DEVICE.id}`, `topic deny cloud/from/${DEVICE.id}/rpc`]);
       return bench.refused(url, { ...PASSWORD, ...SOON });
@@ -53,7 +73,7 @@ const MOSQUITTO: readonly Fault[] = [
   {
     what: "another device of our id, of which MQTT 3.1.1 says nothing",
     name: "CONNECTION_LOST",
-    step: /another client may use our client id/,
+    step: /another device may have our id/,
     evidence: { losses: 1 },
     cause: async (bench) => {
       const { url } = await bench.broker();
@@ -89,7 +109,13 @@ describe("explain()", () => {
     assert.doesNotMatch(told, /canary|eyJ/, "a key or a token is told");
   }
 
-  const groups = { "who we are": WHO, "the way to the cloud": ROAD, "a call": CALLS };
+  const groups = {
+    "who we are": WHO,
+    "the way to the cloud": ROAD,
+    "a call": CALLS,
+    "what the peer gives as its reason": REASONS,
+    "what is no evidence": BYSTANDERS,
+  };
   for (const [group, faults] of Object.entries(groups)) {
     describe(`of ${group} tells`, () => {
       for (const fault of faults) {

@@ -1,7 +1,10 @@
 /** The Node adapter keeps the contract of ports.ts, whatever the peer does. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
 import { type LinkEvents, Status } from "../../firmware/index.js";
 import { NodeLink } from "../../host-sim/node/link.js";
 
@@ -154,6 +157,17 @@ describe("the Node link", () => {
       await quiet();
       assert.deepEqual(log.told, ["opened", "closed CONNECTION_LOST"]);
       assert.equal(write("into nothing"), 0);
+    });
+
+    it("a system without a socket left is NO_SOCKET, which names the limit", async () => {
+      const script = fileURLToPath(new URL("no-descriptors.ts", import.meta.url));
+      const { port } = server.address() as AddressInfo;
+      const shell = spawn("sh", [
+        "-c",
+        `ulimit -n 100; exec ${process.execPath} --import tsx ${script} ${port}`,
+      ]);
+      const [told] = await Promise.all([text(shell.stdout), once(shell, "close")]);
+      assert.match(told, /^closed NO_SOCKET: .*ulimit -n/);
     });
 
     it("a reset is CONNECTION_LOST", async () => {

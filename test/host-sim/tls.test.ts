@@ -10,6 +10,7 @@ import {
   type StatusName,
   simulateDevice,
 } from "../../host-sim/device.js";
+import { makeChain } from "../servers/chain.js";
 import { findMosquitto, startSampleMosquitto } from "../servers/mosquitto.js";
 import { makePki, type Pki } from "../servers/pki.js";
 
@@ -95,15 +96,15 @@ const ROWS: Row[] = [
 const NEXT_STEP: Partial<Record<StatusName, RegExp>> = {
   HOST_UNKNOWN: /check its spelling/,
   UNREACHABLE: /check the network, and the cloud's host and port/,
-  TLS_FAILED: /see that the port speaks TLS/,
-  TLS_CA: /give the device the CA that issued it/,
-  TLS_NAME: /compare the host with the names in it/,
+  TLS_FAILED: /check that the port speaks TLS/,
+  TLS_CA: /sends its whole chain/,
+  TLS_NAME: /compare the host with the certificate's names/,
   TLS_EXPIRED: /renew it, or set the device's clock/,
   TLS_NOT_YET_VALID: /set the device's clock/,
   TLS_REVOKED: /give the cloud a new one/,
   TLS_CRL: /give the device the CA's present one/,
   TLS_PSK_REFUSED: /compare the keys/,
-  TLS_CLIENT_REFUSED: /see that .* the cloud trusts its CA/,
+  TLS_CLIENT_REFUSED: /check that .* the cloud trusts its CA/,
 };
 
 describe("the firmware over TLS", () => {
@@ -188,6 +189,15 @@ describe("the firmware over TLS", () => {
       }
     });
   }
+
+  it("a trust anchor is whom the device trusts, a root or not: a server that sends no chain is believed by its issuer", async () => {
+    const { server, intermediate, root } = await makeChain();
+    const cloud = await startCloud({ tls: { ...server, ca: pki.ca.cert } });
+    closing.push(() => cloud.close());
+    const psk = await cloud.addDevice(DEVICE);
+    await check(connect(cloud.mqttUrl, { ...psk, proof: "password", tls: { ca: intermediate } }), "READY");
+    await check(connect(cloud.mqttUrl, { ...psk, proof: "password", tls: { ca: root } }), "TLS_CA");
+  });
 
   describe("where there is no TLS", () => {
     it("a port that speaks plain MQTT: TLS_FAILED", async () => {

@@ -70,7 +70,7 @@ const ROWS: [what: string, script: Script, status: keyof typeof Status][] = [
   ["sends the close code 1005", after("880203ed"), "WS_FRAME"],
   ["closes at once", after("880203e8"), "CONNECTION_LOST"],
   ["says that it does not like us", after("880203f0"), "NOT_AUTHORIZED"],
-  ["hangs up in the handshake", (socket) => socket.destroy(), "CONNECTION_LOST"],
+  ["hangs up in the handshake", (socket) => socket.destroy(), "HUNG_UP"],
   ["breaks a MUST byte by byte", dripping((request) => Buffer.concat([answerTo(request), Buffer.from("8102c328", "hex")])), "WS_PAYLOAD"],
   ["gives early hints and no answer", instead(() => "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"), "CONNECT_TIMEOUT"],
   ["gives early hints, then no WebSocket", instead(() => "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 404 No\r\n\r\n"), "WS_NOT_FOUND"],

@@ -191,7 +191,7 @@ describe("the firmware over WebSocket", () => {
     assert.equal(await failureOf(at("/elsewhere")), "WS_NOT_FOUND");
     assert.equal(await failureOf(at("/rpc")), "BAD_CREDENTIALS");
     const plain = device("mqtt+ws", { cloud: `ws://127.0.0.1:${cloud.port}/mqtt` });
-    assert.equal(await failureOf(plain), "CONNECTION_LOST");
+    assert.equal(await failureOf(plain), "HUNG_UP");
   });
 
   it("frames of one connection are refused as another device's", async () => {

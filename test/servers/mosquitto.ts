@@ -48,6 +48,7 @@ export async function startMosquitto(
   program: string,
   users: BrokerUser[],
   rules: string[] = [],
+  more: string[] = [],
 ): Promise<Mosquitto> {
   const folder = scratchFolder("mosquitto");
   const cloud = { id: "cloud", password: randomBytes(16).toString("hex") };
@@ -68,6 +69,7 @@ export async function startMosquitto(
     "bind_interface lo",
     "socket_domain ipv4",
     "protocol websockets",
+    ...more,
   ];
   const server = await launch(program, folder, port, lines.join("\n"));
   return {

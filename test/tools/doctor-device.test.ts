@@ -149,7 +149,7 @@ describe("doctor --cloud", () => {
       const broker = await startSampleMosquitto(findMosquitto(this), "passwords", tls);
       closing.push(() => broker.close());
       const { next } = found(await asDevice(broker.url, "--ca ca.pem"), "device_timeout");
-      assert.match(next ?? "", /See that it runs/);
+      assert.match(next ?? "", /Check that it runs/);
     });
 
     const certificates: [name: keyof Pki["server"], reason: string][] = [

@@ -50,7 +50,7 @@ describe("doctor --record", () => {
     const { check, message, next, evidence } = found(said, "device_bad_credentials");
     assert.equal(check, "record");
     assert.equal(message, "The broker refuses user name or password.");
-    assert.match(next ?? "", /^See that the device is registered, compare the key/);
+    assert.match(next ?? "", /^Check that the device is registered, compare the key/);
     assert.deepEqual(evidence, {
       status: 23,
       name: "BAD_CREDENTIALS",
@@ -79,7 +79,7 @@ describe("doctor --record", () => {
       evidence ?? "",
       /^ {12}status=23 name=BAD_CREDENTIALS transport=mqtt .*peer_code=4 peer_reason=none /,
     );
-    assert.match(next ?? "", /^ {12}See that .*\[device_bad_credentials\]$/);
+    assert.match(next ?? "", /^ {12}Check that .*\[device_bad_credentials\]$/);
   });
 
   it("of - reads standard input", async () => {

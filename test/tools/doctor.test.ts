@@ -252,7 +252,7 @@ describe("doctor", () => {
         ["http", "https"].map((scheme) => doctor(`--issuer ${scheme}://127.0.0.1:${port}`)),
       );
       for (const one of said)
-        assert.match(found(one, "issuer_timeout").next ?? "", /See that the server runs/);
+        assert.match(found(one, "issuer_timeout").next ?? "", /Check that the server runs/);
     });
 
     it("that is out of service: issuer_http, with the status", async () => {
@@ -360,7 +360,7 @@ describe("doctor", () => {
     assert.equal(exit, 1);
     assert.match(
       stdout,
-      /^✗ issuer {4}127\.0\.0\.1:1 cannot be used: .*\.\n {12}.*port=1.*code=ECONNREFUSED\n {12}See that .*\. \[issuer_refused\]$/m,
+      /^✗ issuer {4}127\.0\.0\.1:1 cannot be used: .*\.\n {12}.*port=1.*code=ECONNREFUSED\n {12}Check that .*\. \[issuer_refused\]$/m,
     );
     assert.match(stdout, /\n1 problem\.\n$/);
   });

@@ -33,7 +33,7 @@ async function examineMetadata(issuer: string, from: string, now: () => number):
     answer = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(ANSWER_MS_MAX) });
   } catch (failure) {
     const isLate = failure instanceof Error && failure.name === "TimeoutError";
-    const next = "See that the server runs, and what stands in between.";
+    const next = "Check that the server runs, and what stands in between.";
     const reason = isLate ? "issuer_timeout" : "issuer_unreachable";
     return [problem("issuer", reason, `${url} does not answer.`, next, evidence)];
   }

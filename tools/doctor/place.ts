@@ -4,14 +4,15 @@ import { type Place, reach } from "./reach.js";
 
 const NEXT: Readonly<Record<Obstacle, string>> = {
   host_unknown: "Check the name's spelling, the network and the DNS server.",
-  refused: "See that the server runs, and compare the port.",
-  timeout: "See that the server runs, and that no firewall stands in between.",
+  refused: "Check that the server runs, and compare the port.",
+  timeout: "Check that the server runs, and that no firewall stands in between.",
   unreachable: "Check the network, and what stands in between.",
   tls_name: "Use the address that the certificate names, or have one issued for this name.",
-  tls_ca: "Name the CA that issued it: for a cloud with --ca, for an issuer in NODE_EXTRA_CA_CERTS.",
-  tls_expired: "Have the certificate renewed, and see that this machine's clock is right.",
-  tls_not_yet_valid: "See that this machine's clock is right, or wait for the certificate's first day.",
-  tls_failed: "See that the port speaks TLS 1.2 or 1.3, or use an address without TLS.",
+  tls_ca:
+    "Check that the server sends its whole chain, and name its CA: for a cloud with --ca, for an issuer in NODE_EXTRA_CA_CERTS.",
+  tls_expired: "Have the certificate renewed, and check that this machine's clock is right.",
+  tls_not_yet_valid: "Check that this machine's clock is right, or wait for the certificate's first day.",
+  tls_failed: "Check that the port speaks TLS 1.2 or 1.3, or use an address without TLS.",
 };
 
 /** Is somebody there? */

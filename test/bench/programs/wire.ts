@@ -8,6 +8,7 @@ import { Scratch } from "../../../firmware/proof/scratch.js";
 import { Sha256 } from "../../../firmware/proof/sha256.js";
 import { Call, CallTable } from "../../../firmware/session/calls.js";
 import { type Channel, ChannelEvent } from "../../../firmware/session/channel.js";
+import { PeerWords } from "../../../firmware/session/failure.js";
 import { Inbox } from "../../../firmware/session/inbox.js";
 import { mqtt as transport } from "../../../firmware/session/mqtt.js";
 import { Outbox } from "../../../firmware/session/outbox.js";
@@ -101,6 +102,7 @@ function channelOf(config: Config, outbox: Outbox, inbox: Inbox): Channel {
     calls,
     outbox,
     inbox,
+    words: new PeerWords(),
     encoding: null,
     app: null,
   });
@@ -127,7 +129,7 @@ export class Encoder {
     const setUp = config(isMac);
     this.outbox = new Outbox(setUp.limits.sendBytes);
     this.mac = isMac ? new MacSession() : null;
-    const inbox = new Inbox(setUp, null, null, null, new Counters());
+    const inbox = new Inbox(setUp, null, null, null, new Counters(), new CallTable(1, 1));
     const channel = channelOf(setUp, this.outbox, inbox);
     this.requests = new Requests(setUp, this.outbox, channel, entropy, new Sha256(), this.mac, null, null);
     this.call = new Call();
@@ -161,7 +163,14 @@ export class Decoder {
     const setUp = config(isMac);
     this.mac = isMac ? new MacSession() : null;
     if (this.mac !== null) this.mac.begin(new Sha256(), setUp.psk, setUp.psk.length, COUNTER, NONCE);
-    this.inbox = new Inbox(setUp, this.mac, isMac ? new Sha256() : null, null, new Counters());
+    this.inbox = new Inbox(
+      setUp,
+      this.mac,
+      isMac ? new Sha256() : null,
+      null,
+      new Counters(),
+      new CallTable(1, 1),
+    );
     this.outbox = new Outbox(setUp.limits.sendBytes);
     this.channel = channelOf(setUp, this.outbox, this.inbox);
   }

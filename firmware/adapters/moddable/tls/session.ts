@@ -35,6 +35,9 @@ const WARNING = 1;
 const CLIENT_REFUSED = [42, 43, 44, 45, 46, 48, 49];
 /** What OpenSSL answers to a client that has no certificate, among others. */
 const HANDSHAKE_FAILURE = 40;
+/** The server does not go by the name that we asked for (RFC 6066, 3), or wants ALPN (RFC 7301, 3.2). */
+const UNRECOGNIZED_NAME = 112;
+const NO_APPLICATION_PROTOCOL = 120;
 
 /** Big-endian bytes as a number. The typings take a BigInt for an object. */
 const numberOf = (bytes: Uint8Array): bigint =>
@@ -115,6 +118,8 @@ export class SureSession extends Session {
     const description = this.alert === undefined ? -1 : this.alert.description;
     if (this.refusal !== Status.OK) return this.refusal;
     if (CLIENT_REFUSED.indexOf(description) >= 0) return Status.TLS_CLIENT_REFUSED;
+    if (description === UNRECOGNIZED_NAME) return Status.TLS_NAME;
+    if (description === NO_APPLICATION_PROTOCOL) return Status.TLS_ALPN;
     const isUnexplained = description === HANDSHAKE_FAILURE || (isGone && description < 0);
     return isUnexplained && this.wasAskedForCertificate ? Status.TLS_CLIENT_REFUSED : Status.TLS_FAILED;
   }

@@ -1,0 +1,120 @@
+import type { Addresses } from "../keep/addresses.js";
+import { Status } from "../status.js";
+import { copyBytes, NO_BYTES } from "../wire/bytes.js";
+import type { Call } from "./calls.js";
+
+/** A peer's words when it refused something last. They are kept once, so a {@link Failure} has them by their number. */
+export class PeerWords {
+  /** Which words these are; 0: none were said yet. */
+  serial: number;
+  /** The reason code of MQTT, HTTP or a Close; 0: there was none. */
+  code: number;
+  /** The text, as much of it as is kept: the first `length` bytes. */
+  bytes: Uint8Array;
+  length: number;
+
+  constructor() {
+    this.serial = 0;
+    this.code = 0;
+    this.bytes = NO_BYTES;
+    this.length = 0;
+  }
+
+  /** A code, and no text so far. */
+  keep(code: number): void {
+    this.serial++;
+    this.code = code;
+    this.length = 0;
+  }
+}
+
+/** Room for texts. @construction */
+export const makeRoom = (words: PeerWords, bytes: number): void => {
+  if (words.bytes.length < bytes) words.bytes = new Uint8Array(bytes);
+};
+
+/** The text that came with the code. Where peers have none to say, no bundle carries this. */
+export const keepText = (words: PeerWords, text: Uint8Array, length: number): void => {
+  words.length = Math.min(length, words.bytes.length);
+  copyBytes(words.bytes, 0, text, 0, words.length);
+};
+
+/** What went wrong with one connection, or with one call, and where. {@link Failures} alone writes it, and writes it whole. */
+export class Failure {
+  /** OK: there is none. */
+  status: Status;
+  /** The cloud's error code; 0: it answered none. */
+  code: number;
+  /** The number of the words that the peer said with it; 0: it said none. */
+  said: number;
+  /** At which of the addresses. */
+  place: number;
+  /** A later one's is higher. */
+  order: number;
+
+  constructor() {
+    this.status = Status.OK;
+    this.code = 0;
+    this.said = 0;
+    this.place = 0;
+    this.order = 0;
+  }
+}
+
+/** Writes down what went wrong, so that nothing of it outlives what it was about, and none is evidence for anything else. */
+export class Failures {
+  readonly connection: Failure;
+  /** What the peer said last. */
+  readonly words: PeerWords;
+  private readonly addresses: Addresses;
+  private isReady: boolean;
+  private count: number;
+
+  constructor(addresses: Addresses) {
+    this.connection = new Failure();
+    this.words = new PeerWords();
+    this.addresses = addresses;
+    this.isReady = false;
+    this.count = 0;
+  }
+
+  /** @param said the number of the peer's words; 0: none */
+  write(failure: Failure, status: Status, code: number, said: number): void {
+    this.count++;
+    failure.status = status;
+    failure.code = code;
+    failure.said = said;
+    failure.place = this.addresses.index;
+    failure.order = this.count;
+  }
+
+  /** There is a connection: nothing that kept it away counts any more. */
+  ready(): void {
+    this.write(this.connection, Status.OK, 0, 0);
+    this.isReady = true;
+  }
+
+  /**
+   * There is none.
+   * @param status why; OK: it is the first that is wanted
+   * @param isNew its peer had not let us in yet
+   */
+  lost(status: Status, isNew: boolean, said: number): void {
+    const isHungUp = isNew && status === Status.CONNECTION_LOST;
+    this.write(this.connection, isHungUp ? Status.HUNG_UP : status, 0, said);
+    this.isReady = false;
+  }
+
+  /**
+   * How a call ended. What the connection kept from its answer is the connection's failure.
+   * @param call null: it did not come so far
+   */
+  note(failure: Failure, status: Status, call: Call | null): void {
+    const code = call === null ? 0 : call.code;
+    const isConnections = !this.isReady && code === 0 && status !== Status.TOO_LONG;
+    const isCaused = call !== null && status === Status.TIMEOUT && call.cause !== Status.OK;
+    if (isConnections) this.write(failure, Status.OK, 0, 0);
+    else if (isCaused) this.write(failure, call.cause, 0, call.said);
+    else this.write(failure, status, code, 0);
+  }
+}

@@ -1,0 +1,17 @@
+/** A process that has no descriptor left opens the Node link, and prints what that says. */
+import { openSync } from "node:fs";
+import { Status, sentenceOf } from "../../firmware/index.js";
+import { NodeLink } from "../../host-sim/node/link.js";
+
+const link = new NodeLink();
+const events = {
+  opened: () => {},
+  received: () => {},
+  writable: () => {},
+  closed: (status: Status) => process.stdout.write(`closed ${Status[status]}: ${sentenceOf(status)}\n`),
+};
+try {
+  for (;;) openSync("/dev/null", "r");
+} catch {
+  link.open({ host: "127.0.0.1", port: Number(process.argv[2]) }, events);
+}
