@@ -33,10 +33,12 @@ export interface Extensions {
   /** How many authorities may stand between this one and the server's certificate. */
   pathLengthMax: number;
   maySignCertificates: boolean;
+  /** Whether its key may sign a handshake. */
+  maySign: boolean;
   mayServe: boolean;
   /** subjectAltName: host names in lower case, and IPv4 addresses with dots. */
   readonly hosts: string[];
-  /** One that must be understood and is not. */
+  /** One that must be understood and is not (4.2): critical, or name constraints, which limit an authority. */
   hasUnknownCritical: boolean;
 }
 
@@ -49,14 +51,21 @@ const SIGNATURES: Readonly<Record<string, SignatureHash>> = {
 const KEY_USAGE = "551d0f";
 const SUBJECT_ALT_NAME = "551d11";
 const BASIC_CONSTRAINTS = "551d13";
+const NAME_CONSTRAINTS = "551d1e";
 const EXTENDED_KEY_USAGE = "551d25";
 const SERVER_AUTH = "2b06010505070301";
 const ANY_EXTENDED_KEY_USAGE = "551d2500";
 /** keyCertSign, bit 5 from the left. */
 const KEY_CERT_SIGN = 0x04;
+/** digitalSignature, bit 0. */
+const DIGITAL_SIGNATURE = 0x80;
 /** Context tags: version, extensions; in a subjectAltName dNSName and iPAddress. */
 const VERSION = 0xa0;
+const ISSUER_UNIQUE_ID = 0x81;
+const SUBJECT_UNIQUE_ID = 0x82;
 const EXTENSIONS = 0xa3;
+/** The third version is written as 2. */
+const VERSION_3 = 2;
 const DNS_NAME = 0x82;
 const IP_ADDRESS = 0x87;
 
@@ -71,9 +80,10 @@ export const readCertificate = (der: Uint8Array): Certificate => {
   const tbs = all.whole();
   const algorithm = all.whole();
   const signature = readBits(all);
+  end(all);
 
   const inner = new Der(tbs, 0, tbs.length).open(Tag.SEQUENCE);
-  if (inner.isNext(VERSION)) inner.next();
+  const version = inner.isNext(VERSION) ? inner.open(VERSION).open(Tag.INTEGER).rest()[0] : 0;
   inner.open(Tag.INTEGER); // serialNumber
   const isAnnounced = isSame(inner.whole(), algorithm);
   const issuer = inner.whole();
@@ -82,8 +92,12 @@ export const readCertificate = (der: Uint8Array): Certificate => {
   const notAfterMs = readTime(validity);
   const subject = inner.whole();
   const key = readKey(inner.open(Tag.SEQUENCE));
-  while (!inner.isAtEnd && !inner.isNext(EXTENSIONS)) inner.next();
+  if (inner.isNext(ISSUER_UNIQUE_ID)) inner.next();
+  if (inner.isNext(SUBJECT_UNIQUE_ID)) inner.next();
+  if (inner.isNext(EXTENSIONS) && version !== VERSION_3)
+    throw new Error("X.509: extensions before version 3");
   const extensions = readExtensions(inner);
+  end(inner);
   return {
     der,
     tbs,
@@ -96,6 +110,17 @@ export const readCertificate = (der: Uint8Array): Certificate => {
     signature,
     extensions,
   };
+};
+
+/** Nothing may stand behind what was read. */
+const end = (der: Der): void => {
+  if (!der.isAtEnd) throw new Error("X.509: bytes that do not belong there");
+};
+
+const readBoolean = (der: Der): boolean => {
+  const bytes = der.open(Tag.BOOLEAN).rest();
+  if (bytes.length !== 1 || (bytes[0] !== 0 && bytes[0] !== 0xff)) throw new Error("X.509: no boolean");
+  return bytes[0] !== 0;
 };
 
 const signatureHashOf = (algorithm: Uint8Array): SignatureHash | null => {
@@ -117,8 +142,10 @@ const readTime = (der: Der): number => {
   const full = isShort ? (text < "50" ? "20" : "19") + text : text;
   const part = (from: number, to: number): number => Number(full.slice(from, to));
   const ms = Date.UTC(part(0, 4), part(4, 6) - 1, part(6, 8), part(8, 10), part(10, 12), part(12, 14));
-  if (full.length !== 15 || full[14] !== "Z" || Number.isNaN(ms))
-    throw new Error(`X.509: ${text} is no time`);
+  // Only a date that there is comes out as it went in.
+  const isDate =
+    !Number.isNaN(ms) && new Date(ms).toISOString().replace(/[-:T]|[.].*/g, "") === full.slice(0, 14);
+  if (full.length !== 15 || full[14] !== "Z" || !isDate) throw new Error(`X.509: ${text} is no time`);
   return ms;
 };
 
@@ -140,18 +167,27 @@ const readExtensions = (inner: Der): Extensions => {
     isAuthority: false,
     pathLengthMax: Infinity,
     maySignCertificates: true,
+    maySign: true,
     mayServe: true,
     hosts: [],
     hasUnknownCritical: false,
   };
   if (!inner.isNext(EXTENSIONS)) return read;
-  const list = inner.open(EXTENSIONS).open(Tag.SEQUENCE);
+  const outer = inner.open(EXTENSIONS);
+  const list = outer.open(Tag.SEQUENCE);
+  const names: string[] = [];
+  end(outer);
   while (!list.isAtEnd) {
     const extension = list.open(Tag.SEQUENCE);
     const name = extension.open(Tag.OBJECT_IDENTIFIER).hex();
-    const isCritical = extension.isNext(Tag.BOOLEAN) && extension.open(Tag.BOOLEAN).rest()[0] !== 0;
-    const isKnown = readExtension(read, name, extension.open(Tag.OCTET_STRING));
-    if (isCritical && !isKnown) read.hasUnknownCritical = true;
+    if (names.indexOf(name) >= 0) throw new Error("X.509: an extension that comes twice");
+    names.push(name);
+    const isCritical = extension.isNext(Tag.BOOLEAN) && readBoolean(extension);
+    const value = extension.open(Tag.OCTET_STRING);
+    end(extension);
+    const isKnown = readExtension(read, name, value);
+    if (isKnown) end(value);
+    else if (isCritical || name === NAME_CONSTRAINTS) read.hasUnknownCritical = true;
   }
   return read;
 };
@@ -160,10 +196,17 @@ const readExtensions = (inner: Der): Extensions => {
 const readExtension = (read: Extensions, name: string, value: Der): boolean => {
   if (name === BASIC_CONSTRAINTS) {
     const constraints = value.open(Tag.SEQUENCE);
-    if (constraints.isNext(Tag.BOOLEAN)) read.isAuthority = constraints.open(Tag.BOOLEAN).rest()[0] !== 0;
-    if (constraints.isNext(Tag.INTEGER)) read.pathLengthMax = constraints.open(Tag.INTEGER).rest()[0] ?? 0;
+    if (constraints.isNext(Tag.BOOLEAN)) read.isAuthority = readBoolean(constraints);
+    if (constraints.isNext(Tag.INTEGER)) {
+      const length = constraints.open(Tag.INTEGER).rest();
+      if (length.length !== 1 || (length[0] as number) >= 0x80) throw new Error("X.509: no length of a path");
+      read.pathLengthMax = length[0] as number;
+    }
+    end(constraints);
   } else if (name === KEY_USAGE) {
-    read.maySignCertificates = ((value.open(Tag.BIT_STRING).rest()[1] ?? 0) & KEY_CERT_SIGN) !== 0;
+    const usages = value.open(Tag.BIT_STRING).rest()[1] ?? 0;
+    read.maySignCertificates = (usages & KEY_CERT_SIGN) !== 0;
+    read.maySign = (usages & DIGITAL_SIGNATURE) !== 0;
   } else if (name === EXTENDED_KEY_USAGE) {
     read.mayServe = false;
     const usages = value.open(Tag.SEQUENCE);

@@ -21,13 +21,15 @@ export interface Trust {
 
 /**
  * Whether a server's chain, its own certificate first, leads to an anchor (RFC 5280, 6.1; RFC 9525). RSA and SHA-2
- * only; policies, name constraints and revocation lists are not looked at: a critical extension that asks for more
- * is refused.
+ * only; policies, name constraints and revocation lists are not looked at: whoever has an extension that asks for
+ * more, the anchor too, vouches for nobody.
  * @returns OK, TLS_CA, TLS_EXPIRED, TLS_NOT_YET_VALID or TLS_NAME
  */
 export const checkChain = (chain: readonly Certificate[], trust: Trust): Status => {
   const server = chain[0];
-  if (server === undefined || !server.extensions.mayServe || !isUsableKey(server)) return Status.TLS_CA;
+  if (server === undefined || !isUsableKey(server)) return Status.TLS_CA;
+  // The one suite has the server sign its part of the handshake (RFC 5246, 7.4.2).
+  if (!server.extensions.mayServe || !server.extensions.maySign) return Status.TLS_CA;
   const path = pathOf(chain, trust);
   if (path === null) return Status.TLS_CA;
   for (const certificate of path) {
@@ -66,9 +68,16 @@ const pathOf = (chain: readonly Certificate[], trust: Trust): Certificate[] | nu
   return null;
 };
 
-/** @param below authorities between this one and the server's certificate */
+/**
+ * An authority that has extended usages has them for what it issues.
+ * @param below authorities between this one and the server's certificate
+ */
 const mayIssue = ({ extensions }: Certificate, below: number): boolean =>
-  extensions.isAuthority && extensions.maySignCertificates && below <= extensions.pathLengthMax;
+  extensions.isAuthority &&
+  extensions.maySignCertificates &&
+  extensions.mayServe &&
+  !extensions.hasUnknownCritical &&
+  below <= extensions.pathLengthMax;
 
 const isIssued = (certificate: Certificate, issuer: Certificate, trust: Trust): boolean =>
   isSame(certificate.issuer, issuer.subject) &&

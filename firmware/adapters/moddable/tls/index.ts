@@ -87,7 +87,8 @@ export class ModdableTlsLink extends ModdableLink {
   private wire: Wire | null;
 
   /**
-   * @throws Error that names an option which is unknown or of a wrong type; when `ca` is no certificate in DER, or a
+   * @throws Error that names an option which is unknown or of a wrong type; when `ca` is no certificate in DER or
+   * has a critical extension that is not understood, or a
    * certificate of ours comes without its key
    */
   constructor(options: TlsOptions) {
@@ -98,6 +99,10 @@ export class ModdableTlsLink extends ModdableLink {
     if ((options.certificates === undefined) !== (options.key === undefined))
       throw new Error("motekey: tls.certificates and tls.key belong together");
     this.anchors = options.ca.map((der) => readCertificate(bytesOf(der)));
+    if (this.anchors.some((anchor) => anchor.extensions.hasUnknownCritical))
+      throw new Error(
+        "motekey: tls.ca has an authority with name constraints, or another critical extension that is not understood here; give one without",
+      );
     this.serverName = options.serverName === undefined ? null : options.serverName;
     this.chain = options.certificates === undefined ? [] : options.certificates.map(bytesOf);
     this.key = options.key === undefined ? null : bytesOf(options.key);
