@@ -93,7 +93,7 @@ export class Attempts {
     this.status = recovery === null ? status : recovery.cause;
     if (isStable) this.backoff.reset();
     if (isStable && !isRefusal) addresses.served();
-    else if (!isAgain && !isSoon) isHopeless = addresses.failed(isRefusal);
+    else if (!isAgain && !isSoon && status !== Status.STORE_FAILED) isHopeless = addresses.failed(isRefusal);
     if (isSoon) return random * config.limits.backoffBaseMs * SOON;
     return isHopeless ? this.backoff.cappedMs(random) : this.backoff.nextMs(random, 0);
   }

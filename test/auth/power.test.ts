@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Status } from "../../firmware/index.js";
-import { TEARS, type Tear } from "../keep/flash.js";
+import { type Erased, TEARS, type Tear } from "../keep/flash.js";
 import { Lives } from "./lives.js";
 import { APP, type Outcome, type World } from "./world.js";
 
@@ -153,6 +153,46 @@ describe("a device whose power goes", () => {
     }).timeout(120_000);
   }
 
+  /** A device that has been through all of the story, and is off. */
+  const grown = (): Watched => {
+    const device = new Watched(true);
+    for (const step of story) step(device);
+    device.lives.sleep(1_000);
+    return device;
+  };
+
+  it("while a value of its rots, serves no token that was revoked, and gets new ones", () => {
+    for (const name of [...grown().lives.flash.values.keys()]) {
+      for (let reads = 0; reads < 3; reads++) {
+        const device = grown();
+        device.lives.flash.rot(name);
+        for (let i = 0; i < reads; i++) device.lives.flash.read(name, Buffer.alloc(640));
+        device.lives.boot();
+        device.works();
+      }
+    }
+  });
+
+  it("while NVS erases a sector may lose any values or get older ones back, its own and others', and works on", () => {
+    const fate = fc.constantFrom<Erased>("whole", "whole", "lost", "older");
+    fc.assert(
+      fc.property(fc.array(fate, { minLength: 16, maxLength: 16 }), fc.boolean(), (fates, isSlept) => {
+        const device = grown();
+        const { lives } = device;
+        lives.flash.values.set("sta-ssid", Buffer.from("Wi-Fi's own"));
+        let i = 0;
+        lives.flash.tornErase(() => fates[i++ % fates.length]);
+        lives.boot(...(isSlept ? [1_000] : []));
+        for (const host of HOSTS) {
+          const outcome = lives.world.soon(host, 8_000);
+          assert.equal(outcome.name, "OK");
+          assert.equal(outcome.token?.split("#")[0], host);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it("or that crashes, sleeps and revokes in any order, hands out no token that is revoked or over", () => {
     const step = fc.record({
       what: fc.constantFrom(
@@ -165,6 +205,7 @@ describe("a device whose power goes", () => {
         "kick",
         "sleep",
         "crash",
+        "hide",
         "cut",
       ),
       host: fc.constantFrom(...HOSTS),
@@ -192,11 +233,12 @@ describe("a device whose power goes", () => {
             else {
               lives.crash();
               lives.time.advance(ms);
+              if (what === "hide") lives.flash.hideAll();
             }
           });
           device.look();
           if (wentOut) lives.time.advance(ms);
-          const isOff = wentOut || what === "sleep" || what === "crash";
+          const isOff = wentOut || what === "sleep" || what === "crash" || what === "hide";
           while (isOff && lives.isCut(() => void lives.boot(...slept)));
         }
         while (lives.isCut(() => device.works())) lives.boot();
