@@ -3,7 +3,7 @@ import { Counters } from "./counters.js";
 import type { Entropy, Turns } from "./ports.js";
 import type { Scratch } from "./proof/scratch.js";
 import type { CallOwner } from "./session/answers.js";
-import { type Call, CallPhase, type OnDone, type OnHost, type OnResult } from "./session/calls.js";
+import { type Call, CallPhase, type OnDone, type OnProvisionalHost, type OnResult } from "./session/calls.js";
 import { Failure } from "./session/failure.js";
 import type { Features } from "./session/features.js";
 import { Phase, type Want } from "./session/phases.js";
@@ -87,7 +87,7 @@ export class Auth implements CallOwner {
   }
 
   /** The apps that the cloud keeps tokens of ours for. Hosts are told as they come; they are final with OK only. */
-  listTokens(onHost: OnHost, onDone: OnDone): Status {
+  listTokens(onHost: OnProvisionalHost, onDone: OnDone): Status {
     const call = this.take(Method.LIST_TOKEN, onDone);
     if (call === null) return this.refusal();
     call.onHost = onHost;

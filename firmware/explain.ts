@@ -71,9 +71,9 @@ const exposureOf = (config: Config): string => {
   if (config.link >= LinkSecurity.VERIFIED_TLS)
     return "The link verifies the cloud and hides what is said: nobody on the way learns a token.";
   if (config.isExposed) return `${UNVERIFIED} has the device's key and its tokens${ACCEPTED}`;
-  if (config.frameProof === FrameProof.NONE)
-    return `${UNVERIFIED} sees the tokens, and a relay can speak for the device${ACCEPTED}`;
-  return `${UNVERIFIED} sees the tokens, but not the key.`;
+  return `${UNVERIFIED} sees the tokens, but not the key${
+    config.frameProof === FrameProof.NONE ? `; a relay can speak for the device${ACCEPTED}` : "."
+  }`;
 };
 
 /** `mqtt5` without its 5, in a WebSocket or not. @allocates a text */

@@ -8,7 +8,7 @@ import { PROOFS } from "./policy.js";
 import type { Ports } from "./ports.js";
 import { Scratch } from "./proof/scratch.js";
 import type { AppTraffic } from "./session/app.js";
-import type { OnDone, OnHost, OnResult } from "./session/calls.js";
+import type { OnDone, OnProvisionalHost, OnResult } from "./session/calls.js";
 import type { Transport } from "./session/channel.js";
 import type { TokenFormat } from "./session/features.js";
 import type { Encoding } from "./session/frames.js";
@@ -43,7 +43,7 @@ export {
 } from "./ports.js";
 export { Scratch } from "./proof/scratch.js";
 export { sentenceOf } from "./sentences.js";
-export type { OnDone, OnHost, OnResult } from "./session/calls.js";
+export type { OnDone, OnProvisionalHost, OnResult } from "./session/calls.js";
 export type { Transport } from "./session/channel.js";
 export type { TokenFormat } from "./session/features.js";
 export type { Encoding } from "./session/frames.js";
@@ -141,12 +141,13 @@ export class AuthClient {
    * The hosts that the cloud keeps tokens of ours for, one by one, however many; final only with OK.
    * @returns OK: `onDone` is told once; BUSY or CLOSED: nobody is told
    */
-  listTokens(onHost: OnHost, onDone: OnDone): Status {
+  listTokens(onHost: OnProvisionalHost, onDone: OnDone): Status {
     return this.driver.auth.listTokens(onHost, onDone);
   }
 
   /**
    * Whether `id` is who the credentials say. For backends; others end with FORBIDDEN.
+   * @param onDone OK: yes; NOT_ALLOWED: no
    * @returns OK: `onDone` is told once; BUSY or CLOSED: nobody is told
    */
   authenticate(id: Text, credentials: Credentials, onDone: OnDone): Status {
@@ -155,6 +156,7 @@ export class AuthClient {
 
   /**
    * Whether `src` may send `command` to `dst`. For backends; others end with FORBIDDEN.
+   * @param onDone OK: yes; NOT_ALLOWED: no
    * @returns OK: `onDone` is told once; BUSY or CLOSED: nobody is told
    */
   authorizeCommand(src: Text, dst: Text, command: Text, onDone: OnDone): Status {

@@ -90,6 +90,8 @@ export const sentenceOf = (status: Status): string => {
       return "The cloud answered with an error of its own; its code is beside this sentence.";
     case Status.BAD_RESULT:
       return "The cloud's answer holds nothing that this call can use; compare the versions of cloud and client.";
+    case Status.NOT_ALLOWED:
+      return "The cloud's answer is no; refuse it.";
     case Status.TOKEN_TOO_LONG:
       return "The token is longer than limits.tokenBytes; raise it, or have shorter tokens made.";
     case Status.HOST_TOO_LONG:
@@ -105,7 +107,7 @@ export const sentenceOf = (status: Status): string => {
     case Status.PROOF_EXPOSED:
       return "This proof gives the key to whoever reads a link that does not verify the cloud; use counter+mac or a verified link, or set allowInsecure to accept that.";
     case Status.FRAMES_UNPROVED:
-      return "This proof covers the connection only: on a link that does not verify the cloud a relay could speak on; add +mac, or verify the cloud.";
+      return "On a link that does not verify the cloud a relay could speak after this proof; add +mac, or verify the cloud.";
     case Status.LINK_UNPROVED:
       return "The proof link needs a link that proves the device: TLS with a client certificate, or TLS-PSK.";
     case Status.PROOF_UNFIT:

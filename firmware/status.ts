@@ -56,6 +56,8 @@ export enum Status {
   UNAVAILABLE = 35,
   CLOUD_ERROR = 36,
   BAD_RESULT = 37,
+  /** The answer to authenticate or authorizeCommand is no. */
+  NOT_ALLOWED = 38,
 
   // Malformed input: JSON (RFC 8259).
   JSON_SYNTAX = 40,

@@ -92,12 +92,14 @@ export class Answers {
       return null;
     }
     if (inbox.isRequest || frame.hasMethod) {
+      this.failList(Status.BAD_RESULT);
       this.takeRequest(inbox.isEncoded, nowMs);
       return null;
     }
     const isOurs = frame.dst === Party.ABSENT || frame.dst === Party.US;
     const isTheirs = frame.src === Party.ABSENT || frame.src === Party.CLOUD;
     if (!isOurs || !isTheirs) {
+      this.failList(Status.BAD_RESULT);
       this.counters.foreign++;
       return null;
     }
@@ -117,7 +119,7 @@ export class Answers {
     this.owner.ended(call);
   }
 
-  /** A list whose hosts were told already cannot be asked for again when its frame turns out to be wrong. */
+  /** A list whose hosts were told already cannot be asked for again when its frame turns out to be wrong, or no answer to us. */
   private failList(refusal: Status): void {
     const call = this.frame.id > 0 ? this.calls.sentWithId(this.frame.id) : null;
     if (call !== null && call.hostsTold > 0) this.end(call, refusal);
@@ -165,8 +167,9 @@ export class Answers {
       case Method.AUTHORIZE_COMMAND: {
         const isBare = frame.result === Result.VERDICT;
         const isVerdict = isBare || (call.method === Method.AUTHENTICATE && frame.hasVerdict);
-        if (isVerdict) call.value = frame.success;
-        else status = Status.BAD_RESULT;
+        if (!isVerdict) status = Status.BAD_RESULT;
+        else if (!frame.success) status = Status.NOT_ALLOWED;
+        else call.value = true;
         break;
       }
       case Method.GENERATE_TOKEN:

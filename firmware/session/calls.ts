@@ -16,12 +16,19 @@ export enum CallPhase {
 /** Behind the name in {@link Call.host}: the quote and the brace that end a JSON request's arguments. */
 export const HOST_END_BYTES = 2;
 
-/** Told at the end of a call, once. `value` is the verdict of authenticate and authorizeCommand. */
+/**
+ * Told at the end of a call, once. authenticate and authorizeCommand end with OK where the answer is yes and with
+ * NOT_ALLOWED where it is no; `value` is true with that OK only.
+ */
 export type OnDone = (status: Status, value: boolean) => void;
 /** Told at the end of a call of any method: `length` bytes of its result are in the array that the app gave. */
 export type OnResult = (status: Status, length: number) => void;
-/** Told for each host of a list: `bytes[from..to)` is its name, UTF-8, good during the callback only. */
-export type OnHost = (bytes: Uint8Array, from: number, to: number) => void;
+/**
+ * Told for each host of a list as it comes: `bytes[from..to)` is its name, UTF-8, good during the callback only. It is
+ * provisional: its frame goes on, and so does the check of its MAC, until the call ends. With OK all hosts that were
+ * told are the cloud's; with any other status forget them.
+ */
+export type OnProvisionalHost = (bytes: Uint8Array, from: number, to: number) => void;
 
 /** One request from its asking to its end. A place in the table, used again and again. */
 export class Call {
@@ -68,7 +75,7 @@ export class Call {
   /** Whose call it is, for its owner; null where only the callbacks are to be told. */
   subject: unknown;
   onDone: OnDone | null;
-  onHost: OnHost | null;
+  onHost: OnProvisionalHost | null;
   onResult: OnResult | null;
 
   constructor() {

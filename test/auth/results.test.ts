@@ -5,9 +5,9 @@ import { APP, muteWorld, World } from "./world.js";
 describe("a result", () => {
   const verdicts: [string, unknown, string][] = [
     ["true", true, "OK true"],
-    ["false", false, "OK false"],
+    ["false", false, "NOT_ALLOWED false"],
     ["{success}", { success: true }, "OK true"],
-    ["{success: false}", { success: false }, "OK false"],
+    ["{success: false}", { success: false }, "NOT_ALLOWED false"],
     ["{success, id}", { success: true, id: "user_1" }, "OK true"],
     ["{id, success} with more", { id: "user_1", extra: [1, { success: false }], success: true }, "OK true"],
     ["a text", "true", "BAD_RESULT false"],
@@ -34,7 +34,7 @@ describe("a result", () => {
 
   for (const [result, expected] of [
     [true, "OK true"],
-    [false, "OK false"],
+    [false, "NOT_ALLOWED false"],
     [{ success: true }, "BAD_RESULT false"],
     ["true", "BAD_RESULT false"],
     [null, "BAD_RESULT false"],
@@ -54,7 +54,7 @@ describe("a result", () => {
       world.peer.answer = () => ({ result: false, [other]: { success: true } });
       const outcome = world.authorize();
       world.advance(100);
-      assert.equal(`${outcome.name} ${outcome.value}`, "OK false");
+      assert.equal(`${outcome.name} ${outcome.value}`, "NOT_ALLOWED false");
     }
   });
 

@@ -3,7 +3,7 @@
  * and another device's attacks on ours come to nothing but what the samples say.
  */
 import assert from "node:assert/strict";
-import type { Status } from "../../firmware/index.js";
+import { Status } from "../../firmware/index.js";
 import { type Cloud, type KeyPair, startCloud } from "../../host-sim/cloud/index.js";
 import { type DeviceOptions, type SimulatedDevice, simulateDevice } from "../../host-sim/device.js";
 import { Client } from "../cloud/client.js";
@@ -149,12 +149,12 @@ for (const [name, { login, find, start, bindsClientIds }] of Object.entries(BROK
           new Promise((resolve) => void call((status, value) => resolve([status, value])));
         const authenticate = (given: string) =>
           verdict((onDone) => asked.auth.authenticate(DEVICE, { psk: given }, onDone));
-        assert.deepEqual(await authenticate(KEYS[DEVICE]), [0, true]);
-        assert.deepEqual(await authenticate("a guess"), [0, false]);
+        assert.deepEqual(await authenticate(KEYS[DEVICE]), [Status.OK, true]);
+        assert.deepEqual(await authenticate("a guess"), [Status.NOT_ALLOWED, false]);
         const authorize = (src: string) =>
           verdict((onDone) => asked.auth.authorizeCommand(src, DEVICE, "/v1/Reboot", onDone));
-        assert.deepEqual(await authorize(THIEF), [0, true]);
-        assert.deepEqual(await authorize("device_8"), [0, false]);
+        assert.deepEqual(await authorize(THIEF), [Status.OK, true]);
+        assert.deepEqual(await authorize("device_8"), [Status.NOT_ALLOWED, false]);
       });
     }
 

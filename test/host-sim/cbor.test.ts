@@ -76,7 +76,7 @@ describe("CBOR frames between the firmware and the cloud", () => {
           resolve([status, value]),
         ),
       ),
-      [Status.OK, false],
+      [Status.NOT_ALLOWED, false],
     );
   }
 

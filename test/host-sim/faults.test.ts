@@ -369,13 +369,28 @@ describe("the firmware, when the cloud fails it:", () => {
       assert.deepEqual([status, hosts.length], ["OK", 3]);
     });
 
-    it("a list with a wrong MAC does not end OK with hosts told twice", async () => {
+    it("a list with a wrong MAC ends with MAC_WRONG: the hosts that it told were provisional", async () => {
       await start();
       await device.settled();
       cloud.faults.listTokenHosts = 3;
       cloud.faults.wrongMac = next(1, LIST);
-      const { status, hosts } = await device.listTokens();
-      assert.ok(status !== "OK" || hosts.length === 3, `${status}, ${hosts.length} hosts`);
+      assert.equal((await device.listTokens()).status, "MAC_WRONG");
+      assert.deepEqual(await device.listTokens(), {
+        status: "OK",
+        hosts: ["app-0.example.com", "app-1.example.com", "app-2.example.com"],
+      });
+    });
+
+    it("a list that its end shows to be for another device does not end OK", async () => {
+      await start({ proof: "password" });
+      await device.settled();
+      cloud.faults.listTokenHosts = 3;
+      const strayed = next(1, LIST);
+      cloud.faults.rawReply = ({ dst, method, text }) =>
+        strayed({ src: dst, method })
+          ? text.replace(/,"dst":"[^"]*"(.*)}$/, '$1,"dst":"device_9"}')
+          : undefined;
+      assert.equal((await device.listTokens()).status, "BAD_RESULT");
     });
 
     it("a list that is cut short does not end OK with hosts told twice", async () => {

@@ -111,11 +111,11 @@ describe("the firmware on mosquitto", () => {
         const authenticate = (from: Device, psk: string) =>
           verdict((onDone) => from.auth.authenticate(OTHER.id, { psk }, onDone));
         assert.deepEqual(await authenticate(backend, OTHER.psk), ["OK", true]);
-        assert.deepEqual(await authenticate(backend, DEVICE.psk), ["OK", false]);
+        assert.deepEqual(await authenticate(backend, DEVICE.psk), ["NOT_ALLOWED", false]);
         const authorize = (from: Device, src: string, dst: string) =>
           verdict((onDone) => from.auth.authorizeCommand(src, dst, "/v1/Reboot", onDone));
         assert.deepEqual(await authorize(backend, BACKEND.id, DEVICE.id), ["OK", true]);
-        assert.deepEqual(await authorize(backend, OTHER.id, DEVICE.id), ["OK", false]);
+        assert.deepEqual(await authorize(backend, OTHER.id, DEVICE.id), ["NOT_ALLOWED", false]);
         assert.deepEqual(await authenticate(device, OTHER.psk), ["FORBIDDEN", false]);
         assert.deepEqual(await authorize(device, DEVICE.id, OTHER.id), ["FORBIDDEN", false]);
       });
