@@ -4,6 +4,7 @@ import {
   type ConnectionOptions,
   connect,
   createSecureContext,
+  type DetailedPeerCertificate,
   type SecureContext,
   type SecureVersion,
   type TLSSocket,
@@ -37,6 +38,11 @@ export interface TlsOptions {
   readonly ca?: string | readonly string[];
   /** The name that the cloud's certificate must be for, and that the cloud is asked for (SNI). Default: the host. */
   readonly servername?: string;
+  /**
+   * What is to be spoken inside, the best first (ALPN, RFC 7301): `x-amzn-mqtt-ca` for AWS IoT on port 443. Absent: the
+   * cloud is not told. One that speaks nothing of it ends the handshake, or goes on without a choice (`report.alpn`).
+   */
+  readonly alpn?: string | readonly string[];
   /** The device's certificate, with those between it and its CA, and its key: RSA, EC or Ed25519. */
   readonly cert?: string;
   readonly key?: string;
@@ -57,6 +63,8 @@ export interface TlsReport {
   readonly cipher: string;
   /** An earlier session was taken up again: no certificate crossed the link. */
   readonly resumed: boolean;
+  /** Which of `alpn` the cloud chose; null: none. */
+  readonly alpn: string | null;
 }
 
 /** TLS for the firmware: each failure has its own status, and sessions are resumed where the cloud lets us. */
@@ -70,6 +78,8 @@ export class TlsLink extends NodeLink {
   /** The latest session that the cloud offered to resume, and where. */
   private session: Buffer | undefined;
   private sessionAddress = "";
+  /** Until when the certificates are valid that were looked at when it began, unix ms. */
+  private sessionEndsAtMs = Number.POSITIVE_INFINITY;
 
   /** @throws Error when the options contradict each other, or hold what is no certificate, key or list */
   constructor(options: TlsOptions = {}) {
@@ -81,9 +91,9 @@ export class TlsLink extends NodeLink {
   }
 
   protected override dial(address: Address, onread: OnReadOpts): TLSSocket {
-    const { psk, servername, rejectUnauthorized } = this.options;
+    const { psk, servername, alpn, rejectUnauthorized } = this.options;
     const where = `${address.host}:${address.port}`;
-    if (where !== this.sessionAddress) this.session = undefined;
+    if (where !== this.sessionAddress || !(Date.now() < this.sessionEndsAtMs)) this.session = undefined;
     this.sessionAddress = where;
     this.report = null;
     const progress: TlsProgress = { isKeyed: false, isSecure: false, isHeard: false };
@@ -102,6 +112,7 @@ export class TlsLink extends NodeLink {
       rejectUnauthorized: rejectUnauthorized !== false,
       ...(this.session === undefined ? {} : { session: this.session }),
       ...(servername === undefined ? {} : { servername }),
+      ...(alpn === undefined ? {} : { ALPNProtocols: listOf(alpn) }),
       ...(psk === undefined ? {} : pskOptions(psk)),
     };
     const socket = connect(options);
@@ -111,6 +122,7 @@ export class TlsLink extends NodeLink {
 
   private watch(socket: TLSSocket & LinkSocket, progress: TlsProgress): void {
     const { proof } = this;
+    const { crl, rejectUnauthorized } = this.options;
     let code = "";
     socket.once("connect", () => {
       socket.status = Status.TLS_FAILED;
@@ -120,16 +132,22 @@ export class TlsLink extends NodeLink {
       progress.isKeyed = true;
     });
     socket.once("secureConnect", () => {
+      const resumed = proof !== "psk" && socket.isSessionReused();
       progress.isSecure = true;
       this.report = {
         protocol: socket.getProtocol(),
         cipher: socket.getCipher().name,
-        resumed: proof !== "psk" && socket.isSessionReused(),
+        resumed,
+        alpn: socket.alpnProtocol || null,
       };
+      // A resumed session shows no certificate that could be looked at again: it lives as long as the one that began it.
+      if (!resumed && rejectUnauthorized !== false && proof !== "psk")
+        this.sessionEndsAtMs = endOf(socket.getPeerCertificate(true));
     });
     socket.on("session", (session) => {
-      // Resuming would save nothing here, and the cloud would not be told whose key it was.
-      if (proof !== "psk") this.session = session;
+      // By a key, resuming would save nothing, and the cloud would not be told whose key it was. And a list of revoked
+      // certificates, which ends by itself, is looked at in full handshakes alone.
+      if (proof !== "psk" && crl === undefined) this.session = session;
     });
     socket.once("error", (error: NodeJS.ErrnoException) => {
       code = error.code ?? "";
@@ -140,6 +158,18 @@ export class TlsLink extends NodeLink {
       if (status !== undefined || !progress.isSecure) this.session = undefined;
     });
   }
+}
+
+/** When the first certificate of a chain ends, unix ms; NaN where one does not say. */
+function endOf(chain: DetailedPeerCertificate): number {
+  const ends: number[] = [];
+  const seen = new Set<DetailedPeerCertificate>();
+  // An anchor is its own issuer.
+  for (let each = chain; each !== undefined && !seen.has(each); each = each.issuerCertificate) {
+    seen.add(each);
+    ends.push(Date.parse(each.valid_to));
+  }
+  return Math.min(...ends);
 }
 
 function proofOf({ psk, cert }: TlsOptions): TlsProof {

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import { useFakeTimers } from "sinon";
 import { startCloud } from "../../host-sim/cloud/index.js";
 import {
   type DeviceOptions,
@@ -10,6 +12,7 @@ import {
   type StatusName,
   simulateDevice,
 } from "../../host-sim/device.js";
+import { TlsLink, type TlsOptions } from "../../host-sim/node/tls-link.js";
 import { makeChain } from "../servers/chain.js";
 import { findMosquitto, startSampleMosquitto } from "../servers/mosquitto.js";
 import { makePki, type Pki } from "../servers/pki.js";
@@ -244,6 +247,97 @@ describe("the firmware over TLS", () => {
     await device.ready();
     assert.equal(`mqtts://${device.auth.explain().cloud}`, good);
     assert.throws(() => connect(good, { alternatives: ["mqtt://127.0.0.1:1"] }), /must speak TLS, or none/);
+  });
+
+  describe("a session", () => {
+    /** A connection to the mock cloud, and a way to have it made anew. */
+    async function reconnecting(version: (typeof VERSIONS)[number], more: DeviceTls = {}) {
+      const tls = { ...pki.server.good, minVersion: version, maxVersion: version };
+      const cloud = await startCloud({ tls });
+      closing.push(() => cloud.close());
+      await cloud.addDevice(DEVICE);
+      const device = connect(cloud.mqttUrl, { ...password, tls: { ...trusting(pki), ...more } });
+      await device.ready();
+      return async (): Promise<boolean | undefined> => {
+        const again = cloud.next("connected");
+        cloud.kick(DEVICE.id);
+        await again;
+        await device.ready();
+        return device.tls?.resumed;
+      };
+    }
+
+    for (const version of VERSIONS) {
+      it(`is resumed until a certificate ends that was looked at when it began (${version})`, async () => {
+        const again = await reconnecting(version);
+        assert.equal(await again(), true);
+        const clock = useFakeTimers({ now: Date.now() + 36 * 3_600_000, toFake: ["Date"] });
+        try {
+          // Node asks OpenSSL, whose clock is not ours to change: what is seen is the full handshake.
+          assert.equal(await again(), false);
+        } finally {
+          clock.restore();
+        }
+        assert.equal(await again(), true);
+      });
+
+      it(`is not resumed past a list of revoked certificates (${version})`, async () => {
+        const again = await reconnecting(version, { crl: pki.crl });
+        assert.equal(await again(), false);
+      });
+    }
+  });
+
+  describe("ALPN", () => {
+    /** A server that chooses among these; what it was offered is told with each connection. */
+    async function choosing(protocols: string[]): Promise<{ port: number; offered: string[][] }> {
+      const offered: string[][] = [];
+      const server = createTlsServer({
+        ...pki.server.good,
+        ALPNCallback: (client) => {
+          offered.push(client.protocols);
+          return client.protocols.find((name) => protocols.includes(name));
+        },
+      });
+      server.on("secureConnection", (socket) => socket.on("error", () => {}));
+      server.on("tlsClientError", () => {});
+      server.listen(0, "127.0.0.1");
+      closing.push(() => server.close());
+      await once(server, "listening");
+      return { port: (server.address() as AddressInfo).port, offered };
+    }
+
+    /** What becomes of one connection: what was agreed on, or null where the handshake failed. */
+    async function agreed(port: number, options: TlsOptions): Promise<string | null | "failed"> {
+      const link = new TlsLink({ ca: pki.ca.cert, ...options });
+      const outcome = await new Promise<"opened" | "closed">((resolve) => {
+        link.open(
+          { host: "localhost", port },
+          {
+            opened: () => resolve("opened"),
+            closed: () => resolve("closed"),
+            received: () => {},
+            writable: () => {},
+          },
+        );
+      });
+      link.close();
+      return outcome === "closed" ? "failed" : (link.report?.alpn ?? null);
+    }
+
+    it("is offered where the options name protocols, and the report says what was chosen", async () => {
+      const aws = await choosing(["x-amzn-mqtt-ca"]);
+      assert.equal(await agreed(aws.port, { alpn: ["mqtt", "x-amzn-mqtt-ca"] }), "x-amzn-mqtt-ca");
+      assert.equal(await agreed(aws.port, { alpn: "x-amzn-mqtt-ca" }), "x-amzn-mqtt-ca");
+      assert.deepEqual(aws.offered, [["mqtt", "x-amzn-mqtt-ca"], ["x-amzn-mqtt-ca"]]);
+    });
+
+    it("is not spoken of where they name none, and a cloud that has none of them ends the handshake", async () => {
+      const other = await choosing(["h2"]);
+      assert.equal(await agreed(other.port, {}), null);
+      assert.deepEqual(other.offered, []);
+      assert.equal(await agreed(other.port, { alpn: "mqtt" }), "failed");
+    });
   });
 
   describe("options that cannot be right", () => {
