@@ -1,13 +1,14 @@
-import { run } from "./program.js";
-import type { CodecAnswer, CodecName, CodecTask } from "./programs/codec.js";
+import { inTurns, run } from "./program.js";
+import type { CodecName, CodecTask } from "./programs/codec.js";
 import { atMost, type Group, information, type Row, timesBetter } from "./row.js";
-import { median, medianRatio } from "./samples.js";
+import { median, type Samples } from "./samples.js";
 
-/** A young generation of 64 MB, so that garbage is counted before any of it is collected. */
 /** Without a JIT there is no WebAssembly: before Node 24 V8 warns of that unless it is switched off. */
 const JITLESS =
   Number.parseInt(process.versions.node, 10) < 24 ? ["--jitless", "--no-expose-wasm"] : ["--jitless"];
+/** A young generation of 64 MB, so that garbage is counted before any of it is collected. */
 const COUNTING = ["--expose-gc", "--min-semi-space-size=64", "--max-semi-space-size=64"];
+const GARBAGE_OPS = 5_000;
 
 /** What the rows of one direction say. */
 interface Direction {
@@ -15,62 +16,80 @@ interface Direction {
   readonly times: number;
   readonly timesJitless: number;
   readonly peer: string;
+  /** What the firmware leaves to others and the peer does itself: as a row's name has it, and in words. */
+  readonly whole: string;
+  readonly wholeAgainst: string;
   readonly copy: string;
   readonly macPeer: string;
   readonly tried: string;
 }
 
-const measure = (direction: Direction, isJitless: boolean, quick: boolean): Promise<CodecAnswer> => {
-  const task: CodecTask = {
-    what: direction.what,
-    rounds: quick ? 3 : 25,
-    batchMs: quick ? 2 : 20,
-    garbageOps: isJitless ? 0 : 5_000,
+const measure = (
+  what: CodecTask["what"],
+  isJitless: boolean,
+  quick: boolean,
+): Promise<Samples<CodecName>> => {
+  const of = (name: CodecName): CodecTask => ({ what, name, batchMs: quick ? 2 : 20, garbageOps: 0 });
+  const tasks: Record<CodecName, CodecTask> = {
+    ours: of("ours"),
+    whole: of("whole"),
+    peer: of("peer"),
+    copy: of("copy"),
+    mac: of("mac"),
+    macPeer: of("macPeer"),
   };
-  return run("codec", task, isJitless ? JITLESS : COUNTING);
+  return inTurns("codec", tasks, quick ? 3 : 25, isJitless ? JITLESS : []);
 };
 
-const speed = ({ ns }: CodecAnswer, ours: CodecName, peer: CodecName) => ({
-  ours: median(ns[ours]) / 1000,
-  peer: median(ns[peer]) / 1000,
+/** Bytes an operation, never below 0: what is counted beside it is not ours. */
+const garbage = async (what: CodecTask["what"], name: CodecName): Promise<number> => {
+  const task: CodecTask = { what, name, batchMs: 0, garbageOps: GARBAGE_OPS };
+  return Math.max(0, await run<number>("codec", task, COUNTING));
+};
+
+const speed = (samples: Samples<CodecName>, ours: CodecName, peer: CodecName) => ({
+  ours: median(samples[ours]) / 1000,
+  peer: median(samples[peer]) / 1000,
   unit: "µs",
-  ratio: medianRatio(ns[peer], ns[ours]),
 });
 
-const rowsOf = async (direction: Direction, quick: boolean): Promise<Row[]> => {
-  const { what, peer, copy, macPeer, tried } = direction;
-  const jit = await measure(direction, false, quick);
-  const jitless = await measure(direction, true, quick);
-  const { garbage } = jit;
+const speeds = (direction: Direction, samples: Samples<CodecName>, isJitless: boolean): Row[] => {
+  const { what, peer, whole, wholeAgainst, copy, macPeer, tried } = direction;
+  const name = isJitless ? `${what} --jitless` : what;
+  const times = isJitless ? direction.timesJitless : direction.times;
   const against = `${peer}, both without a proof in the frame`;
   return [
-    timesBetter(direction.times, { name: what, ...speed(jit, "ours", "peer"), against, tried }),
-    atMost(0.1, {
-      name: `${what}, garbage`,
-      ours: Math.max(0, garbage.ours),
-      peer: garbage.peer,
-      unit: "B",
-      ratio: garbage.peer / Math.max(0, garbage.ours),
-      against: `${peer}; heap and buffers, with no collection in between`,
-    }),
-    information({ name: `${what}, a byte copy`, ...speed(jit, "ours", "copy"), against: copy }),
-    information({ name: `${what} with MAC`, ...speed(jit, "mac", "macPeer"), against: macPeer }),
-    timesBetter(direction.timesJitless, {
-      name: `${what} --jitless`,
-      ...speed(jitless, "ours", "peer"),
-      against,
+    timesBetter(times, { name, ...speed(samples, "ours", "peer"), against, tried }),
+    timesBetter(times, {
+      name: `${name}, ${whole}`,
+      ...speed(samples, "whole", "peer"),
+      against: `${against}; ${wholeAgainst}`,
       tried,
     }),
+    information({ name: `${name}, a byte copy`, ...speed(samples, "ours", "copy"), against: copy }),
     information({
-      name: `${what} --jitless, a byte copy`,
-      ...speed(jitless, "ours", "copy"),
-      against: copy,
+      name: `${name} with MAC, ${whole}`,
+      ...speed(samples, "mac", "macPeer"),
+      against: `${macPeer}; ${wholeAgainst}`,
     }),
+  ];
+};
+
+const rowsOf = async (direction: Direction, quick: boolean): Promise<Row[]> => {
+  const { what, peer, whole, wholeAgainst } = direction;
+  const counted = `${peer}; heap and buffers, with no collection in between`;
+  const peerBytes = await garbage(what, "peer");
+  const common = { peer: peerBytes, unit: "B" };
+  return [
+    ...speeds(direction, await measure(what, false, quick), false),
+    atMost(0.1, { name: `${what}, garbage`, ours: await garbage(what, "ours"), ...common, against: counted }),
     information({
-      name: `${what} --jitless with MAC`,
-      ...speed(jitless, "mac", "macPeer"),
-      against: macPeer,
+      name: `${what}, garbage, ${whole}`,
+      ours: await garbage(what, "whole"),
+      ...common,
+      against: `${counted}; ${wholeAgainst}`,
     }),
+    ...speeds(direction, await measure(what, true, quick), true),
   ];
 };
 
@@ -84,6 +103,9 @@ export const encode: Group = {
         times: 5,
         timesJitless: 3,
         peer: "mqtt-packet generate + JSON.stringify",
+        whole: "copied",
+        wholeAgainst:
+          "ours with the copy that a link of Node makes, since the buffer is the firmware's again",
         copy: "set() of the packet's prepared bytes",
         macPeer: "mqtt-packet + JSON.stringify + node:crypto HMAC; ours hashes in JavaScript",
         tried:
@@ -103,6 +125,8 @@ export const decode: Group = {
         times: 8,
         timesJitless: 1.5,
         peer: "mqtt-packet parser + JSON.parse",
+        whole: "to a string",
+        wholeAgainst: "ours with the token made a string, as the peer's is",
         copy: "a loop that copies the packet's bytes",
         macPeer: "mqtt-packet + node:crypto HMAC + JSON.parse; ours hashes in JavaScript",
         tried:

@@ -1,24 +1,32 @@
-import { besideResponder, run } from "./program.js";
-import type { ConnectsAnswer, ConnectsName } from "./programs/connects.js";
+import { besideResponder, inTurns } from "./program.js";
+import type { ConnectsName, ConnectsTask } from "./programs/connects.js";
 import { type Group, information, timesBetter } from "./row.js";
-import { median, medianRatio } from "./samples.js";
+import { median } from "./samples.js";
 
 /** Connections a second, 100 on their way at once. */
 export const connects: Group = {
   name: "connects",
   rows: async (quick) => {
-    const samples = await besideResponder((port) =>
-      run<ConnectsAnswer>(
-        "connects",
-        { port, rounds: quick ? 1 : 5, count: quick ? 200 : 1_000, concurrency: 100 },
-        ["--expose-gc"],
-      ),
-    );
+    const samples = await besideResponder((port) => {
+      const of = (name: ConnectsName): ConnectsTask => ({
+        port,
+        name,
+        count: quick ? 200 : 1_000,
+        concurrency: 100,
+      });
+      const tasks: Record<ConnectsName, ConnectsTask> = {
+        firmware: of("firmware"),
+        mqttJs: of("mqttJs"),
+        mqttJsBare: of("mqttJsBare"),
+        raw: of("raw"),
+      };
+      return inTurns("connects", tasks, quick ? 1 : 5, ["--expose-gc"]);
+    });
     const beside = (peer: ConnectsName) => ({
       ours: median(samples.firmware),
       peer: median(samples[peer]),
       unit: "per s",
-      ratio: medianRatio(samples.firmware, samples[peer]),
+      isMoreBetter: true,
     });
     return [
       timesBetter(2, {

@@ -25,7 +25,6 @@ const rowsAt = async (count: number): Promise<Row[]> => {
     ours: ours[what] / KIB,
     peer: peer[what] / KIB,
     unit: "KiB",
-    ratio: peer[what] / ours[what],
   });
   const devices = `${count.toLocaleString("en")} connections`;
   const against = "MQTT.js, each client with one connection and one token";

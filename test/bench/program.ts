@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { interleave, type Samples } from "./samples.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -62,12 +63,21 @@ export class Program {
    * @throws Error when it ends without one
    */
   async answer<Answer>(): Promise<Answer> {
-    const ended = once(this.child, "exit").then(([code]) => {
+    const waiting = new AbortController();
+    const { signal } = waiting;
+    const ended = once(this.child, "exit", { signal }).then(([code]) => {
       throw new Error(`test/bench/programs/${this.name}.ts ended with ${code}: see what it said above`);
     });
-    const [answer] = (await Promise.race([once(this.child, "message"), ended])) as [Answer];
     ended.catch(() => {});
+    const [answer] = (await Promise.race([once(this.child, "message", { signal }), ended])) as [Answer];
+    waiting.abort();
     return answer;
+  }
+
+  /** Has it take one more sample. */
+  async sample(): Promise<number> {
+    this.child.send({});
+    return this.answer<number>();
   }
 
   /** Ends it. */
@@ -90,6 +100,33 @@ export async function run<Answer>(
     return await program.answer<Answer>();
   } finally {
     await program.stop();
+  }
+}
+
+/**
+ * Samples of what is compared, in turns: each comes from a process that does nothing else, so that none warms up,
+ * shapes the code of, or collects the garbage of another.
+ * @param tasks by the name of what does them
+ */
+export async function inTurns<Name extends string>(
+  program: ProgramName,
+  tasks: Readonly<Record<Name, object>>,
+  rounds: number,
+  flags: readonly string[] = [],
+): Promise<Samples<Name>> {
+  const names = Object.keys(tasks) as Name[];
+  const programs: Program[] = [];
+  try {
+    const samplers: Partial<Record<Name, () => Promise<number>>> = {};
+    for (const name of names) {
+      const started = await Program.start(program, tasks[name], flags);
+      programs.push(started);
+      await started.answer();
+      samplers[name] = () => started.sample();
+    }
+    return await interleave(samplers as Record<Name, () => Promise<number>>, rounds);
+  } finally {
+    for (const started of programs) await started.stop();
   }
 }
 

@@ -1,3 +1,5 @@
+import { printed } from "./figure.js";
+
 /** One figure of the bench. */
 export interface Row {
   readonly name: string;
@@ -6,7 +8,7 @@ export interface Row {
   /** NaN where nothing is measured beside ours. */
   readonly peer: number;
   readonly unit: string;
-  /** How many times better ours is: peer ÷ ours where less is better, ours ÷ peer where more is. */
+  /** How many times better ours is, of the figures as they are printed: peer ÷ ours, or ours ÷ peer where more is better. */
   readonly ratio: number;
   /** What has to hold, in words; null: the figure is for information. */
   readonly goal: string | null;
@@ -30,29 +32,37 @@ export interface Figures {
   readonly ours: number;
   readonly peer: number;
   readonly unit: string;
-  readonly ratio: number;
+  /** More is better; else less is. */
+  readonly isMoreBetter?: boolean;
   readonly against: string;
   readonly tried?: string;
 }
 
-const made = (figures: Figures, goal: string | null, reached: boolean | null): Row => ({
-  tried: "",
-  ...figures,
-  goal,
-  reached,
-});
+/** A goal, and whether the row as it is printed reaches it. */
+interface Goal {
+  readonly words: string;
+  readonly isReached: (row: { readonly ours: number; readonly ratio: number }) => boolean;
+}
+
+/** The ratio is that of the figures as they are printed: who divides them gets the same. */
+const made = (figures: Figures, goal: Goal | null): Row => {
+  const { isMoreBetter = false, tried = "", ...rest } = figures;
+  const [ours, peer] = [printed(rest.ours), printed(rest.peer)];
+  const row = { tried, ...rest, ours, peer, ratio: isMoreBetter ? ours / peer : peer / ours };
+  return { ...row, goal: goal?.words ?? null, reached: goal?.isReached(row) ?? null };
+};
 
 /** A figure that nothing is asked of. */
-export const information = (figures: Figures): Row => made(figures, null, null);
+export const information = (figures: Figures): Row => made(figures, null);
 
 /** A figure whose ratio must be at least `times`. */
 export const timesBetter = (times: number, figures: Figures): Row =>
-  made(figures, `≥ ${times}×`, figures.ratio >= times);
+  made(figures, { words: `≥ ${times}×`, isReached: ({ ratio }) => ratio >= times });
 
 /** A figure of ours that must be at most `most`. */
 export const atMost = (most: number, figures: Figures): Row =>
-  made(figures, `≤ ${most} ${figures.unit}`, figures.ours <= most);
+  made(figures, { words: `≤ ${most} ${figures.unit}`, isReached: ({ ours }) => ours <= most });
 
 /** A figure of ours that must be at most `times` the peer's; its ratio is peer ÷ ours. */
 export const withinTimes = (times: number, figures: Figures): Row =>
-  made(figures, `≤ ${times}× the peer's`, figures.ratio * times >= 1);
+  made(figures, { words: `≤ ${times}× the peer's`, isReached: ({ ratio }) => ratio * times >= 1 });

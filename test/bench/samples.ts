@@ -15,7 +15,7 @@ export type Samplers<Name extends string> = Readonly<Record<Name, () => number |
 /** Samples by name, in the order of the rounds. */
 export type Samples<Name extends string> = Record<Name, number[]>;
 
-/** Takes samples in turn, A B C A B C, after one round that is thrown away. */
+/** Takes samples in turn, A B C, B C A, C A B, after one round that is thrown away: nobody is always first. */
 export async function interleave<Name extends string>(
   samplers: Samplers<Name>,
   rounds: number,
@@ -23,7 +23,8 @@ export async function interleave<Name extends string>(
   const names = Object.keys(samplers) as Name[];
   const samples = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Samples<Name>;
   for (let round = 0; round <= rounds; round++) {
-    for (const name of names) {
+    const first = round % names.length;
+    for (const name of [...names.slice(first), ...names.slice(0, first)]) {
       const sample = await samplers[name]();
       if (round > 0) samples[name].push(sample);
     }

@@ -30,7 +30,6 @@ export const startUp: Group = {
         ours: mine,
         peer: theirs,
         unit: "ms",
-        ratio: theirs / mine,
         against: "node -e 0; from start to end, the fastest of many, in turns",
       }),
     ];

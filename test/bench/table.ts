@@ -1,16 +1,9 @@
+import { figure } from "./figure.js";
 import type { Row } from "./row.js";
 
 const HEADINGS = ["", "ours", "peer", "", "ratio", "goal", ""];
 const WIDTHS = [46, 9, 9, 9, 9, 17, 11];
 const INDENT = "    ";
-
-/** Three figures that count, no exponent. */
-export function figure(value: number): string {
-  if (Number.isNaN(value)) return "–";
-  if (!Number.isFinite(value)) return "∞";
-  const digits = value === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
-  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-}
 
 const line = (cells: readonly string[]): string =>
   cells

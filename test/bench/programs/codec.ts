@@ -1,9 +1,8 @@
-/** Encodes or decodes one packet again and again, by the firmware and by its peers, in one process. */
+/** Encodes or decodes one packet again and again, by the firmware or by one of its peers, alone in its process. */
 import assert from "node:assert/strict";
 import { createHmac, timingSafeEqual } from "node:crypto";
 import mqtt, { type Packet } from "mqtt-packet";
-import { interleave, type Samples } from "../samples.js";
-import { answer, task } from "./task.js";
+import { answer, sampling, task } from "./task.js";
 import {
   DEVICE,
   Decoder,
@@ -19,105 +18,92 @@ import {
   TOKEN_BYTES,
 } from "./wire.js";
 
-/** What is measured: nanoseconds an operation, and with `--expose-gc` bytes of garbage. */
+/**
+ * `ours` is what the firmware does, `whole` that and what somebody else has to do beside it where the peer does it
+ * all: the link copies the request, the app makes a string of the token. `copy` is a bare copy of the packet's bytes;
+ * `mac` (whole, too) and `macPeer` are the same with a MAC.
+ */
+export type CodecName = "ours" | "whole" | "peer" | "copy" | "mac" | "macPeer";
+
+/** A sample is nanoseconds an operation. */
 export interface CodecTask {
   readonly what: "encode" | "decode";
-  readonly rounds: number;
+  readonly name: CodecName;
   readonly batchMs: number;
-  /** Operations whose garbage is counted; 0: none is. */
+  /** Operations whose garbage is counted, bytes an operation, which is the only answer then; 0: none is. */
   readonly garbageOps: number;
 }
 
-/** `copy` is a bare copy of the packet's bytes; `mac` and `macPeer` are the same with a MAC. */
-export type CodecName = "ours" | "peer" | "copy" | "mac" | "macPeer";
-
-/** What the program answers. */
-export interface CodecAnswer {
-  readonly ns: Samples<CodecName>;
-  readonly garbage: { readonly ours: number; readonly peer: number };
-}
+const WARM_ROUNDS = 10;
 
 type Operations = Record<CodecName, () => void>;
 
-function encoders(): Operations {
-  const plain = new Encoder(false);
-  const mac = new Encoder(true);
+/** Without a MAC or with one; the other names do the same as these. */
+function encoders(isMac: boolean): Operations {
+  const ours = new Encoder(isMac);
   const key = macKey();
   const out = new Uint8Array(640);
   const frame = { v: 2, src: DEVICE, id: FIRST_ID, method: METHOD, args: { host: HOST } };
   let messageId = 1;
   let made: Buffer = Buffer.alloc(0);
-  const generate = (payload: string): void => {
+  const peer = (): void => {
+    const text = JSON.stringify(frame);
+    frame.id++;
     messageId = (messageId % 65_535) + 1;
     made = mqtt.generate({
       cmd: "publish",
       topic: REQUEST_TOPIC,
-      payload,
+      payload: isMac ? signed(key, "d", text) : text,
       qos: 1,
       messageId,
       dup: false,
       retain: false,
     });
   };
-  const operations = {
-    ours: () => plain.encode(),
-    peer: () => {
-      frame.id++;
-      generate(JSON.stringify(frame));
-    },
-    copy: () => out.set(prepared, 0),
-    mac: () => mac.encode(),
-    macPeer: () => {
-      frame.id++;
-      generate(signed(key, "d", JSON.stringify(frame)));
-    },
+  const whole = (): void => {
+    ours.encode();
+    made = Buffer.from(ours.outbox.bytes.subarray(0, ours.outbox.to));
   };
-  const same = (theirs: () => void, ours: Encoder): Uint8Array => {
-    frame.id = ours.call.id - 1;
-    messageId = ours.call.packetIdentifier - 1;
-    theirs();
-    const bytes = ours.outbox.bytes.slice(0, ours.outbox.to);
-    assert.deepEqual(publishIn(bytes), publishIn(made), "both sides must say the same");
-    return bytes;
-  };
-  mac.encode();
-  same(operations.macPeer, mac);
-  plain.encode();
-  const prepared = same(operations.peer, plain);
-  return operations;
+  ours.encode();
+  frame.id = ours.call.id;
+  messageId = ours.call.packetIdentifier - 1;
+  peer();
+  const prepared = ours.outbox.bytes.slice(0, ours.outbox.to);
+  assert.deepEqual(publishIn(prepared), publishIn(made), "both sides must say the same");
+  const copy = (): void => out.set(prepared, 0);
+  return { ours: () => ours.encode(), whole, peer, copy, mac: whole, macPeer: peer };
 }
 
-function decoders(): Operations {
-  const plain = new Decoder(false);
-  const mac = new Decoder(true);
+function decoders(isMac: boolean): Operations {
+  const ours = new Decoder(isMac);
   const key = macKey();
-  const reply = replyPacket(null);
-  const macReply = replyPacket(key);
+  const reply = replyPacket(isMac ? key : null);
   const out = new Uint8Array(640);
   const parser = mqtt.parser();
-  let isSigned = false;
   let token = "";
+  const check = (): void => {
+    if (token.length !== TOKEN_BYTES) throw new Error("the reply was not read");
+  };
   parser.on("packet", (packet: Packet) => {
     if (packet.cmd !== "publish") throw new Error(packet.cmd);
     const payload = packet.payload as Buffer;
-    const frame = isSigned ? verified(key, payload) : payload;
+    const frame = isMac ? verified(key, payload) : payload;
     token = JSON.parse(frame.toString()).result.token;
   });
-  const parse = (bytes: Buffer): void => {
-    isSigned = bytes === macReply;
+  const peer = (): void => {
     token = "";
-    parser.parse(bytes);
-    if (token.length !== TOKEN_BYTES) throw new Error("the reply was not read");
+    parser.parse(reply);
+    check();
   };
-  return {
-    ours: () => plain.decode(reply),
-    peer: () => parse(reply),
-    copy: () => {
-      for (let i = 0; i < reply.length; i++) out[i] = reply[i];
-    },
-    mac: () => mac.decode(macReply),
-    macPeer: () => parse(macReply),
+  const whole = (): void => {
+    ours.decode(reply);
+    token = Buffer.from(ours.inbox.frame.staging.subarray(0, TOKEN_BYTES)).toString();
+    check();
   };
+  const copy = (): void => {
+    for (let i = 0; i < reply.length; i++) out[i] = reply[i];
+  };
+  return { ours: () => ours.decode(reply), whole, peer, copy, mac: whole, macPeer: peer };
 }
 
 function verified(key: Buffer, payload: Buffer): Buffer {
@@ -145,7 +131,9 @@ function sampler(operation: () => void, batchMs: number): () => number {
 /** Bytes that an operation leaves on the heap. No collection runs in between: the young generation is large. */
 function garbage(operation: () => void, count: number): number {
   const collect = globalThis.gc;
-  if (collect === undefined || count === 0) return Number.NaN;
+  if (collect === undefined) return Number.NaN;
+  // The compiler's own garbage comes before.
+  for (let i = 0; i < count * WARM_ROUNDS; i++) operation();
   const rounds = [];
   for (let round = 0; round < 5; round++) {
     collect();
@@ -157,20 +145,8 @@ function garbage(operation: () => void, count: number): number {
   return Math.min(...rounds);
 }
 
-const { what, rounds, batchMs, garbageOps } = await task<CodecTask>();
-const operations = what === "encode" ? encoders() : decoders();
-const ns = await interleave(
-  {
-    ours: sampler(operations.ours, batchMs),
-    peer: sampler(operations.peer, batchMs),
-    copy: sampler(operations.copy, batchMs),
-    mac: sampler(operations.mac, batchMs),
-    macPeer: sampler(operations.macPeer, batchMs),
-  },
-  rounds,
-);
-const said: CodecAnswer = {
-  ns,
-  garbage: { ours: garbage(operations.ours, garbageOps), peer: garbage(operations.peer, garbageOps) },
-};
-answer(said);
+const { what, name, batchMs, garbageOps } = await task<CodecTask>();
+const isMac = name === "mac" || name === "macPeer";
+const operation = (what === "encode" ? encoders(isMac) : decoders(isMac))[name];
+if (garbageOps > 0) answer(garbage(operation, garbageOps));
+else sampling(sampler(operation, batchMs));

@@ -10,3 +10,9 @@ export async function task<Task>(): Promise<Task> {
 export function answer(message: unknown): void {
   process.send?.(message);
 }
+
+/** Says that it is ready, and takes a sample whenever the parent asks for one. */
+export function sampling(take: () => number | Promise<number>): void {
+  process.on("message", () => void Promise.resolve(take()).then(answer));
+  answer("ready");
+}
