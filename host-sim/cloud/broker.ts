@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { createServer as createTlsServer } from "node:tls";
 import { Aedes, type Client, type PublishPacket } from "aedes";
 import { type Channel, MESSAGE_BYTES_MAX, type Receiver, replyTopic, requestSender } from "./channel.js";
-import type { Door } from "./door.js";
+import type { Door, Refusal } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import type { Faults } from "./faults.js";
@@ -19,6 +19,7 @@ import { withLevel } from "./version.js";
 /** CONNACK return codes (MQTT 3.1.1, 3.2.2.3). */
 const BAD_USER_NAME_OR_PASSWORD = 4;
 const NOT_AUTHORIZED = 5;
+const SERVER_UNAVAILABLE = 3;
 /** A fleet connects faster than connections are accepted one by one. */
 const BACKLOG = 4096;
 const CLIENT_ID_CHARACTERS_MAX = 128;
@@ -154,21 +155,18 @@ export class Broker implements Channel {
     this.aedes.authenticate = (client, username, password, done) => {
       const { id } = client;
       const link = this.parts.tls?.identityOf(client.req?.socket ?? client.conn) ?? null;
-      const judgement = this.parts.door.judge({
-        id,
-        userName: username,
-        password,
-        link,
-        isHeld: this.isHeld(id),
+      const visitor = { id, userName: username, password, link, isHeld: this.isHeld(id) };
+      this.parts.door.admit(visitor, (judgement) => {
+        if ("proof" in judgement) {
+          this.judged.set(client, judgement.proof);
+          done(null, true);
+          return;
+        }
+        const { reason } = judgement;
+        const returnCode = returnCodeOf(judgement);
+        this.parts.events.emit({ event: "connect-refused", id, returnCode, reason });
+        done(Object.assign(new Error(reason), { returnCode }), false);
       });
-      if ("proof" in judgement) {
-        this.judged.set(client, judgement.proof);
-        return done(null, true);
-      }
-      const { barred, reason } = judgement;
-      const returnCode = barred ? NOT_AUTHORIZED : BAD_USER_NAME_OR_PASSWORD;
-      this.parts.events.emit({ event: "connect-refused", id: client.id, returnCode, reason });
-      done(Object.assign(new Error(reason), { returnCode }), false);
     };
     this.aedes.authorizePublish = (client, packet, done) => {
       const id = client === null ? "" : client.id;
@@ -243,4 +241,9 @@ export class Broker implements Channel {
     this.connections.get(id)?.client.close();
     this.parts.peers.endMacSession(id);
   }
+}
+
+function returnCodeOf({ barred, isOurs }: Refusal): number {
+  if (isOurs === true) return SERVER_UNAVAILABLE;
+  return barred ? NOT_AUTHORIZED : BAD_USER_NAME_OR_PASSWORD;
 }

@@ -207,23 +207,48 @@ export class Cloud {
     this.parts.rpc.close();
     const { channel, http, identity, webSockets } = this.parts;
     webSockets.close();
-    await Promise.all([channel.close(), http.close(), identity?.close()]);
-    this.parts.events.close();
-    await this.parts.registry.flush();
+    try {
+      await Promise.all([channel.close(), http.close(), identity?.close()]);
+    } finally {
+      this.parts.events.close();
+      await this.parts.registry.close();
+    }
   }
 }
 
 /** Starts a mock cloud: its own MQTT broker (or attached to another one), the Auth service, HTTP. */
 export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
+  const events = new Events();
+  if (options.log !== undefined) events.on(options.log);
+  const health = new Health();
+  const registry = await Registry.open({
+    file: options.registryFile,
+    isRestored: options.restored ?? false,
+    told(trouble) {
+      if (health.set("registry", trouble) && trouble !== null)
+        events.emit({ event: "registry-failed", reason: trouble });
+    },
+  });
+  try {
+    return await startWith(options, registry, events, health);
+  } catch (failure) {
+    // What keeps the cloud from starting says more than what keeps the file from being written.
+    await registry.close().catch(() => {});
+    throw failure;
+  }
+}
+
+async function startWith(
+  options: CloudOptions,
+  registry: Registry,
+  events: Events,
+  health: Health,
+): Promise<Cloud> {
   const address = options.address ?? DEFAULT_ADDRESS;
   const apiHost = address.replace(/^\/\//, "").split("/", 1)[0] ?? "";
   const faults = makeFaults(options.faults ?? {}, options.extensions);
   const now = options.now ?? Date.now;
   const clock: CloudClock = { now, told: () => now() + faults.clockOffsetSeconds * 1000 };
-  const events = new Events();
-  if (options.log !== undefined) events.on(options.log);
-  const health = new Health();
-  const registry = new Registry(options.registryFile);
   const peers = new Peers();
   const tokens = await Tokens.start(options.tokens ?? {}, address, clock);
   const proofs = new Proofs(registry, {

@@ -21,7 +21,12 @@ export interface Visitor {
 export interface Refusal {
   barred: boolean;
   reason: string;
+  /** It is the cloud that cannot: try again later. */
+  isOurs?: true;
 }
+
+/** Nobody is let in whose counter could be played back after a restart. */
+const NOT_KEPT: Refusal = { barred: true, reason: "counter-not-kept", isOurs: true };
 
 /** How a visitor was proved, or why they stay outside. */
 export type Judgement = { proof: ConnectProof } | Refusal;
@@ -36,8 +41,23 @@ export class Door {
     private recoveries: Recoveries,
   ) {}
 
-  /** Judges what somebody shows when they connect. */
-  judge(visitor: Visitor): Judgement {
+  /**
+   * Judges what somebody shows when they connect.
+   * @param then told when all that the judgement rests on is on the disk; at once where nothing has to be
+   */
+  admit(visitor: Visitor, then: (judgement: Judgement) => void): void {
+    const judgement = this.judge(visitor);
+    const usedCounter = "proof" in judgement && judgement.proof === "counter";
+    const kept = usedCounter ? this.registry.kept : null;
+    if (kept === null) then(judgement);
+    else
+      kept.then(
+        () => then(judgement),
+        () => then(NOT_KEPT),
+      );
+  }
+
+  private judge(visitor: Visitor): Judgement {
     const device = recoveredBy(visitor.id);
     if (device !== null) return this.judgeRecovery(device, visitor);
     const entity = this.entityOf(visitor);

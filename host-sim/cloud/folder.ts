@@ -36,7 +36,7 @@ export interface CloudInFolder {
 
 /**
  * Starts a cloud with an identity that keep all they have in a folder (made where it is missing, for its owner
- * only): `devices.json`, `identity.json`, `logins.json`. One cloud per folder at a time.
+ * only): `devices.json`, `identity.json`, `logins.json`. They are locked: a second cloud is told who has them.
  */
 export async function startCloudIn(folder: string, options: CloudFolderOptions = {}): Promise<CloudInFolder> {
   const kept = resolve(folder);

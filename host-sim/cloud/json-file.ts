@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
-import writeFileAtomic from "write-file-atomic";
+import { writeFailure, writeWholeFile } from "./whole-file.js";
 
 const FILE_VERSION = 1;
-const FILE_MODE = 0o600;
 
 /**
  * State kept in one JSON file, for its owner only, written whole and atomically; changes that come while a
@@ -55,9 +54,7 @@ export class JsonFile {
     if (this.failure === null) return;
     const cause = this.failure;
     this.failure = null;
-    throw new Error(`Cannot write the ${this.kind} ${this.file}; check the folder and its permissions`, {
-      cause,
-    });
+    throw writeFailure(this.kind, this.file ?? "", cause);
   }
 
   private async write(file: string): Promise<void> {
@@ -65,9 +62,9 @@ export class JsonFile {
     await new Promise((resolve) => setImmediate(resolve));
     while (this.dirty) {
       this.dirty = false;
-      const text = `${JSON.stringify({ version: FILE_VERSION, ...this.content() }, null, 2)}\n`;
       try {
-        await writeFileAtomic(file, text, { mode: FILE_MODE });
+        const content = { version: FILE_VERSION, ...this.content() };
+        await writeWholeFile(file, `${JSON.stringify(content, null, 2)}\n`);
         this.failure = null;
       } catch (failure) {
         this.failure = failure;

@@ -52,6 +52,8 @@ export function parseOpening(sec: unknown): SessionOpening | null {
 /** One session of MAC'd frames between a device and the cloud. */
 export class MacSession {
   private key: Buffer;
+  /** Resolves when its counter is on the disk; null: it is. */
+  kept: Promise<void> | null = null;
   private received = -1;
   private sent = -1;
 

@@ -30,6 +30,7 @@ enum Reason {
   PROTOCOL_ERROR = 0x82,
   BAD_USER_NAME_OR_PASSWORD = 0x86,
   NOT_AUTHORIZED = 0x87,
+  SERVER_UNAVAILABLE = 0x88,
   BAD_AUTHENTICATION_METHOD = 0x8c,
   KEEP_ALIVE_TIMEOUT = 0x8d,
   SESSION_TAKEN_OVER = 0x8e,
@@ -108,6 +109,8 @@ class Mqtt5Connection {
   private exchange: Exchange | null = null;
   private isIn = false;
   private isOver = false;
+  /** Packets behind a CONNECT that is being judged; null: none is. */
+  private waiting: Packet[] | null = null;
   private readonly gate = new PacketGate();
   /** Runs out where nobody came in, later by the keep-alive, and last where the end is not taken note of. */
   private timer: NodeJS.Timeout | null = null;
@@ -182,7 +185,8 @@ class Mqtt5Connection {
 
   private take(packet: Packet): void {
     if (this.isOver) return;
-    if (packet.cmd === "connect" && this.connect === null) this.takeConnect(packet);
+    if (this.waiting !== null) this.waiting.push(packet);
+    else if (packet.cmd === "connect" && this.connect === null) this.takeConnect(packet);
     else if (packet.cmd === "auth" && this.exchange !== null) this.takeAuth(packet, this.exchange);
     else if (!this.isIn) this.broken();
     else if (packet.cmd === "subscribe") this.takeSubscribe(packet);
@@ -207,9 +211,26 @@ class Mqtt5Connection {
       this.challenge(visitor, properties.authenticationMethod, properties.authenticationData);
       return;
     }
-    const judgement = door.judge(visitor);
-    if ("proof" in judgement) this.accept(judgement.proof);
-    else this.refuse(judgement.reason, reasonOf(judgement));
+    this.wait();
+    door.admit(visitor, (judgement) => {
+      if (this.isOver) return;
+      if ("proof" in judgement) this.accept(judgement.proof);
+      else this.refuse(judgement.reason, reasonOf(judgement));
+      this.goOn();
+    });
+  }
+
+  /** What was sent along with CONNECT waits until that is judged; what comes after it is not read. */
+  private wait(): void {
+    this.waiting = [];
+    this.stream.pause();
+  }
+
+  private goOn(): void {
+    const packets = this.waiting ?? [];
+    this.waiting = null;
+    for (const packet of packets) this.take(packet);
+    this.stream.resume();
   }
 
   /** Enhanced authentication begins (4.12). */
@@ -333,6 +354,7 @@ class Mqtt5Connection {
   }
 }
 
-function reasonOf({ barred }: Refusal): Reason {
+function reasonOf({ barred, isOurs }: Refusal): Reason {
+  if (isOurs === true) return Reason.SERVER_UNAVAILABLE;
   return barred ? Reason.NOT_AUTHORIZED : Reason.BAD_USER_NAME_OR_PASSWORD;
 }

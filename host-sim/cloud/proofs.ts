@@ -112,6 +112,7 @@ export class Proofs {
 
   private openSession(entity: Entity, peer: Peer, session: MacSession): void {
     this.registry.raiseCounter(entity, "mac", session.opening.counter);
+    session.kept = this.registry.kept;
     peer.macSession = session;
     this.options.opened(entity.id, session.opening.counter);
   }

@@ -1,4 +1,4 @@
-import { JsonFile } from "./json-file.js";
+import { RegistryFile, type RegistryFound, type Told } from "./registry-file.js";
 import { newPsk } from "./secret.js";
 import type { CounterPurpose, Entity, NewEntity, Role } from "./types.js";
 
@@ -6,26 +6,69 @@ const ROLES: readonly Role[] = ["device", "user", "backend"];
 /** One topic segment that every broker carries unchanged. */
 const ID_PATTERN = /^[A-Za-z0-9_-]{1,128}$/;
 
-interface Content {
-  entities: Entity[];
+/** What a restored registry's counters are raised by: more than a cloud accepts between two backups. */
+const EPOCH = 2 ** 32;
+/** Devices refuse higher ones (Auth.Counter). */
+const COUNTER_MAX = 2 ** 52;
+
+/** What a registry is opened with. */
+export interface RegistryOptions {
+  /** JSON file; read when it exists. undefined: nothing is kept. */
+  file: string | undefined;
+  /** The file is a backup: a new epoch begins. */
+  isRestored: boolean;
+  /** Told when the file cannot be written, and (null) when it can be again. */
+  told: Told;
 }
 
 /**
- * Devices, users and backends with their credentials and highest counters. With a file each change is
- * written to it. A counter is accepted before it is in the file: a process that dies in between forgets it,
- * which is fine for a mock.
+ * Devices, users and backends with their credentials and highest counters. With a file each change is written to it,
+ * and {@link kept} says when an accepted counter is on the disk: nobody is answered before.
  */
 export class Registry {
   private entities = new Map<string, Entity>();
-  private file: JsonFile;
+  private file: RegistryFile | null = null;
 
-  /** @param file JSON file; read when it exists */
-  constructor(file: string | undefined) {
-    this.file = new JsonFile(file, "registry", (): Content => ({ entities: [...this.entities.values()] }));
-    const content = this.file.read<Content>(
-      ({ entities }) => Array.isArray(entities) && entities.every(isEntity),
-    );
-    for (const entity of content?.entities ?? []) this.entities.set(entity.id, entity);
+  private constructor() {}
+
+  /** Locks and reads the file. Rejects when another process has it, and on what is no registry. */
+  static async open({ file, isRestored, told }: RegistryOptions): Promise<Registry> {
+    const registry = new Registry();
+    if (file === undefined) {
+      if (isRestored) throw new Error("Nothing is kept that could be restored; name the registryFile");
+      return registry;
+    }
+    const entities = (): Entity[] => [...registry.entities.values()];
+    const opened = await RegistryFile.open(file, isRestored, entities, told);
+    try {
+      registry.take(opened.found, opened.file);
+      if (isRestored) registry.beginEpoch();
+      if (isRestored || opened.found.hasJournal) opened.file.changed();
+      await opened.file.flush();
+    } catch (failure) {
+      await opened.file.abandon();
+      throw failure;
+    }
+    registry.file = opened.file;
+    return registry;
+  }
+
+  private take({ entities, counters }: RegistryFound, file: RegistryFile): void {
+    if (!entities.every(isEntity)) throw file.noRegistry();
+    for (const entity of entities) this.entities.set(entity.id, entity);
+    for (const [id, purpose, counter] of counters) {
+      const entity = this.entities.get(id);
+      if (entity !== undefined) entity.counters[purpose] = Math.max(entity.counters[purpose], counter);
+    }
+  }
+
+  /** Whatever was accepted since the backup is refused from now on, however often that happens. */
+  private beginEpoch(): void {
+    for (const { id, counters } of this.entities.values()) {
+      for (const purpose of ["connect", "mac"] as const) counters[purpose] += EPOCH;
+      if (Math.max(counters.connect, counters.mac) > COUNTER_MAX)
+        throw new Error(`The counters of ${id} cannot be raised any more; add it again with a new PSK`);
+    }
   }
 
   /** Adds an entity, or replaces it with all it had. Throws on an id that is not one portable topic segment. */
@@ -46,7 +89,7 @@ export class Registry {
     if (wanted.owner !== undefined) entity.owner = wanted.owner;
     if (wanted.certFingerprint !== undefined) entity.certFingerprint = wanted.certFingerprint;
     this.entities.set(entity.id, entity);
-    this.file.changed();
+    this.file?.changed();
     return entity;
   }
 
@@ -66,25 +109,35 @@ export class Registry {
   raiseCounter(entity: Entity, purpose: CounterPurpose, counter: number): boolean {
     if (counter <= entity.counters[purpose]) return false;
     entity.counters[purpose] = counter;
-    this.file.changed();
+    this.file?.record([entity.id, purpose, counter]);
     return true;
+  }
+
+  /** Resolves when every counter that was accepted by now is on the disk; null: it is. Rejects when it cannot be. */
+  get kept(): Promise<void> | null {
+    return this.file?.kept ?? null;
   }
 
   /** Replaces the PSK. Counters stay: a recorded proof of an earlier PSK must not become good again. */
   setPsk(id: string, psk: string): void {
     this.need(id).psk = psk;
-    this.file.changed();
+    this.file?.changed();
   }
 
   /** Bars an entity. */
   disable(id: string): void {
     this.need(id).disabled = true;
-    this.file.changed();
+    this.file?.changed();
   }
 
   /** Resolves when everything is in the file; rejects when it could not be written. */
-  flush(): Promise<void> {
-    return this.file.flush();
+  async flush(): Promise<void> {
+    await this.file?.flush();
+  }
+
+  /** Writes the file and lets go of it. */
+  async close(): Promise<void> {
+    await this.file?.close();
   }
 }
 

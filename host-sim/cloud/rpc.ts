@@ -27,6 +27,8 @@ export const RPC_PATH = "/rpc";
 const FRAME_VERSION = 2;
 const TOO_DEEP = `The frame is nested more than ${FRAME_DEPTH_MAX} levels deep; make it flatter`;
 const NOTHING = new Uint8Array();
+/** What opens a session must not open it again after a restart. */
+const NOT_KEPT = { code: 503, message: "The cloud cannot keep this session's counter; try again later" };
 /** Errors that a retry may not meet again. */
 const PASSING_CODES: readonly number[] = [401, 429, 503];
 
@@ -238,6 +240,14 @@ export class Rpc implements Receiver {
   private async perform(request: Request): Promise<void> {
     if (this.closed) return;
     const { caller, id, method } = request;
+    if (!(await isKept(request.session))) {
+      this.delivery.deliver(request, {
+        request: "",
+        outcome: outcomeText({ error: NOT_KEPT }),
+        code: NOT_KEPT.code,
+      });
+      return;
+    }
     if (request.deadlineMs < this.parts.now()) {
       this.delivery.drop(caller.id, "deadline");
       return;
@@ -296,4 +306,16 @@ export class Rpc implements Receiver {
     if (!isObject(args)) throw new RpcError(400, `${name} must be an object`);
     return args;
   }
+}
+
+/** Is the counter of this session, where there is one, on the disk? */
+async function isKept(session: MacSession | null): Promise<boolean> {
+  if (session === null || session.kept === null) return true;
+  try {
+    await session.kept;
+  } catch {
+    return false;
+  }
+  session.kept = null;
+  return true;
 }

@@ -59,6 +59,8 @@ export type CloudEvent =
   | { event: "broker-lost"; reason: string }
   /** It is back, and requests come in again. */
   | { event: "broker-attached" }
+  /** The registry's file cannot be written; a sentence says why. Who would need that is refused meanwhile. */
+  | { event: "registry-failed"; reason: string }
   /** Something in the cloud threw, or in a hook of the test; whom it served got no answer, or 500. */
   | { event: "failed"; id: string; reason: string }
   | { event: "token"; id: string; host: string; expiresInSeconds: number }
@@ -166,8 +168,16 @@ export interface CloudOptions {
   /** `src` of replies. */
   address?: string;
   tokens?: TokenOptions;
-  /** Devices, users, backends and their counters are kept in this JSON file (mode 0600, written atomically). */
+  /**
+   * Devices, users, backends and their counters are kept in this JSON file (mode 0600), locked against other processes.
+   * An accepted counter is on the disk (in `<file>.journal`) before its connection, or its session, is answered.
+   */
   registryFile?: string;
+  /**
+   * The file was put back from a backup: all counters are raised by 2^32, so that nothing that was accepted since can
+   * be played back. Devices come back by asking for their counter. For the first start after a restore only.
+   */
+  restored?: boolean;
   /** Clients without a password may connect, as unproven. Default true. */
   anonymous?: boolean;
   /** The highest version of MQTT that the embedded broker speaks; 4 stands for 3.1.1. Default 5. */

@@ -124,22 +124,24 @@ export class WebSockets {
     const link = this.parts.tls?.identityOf(request.socket) ?? null;
     const named = basicOf(request.headers.authorization);
     const id = named?.id ?? link?.id;
-    let login: Login | null = null;
-    if (id !== undefined) {
-      const judgement = door.judge({ id, userName: id, password: named?.password, link, isHeld: false });
-      if (!("proof" in judgement)) {
-        const returnCode = judgement.barred ? 403 : 401;
-        events.emit({ event: "connect-refused", id, returnCode, reason: judgement.reason });
-        refuse(socket, returnCode);
-        return;
-      }
-      login = { id, proof: judgement.proof };
-    } else if (!door.admitsAnonymous) {
-      events.emit({ event: "connect-refused", id: "", returnCode: 401, reason: "password-missing" });
-      refuse(socket, 401);
+    const enter = (login: Login | null): void =>
+      this.rpc.handleUpgrade(request, socket, head, (webSocket) => this.welcome(webSocket, login));
+    const turnAway = (returnCode: number, reason: string): void => {
+      events.emit({ event: "connect-refused", id: id ?? "", returnCode, reason });
+      refuse(socket, returnCode);
+    };
+    if (id === undefined) {
+      if (door.admitsAnonymous) enter(null);
+      else turnAway(401, "password-missing");
       return;
     }
-    this.rpc.handleUpgrade(request, socket, head, (webSocket) => this.welcome(webSocket, login));
+    // It may take a while until we know.
+    socket.on("error", ignore);
+    door.admit({ id, userName: id, password: named?.password, link, isHeld: false }, (judgement) => {
+      socket.off("error", ignore);
+      if ("proof" in judgement) enter({ id, proof: judgement.proof });
+      else turnAway(judgement.isOurs === true ? 503 : judgement.barred ? 403 : 401, judgement.reason);
+    });
   }
 
   private welcome(webSocket: WebSocket, login: Login | null): void {
@@ -162,6 +164,8 @@ export class WebSockets {
     webSocket.close(GOING_AWAY);
   }
 }
+
+function ignore(): void {}
 
 /** Whom a frame says that it is from; "" where it says nothing. */
 function sourceOf(message: Buffer, encoding: Encoding): string {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHmac, hkdfSync } from "node:crypto";
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Cloud, startCloud } from "../../host-sim/cloud/index.js";
@@ -36,10 +36,13 @@ describe("the cloud's registry file", () => {
     return client.returnCode;
   };
 
-  it("has a device as soon as addDevice resolves, is for its owner only, and nothing lies beside it", async () => {
+  it("has a device as soon as addDevice resolves, is for its owner only, and its lock alone lies beside it", async () => {
     const { psk } = await cloud.addDevice({ id: ID });
     assert.equal(JSON.parse(await readFile(registryFile, "utf8")).entities[0].psk, psk);
     assert.equal((await stat(registryFile)).mode & 0o777, 0o600);
+    const locked = ["registry.json", "registry.json.lock", "registry.json.pid"];
+    assert.deepEqual((await readdir(folder)).sort(), locked);
+    await cloud.close();
     assert.deepEqual(await readdir(folder), ["registry.json"]);
   });
 
@@ -127,16 +130,27 @@ describe("the cloud's registry file", () => {
     }
   });
 
-  it("a folder that is not there is a clear error, and the cloud lives on", async () => {
-    const lost = await startCloud({ registryFile: join(folder, "gone", "registry.json") });
+  it("a folder that is not there is a clear error", async () => {
+    await assert.rejects(
+      startCloud({ registryFile: join(folder, "gone", "registry.json") }),
+      /Cannot lock the registry .*registry\.json \(ENOENT\); check the folder and its permissions/,
+    );
+  });
+
+  it("a folder that goes away is a clear error, and the cloud lives on", async () => {
+    const gone = join(folder, "gone");
+    await mkdir(gone);
+    const lost = await startCloud({ registryFile: join(gone, "registry.json") });
+    await rm(gone, { recursive: true });
     await assert.rejects(
       lost.addDevice({ id: ID, psk: "x" }),
       /Cannot write the registry .*; check the folder/,
     );
+    assert.equal(lost.health.status, "troubled");
     const client = await Client.ready(lost.mqttUrl, { id: ID, psk: "x" });
     assert.equal((await client.call("/v1/Hello")).error, undefined);
     client.close();
-    await lost.close();
+    await assert.rejects(lost.close(), /Cannot write the registry/);
   });
 
   it("an id that is not one topic segment is refused", async () => {

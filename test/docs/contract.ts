@@ -95,6 +95,7 @@ export const COMMANDS: Held = {
   "motekey cloud start --mqtt-port <port>": ["process", "'{words}' with {content ?? \"nothing\"} is wrong usage"],
   "motekey cloud start --http-port <port>": ["process", "a port that is taken: which, and which flags choose others"],
   "motekey cloud start --identity-port <port>": CLOUD,
+  "motekey cloud start --restored": ["process", "'cloud start --restored' begins a new epoch of counters"],
   "motekey cloud start --seed <file>": ["acceptance/simpleiot", "multiple logins, one for each team"],
   "motekey completion": ["completion", "offers commands, aliases included"],
 };

@@ -49,6 +49,7 @@ describe("the identity's folder", () => {
     await identity.addUser({ username: "ada", password: "canary-in-a-coal-mine" });
     await byPassword("ada", "canary-in-a-coal-mine");
     await restarted();
+    await identity.close();
     assert.deepEqual((await readdir(folder)).sort(), ["identity.json", "logins.json"]);
     const secrets = ["canary-in-a-coal-mine", adminPassword];
     for (const name of await readdir(folder)) {
@@ -113,7 +114,7 @@ describe("the identity's folder", () => {
     await assert.rejects(startIdentity({ port: port() }), /is the port taken\?/);
     await assert.rejects(
       startIdentity({ folder: join(folder, "none") }),
-      /Cannot write the directory of users/,
+      /Cannot lock the directory of users .*; check the folder/,
     );
     await assert.rejects(startIdentity({ tls: { key: "x", cert: "y" } }), /are both PEM/);
     await identity.close();

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Identity } from "../../host-sim/index.js";
 import { ANN, CI, good, startAcme } from "./acme.js";
@@ -254,6 +254,22 @@ describe("the process motekey", () => {
       started: (child) => child.stdout?.once("data", () => child.kill("SIGINT")),
     });
     assert.equal(JSON.parse(good(said).stdout).folder, folder);
+  });
+
+  it("'cloud start --restored' begins a new epoch of counters", async () => {
+    const folder = join(world.folder, "restored");
+    mkdirSync(folder);
+    const counters = { connect: 7, mac: 64 };
+    const entities = [{ id: "device_1", role: "device", psk: "x", counters, disabled: false }];
+    writeFileSync(join(folder, "devices.json"), JSON.stringify({ version: 1, entities }));
+    const ports = "--mqtt-port 0 --http-port 0 --identity-port 0 --json";
+    good(
+      await run(`cloud start --folder ${folder} --restored ${ports}`, {
+        started: (child) => child.stdout?.once("data", () => child.kill("SIGINT")),
+      }),
+    );
+    const kept = JSON.parse(readFileSync(join(folder, "devices.json"), "utf8"));
+    assert.deepEqual(kept.entities[0].counters, { connect: 7 + 2 ** 32, mac: 64 + 2 ** 32 });
   });
 
   describe("'cloud start' that cannot be", () => {

@@ -17,6 +17,9 @@ import type {
 const FIRST_ORGANIZATION = "Acme Corp";
 const FIRST_TEAM = "Default Team";
 const FIRST_ORGANIZATION_ID = 100_000_001;
+/** What the file is called in errors. */
+export const DIRECTORY_KIND = "directory of users";
+
 /** What a person types as user name: no spaces, no control characters, at most 128. */
 const USERNAME = /^[^\s\p{C}]{1,128}$/u;
 const CLIENT_ID = /^[\x21-\x7e]{1,128}$/;
@@ -38,7 +41,7 @@ export class Directory {
   /** @param file JSON file; read when it exists */
   static async open(file: string | undefined): Promise<Directory> {
     let content: Content;
-    const jsonFile = new JsonFile(file, "directory of users", () => content);
+    const jsonFile = new JsonFile(file, DIRECTORY_KIND, () => content);
     const read = jsonFile.read<Content>(
       ({ secrets, organizations, users, serviceAccounts }) =>
         Array.isArray(secrets?.keys) && [organizations, users, serviceAccounts].every(Array.isArray),

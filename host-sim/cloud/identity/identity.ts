@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import type Provider from "oidc-provider";
+import { FileLock } from "../file-lock.js";
 import { countOne, type EventOf, Listeners } from "../listeners.js";
 import { CLI_CLIENT_ID } from "./clients.js";
 import { devicePace } from "./device-pace.js";
-import { Directory } from "./directory.js";
+import { DIRECTORY_KIND, Directory } from "./directory.js";
 import { registerExchangeGrant } from "./exchange-grant.js";
 import { faultyAnswers, type IdentityFaults, makeIdentityFaults } from "./faults.js";
 import { interactionPages } from "./interactions.js";
@@ -33,6 +34,7 @@ const DEFAULT_LIFETIMES: Lifetimes = {
 };
 
 interface IdentityParts {
+  lock: FileLock | null;
   server: IdentityServer;
   directory: Directory;
   logins: Logins;
@@ -121,10 +123,14 @@ export class Identity {
   }
 
   private async end(): Promise<void> {
-    const { server, directory, logins, listeners } = this.parts;
+    const { lock, server, directory, logins, listeners } = this.parts;
     await server.close();
     listeners.close();
-    await Promise.all([directory.flush(), logins.flush()]);
+    try {
+      await Promise.all([directory.flush(), logins.flush()]);
+    } finally {
+      await lock?.release();
+    }
   }
 }
 
@@ -139,6 +145,18 @@ export class Identity {
  * ```
  */
 export async function startIdentity(options: IdentityOptions = {}): Promise<Identity> {
+  const { folder } = options;
+  const lock =
+    folder === undefined ? null : await FileLock.take(join(folder, "identity.json"), DIRECTORY_KIND);
+  try {
+    return await startWith(options, lock);
+  } catch (failure) {
+    await lock?.release();
+    throw failure;
+  }
+}
+
+async function startWith(options: IdentityOptions, lock: FileLock | null): Promise<Identity> {
   const { folder } = options;
   const directory = await Directory.open(folder && join(folder, "identity.json"));
   const logins = new Logins(folder && join(folder, "logins.json"));
@@ -158,7 +176,12 @@ export async function startIdentity(options: IdentityOptions = {}): Promise<Iden
   const tell = (event: IdentityEvent): void => listeners.emit(event);
   await extend(provider, { directory, logins, lifetimes, faults, tell });
   server.serve(provider.callback());
-  return new Identity({ server, directory, logins, listeners, stats }, adminPassword, lifetimes, faults);
+  return new Identity(
+    { lock, server, directory, logins, listeners, stats },
+    adminPassword,
+    lifetimes,
+    faults,
+  );
 }
 
 /** What the options name and the folder does not know; and `admin`, whose password is told. */

@@ -18,6 +18,7 @@ export function startCommand(act: Act): Command {
     .option("--mqtt-port <port>", "the broker's port; 0: any free one", "1883")
     .option("--http-port <port>", "the cloud's HTTP port; 0: any free one", "8180")
     .option("--identity-port <port>", "the identity provider's port; 0: any free one", "8181")
+    .option("--restored", "the folder was put back from a backup: devices ask for their counters anew; once")
     .option("--seed <file>", "users, organizations and service accounts to begin with, as JSON");
   act<StartFlags>(command, async () => (await import("./run.js")).start);
   withFields(command, START_FIELDS);
@@ -29,9 +30,11 @@ export function startCommand(act: Act): Command {
         "motekey cloud start --mqtt-port 0 --http-port 0 --identity-port 0 --json",
         "On free ports, for a program",
       ],
+      ["motekey cloud start --restored", "Once, after its folder was put back from a backup"],
     ],
     notes: [
       "The first start makes the user admin with a random password, and shows it once.",
+      "After a backup was put back, start once with --restored: every counter is raised by 2^32, so that no recorded connection is taken again, and each device comes back by asking for its counter.",
       'A seed looks like {"organizations":[{"name":"Acme Corp","teams":["acme"]}],"users":[{"username":"ann","password":"…","memberships":[{"organization":"Acme Corp","role":"viewer"}]}],"serviceAccounts":[{"clientId":"ci","secret":"…"}],"lifetimes":{"accessToken":1800}}.',
     ],
   });

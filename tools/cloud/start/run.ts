@@ -15,6 +15,7 @@ export interface StartFlags {
   readonly mqttPort: string;
   readonly httpPort: string;
   readonly identityPort: string;
+  readonly restored?: boolean;
   readonly seed?: string;
 }
 
@@ -29,6 +30,7 @@ export async function start(context: Context, flags: StartFlags): Promise<void> 
       identity: portOf("--identity-port", flags.identityPort),
     },
     identity: await identityOf(context, flags),
+    cloud: { restored: flags.restored === true },
   };
   // Loaded here: the cloud's packages take longer than all other commands.
   const { startCloudIn } = await import("../../../host-sim/index.js");
