@@ -360,49 +360,4 @@ describe("the cloud's counters on disk", () => {
     );
     await assert.rejects(startCloud({ restored: true }), /Nothing is kept that could be restored/);
   });
-
-  describe("in the journal", () => {
-    const journal = () => `${registryFile}.journal`;
-    const head = (generation: number) => `{"version":1,"generation":${generation}}\n`;
-    const line = (counter: number) => `[["${ID}","connect",${counter}]]\n`;
-
-    beforeEach(provision);
-
-    it("count, up to an end that a cut tore", async () => {
-      const { generation } = JSON.parse(await readFile(registryFile, "utf8"));
-      for (const torn of ["", `[["${ID}","conn`, "\0\0\0\0", "\0\0\0\0\n", `[["${ID}","connect"]]\n`]) {
-        await provision();
-        const { generation: now } = JSON.parse(await readFile(registryFile, "utf8"));
-        await writeFile(journal(), head(now) + line(5) + line(7) + torn);
-        await (await startCloud({ registryFile })).close();
-        assert.equal((await counters()).connect, 7, JSON.stringify(torn));
-        assert.equal(existsSync(journal()), false);
-      }
-      assert.ok(generation >= 1);
-    });
-
-    it("of an earlier file do not, and one that was torn at its beginning is none", async () => {
-      for (const text of [head(0) + line(5), "", '{"vers', head(0)]) {
-        await writeFile(journal(), text);
-        await (await startCloud({ registryFile })).close();
-        assert.equal((await counters()).connect, -1, text);
-      }
-    });
-
-    it("of a later file, without a file, or damaged before its end are errors that say what to do", async () => {
-      const { generation } = JSON.parse(await readFile(registryFile, "utf8"));
-      await writeFile(journal(), `${head(generation)}${line(5)}garbage\n${line(7)}`);
-      await assert.rejects(startCloud({ registryFile }), /journal is damaged in line 3\. .*--restored/);
-      await writeFile(journal(), head(generation + 1) + line(5));
-      await assert.rejects(
-        startCloud({ registryFile }),
-        /is older than .*: it was put back from a backup\. .*--restored/,
-      );
-      await (await startCloud({ registryFile, restored: true })).close();
-      assert.equal((await counters()).connect, 5 + EPOCH);
-      await writeFile(journal(), head(generation + 1) + line(5));
-      await rm(registryFile);
-      await assert.rejects(startCloud({ registryFile }), /is gone, but .*journal is there; put it back/);
-    });
-  });
 });
