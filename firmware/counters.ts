@@ -3,6 +3,8 @@ export class Counters {
   /** Connections that became ready, and that ended otherwise than by us. */
   connects: number;
   losses: number;
+  /** Connections that we gave up because the peer sent on and took nothing from us. */
+  congestions: number;
   /** Requests published, and those among them that were published again under the same id. */
   requests: number;
   retries: number;
@@ -30,6 +32,7 @@ export class Counters {
   constructor() {
     this.connects = 0;
     this.losses = 0;
+    this.congestions = 0;
     this.requests = 0;
     this.retries = 0;
     this.refreshFailures = 0;

@@ -2,15 +2,25 @@
  * The app's own messages on motekey's MQTT connection: a second TLS session rarely fits. It is a module of its own,
  * so that an app that does not import it does not carry it.
  */
-import { isFilter, isTopic, matches, shareLength } from "./messages/filter.js";
-import { type Payload, Publication, PublicationPhase } from "./messages/publication.js";
-import { type OnEnd, type OnPiece, Piece, Subscription, SubscriptionPhase } from "./messages/subscription.js";
+import { Acks } from "./messages/acks.js";
+import { isFilter, isTopic, shareLength } from "./messages/filter.js";
+import { endOf, type Payload, Publication, PublicationPhase } from "./messages/publication.js";
+import {
+  type OnEnd,
+  type OnPiece,
+  Piece,
+  type Subscription,
+  SubscriptionPhase,
+} from "./messages/subscription.js";
+import { Subscriptions } from "./messages/subscriptions.js";
 import { checkGroup, Kind, type RowsOf } from "./options.js";
 import type { Turns } from "./ports.js";
 import type { AppTraffic, MqttPen } from "./session/app.js";
+import type { Outbox } from "./session/outbox.js";
 import type { Terms } from "./session/terms.js";
 import { Status } from "./status.js";
-import { bytesOf, copyBytes, NO_BYTES, sameBytes } from "./wire/bytes.js";
+import { bytesOf, copyBytes, NO_BYTES } from "./wire/bytes.js";
+import type { PacketType } from "./wire/mqtt.js";
 
 export type { Payload } from "./messages/publication.js";
 export type { MessagePiece, OnEnd, OnPiece } from "./messages/subscription.js";
@@ -43,9 +53,11 @@ export class Messages implements AppTraffic {
   isStreaming: boolean;
   isBroken: boolean;
   private readonly deadlineMs: number;
+  private readonly table: Subscriptions;
   private readonly subscriptions: Subscription[];
   private readonly publication: Publication;
   private readonly view: Piece;
+  private readonly acks: Acks;
   private reader: Subscription | null;
   private turns: Turns | null;
   private isReady: boolean;
@@ -63,10 +75,11 @@ export class Messages implements AppTraffic {
     this.deadlineMs = given.deadlineMs === undefined ? 20_000 : given.deadlineMs;
     if (this.topicBytes > 65_535)
       throw new Error("motekey: messages.topicBytes must not exceed 65535, MQTT's longest topic");
-    this.subscriptions = new Array(filters);
-    for (let i = 0; i < filters; i++) this.subscriptions[i] = new Subscription();
+    this.table = new Subscriptions(filters);
+    this.subscriptions = this.table.list;
     this.publication = new Publication();
     this.view = new Piece(this.topicBytes);
+    this.acks = new Acks();
     this.reader = null;
     this.turns = null;
     this.hasPiece = false;
@@ -89,35 +102,37 @@ export class Messages implements AppTraffic {
   }
 
   /**
-   * Wants the messages of a filter, now and after every reconnect. A message that several filters match is told to
-   * the first. `$share/<group>/<filter>` shares the messages with the group's other clients, where the broker can
+   * Wants the messages of a filter, now and after every reconnect. No two filters overlap: brokers send a message that
+   * two match once or twice, and nothing in it tells which; so one filter takes both, and the topic tells them apart. `$share/<group>/<filter>` shares the messages with the group's other clients, where the broker can
    * (MQTT 5, 4.8.2; mosquitto over 3.1.1, too; NATS and RabbitMQ grant it and send nothing).
-   * @param onEnd told once whether the broker grants it: OK, SUBSCRIPTION_REFUSED (also for the filter that the calls'
-   * answers come by), TIMEOUT (no answer within `deadlineMs`: it is given up), CONNECTION_LOST or CLOSED
+   * @param onEnd told once whether the broker grants it: OK, SUBSCRIPTION_REFUSED (also for a filter that
+   * overlaps the calls' own, `<id>/rpc/#`), TIMEOUT (no answer within `deadlineMs`: it is given up), CONNECTION_LOST or CLOSED
    * @returns OK; BUSY: all places are taken; CLOSED
    * @construction
-   * @throws Error when the filter is none, longer than `topicBytes`, or subscribed to already
+   * @throws Error when the filter is none, longer than `topicBytes`, or overlaps one that is subscribed to
    */
   subscribe(filter: string, onPiece: OnPiece, onEnd: OnEnd): Status {
     const bytes = bytesOf(filter);
     if (!isFilter(bytes)) throw new Error(`motekey: ${filter} is no topic filter`);
     if (bytes.length > this.topicBytes)
       throw new Error(`motekey: topicBytes of messages must be at least ${bytes.length} for ${filter}`);
-    if (this.held(bytes) !== null)
+    if (this.table.held(bytes) !== null)
       throw new Error(`motekey: the app is subscribed to ${filter} already; unsubscribe first`);
+    const share = shareLength(bytes);
+    if (this.table.overlaps(bytes, share))
+      throw new Error(
+        `motekey: ${filter} overlaps another filter of the app; use one for both, and tell their messages apart by topic`,
+      );
     if (this.isEnded) return Status.CLOSED;
-    for (let i = 0; i < this.subscriptions.length; i++) {
-      const subscription = this.subscriptions[i];
-      if (subscription.phase !== SubscriptionPhase.FREE || subscription.isOver) continue;
-      subscription.phase = SubscriptionPhase.WANTED;
-      subscription.filter = bytes;
-      subscription.shareLength = shareLength(bytes);
-      subscription.onPiece = onPiece;
-      subscription.onEnd = onEnd;
-      this.ring();
-      return Status.OK;
-    }
-    return Status.BUSY;
+    const subscription = this.table.vacant();
+    if (subscription === null) return Status.BUSY;
+    subscription.phase = SubscriptionPhase.WANTED;
+    subscription.filter = bytes;
+    subscription.shareLength = share;
+    subscription.onPiece = onPiece;
+    subscription.onEnd = onEnd;
+    this.ring();
+    return Status.OK;
   }
 
   /**
@@ -126,7 +141,7 @@ export class Messages implements AppTraffic {
    * @allocates the filter's bytes
    */
   unsubscribe(filter: string): Status {
-    const subscription = this.held(bytesOf(filter));
+    const subscription = this.table.held(bytesOf(filter));
     if (subscription === null) return Status.STALE;
     const isKnown = subscription.phase !== SubscriptionPhase.WANTED;
     subscription.onPiece = null;
@@ -142,7 +157,7 @@ export class Messages implements AppTraffic {
    * @param payload stays as it is until `onEnd`
    * @param qos 0: OK when it was composed; 1: OK when the broker acknowledged it. A connection that is lost under it
    * makes it leave once more, so that a broker may get it twice.
-   * @param onEnd OK, TIMEOUT, CONNECTION_LOST, FORBIDDEN, TOO_LONG (for us, for MQTT, or for this broker), BAD_ARGUMENTS
+   * @param onEnd OK, TIMEOUT, CONNECTION_LOST, FORBIDDEN, QUOTA_EXCEEDED, TOO_LONG (for us, for MQTT, or for this broker), BAD_ARGUMENTS
    * (the payload threw, or its length is none) or CLOSED
    * @returns OK: `onEnd` is told once; BUSY or CLOSED: nobody is told
    */
@@ -183,6 +198,7 @@ export class Messages implements AppTraffic {
     this.isBroken = false;
     this.hasPiece = false;
     this.reader = null;
+    this.acks.clear();
     for (let i = 0; i < this.subscriptions.length; i++) this.loseSubscription(this.subscriptions[i]);
     if (publication.phase !== PublicationPhase.STREAMING && publication.phase !== PublicationPhase.SENT)
       return;
@@ -195,28 +211,33 @@ export class Messages implements AppTraffic {
     const publication = this.publication;
     this.nowMs = nowMs;
     if (nowMs >= publication.expiresAtMs()) publication.end(Status.TIMEOUT);
-    for (let i = 0; i < this.subscriptions.length; i++)
-      if (nowMs >= this.subscriptions[i].deadlineMs) this.subscriptions[i].expire();
+    this.table.expire(nowMs);
   }
 
   wakeAtMs(): number {
-    let atMs = this.publication.expiresAtMs();
-    for (let i = 0; i < this.subscriptions.length; i++)
-      atMs = Math.min(atMs, this.subscriptions[i].deadlineMs);
-    return atMs;
+    return Math.min(this.publication.expiresAtMs(), this.table.deadlineMs());
   }
 
   tend(pen: MqttPen): void {
+    if (!this.isStreaming) this.acks.write(pen.outbox);
     if (!this.isReady) return;
     if (!this.isStreaming) this.tendSubscriptions(pen);
     if (this.publication.phase === PublicationPhase.QUEUED) this.openPublication(pen);
     if (this.isStreaming) this.stream(pen);
   }
 
+  get isBacklogged(): boolean {
+    return this.acks.isFull();
+  }
+
+  acknowledge(outbox: Outbox, type: PacketType, packetIdentifier: number): void {
+    this.acks.take(outbox, type, packetIdentifier, this.isStreaming);
+  }
+
   acknowledged(packetIdentifier: number, returnCode: number): boolean {
     const publication = this.publication;
     if (publication.phase === PublicationPhase.SENT && publication.packetIdentifier === packetIdentifier) {
-      publication.end(returnCode >= FAILURE ? Status.FORBIDDEN : Status.OK);
+      publication.end(endOf(returnCode));
       return true;
     }
     for (let i = 0; i < this.subscriptions.length; i++) {
@@ -236,15 +257,7 @@ export class Messages implements AppTraffic {
   open(topic: Uint8Array, topicLength: number, payloadLength: number, retain: boolean): boolean {
     const view = this.view;
     const kept = Math.min(topicLength, this.topicBytes);
-    this.reader = null;
-    for (let i = 0; i < this.subscriptions.length && this.reader === null; i++) {
-      const subscription = this.subscriptions[i];
-      const seen = Math.min(topicLength, topic.length);
-      const filter = subscription.filter;
-      const from = subscription.shareLength;
-      if (subscription.onPiece !== null && matches(filter, from, topic, seen, seen < topicLength))
-        this.reader = subscription;
-    }
+    this.reader = this.table.reader(topic, topicLength);
     if (this.reader === null) return false;
     copyBytes(view.topic, 0, topic, 0, kept);
     view.topicLength = kept;
@@ -297,17 +310,6 @@ export class Messages implements AppTraffic {
     subscription.packetIdentifier = 0;
     if (subscription.losses >= LOSSES_MAX) subscription.answered(Status.CONNECTION_LOST);
     else subscription.phase = SubscriptionPhase.WANTED;
-  }
-
-  /** The subscription that is wanted, asked for or granted, and has this filter. */
-  private held(filter: Uint8Array): Subscription | null {
-    for (let i = 0; i < this.subscriptions.length; i++) {
-      const subscription = this.subscriptions[i];
-      const length = subscription.filter.length;
-      const isIt = length === filter.length && sameBytes(subscription.filter, 0, filter, 0, length);
-      if (isIt && subscription.isHeld()) return subscription;
-    }
-    return null;
   }
 
   /** What is given up goes first: it may be wanted again already, in another place. */
@@ -385,15 +387,12 @@ export class Messages implements AppTraffic {
   }
 
   private deliverSubscription(): boolean {
-    for (let i = 0; i < this.subscriptions.length; i++) {
-      const subscription = this.subscriptions[i];
-      const onEnd = subscription.onEnd;
-      if (!subscription.isOver) continue;
-      subscription.isOver = false;
-      subscription.onEnd = null;
-      if (onEnd !== null) onEnd(subscription.status);
-      return true;
-    }
-    return false;
+    const subscription = this.table.over();
+    if (subscription === null) return false;
+    const onEnd = subscription.onEnd;
+    subscription.isOver = false;
+    subscription.onEnd = null;
+    if (onEnd !== null) onEnd(subscription.status);
+    return true;
   }
 }

@@ -253,14 +253,15 @@ export class Session {
     return this.phase === Phase.READY || this.status === Status.OK ? Status.TIMEOUT : this.status;
   }
 
-  /** The outbox has no room for what reading on may have to say, and that cannot wait: beside app's messages it can. */
+  /** There is no place for what reading on may have to say: in the outbox, or where it waits beside app's messages. */
   isCramped(): boolean {
-    return this.app === null && this.outbox.room() < this.channel.replyBytes;
+    return this.app === null ? this.outbox.room() < this.channel.replyBytes : this.app.isBacklogged;
   }
 
   /** The link takes nothing while the peer sends on: the connection is given up. */
   congested(nowMs: number): void {
     this.nowMs = nowMs;
+    this.counters.congestions++;
     this.fail(Status.CONGESTED);
   }
 

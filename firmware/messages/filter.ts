@@ -79,3 +79,33 @@ export const matches = (
   }
   return at === length && (!isCut || filter[filter.length - 1] === PLUS);
 };
+
+/** Where the level ends that begins at `from`. */
+const levelEnd = (filter: Uint8Array, from: number): number => {
+  let to = from;
+  while (to < filter.length && filter[to] !== SLASH) to++;
+  return to;
+};
+
+/**
+ * Whether there is a topic that both filters subscribe to. Topics of the broker's own count as others do: some brokers
+ * send them to `#`.
+ * @param oneFrom, otherFrom how much of each names a group: {@link shareLength}
+ */
+export const overlap = (one: Uint8Array, oneFrom: number, other: Uint8Array, otherFrom: number): boolean => {
+  let i = oneFrom;
+  let j = otherFrom;
+  for (;;) {
+    if (one[i] === HASH || other[j] === HASH) return true;
+    const iEnd = levelEnd(one, i);
+    const jEnd = levelEnd(other, j);
+    const isSame = iEnd - i === jEnd - j && sameBytes(one, i, other, j, iEnd - i);
+    if (!isSame && one[i] !== PLUS && other[j] !== PLUS) return false;
+    const isOver = iEnd === one.length;
+    // `a/#` is also what `a` is sent to.
+    if (isOver || jEnd === other.length)
+      return isOver ? jEnd === other.length || other[jEnd + 1] === HASH : one[iEnd + 1] === HASH;
+    i = iEnd + 1;
+    j = jEnd + 1;
+  }
+};

@@ -2,6 +2,17 @@ import { Status } from "../status.js";
 import { NO_BYTES } from "../wire/bytes.js";
 import type { OnEnd } from "./subscription.js";
 
+const FAILURE = 0x80;
+const PACKET_TOO_LARGE = 0x95;
+const QUOTA_EXCEEDED = 0x97;
+
+/** How a message ends whose PUBACK has this reason code. */
+export const endOf = (reasonCode: number): Status => {
+  if (reasonCode === PACKET_TOO_LARGE) return Status.TOO_LONG;
+  if (reasonCode === QUOTA_EXCEEDED) return Status.QUOTA_EXCEEDED;
+  return reasonCode >= FAILURE ? Status.FORBIDDEN : Status.OK;
+};
+
 /** A payload that is not in one array: it is asked for piece by piece, and again where a connection was lost. */
 export interface Payload {
   /** Bytes; the same from beginning to end. */

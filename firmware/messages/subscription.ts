@@ -1,6 +1,8 @@
 import type { MqttPen } from "../session/app.js";
+import type { OwnTopics } from "../session/own-topics.js";
 import { Status } from "../status.js";
 import { NO_BYTES } from "../wire/bytes.js";
+import { overlap } from "./filter.js";
 
 /** A piece of a message, good during the callback only. The same object is used again and again. */
 export interface MessagePiece {
@@ -121,14 +123,23 @@ export class Subscription {
   /** Composes SUBSCRIBE, if it is due and there is room. Only where the app was not told yet it must be answered in time. */
   ask(pen: MqttPen, deadlineMs: number): void {
     const isDue = this.phase === SubscriptionPhase.WANTED;
-    // Giving it up again would take the calls' answers away.
-    if (isDue && pen.topics.isOwn(this.filter)) this.answered(Status.SUBSCRIPTION_REFUSED);
+    if (isDue && this.isOfCalls(pen.topics)) this.answered(Status.SUBSCRIPTION_REFUSED);
     else if (isDue && pen.outbox.room() >= pen.subscribeLength(this.filter)) {
       this.packetIdentifier = pen.nextPacketIdentifier();
       pen.writeSubscribe(this.packetIdentifier, this.filter);
       this.phase = SubscriptionPhase.ASKED;
       if (this.onEnd !== null) this.deadlineMs = deadlineMs;
     }
+  }
+
+  /** Answers to calls would come by it, too: some brokers send them twice then, and giving it up could end them. */
+  private isOfCalls(topics: OwnTopics): boolean {
+    return this.overlaps(topics.filter, 0) || this.overlaps(topics.encodedFilter, 0);
+  }
+
+  /** Whether a message may match both this and another filter, of which a group's name takes the first bytes. */
+  overlaps(filter: Uint8Array, from: number): boolean {
+    return filter.length > 0 && overlap(this.filter, this.shareLength, filter, from);
   }
 
   /** The broker does not have it any more, or will not say: the place is free. */

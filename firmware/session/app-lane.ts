@@ -1,29 +1,19 @@
-import { ACK_BYTES, PacketType, writeAck } from "../wire/mqtt.js";
+import { PacketType, writeAck } from "../wire/mqtt.js";
 import type { MqttReader } from "../wire/mqtt-reader.js";
 import type { AppTraffic, MqttPen } from "./app.js";
 import type { Outbox } from "./outbox.js";
 
-/** More PUBLISHes than brokers send without an acknowledgement (mosquitto: 20); over MQTT 5 they are told. */
+/** Runs of acknowledgements that can wait. Over MQTT 5 the broker is told to send no more messages than that ahead. */
 export const ACKS_MAX = 32;
 
 /** The app's messages on an MQTT channel, and what they make the channel wait with. */
 export class AppLane {
   private readonly app: AppTraffic | null;
-  /**
-   * Acknowledgements that wait for room, or for the end of a packet that is being composed: a ring, the oldest first.
-   * Each is its packet type, and its identifier in the lower 16 bits.
-   */
-  private readonly owed: number[] | null;
-  private owedFrom: number;
-  private owedCount: number;
   /** The message that is coming in is the app's. */
   private isOpen: boolean;
 
   constructor(app: AppTraffic | null) {
     this.app = app;
-    this.owed = app === null ? null : new Array(ACKS_MAX);
-    this.owedFrom = 0;
-    this.owedCount = 0;
     this.isOpen = false;
   }
 
@@ -34,7 +24,6 @@ export class AppLane {
 
   /** A new connection. */
   reset(): void {
-    this.owedCount = 0;
     this.isOpen = false;
   }
 
@@ -45,16 +34,7 @@ export class AppLane {
 
   /** Composes what waited, and what the app wants to say. */
   tend(pen: MqttPen): void {
-    const outbox = pen.outbox;
-    const owed = this.owed;
-    if (this.app === null || owed === null) return;
-    while (this.owedCount > 0 && !this.app.isStreaming && outbox.takes(ACK_BYTES)) {
-      const ack = owed[this.owedFrom];
-      outbox.to = writeAck(outbox.bytes, outbox.to, ack >> 16, ack & 65535);
-      this.owedFrom = (this.owedFrom + 1) % ACKS_MAX;
-      this.owedCount--;
-    }
-    this.app.tend(pen);
+    if (this.app !== null) this.app.tend(pen);
   }
 
   /** Whether a SUBACK may be the app's: its filter may have been given up meanwhile. */
@@ -98,16 +78,10 @@ export class AppLane {
 
   /**
    * Acknowledges a message or its release: at once where there are no app's messages, since the session reads nothing
-   * without room then; else later where it must be, in the order of the messages (4.6).
+   * without room then; else as soon as it may be.
    */
   acknowledge(outbox: Outbox, type: PacketType, packetIdentifier: number): void {
-    const owed = this.owed;
-    const isFree = !this.isStreaming() && this.owedCount === 0 && outbox.room() >= ACK_BYTES;
-    if (owed === null || isFree) outbox.to = writeAck(outbox.bytes, outbox.to, type, packetIdentifier);
-    // What has no place is sent to us again: the broker sees it unacknowledged at the next connection.
-    else if (this.owedCount < ACKS_MAX) {
-      owed[(this.owedFrom + this.owedCount) % ACKS_MAX] = (type << 16) | packetIdentifier;
-      this.owedCount++;
-    }
+    if (this.app !== null) this.app.acknowledge(outbox, type, packetIdentifier);
+    else outbox.to = writeAck(outbox.bytes, outbox.to, type, packetIdentifier);
   }
 }

@@ -1,4 +1,5 @@
 import type { Turns } from "../ports.js";
+import type { PacketType } from "../wire/mqtt.js";
 import type { Outbox } from "./outbox.js";
 import type { OwnTopics } from "./own-topics.js";
 import type { Terms } from "./terms.js";
@@ -31,6 +32,8 @@ export interface AppTraffic {
   readonly hasPiece: boolean;
   /** A message's payload is half composed: no other packet may be. */
   readonly isStreaming: boolean;
+  /** No further acknowledgement can wait: nothing is read until one has left. */
+  readonly isBacklogged: boolean;
   /** A packet was begun that cannot be ended: MQTT takes none back, and the connection is to be given up. */
   readonly isBroken: boolean;
 
@@ -48,6 +51,8 @@ export interface AppTraffic {
   tend(pen: MqttPen): void;
   /** Whether the acknowledgement is ours. A return code from 0x80 on is a refusal. */
   acknowledged(packetIdentifier: number, returnCode: number): boolean;
+  /** Acknowledges a message or its release: at once, or when {@link tend} has room for it. */
+  acknowledge(outbox: Outbox, type: PacketType, packetIdentifier: number): void;
   /** Whether a message on this topic is for the app: pieces follow then. */
   open(topic: Uint8Array, topicLength: number, payloadLength: number, retain: boolean): boolean;
   /** The next piece of its payload, in the link's window. */

@@ -189,7 +189,7 @@ export class MqttChannel implements Channel, MqttPen {
   }
 
   tend(): void {
-    if (this.stage === Stage.READY) this.app.tend(this);
+    if (this.stage >= Stage.ACCEPTED) this.app.tend(this);
   }
 
   nextPacketIdentifier(): number {

@@ -14,9 +14,6 @@ const joined = (head: Uint8Array, length: number, tail: Uint8Array): Uint8Array 
   return bytes;
 };
 
-const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
-  one.length === other.length && sameBytes(one, 0, other, 0, one.length);
-
 /** The topics of a device's frames, as they are and with `-cbor` behind them (B5). */
 export class OwnTopics {
   /** `<id>/rpc/#`, which also covers `<id>/rpc`. */
@@ -42,11 +39,6 @@ export class OwnTopics {
   /** How much of a topic must be seen to know it, bytes. */
   bytes(): number {
     return this.length + this.suffix.length + 1;
-  }
-
-  /** Answers come by this filter. */
-  isOwn(filter: Uint8Array): boolean {
-    return isSame(filter, this.filter) || isSame(filter, this.encodedFilter);
   }
 
   /** A frame for us. */

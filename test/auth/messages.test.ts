@@ -1,45 +1,11 @@
 /** The app's own messages in virtual time: what an app can get wrong, and that no call suffers from it. */
 import assert from "node:assert/strict";
 import type { IPublishPacket } from "mqtt-packet";
-import { generate } from "mqtt-packet";
 import { Status } from "../../firmware/index.js";
-import { type MessagePiece, Messages, type Payload } from "../../firmware/messages.js";
+import { Messages, type Payload } from "../../firmware/messages.js";
+import { DOWN, subscribe, textOf, told, UP, worldWith } from "./messages-world.js";
 import type { Request } from "./peer.js";
 import { World } from "./world.js";
-
-const DOWN = "app/device_123/down";
-const UP = "app/device_123/up";
-
-/** A ready world whose app has messages, and whose broker acknowledges what MQTT has acknowledgements for. */
-function worldWith(messages: Messages): World {
-  const world = new World({ messages });
-  world.peer.intercept = (packet) => {
-    if (packet.cmd === "unsubscribe")
-      world.peer.send({ cmd: "unsuback", messageId: packet.messageId as number, granted: [] });
-    const isApps = packet.cmd === "publish" && packet.topic.startsWith("app/");
-    if (!isApps) return packet.cmd === "unsubscribe";
-    if (packet.qos === 1) world.peer.send({ cmd: "puback", messageId: packet.messageId as number });
-    world.peer.requests.pop();
-    return true;
-  };
-  return world.ready();
-}
-
-const told = (topic: string, payload: string): Buffer =>
-  generate({ cmd: "publish", topic, payload, qos: 0, dup: false, retain: false });
-
-/** How a subscription was answered, so far. */
-function subscribe(messages: Messages, filter: string, onPiece: (piece: MessagePiece) => void = () => {}) {
-  const outcome = { name: "pending" };
-  const status = messages.subscribe(filter, onPiece, (end) => {
-    outcome.name = Status[end];
-  });
-  if (status !== Status.OK) outcome.name = Status[status];
-  return outcome;
-}
-
-const textOf = ({ bytes, from, to }: MessagePiece): string =>
-  Buffer.from(bytes.subarray(from, to)).toString();
 
 describe("an app's own messages", () => {
   it("an error that the app throws over a piece loses nothing that came behind it", () => {
@@ -137,11 +103,13 @@ describe("an app's own messages", () => {
     const short = "x".repeat(64);
     const heard: string[] = [];
     subscribe(messages, short, () => heard.push("short"));
-    subscribe(messages, "#", ({ topicLength }) => heard.push(`any, ${topicLength}`));
+    subscribe(messages, "+/any", ({ topicLength }) => heard.push(`any, ${topicLength}`));
     world.advance(100);
-    world.peer.sendBytes(Buffer.concat([told(`${short}y`, "1"), told(short, "2")]));
+    const sent = [`${short}y`, short, `${"x".repeat(60)}/any`, `${short}y/any`];
+    world.peer.sendBytes(Buffer.concat(sent.map((topic) => told(topic, "1"))));
     world.advance(100);
-    assert.deepEqual(heard, ["any, 64", "short"]);
+    assert.deepEqual(heard, ["short", "any, 64"]);
+    assert.equal(world.client.counters.foreign, 2);
   });
 
   it("close() in a piece ends everything, and the rest of the window is nobody's", () => {

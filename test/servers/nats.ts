@@ -9,6 +9,25 @@ export function findNats(context: Mocha.Context): string {
   return findProgram(context, "nats-server", "nats-server");
 }
 
+/** Starts NATS without TLS or users, on free ports: everybody may do everything. */
+export async function startOpenNats(program: string): Promise<{ url: string; close(): Promise<void> }> {
+  const folder = scratchFolder("nats");
+  const [port, natsPort] = [await freePort(), await freePort()];
+  const text = [
+    "server_name: motekey",
+    `listen: "127.0.0.1:${natsPort}"`,
+    `jetstream { store_dir: "${folder}/jetstream" }`,
+    `mqtt { listen: "127.0.0.1:${port}" }`,
+  ].join("\n");
+  await writeFiles(folder, { "nats.conf": text });
+  const broker = await ServerProcess.start(program, ["-c", join(folder, "nats.conf")], {
+    folder,
+    port,
+    ready: /Server is ready/,
+  });
+  return { url: `mqtt://127.0.0.1:${port}`, close: () => broker.close() };
+}
+
 /** Starts NATS with our sample on free ports. */
 export async function startNats(program: string, server: KeyPair, ca: string): Promise<SampleBroker> {
   const folder = scratchFolder("nats");
