@@ -246,7 +246,7 @@ export class Tokens implements HostCalls {
     if (isLive) this.waiters.finish(host, Wish.TOKEN, Status.OK);
     else if (slot !== null && slot.length > 0) slot.wipe();
     if (host.rejection === Rejection.REPORTED) this.holdRejection(host);
-    if (!this.isClosed && !this.keep(host)) this.isForgetful = true;
+    if (this.ledger !== null && !this.isClosed && !this.keep(host)) this.isForgetful = true;
     if (host.flight !== null || this.isClosed || this.session.phase === Phase.RESTING) return;
 
     const method = this.methodWanted(host);
