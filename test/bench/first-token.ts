@@ -63,8 +63,9 @@ export const firstToken: Group = {
         },
         quick ? 1 : 9,
       );
-      const trips = (times: readonly number[]): number => Math.round(median(times) / (2 * DELAY_MS));
-      const rounded = "the times of the next row in units of 100 ms, rounded";
+      const trips = (times: readonly number[]): number => Math.round(Math.min(...times) / (2 * DELAY_MS));
+      const rounded =
+        "the quickest of each in units of 100 ms, rounded: a busy machine adds time, no round trips";
       const against = "MQTT.js: connect, await CONNACK, subscribe, await SUBACK, publish, await the answer";
       return [
         atMost(1, {

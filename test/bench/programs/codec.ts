@@ -142,7 +142,8 @@ function garbage(operation: () => void, count: number): number {
     const after = process.memoryUsage();
     rounds.push((after.heapUsed + after.external - before.heapUsed - before.external) / count);
   }
-  return Math.min(...rounds);
+  // What the first one frees was made before it.
+  return Math.min(...rounds.slice(1));
 }
 
 const { what, name, batchMs, garbageOps } = await task<CodecTask>();
