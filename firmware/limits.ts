@@ -42,7 +42,7 @@ export interface Limits {
   stableMs: number;
   /** Longest `retry_after` that is honoured, ms. */
   retryAfterCapMs: number;
-  /** Lifetime of a token that names none itself, ms; 0: it is used until its app refuses it. */
+  /** Lifetime of a token whose end is not known, ms: no token is used for ever. */
   tokenMaxAgeMs: number;
 }
 
@@ -65,7 +65,7 @@ export const DEFAULT_LIMITS: Limits = {
   backoffCapMs: 300_000,
   stableMs: 60_000,
   retryAfterCapMs: 3_600_000,
-  tokenMaxAgeMs: 0,
+  tokenMaxAgeMs: 3_600_000,
 };
 
 /** Limits given by the app, the rest from {@link DEFAULT_LIMITS}. */
@@ -112,6 +112,7 @@ export const limitsFrom = (options: LimitOptions): Limits => {
     "pingTimeoutMs must be less than half the keep-alive",
   );
   check(limits.keepAliveS <= 65_535, "keepAliveS must fit 16 bits");
+  check(limits.tokenMaxAgeMs >= 1, "tokenMaxAgeMs must be at least 1: no token is used for ever");
   check(limits.backoffBaseMs <= limits.backoffCapMs, "backoffBaseMs must not exceed backoffCapMs");
   return limits;
 };

@@ -328,7 +328,7 @@ export class Tokens implements HostCalls {
     }
     const isTold = frame.expiresInS > 0;
     const lifetimeMs = isTold ? frame.expiresInS * 1000 : this.leases.assumedMs(frame);
-    const isGuess = !isNew && !isTold && lifetimeMs < Infinity;
+    const isGuess = !isNew && !isTold;
     if (isGuess && host.generation === 0) {
       // It was had before a reboot, and nobody says what is left of it.
       host.mustGenerate = true;

@@ -80,7 +80,6 @@ export interface DeviceToken {
   readonly token: string;
   /** Counts the host's tokens on this device; `rejected` asks for it. */
   readonly generation: number;
-  /** Infinity where nobody says. */
   readonly expiresInMs: number;
 }
 

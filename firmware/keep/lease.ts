@@ -5,7 +5,7 @@
 export class Lease {
   /** When the request was sent whose answer brought the token. */
   sentAtMs: number;
-  /** How long the token lives from then on, ms; Infinity where nobody says. */
+  /** How long the token lives from then on, ms. */
   lifetimeMs: number;
   /** From here on a new token is fetched while this one still serves; until {@link spread} the earliest that may be. */
   refreshAtMs: number;

@@ -29,15 +29,13 @@ export class Leases {
     return this.tokens === null ? Status.OK : this.tokens.read(frame.staging, frame.tokenLength);
   }
 
-  /** How long the staged token, inspected, lives by its own claims, else by `tokenMaxAgeMs`, ms; Infinity where nothing says. */
+  /** How long the staged token, inspected, lives by its own claims, else by `tokenMaxAgeMs`, ms. */
   assumedMs(frame: FrameReader): number {
-    const maxAgeMs = this.config.limits.tokenMaxAgeMs;
     const lifetimeS =
       this.tokens !== null
         ? this.tokens.lifetimeS
         : readJwtLifetime(frame.spareJson(), frame.staging, frame.tokenLength, this.scratch.key.digest);
-    if (lifetimeS >= 0) return lifetimeS * 1000;
-    return maxAgeMs > 0 ? maxAgeMs : Infinity;
+    return lifetimeS >= 0 ? lifetimeS * 1000 : this.config.limits.tokenMaxAgeMs;
   }
 
   /** The host has a new token in its slot, asked for at `sentAtMs`. */

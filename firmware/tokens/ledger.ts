@@ -26,7 +26,7 @@ const NAME = "motekey-h";
 const CONSUMED = 4;
 const HOST_LENGTH = 8;
 const HOST = 9;
-/** A lifetime that nobody knows an end of. */
+/** A lifetime without an end, as earlier records have it: `tokenMaxAgeMs` holds. */
 const NO_END = 0xffffffff;
 
 /** One host's place in the store. */
@@ -155,8 +155,7 @@ export class Ledger implements Payload {
     writeUint32(bytes, PAYLOAD_AT, this.config.owner);
     if (slot !== null) {
       const lease = slot.lease;
-      const hasEnd = lease.lifetimeMs < Infinity;
-      writeUint32(bytes, at, hasEnd ? wholeSeconds(lease.lifetimeMs) : NO_END);
+      writeUint32(bytes, at, wholeSeconds(lease.lifetimeMs));
       writeUint32(bytes, at + CONSUMED, wholeSeconds(this.nowMs - lease.sentAtMs) + 1);
       bytes[at + HOST_LENGTH] = host.length;
       at += HOST;
@@ -207,7 +206,7 @@ export class Ledger implements Payload {
    */
   private takeOut(page: Page, host: Host, bytes: Uint8Array, at: number, from: number, to: number): void {
     const lifetimeS = readUint32(bytes, at);
-    const lifetimeMs = lifetimeS === NO_END ? Infinity : lifetimeS * 1000;
+    const lifetimeMs = lifetimeS === NO_END ? this.config.limits.tokenMaxAgeMs : lifetimeS * 1000;
     const ageMs = readUint32(bytes, at + CONSUMED) * 1000 + this.config.sleptMs;
     const isGood = this.config.sleptMs >= 0 && ageMs < lifetimeMs && !host.isClaimed;
     if (this.save(page, RecordKind.HOST, host, null) && isGood && to > from && this.slots.reserve(host, 0)) {

@@ -7,7 +7,7 @@ export interface Token {
   readonly length: number;
   /** Counts the tokens of this host; `rejected` asks for it. */
   readonly generation: number;
-  /** Milliseconds it is still good; Infinity where nobody says. */
+  /** Milliseconds it is still good. */
   readonly remainingMs: number;
 }
 

@@ -144,6 +144,6 @@ function since(startedAtMs: number): number {
   return performance.now() - startedAtMs;
 }
 
-function seconds(ms: number): number | null {
-  return ms === Infinity ? null : ms / 1000;
+function seconds(ms: number): number {
+  return ms / 1000;
 }

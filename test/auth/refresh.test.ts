@@ -114,15 +114,30 @@ describe("a token's life", () => {
     assert.equal(world.soon().remainingMs, 100_000 - 2 * world.peer.latencyMs);
   });
 
-  it("has no end where nobody names one and no limit is set: it is used until it is refused", () => {
-    const world = new World();
-    world.service.lifetimeS = undefined;
-    assert.equal(world.soon().remainingMs, Number.POSITIVE_INFINITY);
-    world.advance(30 * 24 * HOUR_MS);
-    assert.equal(world.soon(APP, 0).token, `${APP}#1`);
-    assert.equal(world.peer.requests.length, 2);
-    world.client.host(APP).rejected(1);
-    assert.equal(world.soon().token, `${APP}#2`);
+  const unknown: Record<string, (token: string) => object> = {
+    "says nothing of it": (token) => ({ token }),
+    "writes it as a text": (token) => ({ token, expires_in: "3600" }),
+    "writes it as null": (token) => ({ token, expires_in: null }),
+    "writes it below zero": (token) => ({ token, expires_in: -1 }),
+    "names its end alone (exp without iat)": () => ({ token: jwt({ exp: 4_600 }) }),
+    "names its end as a text": () => ({ token: jwt({ iat: "1000", exp: "4600" }) }),
+  };
+  for (const [what, result] of Object.entries(unknown)) {
+    it(`is an hour by default where the cloud ${what}: no token is used for ever`, () => {
+      const world = new World();
+      const answer = world.peer.answer;
+      world.peer.answer = (request) =>
+        request.frame.method === "/v1/Auth.GenerateToken"
+          ? { result: result(`t${request.frame.id}`) }
+          : answer(request);
+      assert.equal(world.soon().remainingMs, HOUR_MS - 2 * world.peer.latencyMs);
+      world.advance(HOUR_MS);
+      assert.equal(world.peer.asked("GenerateToken").length, 2, "refreshed before its end");
+    });
+  }
+
+  it("cannot be without a limit", () => {
+    assert.throws(() => new World({ limits: { tokenMaxAgeMs: 0 } }), /tokenMaxAgeMs must be at least 1/);
   });
 
   it("that is no JWT after all, or says less than it should, falls back the same way", () => {

@@ -45,7 +45,7 @@ describe("a device with a store, after a reboot of which nobody knows how long i
   });
 
   const unsaid: Record<string, [make: (count: number) => string, tokenMaxAgeMs: number]> = {
-    "a JWT, of which its claims tell the whole life only": [(count) => jwtOf(3_600, count), 0],
+    "a JWT, of which its claims tell the whole life only": [(count) => jwtOf(3_600, count), 2 * HOUR_MS],
     "an opaque token with a configured age": [(count) => `opaque${count}`, HOUR_MS],
   };
   for (const [what, [make, tokenMaxAgeMs]] of Object.entries(unsaid)) {
@@ -61,16 +61,6 @@ describe("a device with a store, after a reboot of which nobody knows how long i
       }
     });
   }
-
-  it("serves a token that nobody names an end of, once the cloud has said that it is still there", () => {
-    const lives = new Lives();
-    lives.service.lifetimeS = undefined;
-    lives.world.soon();
-    lives.crash();
-    const outcome = lives.boot().soon();
-    assert.equal(outcome.token, `${APP}#1`);
-    assert.equal(outcome.remainingMs, Number.POSITIVE_INFINITY);
-  });
 
   it("gives the places of hosts that the app asks for no more to new ones, each with one write", () => {
     const lives = new Lives({ proof: "password", limits: { hosts: 3, slots: 1 } });
@@ -166,12 +156,16 @@ describe("a device with a store, after a sleep of known length", () => {
     assert.deepEqual(methods(lives.world), ["GetToken"], "it was taken out of the store in the life before");
   });
 
-  it("keeps a token that nobody names an end of", () => {
-    const lives = new Lives();
+  it("keeps a token that nobody names an end of as long as the limit says", () => {
+    const lives = new Lives({ limits: { tokenMaxAgeMs: 20 * HOUR_MS } });
     lives.service.lifetimeS = undefined;
     lives.world.soon();
-    lives.sleep(10 * HOUR_MS);
-    assert.equal(lives.boot(10 * HOUR_MS).soon(APP, 0).remainingMs, Number.POSITIVE_INFINITY);
+    lives.sleep(5 * HOUR_MS);
+    const { token, remainingMs } = lives.boot(5 * HOUR_MS).soon(APP, 0);
+    assert.equal(token, `${APP}#1`);
+    assert.ok(remainingMs > 14 * HOUR_MS && remainingMs <= 15 * HOUR_MS, `${remainingMs}`);
+    lives.sleep(16 * HOUR_MS);
+    assert.equal(lives.boot(16 * HOUR_MS).soon().token, `${APP}#2`);
   });
 
   it("keeps none whose life is a guess, none with its successor under way, and none that does not fit", () => {
