@@ -4,6 +4,8 @@ import { FrameProof, type Proof } from "./policy.js";
 import { LinkSecurity } from "./ports.js";
 import { nameOf, sentenceOf } from "./sentences.js";
 import { Status } from "./status.js";
+import type { FrameReader } from "./wire/frame.js";
+import { Party } from "./wire/parties.js";
 
 /** Beyond this servers stop to believe a clock (RFC 4120, 8.2). */
 const CLOCK_WRONG_S = 300;
@@ -82,6 +84,13 @@ const olderOf = (transport: string): string => {
   return parts[0] + parts[1];
 };
 
+/** The two names that differ; the answer's as long as its frame was the last that was read. @allocates a text, because a person asked */
+const addressesOf = (frame: FrameReader, config: Config): string => {
+  const length = Math.min(frame.srcLength, config.limits.idBytes);
+  const ours = ` cloud.address is ${printable(config.cloud, config.cloud.length)}`;
+  return frame.src === Party.OTHER ? `${ours}, their src ${printable(frame.parties, length)}.` : `${ours}.`;
+};
+
 /** Whether a clock that is wrong is why. */
 const isOfClock = (status: Status): boolean =>
   status === Status.OK ||
@@ -121,7 +130,8 @@ export const explain = (
   return {
     status,
     name: nameOf(status),
-    sentence: sentenceOf(status),
+    sentence:
+      sentenceOf(status) + (status === Status.FOREIGN_ANSWER ? addressesOf(session.frame, config) : ""),
     transport: session.channel.terms.isOld ? olderOf(transport) : transport,
     link: LinkSecurity[config.link],
     proof: config.proof,

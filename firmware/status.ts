@@ -83,6 +83,9 @@ export enum Status {
   PACKET_TOO_LARGE = 61,
   NO_SOCKET = 62,
 
+  // A whole frame answers our call, and names another sender than `cloud.address`.
+  FOREIGN_ANSWER = 63,
+
   // Malformed input: MQTT 3.1.1. Each of these closes the connection.
   MQTT_PACKET_TYPE = 70,
   MQTT_FLAGS = 71,

@@ -100,6 +100,7 @@ export class Answers {
     const isTheirs = frame.src === Party.ABSENT || frame.src === Party.CLOUD;
     if (!isOurs || !isTheirs) {
       this.failList(Status.BAD_RESULT);
+      if (isOurs && frame.id > 0) this.calls.suspect(frame.id, Status.FOREIGN_ANSWER);
       this.counters.foreign++;
       return null;
     }

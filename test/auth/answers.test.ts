@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Counters } from "../../firmware/index.js";
 import { CLOUD, type Frame, type Request } from "./peer.js";
-import { World, type WorldOptions } from "./world.js";
+import { APP, World, type WorldOptions } from "./world.js";
 
 /** A ready world with one call under way, whose request is held. */
 const asking = (options?: WorldOptions): { world: World; request: Request } => {
@@ -294,6 +294,41 @@ describe("a result before its id", () => {
       counted(world, frame);
       assert.equal(world.outcomes[0].name, "FORBIDDEN");
     }
+  });
+});
+
+describe("an answer whose src is not cloud.address", () => {
+  const other = (src: string): World => {
+    const world = new World({ limits: { callAttemptMs: 500, callDeadlineMs: 1_200 } }).ready();
+    world.peer.answer = () => ({ src, result: { token: "t" } });
+    return world;
+  };
+
+  it("is dropped, and explain() names both addresses", () => {
+    const world = other("//api.acme.io");
+    assert.equal(world.soon(APP, 2_000).name, "TIMEOUT");
+    const { name, sentence } = world.client.explain();
+    assert.equal(name, "FOREIGN_ANSWER");
+    assert.match(sentence, /cloud\.address is \/\/api\.mongoose-iot\.com, their src \/\/api\.acme\.io\.$/);
+  });
+
+  it("is shown as printable ASCII, and no longer than ids are kept", () => {
+    const world = other(`${"x".repeat(300)}`);
+    world.soon(APP, 2_000);
+    assert.match(world.client.explain().sentence, / x{64}\.$/);
+    const hostile = other("a\u001b[31mb");
+    hostile.soon(APP, 2_000);
+    assert.match(hostile.client.explain().sentence, / a\?\[31mb\.$/);
+  });
+
+  it("explains nothing where it answers no call of ours, or where the right one comes after all", () => {
+    const world = new World({ limits: { callAttemptMs: 500, callDeadlineMs: 1_200 } }).ready();
+    world.peer.answer = () => ({ src: "//api.acme.io", id: 7, result: { token: "t" } });
+    world.soon(APP, 2_000);
+    assert.equal(world.client.explain().name, "TIMEOUT");
+    world.peer.answer = (request) => world.service.answer(request);
+    assert.equal(world.soon(APP, 5_000).name, "OK");
+    assert.equal(world.client.explain().name, "OK");
   });
 });
 
