@@ -1,5 +1,6 @@
 /** `npm run bench`: the firmware and the command line beside their peers, measured in the same run. */
 import { parseArgs } from "node:util";
+import { cloudConnects } from "./cloud-connects.js";
 import { decode, encode } from "./codec.js";
 import { connects } from "./connects.js";
 import { firstToken } from "./first-token.js";
@@ -12,11 +13,20 @@ import { heading, lines } from "./table.js";
 const HELP = `npm run bench -- [options]
   --json         an array of {name, ours, peer, unit, ratio, goal, reached, against, tried}
   --only <name>  only the groups whose name contains this: encode, decode, first token, round trip,
-                 connects, memory, start-up; may be repeated
+                 connects, cloud connects, memory, start-up; may be repeated
   --quick        short rounds: whether it runs, not how fast
   --help`;
 
-const GROUPS: readonly Group[] = [encode, decode, firstToken, roundTrip, connects, memory, startUp];
+const GROUPS: readonly Group[] = [
+  encode,
+  decode,
+  firstToken,
+  roundTrip,
+  connects,
+  cloudConnects,
+  memory,
+  startUp,
+];
 
 const { values } = parseArgs({
   options: {

@@ -8,7 +8,7 @@ import { interleave, type Samples } from "./samples.js";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** The programs that rows run in processes of their own, so that none warms up or fills the heap of another. */
-const PROGRAMS = ["codec", "connects", "memory", "responder", "round-trip"] as const;
+const PROGRAMS = ["cloud", "codec", "connects", "fleet", "memory", "responder", "round-trip"] as const;
 
 /** One of `test/bench/programs`. */
 export type ProgramName = (typeof PROGRAMS)[number];
