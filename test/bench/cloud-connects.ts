@@ -30,6 +30,7 @@ export const cloudConnects: Group = {
         ours: median(kept),
         peer: median(bare),
         unit: "per s",
+        isMoreBetter: true,
         against: `the mock cloud without a registry file; ${devices} devices with counter+mac, token included, ${connectingMax} on their way at once`,
         tried: "one write and fsync for all counters that came while the one before ran",
       }),
