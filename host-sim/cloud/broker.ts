@@ -72,7 +72,12 @@ export class Broker implements Channel {
   /** Listens; rejects when the port is taken. */
   static async start(host: string, port: number, parts: BrokerParts): Promise<Broker> {
     const { tls, connectLimitMs: connectTimeout } = parts;
-    const aedes = await Aedes.createBroker({ maxClientsIdLength: CLIENT_ID_CHARACTERS_MAX, connectTimeout });
+    const aedes = await Aedes.createBroker({
+      maxClientsIdLength: CLIENT_ID_CHARACTERS_MAX,
+      connectTimeout,
+      // No queue: mqemitter empties one by recursion, and a thousand requests at once would overflow the stack.
+      concurrency: 0,
+    });
     const sockets = new Set<Socket>();
     const handle = (socket: Socket): void => broker.accept(socket, null);
     const server =

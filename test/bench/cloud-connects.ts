@@ -13,7 +13,7 @@ export const cloudConnects: Group = {
   rows: async (quick) => {
     const [kept, bare]: [number[], number[]] = [[], []];
     const devices = quick ? 100 : 8_000;
-    const connectingMax = quick ? 100 : 1_000;
+    const connectingMax = quick ? 100 : 200;
     for (let round = 0; round < (quick ? 1 : 3); round++) {
       bare.push(await connectsPerSecond({ devices, registryFile: null }, connectingMax));
       const folder = await mkdtemp(join(tmpdir(), "motekey-bench-"));

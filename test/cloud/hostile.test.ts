@@ -219,6 +219,24 @@ describe("whatever a visitor sends", () => {
     });
   }
 
+  it("a burst of requests is served one by one, without recursion", async () => {
+    await start();
+    const clients = await Promise.all(
+      Array.from({ length: 200 }, async (_, index) => {
+        const id = `burst_${index}`;
+        await cloud.addDevice({ id, psk: DEVICE.psk });
+        return Client.ready(cloud.mqttUrl, { id, psk: DEVICE.psk });
+      }),
+    );
+    // All within one turn of ours, so that they wait for one another in the broker.
+    for (const client of clients)
+      for (let id = 1; id <= 30; id++)
+        client.send(JSON.stringify({ v: 2, src: client.id, id, method: "/v1/Hello" }));
+    for (const client of clients) for (let id = 1; id <= 30; id++) await client.message();
+    for (const client of clients) client.close();
+    await isUp();
+  });
+
   it("to a broker that the cloud is attached to, the cloud stays up", async () => {
     const broker = await OpenBroker.start();
     await start({ broker: broker.url, topicsBound: true });
