@@ -11,11 +11,13 @@ import { Health, type HealthAnswer } from "./health.js";
 import { Http } from "./http.js";
 import { CONNECT_LIMIT_MS } from "./http-server.js";
 import { type Identity, startIdentity } from "./identity/index.js";
+import { checkOptions } from "./options.js";
 import { Peers } from "./peers.js";
 import { Proofs } from "./proofs.js";
 import { Recoveries } from "./recoveries.js";
 import { Registry } from "./registry.js";
 import { RPC_PATH, Rpc } from "./rpc.js";
+import { CLOUD_OPTIONS, CLOUD_TLS, NEW_ENTITY } from "./tables.js";
 import { CloudTls } from "./tls.js";
 import { type CloudClock, Tokens } from "./tokens.js";
 import type {
@@ -119,6 +121,8 @@ export class Cloud {
 
   /** Puts other certificates, CAs or lists in place, for all handshakes from now on. */
   changeTls(options: Pick<CloudTlsOptions, "cert" | "key" | "ca" | "crl">): void {
+    const { cert, key, ca, crl } = CLOUD_TLS;
+    checkOptions("changeTls()", options, { cert, key, ca, crl });
     if (this.parts.tls === null) throw new Error("This cloud speaks no TLS; start it with tls: true");
     this.parts.tls.change(options);
   }
@@ -142,6 +146,7 @@ export class Cloud {
 
   /** Adds a device, user or backend, or replaces the one of this id. Resolves when the registry file has it. */
   async addDevice(device: NewEntity): Promise<{ id: string; psk: string }> {
+    checkOptions("addDevice()", device, NEW_ENTITY);
     const { id, psk } = this.parts.registry.add(device);
     this.parts.peers.endMacSession(id);
     await this.parts.registry.flush();
@@ -216,8 +221,12 @@ export class Cloud {
   }
 }
 
-/** Starts a mock cloud: its own MQTT broker (or attached to another one), the Auth service, HTTP. */
+/**
+ * Starts a mock cloud: its own MQTT broker (or attached to another one), the Auth service, HTTP. Rejects with an error
+ * that names the first option which cannot be right, what it is, and what is allowed.
+ */
 export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
+  checkOptions("", options, CLOUD_OPTIONS);
   const events = new Events();
   if (options.log !== undefined) events.on(options.log);
   const health = new Health();

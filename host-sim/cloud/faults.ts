@@ -1,3 +1,18 @@
+import {
+  BYTES,
+  either,
+  FLAG,
+  FUNCTION,
+  guarded,
+  NOTHING,
+  needed,
+  numberFrom,
+  optionsOf,
+  type Shape,
+  TEXT,
+  whole,
+} from "./options.js";
+
 /** Which extensions (part B of the protocol) the cloud has; what is off is neither announced nor sent. */
 export interface Extensions {
   retryAfter: boolean;
@@ -79,12 +94,45 @@ export interface FaultOptions {
   rawReply?: ((reply: OutgoingReply) => string | Uint8Array | null | undefined) | null;
 }
 
+const EXTENSIONS: Shape<Extensions> = { retryAfter: FLAG, expiresIn: FLAG, mac: FLAG, cbor: FLAG };
+const TRIGGER = either(FLAG, numberFrom(0), FUNCTION);
+const ERROR: Shape<ErrorFault> = {
+  code: needed(whole(0)),
+  message: TEXT,
+  retryAfter: numberFrom(-Infinity),
+  when: TRIGGER,
+};
+const MALFORMED: Shape<MalformedFault> = { bytes: needed(either(TEXT, BYTES)), when: TRIGGER, mac: FLAG };
+
+/** The names and values of the knobs. */
+export const FAULTS: Shape<FaultOptions> = {
+  latencyMs: numberFrom(0),
+  dropRequests: TRIGGER,
+  dropReplies: TRIGGER,
+  doubleReplies: TRIGGER,
+  error: either(optionsOf(ERROR), NOTHING),
+  kickAfterConnack: numberFrom(0),
+  wrongId: TRIGGER,
+  wrongMac: TRIGGER,
+  malformedReply: either(optionsOf(MALFORMED), NOTHING),
+  clockOffsetSeconds: numberFrom(-Infinity),
+  extensions: optionsOf(EXTENSIONS),
+  listTokenHosts: whole(0),
+  resultBeforeId: FLAG,
+  padReply: whole(0),
+  rawReply: either(FUNCTION, NOTHING),
+};
+
+/** What the option `extensions` takes. */
+export const EXTENSIONS_OPTION = either(FLAG, optionsOf(EXTENSIONS));
+
 /** The knobs as the running cloud holds them: every field may be set at any time. */
 export type Faults = Required<FaultOptions>;
 
 /**
  * Knobs at rest, with the given ones turned.
  * @param extensions which extensions the cloud has; true or undefined: all
+ * @throws Error that names a knob which is unknown or of a wrong value, now and whenever one is set
  */
 export function makeFaults(
   given: FaultOptions,
@@ -92,7 +140,7 @@ export function makeFaults(
 ): Faults {
   const on = extensions !== false;
   const named = typeof extensions === "object" ? extensions : {};
-  return {
+  const faults: Faults = {
     latencyMs: 0,
     dropRequests: 0,
     dropReplies: 0,
@@ -110,6 +158,7 @@ export function makeFaults(
     rawReply: null,
     ...given,
   };
+  return guarded("faults", faults, FAULTS);
 }
 
 /** The knobs that hold a trigger of their own. */

@@ -1,6 +1,21 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { decodeJwt, decodeProtectedHeader, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
+import {
+  either,
+  FLAG,
+  FUNCTION,
+  guarded,
+  listOf,
+  NOTHING,
+  needed,
+  numberFrom,
+  OBJECT,
+  oneOf,
+  optionsOf,
+  type Shape,
+  whole,
+} from "../options.js";
 import type { Middleware } from "./context.js";
 import { ENDPOINTS } from "./endpoints.js";
 
@@ -27,12 +42,36 @@ export interface IdentityFaultOptions {
   rawCallback?: ((location: URL) => void) | null;
 }
 
+const ENDPOINT = oneOf(...Object.keys(ENDPOINTS));
+const ERROR: Shape<NonNullable<IdentityFaultOptions["error"]>> = {
+  endpoint: needed(ENDPOINT),
+  status: needed(whole(200, 599)),
+  body: needed(OBJECT),
+  times: numberFrom(1),
+};
+const ID_TOKEN: Shape<NonNullable<IdentityFaultOptions["idToken"]>> = { claims: OBJECT, forged: FLAG };
+
+/** The names and values of the knobs. */
+export const IDENTITY_FAULTS: Shape<IdentityFaultOptions> = {
+  latencyMs: numberFrom(0),
+  down: either(whole(200, 599), oneOf("reset"), NOTHING),
+  error: either(optionsOf(ERROR), NOTHING),
+  clockOffsetSeconds: numberFrom(-Infinity),
+  lacks: listOf(ENDPOINT),
+  idToken: either(optionsOf(ID_TOKEN), NOTHING),
+  rawReply: either(FUNCTION, NOTHING),
+  rawCallback: either(FUNCTION, NOTHING),
+};
+
 /** The knobs as the running identity holds them: every field may be set at any time. */
 export type IdentityFaults = Required<IdentityFaultOptions>;
 
-/** Knobs at rest, with the given ones turned. */
+/**
+ * Knobs at rest, with the given ones turned.
+ * @throws Error that names a knob which is unknown or of a wrong value, now and whenever one is set
+ */
 export function makeIdentityFaults(given: IdentityFaultOptions): IdentityFaults {
-  return {
+  const faults: IdentityFaults = {
     latencyMs: 0,
     down: null,
     error: null,
@@ -43,6 +82,7 @@ export function makeIdentityFaults(given: IdentityFaultOptions): IdentityFaults 
     rawCallback: null,
     ...given,
   };
+  return guarded("faults", faults, IDENTITY_FAULTS);
 }
 
 /** What strikes before the request is looked at. True: it has been dealt with. */

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type Provider from "oidc-provider";
 import { FileLock } from "../file-lock.js";
 import { countOne, type EventOf, Listeners } from "../listeners.js";
+import { checkOptions, guarded } from "../options.js";
 import { CLI_CLIENT_ID } from "./clients.js";
 import { devicePace } from "./device-pace.js";
 import { DIRECTORY_KIND, Directory } from "./directory.js";
@@ -14,6 +15,7 @@ import { registerPasswordGrant } from "./password-grant.js";
 import { makeProvider } from "./provider.js";
 import { scriptFree } from "./script-free.js";
 import { IdentityServer } from "./server.js";
+import { IDENTITY_OPTIONS, LIFETIMES, NEW_SERVICE_ACCOUNT, NEW_USER } from "./tables.js";
 import { tellEvents } from "./telling.js";
 import type {
   IdentityEvent,
@@ -87,6 +89,7 @@ export class Identity {
 
   /** Adds a user; resolves when the file has it. Rejects when the user name or the address is taken. */
   async addUser(user: NewUser): Promise<{ id: string; username: string; password: string }> {
+    checkOptions("addUser()", user, NEW_USER);
     const added = await this.parts.directory.addUser(user);
     await this.parts.directory.flush();
     return { id: added.user.id, username: added.user.username, password: added.password };
@@ -94,6 +97,7 @@ export class Identity {
 
   /** Adds a service account; `secret` where it has one. Rejects when its client id is taken. */
   async addServiceAccount(wanted: NewServiceAccount): Promise<{ clientId: string; secret?: string }> {
+    checkOptions("addServiceAccount()", wanted, NEW_SERVICE_ACCOUNT);
     const { clientId, secret } = this.parts.directory.addServiceAccount(wanted);
     await this.parts.directory.flush();
     return secret === undefined ? { clientId } : { clientId, secret };
@@ -145,6 +149,7 @@ export class Identity {
  * ```
  */
 export async function startIdentity(options: IdentityOptions = {}): Promise<Identity> {
+  checkOptions("", options, IDENTITY_OPTIONS);
   const { folder } = options;
   const lock =
     folder === undefined ? null : await FileLock.take(join(folder, "identity.json"), DIRECTORY_KIND);
@@ -170,7 +175,7 @@ async function startWith(options: IdentityOptions, lock: FileLock | null): Promi
   });
   if (options.log !== undefined) listeners.on(options.log);
   const faults = makeIdentityFaults(options.faults ?? {});
-  const lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes };
+  const lifetimes = guarded("lifetimes", { ...DEFAULT_LIFETIMES, ...options.lifetimes }, LIFETIMES);
   const server = await IdentityServer.listen(options, faults);
   const provider = await makeProvider(server.issuer, { directory, logins, lifetimes });
   const tell = (event: IdentityEvent): void => listeners.emit(event);

@@ -1,0 +1,80 @@
+/** The names and values of the cloud's options. */
+import { EXTENSIONS_OPTION, FAULTS } from "./faults.js";
+import { IDENTITY_OPTIONS } from "./identity/tables.js";
+import {
+  BYTES,
+  either,
+  FLAG,
+  FUNCTION,
+  listOf,
+  NAME,
+  needed,
+  numberFrom,
+  oneOf,
+  optionsOf,
+  PORT,
+  type Shape,
+  TEXT,
+  whole,
+} from "./options.js";
+import type { BrokerTls, CloudOptions, CloudTlsOptions, NewEntity, TokenOptions } from "./types.js";
+
+const TEXTS = either(TEXT, listOf(TEXT));
+const TLS_VERSION = oneOf("TLSv1.2", "TLSv1.3");
+
+const TOKENS: Shape<TokenOptions> = {
+  format: oneOf("jwt", "opaque", "cwt-mac0", "cwt-sign1"),
+  algorithm: oneOf("ES256", "EdDSA"),
+  macKey: either(NAME, BYTES),
+  lifetimeSeconds: numberFrom(0),
+  graceSeconds: numberFrom(0),
+};
+
+/** Of the option `tls`, and of `changeTls`. */
+export const CLOUD_TLS: Shape<CloudTlsOptions> = {
+  cert: TEXT,
+  key: TEXT,
+  clientCertificates: oneOf("none", "optional", "required"),
+  ca: TEXTS,
+  crl: TEXTS,
+  psk: FLAG,
+  minVersion: TLS_VERSION,
+  maxVersion: TLS_VERSION,
+};
+
+const BROKER_TLS: Shape<BrokerTls> = { ca: TEXTS, cert: TEXT, key: TEXT, psk: NAME };
+
+/** What `addDevice` takes; which ids and counters may be is the registry's to say. */
+export const NEW_ENTITY: Shape<NewEntity> = {
+  id: needed(TEXT),
+  psk: TEXT,
+  role: oneOf("device", "user", "backend"),
+  owner: NAME,
+  certFingerprint: NAME,
+  counter: whole(-1),
+};
+
+/** What `startCloud` takes. */
+export const CLOUD_OPTIONS: Shape<CloudOptions> = {
+  port: PORT,
+  host: NAME,
+  httpPort: PORT,
+  tls: either(FLAG, optionsOf(CLOUD_TLS)),
+  broker: NAME,
+  brokerTls: optionsOf(BROKER_TLS),
+  topicsBound: FLAG,
+  address: NAME,
+  tokens: optionsOf(TOKENS),
+  registryFile: NAME,
+  anonymous: FLAG,
+  mqttVersion: oneOf(4, 5),
+  connectLimitMs: numberFrom(1),
+  requireFrameProof: FLAG,
+  nonceLifetimeSeconds: numberFrom(0),
+  policy: FUNCTION,
+  identity: either(FLAG, optionsOf(IDENTITY_OPTIONS)),
+  extensions: EXTENSIONS_OPTION,
+  faults: optionsOf(FAULTS),
+  now: FUNCTION,
+  log: FUNCTION,
+};
