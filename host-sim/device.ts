@@ -8,6 +8,7 @@ import {
   type Link,
   type OnToken,
   type Ports,
+  PROOFS,
   type Proof,
   State,
   Status,
@@ -15,11 +16,27 @@ import {
   type Token,
   type TokenFormat,
 } from "../firmware/index.js";
+import {
+  checkOptions,
+  either,
+  FLAG,
+  listOf,
+  NAME,
+  needed,
+  numberFrom,
+  OBJECT,
+  oneOf,
+  optionsOf,
+  type Rule,
+  type Shape,
+  TEXT,
+  whole,
+} from "./cloud/options.js";
 import { NodeLink } from "./node/link.js";
 import { nodePorts } from "./node/ports.js";
 import { FileStore } from "./node/store.js";
-import { TlsLink, type TlsOptions, type TlsReport } from "./node/tls-link.js";
-import { type CloudUrls, endpointOf, type TransportName } from "./transports.js";
+import { TLS_OPTIONS, TlsLink, type TlsOptions, type TlsReport } from "./node/tls-link.js";
+import { type CloudUrls, endpointOf, TRANSPORTS, type TransportName } from "./transports.js";
 
 const NEXT_LIMIT_MS = 8_000;
 
@@ -74,6 +91,35 @@ export interface DeviceOptions {
   /** Default: TCP or TLS, the monotonic clock and the random numbers of Node. */
   ports?: Ports;
 }
+
+const TLS: Shape<DeviceTls> = { ...TLS_OPTIONS, psk: FLAG };
+
+/** A running cloud, or any object that knows its URLs. */
+const CLOUD: Rule = {
+  allowed: ["a cloud of startCloud()", "its URL"],
+  accepts: (value) =>
+    typeof value === "object" && value !== null && typeof (value as CloudUrls).mqttUrl === "string",
+};
+
+/** What is the firmware's too is looked into by `createAuth`. */
+const DEVICE_OPTIONS: Shape<DeviceOptions> = {
+  cloud: needed(either(CLOUD, NAME)),
+  alternatives: listOf(NAME),
+  transport: oneOf(...TRANSPORTS),
+  id: needed(NAME),
+  psk: needed(TEXT),
+  counter: whole(1),
+  store: NAME,
+  sleptMs: numberFrom(0),
+  proof: oneOf(...PROOFS),
+  allowInsecure: FLAG,
+  encoding: oneOf("json", "cbor"),
+  tokenFormat: OBJECT,
+  pipeline: FLAG,
+  limits: OBJECT,
+  tls: optionsOf(TLS),
+  ports: OBJECT,
+};
 
 /** A token as a simulated device has it: text, since tests look at it. */
 export interface DeviceToken {
@@ -251,6 +297,7 @@ export class SimulatedDevice {
  * @throws Error that names the first option which cannot be right, and what to do
  */
 export function simulateDevice(options: DeviceOptions): SimulatedDevice {
+  checkOptions("", options, DEVICE_OPTIONS);
   const { id, psk, cloud, proof, allowInsecure, pipeline, limits, store, sleptMs } = options;
   const counter = options.counter ?? (store === undefined ? Date.now() : 1);
   const { host, port, isSecure, transport } = endpointOf(cloud, options.transport);

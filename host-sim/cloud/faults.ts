@@ -97,7 +97,7 @@ export interface FaultOptions {
 const EXTENSIONS: Shape<Extensions> = { retryAfter: FLAG, expiresIn: FLAG, mac: FLAG, cbor: FLAG };
 const TRIGGER = either(FLAG, numberFrom(0), FUNCTION);
 const ERROR: Shape<ErrorFault> = {
-  code: needed(whole(0)),
+  code: needed(whole()),
   message: TEXT,
   retryAfter: numberFrom(-Infinity),
   when: TRIGGER,

@@ -2,6 +2,9 @@ import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Cloud, startCloud } from "./cloud.js";
 import { CLI_CLIENT_ID, type IdentityOptions } from "./identity/index.js";
+import { IDENTITY_OPTIONS } from "./identity/tables.js";
+import { checkOptions, NAME, optionsOf, PORT, type Shape } from "./options.js";
+import { CLOUD_OPTIONS } from "./tables.js";
 import type { CloudOptions } from "./types.js";
 
 const FOLDER_MODE = 0o700;
@@ -19,6 +22,25 @@ export interface CloudFolderOptions {
   /** Anything else that the cloud takes. */
   cloud?: Omit<CloudOptions, "host" | "port" | "httpPort" | "registryFile" | "identity">;
 }
+
+/** All but what the folder decides. */
+function without<Options, Name extends keyof Options>(
+  options: Options,
+  names: readonly Name[],
+): Omit<Options, Name> {
+  const rest = { ...options };
+  for (const name of names) delete rest[name];
+  return rest;
+}
+
+const PORTS: Shape<NonNullable<CloudFolderOptions["ports"]>> = { mqtt: PORT, http: PORT, identity: PORT };
+
+const FOLDER_OPTIONS: Shape<CloudFolderOptions> = {
+  host: NAME,
+  ports: optionsOf(PORTS),
+  identity: optionsOf(without(IDENTITY_OPTIONS, ["host", "port", "folder"])),
+  cloud: optionsOf(without(CLOUD_OPTIONS, ["host", "port", "httpPort", "registryFile", "identity"])),
+};
 
 /** A cloud with its identity, and what to tell about them. */
 export interface CloudInFolder {
@@ -39,6 +61,7 @@ export interface CloudInFolder {
  * only): `devices.json`, `identity.json`, `logins.json`. They are locked: a second cloud is told who has them.
  */
 export async function startCloudIn(folder: string, options: CloudFolderOptions = {}): Promise<CloudInFolder> {
+  checkOptions("", options, FOLDER_OPTIONS);
   const kept = resolve(folder);
   await makeFolder(kept);
   const { host } = options;

@@ -8,8 +8,8 @@ export interface Rule {
   /** What is allowed, in words. */
   readonly allowed: readonly string[];
   readonly isNeeded?: boolean;
-  /** An error shows the value: it can be no secret. */
-  readonly isShown?: boolean;
+  /** What an error shows of the value, where it can be no secret; nothing but its type when absent. */
+  readonly shows?: "numbers" | "all";
   readonly accepts: (value: unknown) => boolean;
   /** Looks further into a value that is accepted. */
   readonly within?: (path: string, value: object) => void;
@@ -38,13 +38,13 @@ export const BYTES: Rule = { allowed: ["a Uint8Array"], accepts: (value) => valu
 
 export const FLAG: Rule = {
   allowed: ["true", "false"],
-  isShown: true,
+  shows: "numbers",
   accepts: (value) => typeof value === "boolean",
 };
 
 export const FUNCTION: Rule = { allowed: ["a function"], accepts: (value) => typeof value === "function" };
 
-export const NOTHING: Rule = { allowed: ["null"], accepts: (value) => value === null };
+export const NOTHING: Rule = { allowed: ["null"], shows: "all", accepts: (value) => value === null };
 
 /** An object that is looked at elsewhere. */
 export const OBJECT: Rule = { allowed: ["an object"], accepts: isBag };
@@ -52,14 +52,16 @@ export const OBJECT: Rule = { allowed: ["an object"], accepts: isBag };
 /** A number from `least` on. */
 export const numberFrom = (least: number): Rule => ({
   allowed: [least === -Infinity ? "a number" : `a number from ${least} on`],
-  isShown: true,
+  shows: "numbers",
   accepts: (value) => typeof value === "number" && value >= least,
 });
 
-/** A whole number. */
-export const whole = (least: number, most = Number.MAX_SAFE_INTEGER): Rule => ({
-  allowed: [`a whole number from ${least} ${most === Number.MAX_SAFE_INTEGER ? "on" : `to ${most}`}`],
-  isShown: true,
+/** A whole number; any where no least is given. */
+export const whole = (least = -Infinity, most = Infinity): Rule => ({
+  allowed: [
+    `a whole number${least === -Infinity ? "" : ` from ${least} ${most === Infinity ? "on" : `to ${most}`}`}`,
+  ],
+  shows: "numbers",
   accepts: (value) => Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most,
 });
 
@@ -69,14 +71,14 @@ export const PORT: Rule = whole(0, 65_535);
 /** One of these words or numbers. */
 export const oneOf = (...values: readonly (string | number)[]): Rule => ({
   allowed: values.map(String),
-  isShown: true,
+  shows: "all",
   accepts: (value) => (values as readonly unknown[]).includes(value),
 });
 
 /** Any of these rules. */
 export const either = (...rules: readonly Rule[]): Rule => ({
   allowed: rules.flatMap(({ allowed }) => allowed),
-  isShown: rules.every(({ isShown }) => isShown === true),
+  ...(rules.every(({ shows }) => shows !== undefined) && { shows: "numbers" }),
   accepts: (value) => rules.some((rule) => rule.accepts(value)),
   within: (path, value) => rules.find((rule) => rule.accepts(value))?.within?.(path, value),
 });
@@ -146,11 +148,17 @@ export function guarded<Options extends object>(
   });
 }
 
-/** The words, the nearest to what was given first. */
-export function nearestFirst(words: readonly string[], given: string): string[] {
-  const distances = new Map(words.map((word) => [word, distance(given.slice(0, 80), word)]));
-  const [nearest] = [...words].sort((a, b) => (distances.get(a) ?? 0) - (distances.get(b) ?? 0));
-  return nearest === undefined ? [] : [nearest, ...words.filter((word) => word !== nearest)];
+/** The words, the nearest to what was given first; what is like none of them changes nothing. */
+export function nearestFirst(words: readonly string[], given: string): readonly string[] {
+  let nearest: string | undefined;
+  let least = Infinity;
+  for (const word of words) {
+    const edits = distance(given.slice(0, 80), word);
+    if (edits >= least || edits > Math.max(given.length, word.length) / 2) continue;
+    nearest = word;
+    least = edits;
+  }
+  return nearest === undefined ? words : [nearest, ...words.filter((word) => word !== nearest)];
 }
 
 function ruleFor(prefix: string, name: string, shape: Shape<object>): Rule {
@@ -163,7 +171,7 @@ function ruleFor(prefix: string, name: string, shape: Shape<object>): Rule {
 function checkValue(path: string, value: unknown, rule: Rule): void {
   if (value === undefined && rule.isNeeded !== true) return;
   if (!rule.accepts(value)) {
-    const given = rule.isShown === true && typeof value === "string" ? value : "";
+    const given = rule.shows === "all" && typeof value === "string" ? value : "";
     const allowed = given === "" ? rule.allowed : nearestFirst(rule.allowed, given);
     throw new Error(`motekey: ${path} is ${shown(value, rule)}; it must be ${allowed.join(" or ")}`);
   }
@@ -171,13 +179,13 @@ function checkValue(path: string, value: unknown, rule: Rule): void {
 }
 
 /** What a value is, in words: itself only where it can be no secret. */
-function shown(value: unknown, { isShown }: Rule): string {
+function shown(value: unknown, { shows }: Rule): string {
   if (value === undefined) return "missing";
   if (value === null) return "null";
   if (value === "") return '""';
   if (Array.isArray(value)) return "an array";
-  if (isShown === true && typeof value === "string") return JSON.stringify(value.slice(0, 80));
-  if (isShown === true && (typeof value === "number" || typeof value === "boolean")) return `${value}`;
+  if (shows === "all" && typeof value === "string") return JSON.stringify(value.slice(0, 80));
+  if (shows !== undefined && (typeof value === "number" || typeof value === "boolean")) return `${value}`;
   return typeof value === "string" ? "text" : `of type ${typeof value}`;
 }
 

@@ -1,7 +1,14 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { Credential, FleetCloudAnswer, FleetCloudNews, FleetCloudOptions } from "./provisioning.js";
+import { checkOptions } from "../cloud/options.js";
+import {
+  type Credential,
+  FLEET_CLOUD_OPTIONS,
+  type FleetCloudAnswer,
+  type FleetCloudNews,
+  type FleetCloudOptions,
+} from "./provisioning.js";
 
 const CHILD = fileURLToPath(new URL("./cloud-process.js", import.meta.url));
 
@@ -16,6 +23,7 @@ export class FleetCloud {
 
   /** Starts the process and provisions the devices; rejects with what kept it from that. */
   static async start(options: FleetCloudOptions): Promise<FleetCloud> {
+    checkOptions("", options, FLEET_CLOUD_OPTIONS);
     const child = fork(CHILD, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
     const answered = once(child, "message") as Promise<[FleetCloudAnswer]>;
     const ended = once(child, "exit").then(([code]) => {

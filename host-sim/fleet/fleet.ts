@@ -1,4 +1,18 @@
-import { type Address, type LimitOptions, type Proof, Status } from "../../firmware/index.js";
+import { type Address, type LimitOptions, PROOFS, type Proof, Status } from "../../firmware/index.js";
+import {
+  checkOptions,
+  either,
+  FLAG,
+  FUNCTION,
+  NAME,
+  NOTHING,
+  needed,
+  OBJECT,
+  oneOf,
+  type Rule,
+  type Shape,
+  whole,
+} from "../cloud/options.js";
 import type { StatusName } from "../device.js";
 import { endpointOf } from "../transports.js";
 import { FLEET_LIMITS } from "./limits.js";
@@ -30,6 +44,21 @@ export interface FleetOptions {
   /** Told after each device that arrived. */
   onProgress?: (progress: FleetProgress) => void;
 }
+
+const SIGNAL: Rule = { allowed: ["an AbortSignal"], accepts: (value) => value instanceof AbortSignal };
+
+const FLEET_OPTIONS: Shape<FleetOptions> = {
+  devices: needed(whole(1)),
+  url: needed(NAME),
+  credential: needed(FUNCTION),
+  limits: OBJECT,
+  proof: oneOf(...PROOFS),
+  allowInsecure: FLAG,
+  tokenHost: either(NAME, NOTHING),
+  connectingMax: whole(1),
+  signal: SIGNAL,
+  onProgress: FUNCTION,
+};
 
 /** How far a fleet is. */
 export interface FleetProgress {
@@ -63,8 +92,12 @@ function plainAddressOf(url: string): Address {
   return { host, port };
 }
 
-/** Connects devices from one process, each with its own connection, measures, and closes them all. */
+/**
+ * Connects devices from one process, each with its own connection, measures, and closes them all. Rejects with an error
+ * that names an option which is unknown or of a wrong value.
+ */
 export async function runFleet(options: FleetOptions): Promise<FleetReport> {
+  checkOptions("", options, FLEET_OPTIONS);
   const fleet = new Fleet(options);
   try {
     return await fleet.run();

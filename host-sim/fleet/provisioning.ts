@@ -1,5 +1,7 @@
 /** What a fleet and the process of its cloud tell each other: once each way, and then the cloud's troubles. */
 
+import { FLAG, NAME, needed, type Shape, whole } from "../cloud/options.js";
+
 /** Identity and key of a device. */
 export interface Credential {
   readonly id: string;
@@ -15,6 +17,13 @@ export interface FleetCloudOptions {
   /** As in `startCloud`. */
   requireFrameProof?: boolean;
 }
+
+/** The names and values of those. */
+export const FLEET_CLOUD_OPTIONS: Shape<FleetCloudOptions> = {
+  devices: needed(whole(0)),
+  broker: NAME,
+  requireFrameProof: FLAG,
+};
 
 /** What it answers. */
 export type FleetCloudAnswer = { url: string; credentials: Credential[] } | { failure: string };

@@ -10,6 +10,19 @@ import {
   type TLSSocket,
 } from "node:tls";
 import { type Address, LinkSecurity, Status } from "../../firmware/index.js";
+import {
+  BYTES,
+  checkOptions,
+  either,
+  FLAG,
+  listOf,
+  NAME,
+  needed,
+  oneOf,
+  optionsOf,
+  type Shape,
+  TEXT,
+} from "../cloud/options.js";
 import { type LinkSocket, NodeLink } from "./link.js";
 import { type TlsProgress, type TlsProof, tlsStatus } from "./tls-status.js";
 
@@ -56,6 +69,23 @@ export interface TlsOptions {
   readonly maxVersion?: SecureVersion;
 }
 
+const TEXTS = either(TEXT, listOf(TEXT));
+const VERSION = oneOf("TLSv1.3", "TLSv1.2", "TLSv1.1", "TLSv1");
+const PSK: Shape<TlsPsk> = { identity: needed(NAME), key: needed(BYTES) };
+
+/** The names and values of the options. */
+export const TLS_OPTIONS: Shape<TlsOptions> = {
+  ca: TEXTS,
+  servername: NAME,
+  cert: TEXT,
+  key: TEXT,
+  psk: optionsOf(PSK),
+  crl: TEXTS,
+  rejectUnauthorized: FLAG,
+  minVersion: VERSION,
+  maxVersion: VERSION,
+};
+
 /** What a connection's handshake agreed on. */
 export interface TlsReport {
   /** Such as `TLSv1.3`. */
@@ -81,9 +111,10 @@ export class TlsLink extends NodeLink {
   /** Until when the certificates are valid that were looked at when it began, unix ms. */
   private sessionEndsAtMs = Number.POSITIVE_INFINITY;
 
-  /** @throws Error when the options contradict each other, or hold what is no certificate, key or list */
+  /** @throws Error when an option is unknown or of a wrong value, when they contradict each other, or hold what is no certificate, key or list */
   constructor(options: TlsOptions = {}) {
     super("secureConnect");
+    checkOptions("tls", options, TLS_OPTIONS);
     this.options = options;
     this.proof = proofOf(options);
     this.security = securityOf(options);
@@ -196,7 +227,7 @@ function contextOf(options: TlsOptions): SecureContext {
   // Under TLS-PSK no certificate is as good as the key, whoever issued it: there are no trust anchors.
   const anchors = psk === undefined ? ca : [];
   try {
-    for (const anchor of anchors === undefined ? [] : listOf(anchors)) new X509Certificate(anchor);
+    for (const anchor of anchors === undefined ? [] : textsOf(anchors)) new X509Certificate(anchor);
     if (cert !== undefined && key !== undefined) {
       const isPair = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
       if (!isPair) throw new Error("the key belongs to another certificate");
@@ -205,8 +236,8 @@ function contextOf(options: TlsOptions): SecureContext {
       // A trust anchor is whom we trust, self-signed or not (RFC 5280, 6.1.1), as on the engines. With lists of revoked
       // certificates OpenSSL would then look for one of each stranger's CA, and call a stranger's certificate that.
       allowPartialTrustChain: crl === undefined,
-      ...(anchors === undefined ? {} : { ca: listOf(anchors) }),
-      ...(crl === undefined ? {} : { crl: listOf(crl) }),
+      ...(anchors === undefined ? {} : { ca: textsOf(anchors) }),
+      ...(crl === undefined ? {} : { crl: textsOf(crl) }),
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),
       ...(psk === undefined ? {} : { ciphers: PSK_SUITES }),
@@ -230,6 +261,6 @@ function pskOptions(psk: TlsPsk): ConnectionOptions {
   };
 }
 
-function listOf(texts: string | readonly string[]): string[] {
+function textsOf(texts: string | readonly string[]): string[] {
   return typeof texts === "string" ? [texts] : [...texts];
 }

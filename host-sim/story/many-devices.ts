@@ -2,7 +2,7 @@ import { Status, sentenceOf } from "../../firmware/index.js";
 import type { StatusName } from "../device.js";
 import { FleetCloud, type FleetProgress, runFleet } from "../fleet/index.js";
 import type { Tell } from "./events.js";
-import type { StoryOptions } from "./usage.js";
+import { checkStory, type StoryOptions } from "./usage.js";
 
 /** Many devices at once; rejects when one of them does not get its token. */
 export async function tellManyDevices(
@@ -11,6 +11,7 @@ export async function tellManyDevices(
   signal: AbortSignal,
   onProgress: (progress: FleetProgress) => void,
 ): Promise<void> {
+  checkStory(options);
   const { devices, broker, proof, allowInsecure } = options;
   const cloud = await FleetCloud.start({
     devices,

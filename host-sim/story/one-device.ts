@@ -4,7 +4,7 @@ import { type Cloud, startCloud } from "../cloud/index.js";
 import { type DeviceToken, type SimulatedDevice, simulateDevice } from "../device.js";
 import { type TransportName, urlOf } from "../transports.js";
 import type { Tell } from "./events.js";
-import type { StoryOptions } from "./usage.js";
+import { checkStory, type StoryOptions } from "./usage.js";
 
 const HOST = "app.example.com";
 /** Refreshed at half its life: two calls of the length below fit into the other half, but not into less. */
@@ -15,6 +15,7 @@ const ASKING_MS = 50;
 
 /** One device from its first connection to its revoked token; rejects with what went wrong. */
 export async function tellOneDevice(options: StoryOptions, tell: Tell, signal: AbortSignal): Promise<void> {
+  checkStory(options);
   const { id, psk, broker, proof, transport, allowInsecure } = options;
   const cloud = await startCloud({
     tokens: { lifetimeSeconds: LIFETIME_SECONDS },

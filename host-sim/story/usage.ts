@@ -1,5 +1,17 @@
 import { parseArgs } from "node:util";
 import { PROOFS, type Proof } from "../../firmware/index.js";
+import {
+  checkOptions,
+  either,
+  FLAG,
+  NAME,
+  NOTHING,
+  nearestFirst,
+  needed,
+  oneOf,
+  type Shape,
+  whole,
+} from "../cloud/options.js";
 import { TRANSPORTS, type TransportName } from "../transports.js";
 
 /** What a broker without TLS can be shown. */
@@ -21,6 +33,26 @@ export interface StoryOptions {
   transport: TransportName;
   allowInsecure: boolean;
   json: boolean;
+}
+
+/** The names and values of a story. */
+const STORY: Shape<StoryOptions> = {
+  devices: needed(either(whole(1, DEVICES_MAX), NOTHING)),
+  broker: needed(either(NAME, NOTHING)),
+  id: needed(NAME),
+  psk: needed(either(NAME, NOTHING)),
+  proof: needed(oneOf(...PLAIN)),
+  transport: needed(oneOf(...TRANSPORTS)),
+  allowInsecure: needed(FLAG),
+  json: needed(FLAG),
+};
+
+/**
+ * Checks what a story is made of, whoever made it.
+ * @throws Error that names the first option which cannot be right, what it is, and what is allowed
+ */
+export function checkStory(options: StoryOptions): void {
+  checkOptions("", options, STORY);
 }
 
 /** A command line that cannot be understood. */
@@ -73,7 +105,8 @@ export function parseUsage(words: readonly string[], environment: NodeJS.Process
   }
   const word = values.proof ?? (broker === null ? "counter+mac" : "mac");
   const proof = PLAIN.find((known) => known === word);
-  if (proof === undefined) throw new UsageError(`--proof must be one of ${PLAIN.join(", ")}`);
+  if (proof === undefined)
+    throw new UsageError(`--proof must be one of ${nearestFirst(PLAIN, word).join(", ")}`);
   const allowInsecure = values["allow-insecure"] ?? false;
   const isBearer = /password|key/.test(proof);
   if ((isBearer || proof === "counter") && !allowInsecure) {
@@ -81,11 +114,14 @@ export function parseUsage(words: readonly string[], environment: NodeJS.Process
     throw new UsageError(`--proof ${proof} gives ${given} the link; --allow-insecure accepts that`);
   }
   const json = values.json ?? false;
+  const psk = environment.MOTEKEY_PSK ?? null;
+  if (psk === "") throw new UsageError("MOTEKEY_PSK is empty; set it to the device's key, or unset it");
+  if (values.id === "") throw new UsageError("--id is empty");
   return {
     devices,
     broker,
     id: values.id ?? "device_1",
-    psk: environment.MOTEKEY_PSK ?? null,
+    psk,
     proof,
     transport: transportOf(values.transport, broker, devices),
     allowInsecure,
@@ -95,7 +131,8 @@ export function parseUsage(words: readonly string[], environment: NodeJS.Process
 
 function transportOf(word = "mqtt", broker: string | null, devices: number | null): TransportName {
   const transport = TRANSPORTS.find((known) => known === word);
-  if (transport === undefined) throw new UsageError(`--transport must be one of ${TRANSPORTS.join(", ")}`);
+  if (transport === undefined)
+    throw new UsageError(`--transport must be one of ${nearestFirst(TRANSPORTS, word).join(", ")}`);
   if (devices !== null && transport !== "mqtt")
     throw new UsageError("--transport is of one device: a fleet speaks mqtt");
   if (broker !== null && transport.endsWith("+ws"))
@@ -103,23 +140,28 @@ function transportOf(word = "mqtt", broker: string | null, devices: number | nul
   return transport;
 }
 
+const WORDS = {
+  "allow-insecure": { type: "boolean" },
+  cloud: { type: "string" },
+  devices: { type: "string" },
+  help: { type: "boolean", short: "h" },
+  id: { type: "string" },
+  json: { type: "boolean" },
+  proof: { type: "string" },
+  transport: { type: "string" },
+} as const;
+
 function parse(words: readonly string[]) {
   try {
     return parseArgs({
       args: [...words],
-      options: {
-        "allow-insecure": { type: "boolean" },
-        cloud: { type: "string" },
-        devices: { type: "string" },
-        help: { type: "boolean", short: "h" },
-        id: { type: "string" },
-        json: { type: "boolean" },
-        proof: { type: "string" },
-        transport: { type: "string" },
-      },
+      options: WORDS,
     }).values;
   } catch (failure) {
     // Node's sentence; what follows it is about positional arguments, of which there are none.
-    throw new UsageError(String((failure as Error).message).split(/\. |\n/, 1)[0]);
+    const sentence = String((failure as Error).message).split(/\. |\n/, 1)[0] ?? "";
+    const unknown = /^Unknown option '-+(.*)'$/.exec(sentence)?.[1];
+    const known = nearestFirst(Object.keys(WORDS), unknown ?? "").map((name) => `--${name}`);
+    throw new UsageError(unknown === undefined ? sentence : `${sentence}; there are ${known.join(", ")}`);
   }
 }

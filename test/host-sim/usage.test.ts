@@ -61,7 +61,7 @@ describe("the command line of npm start", () => {
     ["--devices many", /^--devices must be a whole number/],
     ["--devices", /^Option '--devices <value>' argument missing$/],
     ["--devices 5 --id d", /^--id is of one device/],
-    ["--nonsense", /^Unknown option '--nonsense'$/],
+    ["--nonsense", /^Unknown option '--nonsense'; there are --/],
     ["word", /^Unexpected argument 'word'/],
     ["--cloud broker.example.com", /^--cloud must be mqtt:\/\//],
     ["--cloud mqtts://me:s3cret@host", /^--cloud must be mqtt:\/\/user:password@host:port$/],

@@ -13,7 +13,7 @@ export interface Mistake {
 }
 
 /** A value of each type; none of them is what a table of texts or numbers allows. */
-const VALUES: readonly [ValueType | "null", unknown][] = [
+const VALUES: readonly [ValueType, unknown][] = [
   ["string", "no such word"],
   ["number", -1.5],
   ["boolean", true],
@@ -23,22 +23,26 @@ const VALUES: readonly [ValueType | "null", unknown][] = [
   ["null", null],
 ];
 
-const pattern = (text: string): string => text.replace(/[.[\]]/g, "\\$&");
+const pattern = (text: string): string => text.replace(/[.[\]()]/g, "\\$&");
 
-/** The name with two letters changed round, or doubled where there is one. */
-function misspelt(name: string): string {
-  const swapped = name.slice(0, -2) + [...name.slice(-2)].reverse().join("");
-  return swapped === name ? `${name}${name.slice(-1)}` : swapped;
-}
+/** The name with its last letter twice. */
+const misspelt = (name: string): string => name + name.slice(-1);
 
 /**
  * Every mistake of one kind per member: its name misspelt, in capitals, a value of each type that it does not have,
  * and left out where it is needed.
  * @param base options that are right
  * @param prefix how errors name the group: `cloud.`
+ * @param lax names of what takes any number or any object
  * @param isOpen the group is an object with a life of its own, whose other members are not looked at
  */
-export function mistakes(members: readonly Member[], base: Bag, prefix: string, isOpen = false): Mistake[] {
+export function mistakes(
+  members: readonly Member[],
+  base: Bag,
+  prefix: string,
+  isOpen = false,
+  lax: readonly string[] = [],
+): Mistake[] {
   const found: Mistake[] = [];
   for (const member of members) {
     const { name } = member;
@@ -52,9 +56,8 @@ export function mistakes(members: readonly Member[], base: Bag, prefix: string, 
       }
     }
     for (const [type, wrong] of VALUES) {
-      if (type !== "null" && member.types.has(type) && member.literals.length === 0 && !isNever(type))
-        continue;
-      if (type === "string" && member.types.has("string") && member.literals.length === 0) continue;
+      const isTaken = member.types.has(type) && member.literals.length === 0;
+      if (isTaken && (lax.includes(name) || !isNever(type))) continue;
       const says = new RegExp(`^motekey: ${path}(\\.|\\[0\\]| is ).*`);
       found.push({ title: `${name}: ${type}`, options: { ...base, [name]: wrong }, says });
     }

@@ -4,7 +4,7 @@ import ts from "typescript";
 import { ROOT } from "../tidy/repository.js";
 
 /** The kinds of values that a member's type has. */
-export type ValueType = "string" | "number" | "boolean" | "object" | "array" | "function";
+export type ValueType = "string" | "number" | "boolean" | "object" | "array" | "function" | "null";
 
 /** A member of an interface. */
 export interface Member {
@@ -20,7 +20,7 @@ function valueTypesOf(checker: ts.TypeChecker, type: ts.Type): ValueType[] {
   if (flags & ts.TypeFlags.StringLike) return ["string"];
   if (flags & ts.TypeFlags.NumberLike) return ["number"];
   if (flags & ts.TypeFlags.BooleanLike) return ["boolean"];
-  if (flags & (ts.TypeFlags.Undefined | ts.TypeFlags.Null)) return [];
+  if (flags & ts.TypeFlags.Null) return ["null"];
   if (type.getCallSignatures().length > 0) return ["function"];
   return [checker.isArrayType(type) ? "array" : "object"];
 }
