@@ -18,7 +18,6 @@ import {
 } from "../firmware/index.js";
 import {
   checkOptions,
-  either,
   FLAG,
   listOf,
   NAME,
@@ -94,16 +93,16 @@ export interface DeviceOptions {
 
 const TLS: Shape<DeviceTls> = { ...TLS_OPTIONS, psk: FLAG };
 
-/** A running cloud, or any object that knows its URLs. */
+/** A running cloud, or any object that knows its URLs, or one of them: `endpointOf` looks into that. */
 const CLOUD: Rule = {
   allowed: ["a cloud of startCloud()", "its URL"],
   accepts: (value) =>
-    typeof value === "object" && value !== null && typeof (value as CloudUrls).mqttUrl === "string",
+    typeof value === "string" || typeof (value as Partial<CloudUrls> | null)?.mqttUrl === "string",
 };
 
 /** What is the firmware's too is looked into by `createAuth`. */
 const DEVICE_OPTIONS: Shape<DeviceOptions> = {
-  cloud: needed(either(CLOUD, NAME)),
+  cloud: needed(CLOUD),
   alternatives: listOf(NAME),
   transport: oneOf(...TRANSPORTS),
   id: needed(NAME),
