@@ -66,6 +66,7 @@ export const CLOUD_OPTIONS: Shape<CloudOptions> = {
   address: NAME,
   tokens: optionsOf(TOKENS),
   registryFile: NAME,
+  restored: FLAG,
   anonymous: FLAG,
   mqttVersion: oneOf(4, 5),
   connectLimitMs: numberFrom(1),

@@ -77,6 +77,7 @@ const PSK: Shape<TlsPsk> = { identity: needed(NAME), key: needed(BYTES) };
 export const TLS_OPTIONS: Shape<TlsOptions> = {
   ca: TEXTS,
   servername: NAME,
+  alpn: either(NAME, listOf(NAME)),
   cert: TEXT,
   key: TEXT,
   psk: optionsOf(PSK),
@@ -143,7 +144,7 @@ export class TlsLink extends NodeLink {
       rejectUnauthorized: rejectUnauthorized !== false,
       ...(this.session === undefined ? {} : { session: this.session }),
       ...(servername === undefined ? {} : { servername }),
-      ...(alpn === undefined ? {} : { ALPNProtocols: listOf(alpn) }),
+      ...(alpn === undefined ? {} : { ALPNProtocols: textsOf(alpn) }),
       ...(psk === undefined ? {} : pskOptions(psk)),
     };
     const socket = connect(options);
