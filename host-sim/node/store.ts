@@ -30,9 +30,10 @@ interface Hold {
 }
 
 const holds = new Map<string, Hold>();
-process.on("exit", () => {
+
+function giveBackAll(): void {
   for (const folder of holds.keys()) unlockFolder(folder);
-});
+}
 
 /**
  * A directory as a device's flash, one file per name. A file is whole or the one before it, whatever ends the process,
@@ -60,6 +61,7 @@ export class FileStore implements Store {
   ) {
     this.folder = openFolder(directory);
     this.isSole = isSole;
+    if (holds.size === 0) process.on("exit", giveBackAll);
     const hold = holds.get(this.folder) ?? { stores: 0, sole: undefined };
     hold.stores++;
     holds.set(this.folder, hold);
@@ -109,6 +111,7 @@ export class FileStore implements Store {
     hold.stores--;
     if (hold.stores > 0) return;
     holds.delete(this.folder);
+    if (holds.size === 0) process.off("exit", giveBackAll);
     unlockFolder(this.folder);
   }
 
