@@ -1,4 +1,4 @@
-import type { Principal } from "./config.js";
+import type { Config } from "./config.js";
 import { checkGroup, Kind } from "./options.js";
 import type { Scratch } from "./proof/scratch.js";
 import { CborFrames } from "./session/cbor-frames.js";
@@ -14,7 +14,7 @@ import type { ValueReader } from "./wire/value.js";
 const valueReader = (): ValueReader => new CborReader(FRAME_DEPTH_MAX, FRAME_KEY_BYTES_MAX);
 
 /** @construction */
-const writer = (config: Principal): FrameWriter => new CborFrames(config);
+const writer = (config: Config): FrameWriter => new CborFrames(config);
 
 /** Frames in CBOR (RFC 8949), for `createAuth`'s `encoding`. */
 export const cbor: Encoding = { name: "cbor", valueReader, writer };

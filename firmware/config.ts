@@ -110,24 +110,6 @@ export interface ConfigOptions {
   readonly sleptMs?: number;
 }
 
-/** Whom a connection speaks for, and how it is proved: what channels and frames need of {@link Config}. */
-export type Principal = Pick<
-  Config,
-  | "addresses"
-  | "cleanSession"
-  | "connectProof"
-  | "counterBlock"
-  | "deviceId"
-  | "filter"
-  | "frameProof"
-  | "isMgRpc"
-  | "limits"
-  | "pipeline"
-  | "psk"
-  | "requestTopic"
-  | "user"
->;
-
 interface Identity {
   readonly deviceId: string;
   readonly credential: Credential;
@@ -272,24 +254,21 @@ const requestTopicOf = (template: string, id: string): Uint8Array => {
 
 /**
  * Who asks for the counter in the device's place (the wire's B8): a principal of its own, which may do nothing else.
+ * What is not said here is the device's. The password, in the key's place, is written anew for each connection.
  * @construction
  */
-const recovererOf = (config: Config, id: string, topic: string): Principal => ({
-  addresses: config.addresses,
-  cleanSession: true,
-  connectProof: ConnectProof.PASSWORD,
-  counterBlock: config.counterBlock,
-  deviceId: bytesOf(id),
-  filter: bytesOf(`${id}/rpc/#`),
-  frameProof: FrameProof.NONE,
-  isMgRpc: false,
-  limits: config.limits,
-  pipeline: config.pipeline,
-  // Good for one connection: it is written anew for each.
-  psk: new Uint8Array(RECOVERY_PASSWORD_BYTES),
-  requestTopic: requestTopicOf(topic, id),
-  user: config.user,
-});
+const recovererOf = (config: Config, id: string, topic: string): Config => {
+  const recoverer = Object.create(config);
+  recoverer.cleanSession = true;
+  recoverer.connectProof = ConnectProof.PASSWORD;
+  // What it asks depends on the answer before: two round trips more, and nothing of the device's own is behind it.
+  recoverer.pipeline = false;
+  recoverer.filter = bytesOf(`${id}/rpc/#`);
+  recoverer.deviceId = bytesOf(id);
+  recoverer.psk = new Uint8Array(RECOVERY_PASSWORD_BYTES);
+  recoverer.requestTopic = requestTopicOf(topic, id);
+  return recoverer;
+};
 
 /** The options, checked, with all text as bytes. */
 export class Config {
@@ -317,7 +296,7 @@ export class Config {
   readonly isExposed: boolean;
   readonly counterBlock: CounterBlock;
   /** null: nothing is proved by a counter. */
-  readonly recoverer: Principal | null;
+  readonly recoverer: Config | null;
   /** null: nothing is kept over reboots. */
   readonly keeper: Keeper | null;
   /** Whose the records in the store are: a digest of device, cloud and key, u32. */
@@ -353,11 +332,12 @@ export class Config {
     this.limits = limits;
     this.filter = bytesOf(`${deviceId}/rpc/#`);
     this.deviceId = new Uint8Array(this.filter.buffer, this.filter.byteOffset, deviceId.length);
-    if (!isPortableId(this.deviceId, 0, this.deviceId.length))
-      refuse(`deviceId ${deviceId} must be letters, digits, _ or -: brokers rewrite other characters`);
-    if (deviceId.substr(deviceId.length - RECOVERER_END.length, RECOVERER_END.length) === RECOVERER_END)
+    if (
+      !isPortableId(this.deviceId, 0, this.deviceId.length) ||
+      deviceId.substr(deviceId.length - 8, 8) === RECOVERER_END
+    )
       refuse(
-        `deviceId ${deviceId} must not end in ${RECOVERER_END}: who asks for a device's counter is named so`,
+        `deviceId ${deviceId} must be letters, digits, _ or -: brokers rewrite other characters; and must not end in -recover`,
       );
     if (this.deviceId.length > limits.idBytes)
       refuse(`deviceId is longer than limits.idBytes (${limits.idBytes})`);

@@ -117,7 +117,7 @@ export const sentenceOf = (status: Status): string => {
     case Status.EXCHANGE_WRONG:
       return "The cloud did not prove that it knows the device's key, and was told nothing more; compare the keys, or somebody answers in its place.";
     case Status.COUNTER_BEHIND:
-      return "The device's counter is behind the cloud's, as after a lost store; the cloud is asked for it, and the next connection goes on above it. If that happens again and again, two devices share one key: give each its own.";
+      return "The device's counter was behind the cloud's; the next connection goes on above it. If that happens often, it keeps no store, or two devices have one key.";
     case Status.PROOF_BELOW_FLOOR:
       return `The proof is weaker than ${ALLOWED}`;
     case Status.LINK_BELOW_FLOOR:

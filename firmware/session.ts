@@ -168,7 +168,7 @@ export class Session {
           return Want.IDLE;
         }
         this.change(Change.WOKEN);
-        this.channel = this.attempts.next();
+        this.channel = this.attempts.next;
         this.phaseEndsAtMs = nowMs + this.config.limits.connectTimeoutMs;
         this.plan();
         return Want.OPEN;
@@ -349,7 +349,7 @@ export class Session {
     }
     if (isReady && this.keepAlive.isDue(this.nowMs)) this.keepAlive.pinged(this.nowMs, this.channel.ping());
     if (isReady && this.answers.takesCbor) this.answers.takesCbor = !this.channel.encode();
-    if (!this.attempts.tend() && (isReady || this.channel.isPipelined)) {
+    if (isReady || this.channel.isPipelined) {
       if (this.requests.prepare()) this.isBehind = !this.courier.publish(this.nowMs) || this.app !== null;
       else this.fail(Status.STORE_FAILED);
     }

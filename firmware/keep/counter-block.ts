@@ -35,7 +35,7 @@ const recordOf = (keeper: Keeper): KeptRecord =>
  * they begin where the app says.
  */
 export class CounterBlock implements Payload {
-  /** The highest counter that was handed out, or that may have been. */
+  /** The highest counter that was handed out, or that may have been; raised by whoever learns of a higher one. */
   latest: number;
   /** Up to here counters may be handed out. */
   private reserved: number;
@@ -82,13 +82,6 @@ export class CounterBlock implements Payload {
     if (!this.reserve()) return 0;
     this.latest++;
     return this.latest;
-  }
-
-  /** The cloud took counters up to this one: no lower one is handed out. Returns whether ours were behind. */
-  raise(counter: number): boolean {
-    const isBehind = counter >= this.latest;
-    if (isBehind) this.latest = counter;
-    return isBehind;
   }
 
   private load(record: KeptRecord): boolean {

@@ -47,6 +47,11 @@ interface NewableFunction extends Function {}
 type IArguments = {};
 type RegExp = {};
 type Object = {};
+interface ObjectConstructor {
+  /** What is set on it hides what it has of the prototype, which it shares else. */
+  create<T>(prototype: T): { -readonly [P in keyof T]: T[P] };
+}
+declare const Object: ObjectConstructor;
 
 interface Error {
   message: string;
@@ -99,4 +104,3 @@ declare const Math: Math;
 declare const Infinity: number;
 
 type Partial<T> = { [P in keyof T]?: T[P] };
-type Pick<T, K extends keyof T> = { [P in K]: T[P] };

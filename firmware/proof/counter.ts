@@ -1,6 +1,6 @@
 import { bytesOf, writeDecimal } from "../wire/bytes.js";
 import { writeBase64url } from "./base64.js";
-import { hkdf32 } from "./hkdf.js";
+import { deriveKey } from "./hkdf.js";
 import { type HmacKey, hmacBegin, hmacEnd } from "./hmac.js";
 import { DIGEST_BYTES, type Sha256 } from "./sha256.js";
 
@@ -13,8 +13,7 @@ export const COUNTER_PASSWORD_BYTES_MAX = 60;
 
 /** Derives Kc, the key of the connect proof `counter`, from the pre-shared key `psk[from..to)` into `key`. */
 export function counterKey(hash: Sha256, key: HmacKey, psk: Uint8Array, from: number, to: number): void {
-  hkdf32(hash, key, psk, from, to, INFO, key.digest, 0);
-  key.set(hash, key.digest, 0, DIGEST_BYTES);
+  deriveKey(hash, key, psk, from, to, INFO);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { bytesOf } from "../wire/bytes.js";
 import { sameSecret } from "./compare.js";
-import { hkdf32 } from "./hkdf.js";
+import { deriveKey } from "./hkdf.js";
 import { type HmacKey, hmacBegin, hmacEnd } from "./hmac.js";
 import { DIGEST_BYTES, type Sha256 } from "./sha256.js";
 
@@ -28,8 +28,7 @@ const prove = (
   challenge: Uint8Array,
   clientId: Uint8Array,
 ): void => {
-  hkdf32(hash, key, psk, 0, psk.length, INFO, key.digest, 0);
-  key.set(hash, key.digest, 0, DIGEST_BYTES);
+  deriveKey(hash, key, psk, 0, psk.length, INFO);
   hmacBegin(hash, key);
   hash.push(side);
   hash.update(nonce, 0, EXCHANGE_NONCE_BYTES);

@@ -33,3 +33,16 @@ export function hkdf32(
   if (out !== prk) prk.fill(0);
   hash.wipe();
 }
+
+/** Takes the key derived from `psk[from..to)` for the purpose `info` into `key`; what was derived is left nowhere else. */
+export function deriveKey(
+  hash: Sha256,
+  key: HmacKey,
+  psk: Uint8Array,
+  from: number,
+  to: number,
+  info: Uint8Array,
+): void {
+  hkdf32(hash, key, psk, from, to, info, key.digest, 0);
+  key.set(hash, key.digest, 0, DIGEST_BYTES);
+}

@@ -2,9 +2,10 @@ import { Status } from "../status.js";
 import { bytesOf, copyBytes, decimalLength, writeDecimal } from "../wire/bytes.js";
 import { base64urlLength, readBase64url, writeBase64url } from "./base64.js";
 import { sameSecret } from "./compare.js";
-import { hkdf32 } from "./hkdf.js";
+import { deriveKey } from "./hkdf.js";
 import { HmacKey, hmacBegin, hmacEnd } from "./hmac.js";
 import { DIGEST_BYTES, type Sha256 } from "./sha256.js";
+import { pushUint64 } from "./uint64.js";
 
 const INFO = bytesOf("motekey mac v1");
 const MAC_CHARACTERS = base64urlLength(DIGEST_BYTES);
@@ -69,13 +70,10 @@ export class MacSession {
    */
   begin(hash: Sha256, psk: Uint8Array, pskLength: number, counter: number, nonce: Uint8Array): void {
     const key = this.key;
-    const counterHigh = Math.floor(counter / 0x100000000);
-    hkdf32(hash, key, psk, 0, pskLength, INFO, key.digest, 0);
-    key.set(hash, key.digest, 0, DIGEST_BYTES);
+    deriveKey(hash, key, psk, 0, pskLength, INFO);
     hmacBegin(hash, key);
     hash.push(SESSION);
-    hash.pushU32(counterHigh);
-    hash.pushU32(counter - counterHigh * 0x100000000);
+    pushUint64(hash, counter);
     hash.update(nonce, 0, MAC_NONCE_BYTES);
     hmacEnd(hash, key, key.digest, 0);
     key.set(hash, key.digest, 0, DIGEST_BYTES);

@@ -1,83 +1,81 @@
 import { bytesOf } from "../wire/bytes.js";
-import { base64urlLength, readBase64url, writeBase64url } from "./base64.js";
+import { readBase64url, writeBase64url } from "./base64.js";
 import { sameSecret } from "./compare.js";
-import { hkdf32 } from "./hkdf.js";
-import { type HmacKey, hmacBegin, hmacEnd } from "./hmac.js";
-import { DIGEST_BYTES, type Sha256 } from "./sha256.js";
+import { deriveKey } from "./hkdf.js";
+import { hmacBegin, hmacEnd } from "./hmac.js";
+import type { Scratch } from "./scratch.js";
+import { DIGEST_BYTES } from "./sha256.js";
+import { pushUint64 } from "./uint64.js";
 
 const INFO = bytesOf("motekey recover v1");
 const QUESTION = 0x71;
 const ANSWER = 0x61;
 const DOT = 0x2e;
-const TWO_TO_32 = 0x100000000;
 
 /** Bytes of a recovery's nonce. */
 export const RECOVERY_NONCE_BYTES = 16;
-/** Characters of the MAC in the cloud's answer. */
-export const RECOVERY_MAC_CHARACTERS = base64urlLength(DIGEST_BYTES);
-/** The password, always of this length: the nonce, the dot, the MAC. */
-export const RECOVERY_PASSWORD_BYTES = base64urlLength(RECOVERY_NONCE_BYTES) + 1 + RECOVERY_MAC_CHARACTERS;
+/** A MAC in base64url. */
+const MAC_CHARACTERS = 43;
+/** The password, always of this length: 22 characters of the nonce, the dot, the MAC. */
+export const RECOVERY_PASSWORD_BYTES = 66;
 
-/** Begins HMAC-SHA-256(Kr, kind ‖ u8(length of id) ‖ id ‖ nonce), Kr = HKDF-SHA-256(psk, info `motekey recover v1`). */
-const begin = (
-  hash: Sha256,
-  key: HmacKey,
-  psk: Uint8Array,
-  kind: number,
-  id: Uint8Array,
-  nonce: Uint8Array,
-): void => {
-  hkdf32(hash, key, psk, 0, psk.length, INFO, key.digest, 0);
-  key.set(hash, key.digest, 0, DIGEST_BYTES);
+/** Whose recovery it is: the device's id, without `-recover`, and its pre-shared key. */
+export interface Recovered {
+  readonly deviceId: Uint8Array;
+  readonly psk: Uint8Array;
+}
+
+/**
+ * Writes HMAC-SHA-256(Kr, q ‖ u8(length of id) ‖ id ‖ nonce) to the scratch key's digest, or, with a counter,
+ * HMAC-SHA-256(Kr, a ‖ u8(length of id) ‖ id ‖ nonce ‖ u64be(counter)), with
+ * Kr = HKDF-SHA-256(psk, salt empty, info `motekey recover v1`, 32 bytes).
+ */
+const prove = (scratch: Scratch, of: Recovered, nonce: Uint8Array, counter: number): void => {
+  const hash = scratch.hash;
+  const key = scratch.key;
+  const id = of.deviceId;
+  deriveKey(hash, key, of.psk, 0, of.psk.length, INFO);
   hmacBegin(hash, key);
-  hash.push(kind);
+  hash.push(counter < 0 ? QUESTION : ANSWER);
   hash.push(id.length);
   hash.update(id, 0, id.length);
   hash.update(nonce, 0, RECOVERY_NONCE_BYTES);
+  if (counter >= 0) pushUint64(hash, counter);
+  hmacEnd(hash, key, key.digest, 0);
 };
 
 /**
  * Writes the password of the wire's B8 to `out` from 0 on, {@link RECOVERY_PASSWORD_BYTES} long:
  * `<nonce>.<base64url(HMAC-SHA-256(Kr, q ‖ u8(length of id) ‖ id ‖ nonce))>`.
- * @param id the device's, without `-recover`
  */
 export const writeRecoveryPassword = (
   out: Uint8Array,
-  hash: Sha256,
-  key: HmacKey,
-  psk: Uint8Array,
-  id: Uint8Array,
+  scratch: Scratch,
+  of: Recovered,
   nonce: Uint8Array,
 ): void => {
-  begin(hash, key, psk, QUESTION, id, nonce);
-  hmacEnd(hash, key, key.digest, 0);
   const dotAt = writeBase64url(out, 0, nonce, 0, RECOVERY_NONCE_BYTES);
+  prove(scratch, of, nonce, -1);
   out[dotAt] = DOT;
-  writeBase64url(out, dotAt + 1, key.digest, 0, DIGEST_BYTES);
-  key.wipe();
+  writeBase64url(out, dotAt + 1, scratch.key.digest, 0, DIGEST_BYTES);
+  scratch.key.wipe();
 };
 
 /**
- * Whether the cloud said this counter, to this device, in answer to this nonce:
- * HMAC-SHA-256(Kr, a ‖ u8(length of id) ‖ id ‖ nonce ‖ u64be(counter)).
- * @param mac {@link RECOVERY_MAC_CHARACTERS} of base64url, which are decoded in their place
+ * Whether the cloud said this counter, a whole number from 0 on, to this device, in answer to this nonce.
+ * @param mac `length` characters of base64url, which are decoded in their place
  */
 export const isCounterProved = (
-  hash: Sha256,
-  key: HmacKey,
-  psk: Uint8Array,
-  id: Uint8Array,
+  mac: Uint8Array,
+  length: number,
+  scratch: Scratch,
+  of: Recovered,
   nonce: Uint8Array,
   counter: number,
-  mac: Uint8Array,
 ): boolean => {
-  const high = Math.floor(counter / TWO_TO_32);
-  if (readBase64url(mac, 0, mac, 0, RECOVERY_MAC_CHARACTERS) < 0) return false;
-  begin(hash, key, psk, ANSWER, id, nonce);
-  hash.pushU32(high);
-  hash.pushU32(counter - high * TWO_TO_32);
-  hmacEnd(hash, key, key.digest, 0);
-  const isSame = sameSecret(key.digest, 0, mac, 0, DIGEST_BYTES);
-  key.wipe();
+  if (length !== MAC_CHARACTERS || readBase64url(mac, 0, mac, 0, length) < 0) return false;
+  prove(scratch, of, nonce, counter);
+  const isSame = sameSecret(scratch.key.digest, 0, mac, 0, DIGEST_BYTES);
+  scratch.key.wipe();
   return isSame;
 };

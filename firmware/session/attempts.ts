@@ -2,41 +2,75 @@ import type { Config } from "../config.js";
 import type { Counters } from "../counters.js";
 import { Backoff } from "../keep/backoff.js";
 import type { MacSession } from "../proof/mac.js";
+import { isCounterProved, RECOVERY_NONCE_BYTES, writeRecoveryPassword } from "../proof/recover.js";
 import { Status } from "../status.js";
+import { NO_BYTES } from "../wire/bytes.js";
+import type { FrameReader } from "../wire/frame.js";
+import { Method } from "../wire/methods.js";
+import { type Call, CallPhase } from "./calls.js";
 import type { Channel, ChannelParts, Transport } from "./channel.js";
-import type { Inbox } from "./inbox.js";
 import { needsPerson } from "./phases.js";
-import { Recovery } from "./recovery.js";
+import { Requests } from "./requests.js";
 
 /** Of the backoff's base: the longest wait before the question for a counter, and before the connection that has it. */
 const SOON = 0.25;
+/** 2^52: counters from here on are refused, so that no answer takes all that there are. */
+const COUNTER_END = 4_503_599_627_370_496;
+const UNAUTHENTICATED = 401;
 
-/** The connections that are made one after the other: whose the next one is, when, and to which place. */
+/**
+ * The connections that are made one after the other: whose the next one is, when, and to which place.
+ *
+ * Nearly all are the device's own. One that is refused may mean that its counter is behind the cloud's, as after a
+ * lost store: then the next is that of a principal of its own, `<id>-recover`, which asks for the counter and ends
+ * (the wire's B8). There is at most one such between two of the device, and its answer counts for its own nonce only.
+ */
 export class Attempts {
-  /** Why the last one ended or could not be made. */
+  /** What keeps the device from its work, whatever became of the question for its counter. */
   status: Status;
-  /** The device's own. */
+  /** The channel of the next connection, or of the present one. */
+  next: Channel;
   readonly own: Channel;
   private readonly config: Config;
-  private readonly inbox: Inbox;
+  private readonly parts: ChannelParts;
+  private readonly counters: Counters;
   private readonly backoff: Backoff;
-  /** null: no counter proves the device, so none can be behind. */
-  private readonly recovery: Recovery | null;
+  /** Of who asks for the counter; the device's own where no counter proves it, so that none can be behind. */
+  private readonly asking: Channel;
+  private readonly requests: Requests | null;
+  private readonly nonce: Uint8Array;
+  /** The question; its place is Hello's, which is free then. */
+  private readonly call: Call;
+  /** The counter was behind, and is not any more. */
+  private isFound: boolean;
+  /** The connection to come follows a question, which is not asked twice in a row. */
+  private wasAsked: boolean;
 
   constructor(config: Config, transport: Transport, parts: ChannelParts, counters: Counters) {
-    const principal = config.recoverer;
-    this.status = Status.OK;
+    const recoverer = config.recoverer;
     this.config = config;
-    this.inbox = parts.inbox;
+    this.parts = parts;
+    this.counters = counters;
     this.own = transport.channel(parts);
+    this.next = this.own;
     this.backoff = new Backoff(config.limits.backoffBaseMs, config.limits.backoffCapMs);
-    this.recovery = principal === null ? null : new Recovery(config, principal, transport, parts, counters);
-  }
-
-  /** The channel of the next connection. */
-  next(): Channel {
-    const recovery = this.recovery;
-    return recovery !== null && recovery.isDue ? recovery.channel : this.own;
+    this.asking = this.own;
+    this.requests = null;
+    this.nonce = NO_BYTES;
+    this.call = parts.calls.calls[0];
+    this.status = Status.OK;
+    this.isFound = false;
+    this.wasAsked = false;
+    if (recoverer === null) return;
+    const others = Object.create(parts);
+    const entropy = parts.entropy;
+    const hash = parts.scratch.hash;
+    others.config = recoverer;
+    others.encoding = null;
+    others.app = null;
+    this.asking = transport.channel(others);
+    this.requests = new Requests(recoverer, parts.outbox, this.asking, entropy, hash, null, null, null);
+    this.nonce = new Uint8Array(RECOVERY_NONCE_BYTES);
   }
 
   /**
@@ -45,34 +79,47 @@ export class Attempts {
    * @returns whether the connection is the device's own
    */
   open(mac: MacSession | null): boolean {
-    const recovery = this.recovery;
-    const isOwn = recovery === null || !recovery.isDue;
-    this.inbox.mac = isOwn ? mac : null;
-    if (isOwn) this.own.open();
-    else recovery.open();
+    const parts = this.parts;
+    const recoverer = this.config.recoverer;
+    const isOwn = recoverer === null || this.next === this.own;
+    parts.inbox.mac = isOwn ? mac : null;
+    parts.inbox.frame.isCounter = !isOwn;
+    if (!isOwn) {
+      parts.entropy.fill(this.nonce, 0, RECOVERY_NONCE_BYTES);
+      writeRecoveryPassword(recoverer.psk, parts.scratch, this.config, this.nonce);
+    }
+    this.next.open();
     return isOwn;
   }
 
-  /** What is sent to us arrives. Returns whether the device itself is let in. */
+  /** What is sent to us arrives: who asks does so. Returns whether it is the device itself that is let in. */
   isLetIn(): boolean {
-    const recovery = this.recovery;
-    if (recovery === null || !recovery.isDue) return true;
-    recovery.isOpen = true;
+    const calls = this.parts.calls;
+    const call = this.call;
+    if (this.requests === null || this.next === this.own) return true;
+    calls.take(Method.HELLO, Infinity);
+    call.method = Method.COUNTER;
+    call.packetIdentifier = calls.nextPacketIdentifier();
+    // Its answer counts; but it is not published again, by whomever.
+    call.attempts = 1;
+    call.phase = CallPhase.SENT;
+    call.attemptAtMs = Infinity;
+    this.requests.publish(call);
     return false;
   }
 
-  /** Composes what a connection other than the device's own wants to say. Returns whether this is one. */
-  tend(): boolean {
-    const recovery = this.recovery;
-    if (recovery === null || !recovery.isDue) return false;
-    recovery.tend();
-    return true;
-  }
-
-  /** A message was read. OK: what it is shows in the inbox; else the connection is to be ended, with that. */
+  /**
+   * A message was read.
+   * @param mac of the device's own frames
+   * @returns OK: what it is shows in the inbox; else how the connection is to end
+   */
   take(mac: MacSession | null): Status {
-    const recovery = this.recovery;
-    return recovery === null ? Status.OK : recovery.take(mac);
+    const inbox = this.parts.inbox;
+    if (this.next === this.own)
+      return mac !== null && !inbox.isFrame && this.isHinted(mac) ? Status.MAC_MISSING : Status.OK;
+    const isEnd = inbox.isFrame && this.isEnd(inbox.frame);
+    inbox.isFrame = false;
+    return isEnd ? this.status : Status.OK;
   }
 
   /**
@@ -83,24 +130,81 @@ export class Attempts {
    * @returns the wait before the next one, ms
    */
   waitMs(status: Status, wasOpen: boolean, isStable: boolean, random: number): number {
-    const config = this.config;
-    const addresses = config.addresses;
-    const recovery = this.recovery;
+    const limits = this.config.limits;
+    const addresses = this.config.addresses;
     const isRefusal = needsPerson(status);
-    const isAgain = wasOpen && this.next().lost(status);
-    const isSoon = recovery !== null && recovery.goesOn(status, isAgain);
+    const isAgain = wasOpen && this.next.lost(status);
+    let isSoon = false;
     let isHopeless = false;
-    this.status = recovery === null ? status : recovery.cause;
+    if (this.next !== this.own) {
+      isSoon = this.isFound || isAgain;
+      // A hint that led nowhere is not followed again: the connection may still be of use.
+      this.wasAsked = this.isFound || this.status === Status.MAC_MISSING;
+      if (!isAgain) this.next = this.own;
+    } else {
+      const isUnproved =
+        status === Status.BAD_CREDENTIALS ||
+        status === Status.NOT_AUTHORIZED ||
+        status === Status.MAC_MISSING;
+      if (isUnproved && !this.wasAsked) this.next = this.asking;
+      isSoon = this.next !== this.own;
+      this.status = status;
+      this.isFound = false;
+      this.wasAsked = false;
+    }
     if (isStable) this.backoff.reset();
     if (isStable && !isRefusal) addresses.served();
     else if (!isAgain && !isSoon && status !== Status.STORE_FAILED) isHopeless = addresses.failed(isRefusal);
-    if (isSoon) return random * config.limits.backoffBaseMs * SOON;
+    if (isSoon) return random * limits.backoffBaseMs * SOON;
     return isHopeless ? this.backoff.cappedMs(random) : this.backoff.nextMs(random, 0);
   }
 
   /** Wipes what the proofs of connections left. */
   wipe(): void {
-    if (this.recovery !== null) this.recovery.wipe();
+    this.asking.wipe();
     this.own.wipe();
+  }
+
+  /** Whether this is the cloud's answer, or refuses us. Others are counted, and dropped. */
+  private isEnd(frame: FrameReader): boolean {
+    const config = this.config;
+    const block = config.counterBlock;
+    const counter = frame.timeS;
+    const isCounter = counter >= 0 && counter < COUNTER_END && counter % 1 === 0;
+    const isRight =
+      !frame.hasMethod &&
+      frame.id === this.call.id &&
+      (frame.hasError ||
+        (isCounter &&
+          isCounterProved(
+            frame.staging,
+            frame.tokenLength,
+            this.parts.scratch,
+            config,
+            this.nonce,
+            counter,
+          )));
+    if (!isRight) this.counters.macRefused++;
+    else if (!frame.hasError && counter >= block.latest) {
+      block.latest = counter;
+      this.isFound = true;
+      this.status = Status.COUNTER_BEHIND;
+      this.counters.recoveries++;
+    }
+    return isRight;
+  }
+
+  /**
+   * Whether a message without a MAC says that the MAC session's counter is refused: nobody can prove that, so it is
+   * believed once, and only while nothing has come that was proved.
+   */
+  private isHinted(mac: MacSession): boolean {
+    const frame = this.parts.inbox.frame;
+    return (
+      mac.receiveSequence === 0 &&
+      frame.code === UNAUTHENTICATED &&
+      !this.wasAsked &&
+      this.parts.calls.sentWithId(frame.id) !== null
+    );
   }
 }

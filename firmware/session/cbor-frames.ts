@@ -1,4 +1,4 @@
-import type { Principal } from "../config.js";
+import type { Config } from "../config.js";
 import { FrameProof } from "../policy.js";
 import { CborPen, cborText } from "../wire/cbor-pen.js";
 import { Method, nameOf } from "../wire/methods.js";
@@ -36,9 +36,9 @@ for (let method = Method.HELLO; method <= Method.AUTHORIZE_COMMAND; method++)
 export class CborFrames implements FrameWriter {
   readonly pen: Pen;
   private readonly cbor: CborPen;
-  private readonly config: Principal;
+  private readonly config: Config;
 
-  constructor(config: Principal) {
+  constructor(config: Config) {
     this.cbor = new CborPen();
     this.pen = this.cbor.pen;
     this.config = config;

@@ -1,4 +1,4 @@
-import type { Principal } from "../config.js";
+import type { Config } from "../config.js";
 import type { Entropy } from "../ports.js";
 import type { Scratch } from "../proof/scratch.js";
 import type { Status } from "../status.js";
@@ -84,7 +84,7 @@ export interface Channel {
 
 /** What a channel works with. All of it is the session's. */
 export interface ChannelParts {
-  readonly config: Principal;
+  readonly config: Config;
   readonly entropy: Entropy;
   readonly scratch: Scratch;
   readonly calls: CallTable;

@@ -1,4 +1,4 @@
-import type { Principal } from "../config.js";
+import type { Config } from "../config.js";
 import type { Parties } from "../wire/parties.js";
 import type { Pen } from "../wire/pen.js";
 import type { ValueReader } from "../wire/value.js";
@@ -31,5 +31,5 @@ export interface Encoding {
   /** @construction */
   readonly valueReader: () => ValueReader;
   /** @construction */
-  readonly writer: (config: Principal) => FrameWriter;
+  readonly writer: (config: Config) => FrameWriter;
 }

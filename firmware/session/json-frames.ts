@@ -1,4 +1,4 @@
-import type { Principal } from "../config.js";
+import type { Config } from "../config.js";
 import { FrameProof } from "../policy.js";
 import { bytesOf, type Text } from "../wire/bytes.js";
 import { Method, openingsOf } from "../wire/methods.js";
@@ -35,14 +35,14 @@ const NO_SUCH_METHOD = bytesOf(',"error":{"code":404,"message":"no such method"}
 /** Frames in JSON: prepared pieces, the id, the arguments, and the frame's proof. */
 export class JsonFrames implements FrameWriter {
   readonly pen: Pen;
-  private readonly config: Principal;
+  private readonly config: Config;
   private readonly challenge: Challenge | null;
   /** What a request begins with, up to its id. */
   private readonly head: Uint8Array;
   /** Null: those of the documented protocol, which all devices share. */
   private readonly mgOpenings: Uint8Array[] | null;
 
-  constructor(config: Principal, challenge: Challenge | null) {
+  constructor(config: Config, challenge: Challenge | null) {
     this.pen = new Pen();
     this.config = config;
     this.challenge = challenge;

@@ -1,4 +1,4 @@
-import type { Principal } from "../config.js";
+import type { Config } from "../config.js";
 import { ConnectProof } from "../policy.js";
 import { COUNTER_PASSWORD_BYTES_MAX, counterKey, writeCounterPassword } from "../proof/counter.js";
 import type { Scratch } from "../proof/scratch.js";
@@ -10,10 +10,10 @@ export class Login {
   /** null: the proof needs none. Its first `passwordLength` bytes count. */
   readonly password: Uint8Array | null;
   passwordLength: number;
-  private readonly config: Principal;
+  private readonly config: Config;
   private readonly scratch: Scratch;
 
-  constructor(config: Principal, scratch: Scratch) {
+  constructor(config: Config, scratch: Scratch) {
     const proof = config.connectProof;
     this.config = config;
     this.scratch = scratch;

@@ -1,4 +1,4 @@
-import type { Principal } from "../config.js";
+import type { Config } from "../config.js";
 import { ConnectProof } from "../policy.js";
 import { Status } from "../status.js";
 import { bytesOf } from "../wire/bytes.js";
@@ -55,7 +55,7 @@ export class MqttChannel implements Channel, MqttPen {
   readonly isPipelined: boolean;
   readonly replyBytes: number;
 
-  protected readonly config: Principal;
+  protected readonly config: Config;
   protected readonly calls: CallTable;
   readonly outbox: Outbox;
   protected readonly inbox: Inbox;

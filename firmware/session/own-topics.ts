@@ -1,4 +1,4 @@
-import type { Principal } from "../config.js";
+import type { Config } from "../config.js";
 import { bytesOf, copyBytes, NO_BYTES, sameBytes } from "../wire/bytes.js";
 import type { MqttReader } from "../wire/mqtt-reader.js";
 import type { Encoding } from "./frames.js";
@@ -26,7 +26,7 @@ export class OwnTopics {
   /** `<id>/rpc`, in the first bytes of the filter. */
   private readonly length: number;
 
-  constructor(config: Principal, encoding: Encoding | null) {
+  constructor(config: Config, encoding: Encoding | null) {
     this.filter = config.filter;
     this.request = config.requestTopic;
     this.length = config.filter.length - 2;

@@ -1,4 +1,4 @@
-import type { Principal } from "../config.js";
+import type { Config } from "../config.js";
 import type { Entropy } from "../ports.js";
 import { base64urlLength, writeBase64url } from "../proof/base64.js";
 import { MAC_NONCE_BYTES, type MacSession } from "../proof/mac.js";
@@ -18,7 +18,7 @@ import type { Outbox } from "./outbox.js";
  * same function: once counted, because channels name its length first, once written.
  */
 export class Requests implements FrameProofs {
-  private readonly config: Principal;
+  private readonly config: Config;
   private readonly outbox: Outbox;
   private readonly channel: Channel;
   private readonly entropy: Entropy;
@@ -35,7 +35,7 @@ export class Requests implements FrameProofs {
   announcesMacSession: boolean;
 
   constructor(
-    config: Principal,
+    config: Config,
     outbox: Outbox,
     channel: Channel,
     entropy: Entropy,

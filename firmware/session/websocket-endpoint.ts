@@ -1,4 +1,4 @@
-import type { Principal } from "../config.js";
+import type { Config } from "../config.js";
 import type { Addresses } from "../keep/addresses.js";
 import type { Address, Entropy } from "../ports.js";
 import { base64Length, writeBase64 } from "../proof/base64.js";
@@ -320,7 +320,7 @@ export class WebSocketEndpoint {
   }
 
   /** @construction */
-  private checkRoom(config: Principal): void {
+  private checkRoom(config: Config): void {
     const credentials = this.fields.credentials;
     if (credentials !== null) this.fields.credentialsLength = credentials.length;
     for (let i = 0; i < this.hosts.length; i++) {

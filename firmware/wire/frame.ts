@@ -1,6 +1,5 @@
 import { Status } from "../status.js";
 import { NO_BYTES } from "./bytes.js";
-import { CounterAnswer } from "./counter-answer.js";
 import { FrameEvent, Result, resultOf } from "./frame-event.js";
 import { JsonReader } from "./json.js";
 import { Member, memberOf, namesIn } from "./members.js";
@@ -62,7 +61,8 @@ export class FrameReader {
   messageLength: number;
   /** End of the staged hosts. */
   hostsTo: number;
-  readonly answer: CounterAnswer;
+  /** What comes answers Counter alone: its `c` is kept as `timeS`, its `mac` where a token is. */
+  isCounter: boolean;
   /** What could not be kept: TOKEN_TOO_LONG, HOST_TOO_LONG or FRAME_ORDER; else OK. */
   overflow: Status;
   /** What the present frame is read with. */
@@ -101,7 +101,7 @@ export class FrameReader {
     this.raw = new RawResult();
     this.json = new JsonReader(FRAME_DEPTH_MAX, FRAME_KEY_BYTES_MAX);
     this.staging = new Uint8Array(tokenBytes);
-    this.answer = new CounterAnswer();
+    this.isCounter = false;
     this.reset(null);
   }
 
@@ -131,7 +131,6 @@ export class FrameReader {
     this.tokenLength = 0;
     this.messageLength = 0;
     this.hostsTo = 0;
-    this.answer.reset();
     this.overflow = Status.OK;
     this.member = Member.NONE;
     this.seen = 0;
@@ -212,7 +211,7 @@ export class FrameReader {
     const value = this.value;
     const depth = value.depth;
     if (depth === 1) this.section = Member.NONE;
-    const names = namesIn(depth, this.section, this.inner, this.result === Result.LIST);
+    const names = namesIn(depth, this.section, this.inner, this.result === Result.LIST, this.isCounter);
     const member = memberOf(names, value.key, value.keyLength);
     this.member = member;
     if (depth === 2) this.inner = member;
@@ -252,9 +251,6 @@ export class FrameReader {
         break;
       case Member.MESSAGE:
         this.value.capture(staging, 0, staging.length);
-        break;
-      case Member.COUNTER_MAC:
-        this.answer.expect(this.value);
         break;
       default:
     }
@@ -360,7 +356,6 @@ export class FrameReader {
       case Member.HOST:
         return event === ValueEvent.STRING && !this.hasError && this.takeHost();
       default:
-        this.answer.take(member, event, value);
     }
     return false;
   }

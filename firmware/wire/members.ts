@@ -28,8 +28,6 @@ export enum Member {
   NONCE,
   REALM,
   ALGORITHM,
-  COUNTER,
-  COUNTER_MAC,
 }
 
 /** A key and what it stands for. */
@@ -61,9 +59,9 @@ const IN_RESULT: readonly Name[] = [
   new Name("expires_in", Member.EXPIRES_IN),
   new Name("time", Member.TIME),
   new Name("ext", Member.EXTENSIONS),
-  new Name("c", Member.COUNTER),
-  new Name("mac", Member.COUNTER_MAC),
 ];
+/** Inside the `result` of Counter, which has nothing else: a number and a text, kept as those of other answers are. */
+const IN_COUNTER: readonly Name[] = [new Name("c", Member.TIME), new Name("mac", Member.TOKEN)];
 /** Inside the `ext` of Hello's answer: extensions and their versions. */
 const IN_EXTENSIONS: readonly Name[] = [new Name("cbor", Member.CBOR)];
 /** Inside `error`. */
@@ -96,12 +94,19 @@ const NOWHERE: readonly Name[] = [];
  * @param section the member of the frame whose object or list is open: RESULT, ERROR, or NONE
  * @param inner the member of that object whose value is open
  * @param isList `result` is an array
+ * @param isCounter the frame answers Counter
  */
-export const namesIn = (depth: number, section: Member, inner: Member, isList: boolean): readonly Name[] => {
+export const namesIn = (
+  depth: number,
+  section: Member,
+  inner: Member,
+  isList: boolean,
+  isCounter: boolean,
+): readonly Name[] => {
   if (depth === 1) return AT_TOP;
   if (depth === 2 && section === Member.ERROR) return IN_ERROR;
   if (section !== Member.RESULT) return NOWHERE;
-  if (depth === 2) return IN_RESULT;
+  if (depth === 2) return isCounter ? IN_COUNTER : IN_RESULT;
   if (depth !== 3) return NOWHERE;
   if (isList) return IN_LIST_ITEM;
   return inner === Member.EXTENSIONS ? IN_EXTENSIONS : NOWHERE;

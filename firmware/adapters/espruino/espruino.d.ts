@@ -68,11 +68,10 @@ declare const JSON: {
   /** Plain ASCII: everything else is escaped. */
   stringify(value: ParsedAnswer): string;
 };
-// biome-ignore lint/suspicious/noShadowRestrictedNames: the library has none of it
-declare const Object: {
+interface ObjectConstructor {
   /** Throws on a source that is neither an object nor undefined nor null. */
   assign<T>(target: object, source: T): T;
-};
+}
 
 declare const E: {
   /** The bytes of a typed array as characters. */
