@@ -11,7 +11,6 @@ import type { Faults } from "./faults.js";
 import { Mqtt5 } from "./mqtt5.js";
 import { gateReads } from "./packet-gate.js";
 import type { Peers } from "./peers.js";
-import { RECOVERY_LIFE_MS } from "./recoveries.js";
 import type { CloudTls } from "./tls.js";
 import type { ConnectProof } from "./types.js";
 import { withLevel } from "./version.js";
@@ -212,7 +211,7 @@ export class Broker implements Channel {
       this.connections.set(client.id, { client, proof });
       peers.endMacSession(client.id);
       events.emit({ event: "connected", id: client.id, proof });
-      if (proof === "recover") setTimeout(() => client.close(), RECOVERY_LIFE_MS).unref();
+      if (proof === "recover") setTimeout(() => client.close(), this.parts.connectLimitMs).unref();
     });
     this.aedes.on("clientDisconnect", (client) => {
       // After a take-over the end of the old connection may come later than the new one.

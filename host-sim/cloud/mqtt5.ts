@@ -16,7 +16,6 @@ import type { Events } from "./events.js";
 import { EXCHANGE_METHOD, Exchange } from "./exchange.js";
 import type { Faults } from "./faults.js";
 import { CONNECT_BYTES_MAX, PACKET_BYTES_MAX, PacketGate } from "./packet-gate.js";
-import { RECOVERY_LIFE_MS } from "./recoveries.js";
 import type { CloudTls } from "./tls.js";
 import type { ConnectProof } from "./types.js";
 
@@ -267,7 +266,7 @@ class Mqtt5Connection {
     this.side.enter(this);
     events.emit({ event: "connected", id: this.id, proof });
     if (proof === "recover")
-      setTimeout(() => this.end(Reason.ADMINISTRATIVE_ACTION), RECOVERY_LIFE_MS).unref();
+      setTimeout(() => this.end(Reason.ADMINISTRATIVE_ACTION), this.side.parts.connectLimitMs).unref();
     this.send({
       cmd: "connack",
       reasonCode: Reason.SUCCESS,

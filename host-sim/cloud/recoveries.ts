@@ -7,8 +7,8 @@ import type { Entity } from "./types.js";
 const RECOVERER_END = "-recover";
 /** The one method of such a principal. */
 export const COUNTER_METHOD = "/v1/Auth.Counter";
-/** How long its connection may last, ms. */
-export const RECOVERY_LIFE_MS = 10_000;
+/** How long after its CONNECT it may ask, ms. */
+const RECOVERY_LIFE_MS = 10_000;
 
 const PASSWORD = /^([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{43})$/;
 const NONCE_BYTES = 16;

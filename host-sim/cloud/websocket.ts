@@ -11,7 +11,6 @@ import { parseFrame } from "./frame.js";
 import { openEnvelope } from "./mac-session.js";
 import { PACKET_BYTES_MAX } from "./packet-gate.js";
 import type { Peers } from "./peers.js";
-import { RECOVERY_LIFE_MS } from "./recoveries.js";
 import { RPC_PATH } from "./rpc.js";
 import type { CloudTls } from "./tls.js";
 import type { ConnectProof } from "./types.js";
@@ -156,7 +155,8 @@ export class WebSockets {
     } else {
       peers.endMacSession(login.id);
       events.emit({ event: "connected", ...login });
-      if (login.proof === "recover") setTimeout(() => webSocket.close(GOING_AWAY), RECOVERY_LIFE_MS).unref();
+      if (login.proof === "recover")
+        setTimeout(() => webSocket.close(GOING_AWAY), this.parts.connectLimitMs).unref();
       webSocket.once("close", () => events.emit({ event: "disconnected", id: login.id }));
     }
     if (faults.kickAfterConnack < 1) return;
