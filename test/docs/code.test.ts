@@ -1,9 +1,7 @@
 /** The code in the documents: every block is compiled, and what can run on this machine runs and prints what it says. */
 import assert from "node:assert/strict";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { pathToFileURL } from "node:url";
+import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
-import { build } from "esbuild";
 import {
   blocksOf,
   type CodeBlock,
@@ -12,16 +10,8 @@ import {
   type Surroundings,
   typeErrors,
 } from "./code-blocks.js";
-import { at, ROOT } from "./repository.js";
-
-const MODULES = {
-  motekey: "firmware/index.ts",
-  "motekey/cbor": "firmware/cbor.ts",
-  "motekey/messages": "firmware/messages.ts",
-  "motekey/mqtt5": "firmware/mqtt5.ts",
-  "motekey/websocket": "firmware/websocket.ts",
-  "motekey-host-sim": "host-sim/index.ts",
-};
+import { at } from "./repository.js";
+import { MODULES, programOf } from "./run-block.js";
 
 const NODE: Surroundings = {
   config: "tsconfig.json",
@@ -71,15 +61,6 @@ async function printedBy(block: CodeBlock): Promise<Map<number, string>> {
     .split("\n")
     .map((line, index) => line.replaceAll("console.log(", `globalThis.printed(${index}, `))
     .join("\n");
-  const { outputFiles } = await build({
-    stdin: { contents: text, resolveDir: ROOT, loader: "ts" },
-    bundle: true,
-    write: false,
-    packages: "external",
-    platform: "node",
-    format: "esm",
-  });
-  const file = at(`test/docs/block-${process.pid}.mjs`);
   const printed = new Map<number, string>();
   const print = (line: number, ...values: unknown[]): void => {
     const texts = values.map((value) =>
@@ -88,11 +69,11 @@ async function printedBy(block: CodeBlock): Promise<Map<number, string>> {
     printed.set(line, texts.join(" "));
   };
   Object.assign(globalThis, { printed: print });
-  writeFileSync(file, (outputFiles[0] as { text: string }).text);
+  const program = await programOf(text);
   try {
-    await import(`${pathToFileURL(file)}?${block.name}`);
+    await program.run(block.name);
   } finally {
-    rmSync(file);
+    program.remove();
   }
   return printed;
 }
