@@ -1,10 +1,14 @@
 /** The process: streams, signals, keychain, browser and programs of this machine, and the status it ends with. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
+import { basename } from "node:path";
 import { Exit } from "./cli/failure.js";
 import { SECRET_VARIABLES, type System } from "./cli/system.js";
 import { run } from "./program.js";
 import { systemKeychain } from "./store/keychain.js";
+
+/** An opener that has not failed by then has opened something. */
+const OPENER_MS = 5_000;
 
 const interruption = new AbortController();
 /** What `auth exec` runs: Ctrl-C is its own matter, and reaches it by itself. */
@@ -28,6 +32,20 @@ process.stdout.on("error", (failure: NodeJS.ErrnoException) => {
 const env = { ...process.env };
 for (const name of SECRET_VARIABLES) delete process.env[name];
 
+/** xdg-open and its like end with a status that tells whether anything opened; one that runs on is the browser. */
+function opened(opener: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    opener.ref();
+    const started = setTimeout(resolve, OPENER_MS);
+    opener.once("error", reject);
+    opener.once("exit", (code, signal) => {
+      clearTimeout(started);
+      if (code === 0) resolve();
+      else reject(new Error(`${basename(opener.spawnfile)} ended with ${signal ?? `status ${code}`}`));
+    });
+  });
+}
+
 const system: System = {
   stdin: process.stdin,
   stdout: process.stdout,
@@ -42,7 +60,7 @@ const system: System = {
   now: Date.now,
   async openBrowser(url) {
     const { default: open } = await import("open");
-    await open(url);
+    await opened(await open(url));
   },
   runProgram(program, words, environment) {
     return new Promise((resolve, reject) => {

@@ -204,13 +204,28 @@ describe("doctor", () => {
       else assert.equal(findingsOf(said).find(({ evidence }) => evidence.port === LOW_PORT)?.level, "ok");
     });
 
-    it("with a proxy that is set: a note; a problem where the issuer is out of reach", async () => {
-      const env = { HTTPS_PROXY: "http://user:password@127.0.0.1:3128" };
-      const { level, evidence } = found(await doctor("", { env }), "proxy_unused");
+    it("with a proxy that is set: a note; a problem where the cloud is out of reach", async () => {
+      const env = { HTTPS_PROXY: "http://user:password@127.0.0.1:3128", NO_PROXY: "example.com" };
+      const { level, evidence } = found(await doctor("", { env }), "proxy_set");
       assert.equal(level, "note");
-      assert.deepEqual(evidence, { variable: "HTTPS_PROXY", proxy: "127.0.0.1:3128" });
-      const away = await doctor("--issuer http://127.0.0.1:1", { env });
-      assert.equal(found(away, "proxy_unused").level, "problem");
+      assert.deepEqual(evidence, {
+        variable: "HTTPS_PROXY",
+        proxy: "127.0.0.1:3128",
+        no_proxy: "example.com",
+      });
+      const away = await doctor("--cloud mqtt://127.0.0.1:1", { env });
+      assert.equal(found(away, "proxy_set").level, "problem");
+    });
+
+    it("with authorities of its own: what NODE_EXTRA_CA_CERTS adds, and a file that adds nothing", async () => {
+      const file = join(world.folder, "ca.pem");
+      const env = { NODE_EXTRA_CA_CERTS: file };
+      assert.match(found(await doctor("", { env }), "authority_unread").message, /there is no such file/);
+      writeFileSync(file, "no certificate");
+      assert.match(found(await doctor("", { env }), "authority_unread").message, /no certificate in PEM/);
+      writeFileSync(file, "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
+      const trusted = findingsOf(await doctor("", { env })).find(({ check }) => check === "authority");
+      assert.deepEqual(trusted?.level, "ok");
     });
   });
 

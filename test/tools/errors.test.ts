@@ -78,11 +78,29 @@ const ROWS: readonly [code: FailureCode, line: string, before: Before][] = [
   ],
   ["issuer_unreachable", "auth login --issuer http://127.0.0.1:1", fresh],
   [
-    "issuer_invalid",
+    "issuer_unavailable",
     "auth login",
     (_world, identity) => {
       identity.faults.down = 503;
       return undefined;
+    },
+  ],
+  [
+    "issuer_invalid",
+    "auth login",
+    (_world, identity) => {
+      identity.faults.down = 404;
+      return undefined;
+    },
+  ],
+  [
+    "clock_wrong",
+    "auth login",
+    (_world, identity) => {
+      const hourAgo = Math.floor(Date.now() / 1000) - 3600;
+      identity.faults.clockOffsetSeconds = -2 * 3600;
+      identity.faults.idToken = { claims: { iat: hourAgo - 60, exp: hourAgo } };
+      return ANN_AT_BROWSER;
     },
   ],
   [

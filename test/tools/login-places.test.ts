@@ -113,7 +113,7 @@ describe("auth login at", () => {
       try {
         await refused(
           `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-          /does not answer as an OpenID provider does: .*Check --issuer/,
+          /answers with HTTP 503: it is out of service\. Try again later/,
         );
       } finally {
         server.close();
@@ -135,7 +135,7 @@ describe("auth login at", () => {
     it("that is out of service is told", async () => {
       identity.faults.down = 503;
       try {
-        await refused(identity.issuer, /does not answer as an OpenID provider does: .*Check --issuer/);
+        await refused(identity.issuer, /answers with HTTP 503: it is out of service\. Try again later/);
       } finally {
         identity.faults.down = null;
       }

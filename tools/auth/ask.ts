@@ -26,13 +26,13 @@ export async function askAbout(context: Context, store: Store, credential: Crede
   if (credential.source !== "login") {
     const logins = await readLogins(store, context);
     const issuer = issuerOf(context, logins, chosenTeam(context, logins)?.value ?? null);
-    const provider = await findProvider(issuer.value, { clientId: CLIENT_ID });
-    const person = await asking(provider.issuer, () => askPerson(provider, credential.token));
+    const provider = await findProvider(issuer.value, { clientId: CLIENT_ID }, context.system);
+    const person = await asking(provider, () => askPerson(provider, credential.token));
     return { provider, person, account: null };
   }
   const account = await freshAccount(context, store, credential.account);
-  const provider = await findProvider(account.issuer, clientOf(context.system, account));
-  return asking(provider.issuer, async () => {
+  const provider = await findProvider(account.issuer, clientOf(context.system, account), context.system);
+  return asking(provider, async () => {
     try {
       return { provider, person: await askPerson(provider, tokenOf(account)), account };
     } catch (failure) {

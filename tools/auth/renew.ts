@@ -2,6 +2,7 @@
 import type { Context } from "../cli/act.js";
 import { Failure } from "../cli/failure.js";
 import { type System, variable } from "../cli/system.js";
+import { isAway } from "../oidc/failure.js";
 import { logInAsClient, refreshed } from "../oidc/grants.js";
 import { CLIENT_ID, type Client, findProvider, type Provider } from "../oidc/provider.js";
 import type { Tokens } from "../oidc/tokens.js";
@@ -90,16 +91,16 @@ async function renewed(
   let tokens: Tokens | null;
   try {
     tokens = await newTokens(
-      await findProvider(account.issuer, clientOf(system, account)),
+      await findProvider(account.issuer, clientOf(system, account), system),
       account,
       need,
       system.now,
+      (refreshToken) => change.put({ ...account, refreshToken }),
     );
   } catch (failure) {
     // Nearly over is good enough when there is nothing better.
     const isEnough = !isOver(account, system.now()) && !(need.refused ?? false) && !(need.asked ?? false);
-    const isAway = failure instanceof Failure && failure.code === "issuer_unreachable";
-    if (isEnough && isAway) return account;
+    if (isEnough && isAway(failure)) return account;
     throw failure;
   }
   if (tokens === null) return afterRefusal(store, change, account, system.now());
@@ -113,8 +114,10 @@ async function newTokens(
   account: Account,
   need: Need,
   now: () => number,
+  rotated: (refreshToken: string) => void,
 ): Promise<Tokens | null> {
-  if (account.refreshToken !== null) return refreshed(provider, account.refreshToken, need.scope, now);
+  if (account.refreshToken !== null)
+    return refreshed(provider, account.refreshToken, need.scope, now, rotated);
   return logInAsClient(provider, need.scope ?? (account.scope === "" ? undefined : account.scope), now);
 }
 

@@ -39,6 +39,11 @@ export const FAILURES = {
   },
   not_supported: { exit: Exit.FAILED, meaning: "the provider lacks what is needed for this" },
   issuer_unreachable: { exit: Exit.FAILED, meaning: "the provider does not answer" },
+  issuer_unavailable: {
+    exit: Exit.FAILED,
+    meaning: "the provider answers that it cannot work now: HTTP 429, or 500 and above",
+  },
+  clock_wrong: { exit: Exit.FAILED, meaning: "this machine's clock and the provider's differ too much" },
   issuer_invalid: { exit: Exit.FAILED, meaning: "the provider answers, but not as an OpenID provider does" },
   issuer_refused: {
     exit: Exit.FAILED,

@@ -1,5 +1,7 @@
 /** Which team, provider and file a command works with, and where each came from. */
-import { readFile } from "node:fs/promises";
+import { constants, existsSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import envPaths from "env-paths";
 import { printable, systemCode, usage } from "./failure.js";
@@ -87,25 +89,57 @@ export function checkedIssuer(issuer: string, from: string): string {
   );
 }
 
-/** The nearest `.motekey.json`, upwards from the directory: whoever wrote it may name a team, nothing else. */
+/** The nearest `.motekey.json`, upwards from the directory: its author may name a team, nothing else. */
 async function directoryTeam(system: System, warn: (text: string) => void): Promise<Setting | null> {
-  for (let folder = system.directory; ; folder = dirname(folder)) {
+  for (const folder of foldersUpwards(system.directory)) {
     const path = join(folder, DIRECTORY_FILE);
-    const text = await readSmall(path);
+    const text = await readOurs(path, warn);
     if (text !== null) return pinnedTeam(path, text, warn);
-    if (dirname(folder) === folder) return null;
+  }
+  return null;
+}
+
+/** Up to the repository's root, else up to the home folder; outside of both the directory alone. */
+function foldersUpwards(directory: string): string[] {
+  const folders = [directory];
+  while (dirname(folders[0] as string) !== folders[0]) folders.unshift(dirname(folders[0] as string));
+  folders.reverse();
+  const top = folders.findIndex((folder) => folder === homedir() || existsSync(join(folder, ".git")));
+  return folders.slice(0, Math.max(top, 0) + 1);
+}
+
+/** A small file of this user, or of root; null where there is none. */
+async function readOurs(path: string, warn: (text: string) => void): Promise<string | null> {
+  const handle = await opened(path);
+  if (handle === null) return null;
+  try {
+    const status = await handle.stat();
+    if (status.isDirectory()) return null;
+    const me = process.geteuid?.() ?? status.uid;
+    if (status.uid !== me && status.uid !== 0) {
+      warn(`${path} belongs to another user; ignored.`);
+      return null;
+    }
+    if (!status.isFile()) throw usage(`${path} is not a regular file.`, 'It holds {"team":"name"}.');
+    if (status.size > DIRECTORY_FILE_BYTES_MAX)
+      throw usage(`${path} is too long to pin a team.`, 'It holds {"team":"name"}.');
+    return await handle.readFile("utf8");
+  } finally {
+    await handle.close();
   }
 }
 
-async function readSmall(path: string): Promise<string | null> {
+/** Opened without waiting for the other end of a FIFO. */
+async function opened(path: string): Promise<FileHandle | null> {
   try {
-    const text = await readFile(path, "utf8");
-    if (text.length <= DIRECTORY_FILE_BYTES_MAX) return text;
+    return await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   } catch (failure) {
     if (["ENOENT", "ENOTDIR", "EACCES", "EISDIR"].includes(systemCode(failure))) return null;
+    // A socket, or a device without a driver.
+    if (systemCode(failure) === "ENXIO")
+      throw usage(`${path} is not a regular file.`, 'It holds {"team":"name"}.');
     throw failure;
   }
-  throw usage(`${path} is too long to pin a team.`, 'It holds {"team":"name"}.');
 }
 
 function pinnedTeam(path: string, text: string, warn: (text: string) => void): Setting | null {

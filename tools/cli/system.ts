@@ -35,7 +35,7 @@ export interface System {
   readonly keychain: Keychain;
   /** Unix time in milliseconds. */
   now(): number;
-  /** Resolves when a browser was started; rejects where there is none. */
+  /** Resolves when the program that opens addresses has ended well, or still runs; rejects when it failed. */
   openBrowser(url: string): Promise<void>;
   /** Runs a program in the foreground. Resolves to its exit status; rejects when it cannot be started. */
   runProgram(

@@ -14,6 +14,7 @@ export type Check =
   | "terminal"
   | "port"
   | "proxy"
+  | "authority"
   | "issuer"
   | "clock"
   | "login"
@@ -60,7 +61,8 @@ export const REASONS = {
   no_browser: "no browser would open here",
   port_taken: "another program listens on the port",
   port_denied: "the system does not let this user listen on the port",
-  proxy_unused: "a proxy is set, and motekey connects without it",
+  proxy_set: "a proxy is set: the provider is reached through it, the cloud is not",
+  authority_unread: "the file of further authorities cannot be read, or holds none",
   issuer_http: "the provider answers with an HTTP error",
   issuer_not_openid: "what answers is no OpenID provider",
   issuer_mismatch: "the provider calls itself by another name",

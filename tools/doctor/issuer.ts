@@ -1,7 +1,9 @@
 /** The identity provider: reached, an OpenID provider, the one it is said to be, and its clock. */
 import * as v from "valibot";
-import { printable } from "../cli/failure.js";
+import { Failure, printable } from "../cli/failure.js";
 import type { Setting } from "../cli/settings.js";
+import type { System } from "../cli/system.js";
+import { proxyOf, Requests, Unavailable } from "../oidc/requests.js";
 import { type Finding, fine, problem } from "./finding.js";
 import { examinePlace } from "./place.js";
 
@@ -15,32 +17,38 @@ const MetadataSchema = v.looseObject({
   code_challenge_methods_supported: v.optional(v.array(v.string()), []),
 });
 
-/** @param now this machine's unix time, ms */
-export async function examineIssuer({ value, from }: Setting, now: () => number): Promise<Finding[]> {
+export async function examineIssuer({ value, from }: Setting, system: System): Promise<Finding[]> {
+  // Behind a proxy this machine may reach nothing by itself, and need not.
+  if (proxyOf(system.env, value) !== null) return examineMetadata(value, from, system);
   const { hostname, port, protocol } = new URL(value);
   const isSecure = protocol === "https:";
   const host = hostname.replace(/^\[(.*)\]$/, "$1");
   const place = await examinePlace("issuer", { host, port: Number(port) || (isSecure ? 443 : 80), isSecure });
   if (place.level === "problem") return [{ ...place, evidence: { issuer: value, from, ...place.evidence } }];
-  return examineMetadata(value, from, now);
+  return examineMetadata(value, from, system);
 }
 
-async function examineMetadata(issuer: string, from: string, now: () => number): Promise<Finding[]> {
+async function examineMetadata(issuer: string, from: string, { env, now }: System): Promise<Finding[]> {
   const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
   const evidence = { issuer, from, url };
-  let answer: Response;
+  const requests = new Requests(issuer, env, ANSWER_MS_MAX);
+  const clock = (): Finding[] =>
+    requests.clock === null ? [] : examineClock(requests.clock.theirsMs, now());
   try {
-    answer = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(ANSWER_MS_MAX) });
+    const answer = await requests.fetch(url, METADATA_REQUEST);
+    return [judged(answer.status, await answer.text(), evidence), ...clock()];
   } catch (failure) {
-    const isLate = failure instanceof Error && failure.name === "TimeoutError";
+    if (failure instanceof Unavailable) return [judged(failure.status, "", evidence), ...clock()];
+    if (failure instanceof Failure && failure.code === "issuer_invalid") {
+      return [problem("issuer", "issuer_not_openid", failure.message, failure.next, evidence)];
+    }
     const next = "Check that the server runs, and what stands in between.";
-    const reason = isLate ? "issuer_timeout" : "issuer_unreachable";
+    const reason = failure instanceof Failure ? "issuer_timeout" : "issuer_unreachable";
     return [problem("issuer", reason, `${url} does not answer.`, next, evidence)];
   }
-  const clock = examineClock(answer.headers.get("date"), now());
-  const text = await answer.text().catch(() => "");
-  return [judged(answer.status, text, evidence), ...clock];
 }
+
+const METADATA_REQUEST = { method: "GET", headers: {}, body: undefined, redirect: "manual" } as const;
 
 function judged(
   status: number,
@@ -93,9 +101,7 @@ function parsed(text: string): v.InferOutput<typeof MetadataSchema> | null {
 }
 
 /** Two clocks that differ: which of them is wrong, nobody here knows. */
-function examineClock(date: string | null, nowMs: number): Finding[] {
-  const theirs = Date.parse(date ?? "");
-  if (Number.isNaN(theirs)) return [];
+function examineClock(theirs: number, nowMs: number): Finding[] {
   const offset = Math.round((nowMs - theirs) / 1000);
   const time = (ms: number) => new Date(ms).toISOString().replace(/\.\d+/, "");
   const evidence = { offset_seconds: offset, here: time(nowMs), there: time(theirs) };

@@ -1,10 +1,12 @@
 /** This machine: terminal, browser, ports, proxy. */
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { hasBrowser } from "../auth/login/method.js";
-import { systemCode } from "../cli/failure.js";
+import { printable, systemCode, systemReason } from "../cli/failure.js";
 import { hasTerminal } from "../cli/prompt.js";
 import type { System } from "../cli/system.js";
+import { proxyOf } from "../oidc/requests.js";
 import { type Finding, fine, note, problem } from "./finding.js";
 
 /** Who could answer questions, and where a login's page would open. */
@@ -60,23 +62,34 @@ async function examinePort(port: number): Promise<Finding> {
   }
 }
 
-const PROXIES = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
-
-/** Proxies that are set. @param isReached all places were reached without */
+/** Proxies that are set. @param isReached the cloud was reached, or not tried */
 export function examineProxy({ env }: System, isReached: boolean): Finding[] {
-  const name = PROXIES.find((variable) => (env[variable] ?? "") !== "");
-  if (name === undefined) return [];
-  const value = env[name] ?? "";
-  // The address alone: a user and a password may stand before it.
-  const proxy = URL.canParse(value) ? new URL(value).host : "(not a URL)";
+  const proxy = proxyOf(env);
+  if (proxy === null) return [];
+  const { variable, host } = proxy;
   const tell = isReached ? note : problem;
   return [
     tell(
       "proxy",
-      "proxy_unused",
-      `${name} names the proxy ${proxy}, and motekey connects without it.`,
-      "Have direct connections to the issuer and the cloud allowed.",
-      { variable: name, proxy },
+      "proxy_set",
+      `${variable} names the proxy ${host}: providers are reached through it unless NO_PROXY has them, MQTT clouds are not.`,
+      "Have direct connections to the cloud allowed; put a provider that needs none into NO_PROXY.",
+      { variable, proxy: host, no_proxy: env.no_proxy ?? env.NO_PROXY ?? null },
     ),
+  ];
+}
+
+/** Authorities that are trusted beside Node's own. Node reads the file at its start, and goes on without it. */
+export async function examineAuthorities({ env }: System): Promise<Finding[]> {
+  const path = env.NODE_EXTRA_CA_CERTS ?? "";
+  if (path === "") return [];
+  const evidence = { variable: "NODE_EXTRA_CA_CERTS", path: printable(path) };
+  const text = await readFile(path, "utf8").catch((failure: unknown) => failure);
+  if (typeof text === "string" && text.includes("-----BEGIN CERTIFICATE-----"))
+    return [fine("authority", `The authorities in ${printable(path)} are trusted too.`, evidence)];
+  const why = typeof text === "string" ? "it holds no certificate in PEM" : systemReason(text);
+  const message = `The authorities in ${printable(path)} are not trusted: ${why}.`;
+  return [
+    problem("authority", "authority_unread", message, "Give NODE_EXTRA_CA_CERTS a PEM file.", evidence),
   ];
 }

@@ -6,6 +6,7 @@ import { connect as connectTls, type PeerCertificate, type TLSSocket } from "nod
 import { Status } from "../../firmware/index.js";
 import { tlsStatus } from "../../host-sim/node/tls-status.js";
 import { printable, systemCode } from "../cli/failure.js";
+import { waitFor } from "../cli/wait.js";
 import { type Evidence, OBSTACLES, type Obstacle } from "./finding.js";
 
 const LIMIT_MS = 5_000;
@@ -100,7 +101,8 @@ function certificateOf(link: TLSSocket): Evidence {
 
 async function connected<S extends Socket>(socket: S, event: "connect" | "secureConnect"): Promise<S> {
   try {
-    await once(socket, event, { signal: AbortSignal.timeout(LIMIT_MS) });
+    const late = Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" });
+    await waitFor(LIMIT_MS, late, (signal) => once(socket, event, { signal }));
     return socket;
   } catch (failure) {
     socket.destroy();
@@ -113,7 +115,6 @@ const OBSTACLE_OF: Readonly<Record<string, Obstacle>> = {
   EAI_AGAIN: "host_unknown",
   ECONNREFUSED: "refused",
   ETIMEDOUT: "timeout",
-  ABORT_ERR: "timeout",
 };
 
 function stopped(failure: unknown, evidence: Evidence): Reached {

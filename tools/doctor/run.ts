@@ -8,7 +8,7 @@ import type { Logins } from "../store/store.js";
 import { type DeviceFlags, examineDevice } from "./device.js";
 import { type Finding, fine, note, ofFailure } from "./finding.js";
 import { examineIssuer } from "./issuer.js";
-import { examinePorts, examineProxy, examineTerminal } from "./machine.js";
+import { examineAuthorities, examinePorts, examineProxy, examineTerminal } from "./machine.js";
 import { examineStore } from "./store.js";
 import { examineRecord, examineStatus } from "./told.js";
 
@@ -32,7 +32,8 @@ export async function doctor(context: Context, flags: DoctorFlags): Promise<numb
     ...examineTerminal(system),
     ...(await examinePorts(flags.port ?? [])),
     ...issuer,
-    ...examineProxy(system, isReached([...issuer, ...devices])),
+    ...examineProxy(system, isReached(devices)),
+    ...(await examineAuthorities(system)),
     ...(await loginFindings(context, store.logins, isReached(issuer))),
     ...devices,
     ...told,
@@ -52,7 +53,7 @@ function isReached(findings: readonly Finding[]): boolean {
 async function issuerFindings(context: Context, logins: Logins | null): Promise<Finding[]> {
   const { settings, system } = context;
   const issuer = settings.issuer ?? keptIssuer(context, logins);
-  if (issuer !== null) return examineIssuer(issuer, system.now);
+  if (issuer !== null) return examineIssuer(issuer, system);
   const next = "Give --issuer URL, or set MOTEKEY_ISSUER.";
   return [note("issuer", "issuer_missing", "Nothing names the identity provider.", next)];
 }

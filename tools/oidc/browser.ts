@@ -4,11 +4,11 @@ import { Failure, printable } from "../cli/failure.js";
 import type { Output } from "../cli/output.js";
 import { askLine, hasTerminal } from "../cli/prompt.js";
 import type { System } from "../cli/system.js";
+import { waitFor } from "../cli/wait.js";
 import { asking } from "./failure.js";
 import { Loopback } from "./loopback.js";
 import { GRANTS, needGrant, type Provider } from "./provider.js";
 import { type Tokens, tokensOf } from "./tokens.js";
-import { waitFor } from "./wait.js";
 
 const LIMIT_MS = 2 * 60_000;
 
@@ -49,18 +49,24 @@ export async function logInByBrowser(
       code_challenge_method: "S256",
       ...(prompt === "" ? {} : { prompt }),
     });
-    const isPasted = await show(url, launch, system, output);
     const late = new Failure(
       "login_timeout",
       "Nobody logged in within 2 minutes.",
       "Try again, or with --no-browser.",
     );
-    const answer = await waitFor(system, LIMIT_MS, late, (ended) => {
-      const pasted = isPasted ? paste(loopback, system, output, ended) : loopback.answer;
-      return Promise.race([loopback.answer, pasted]);
-    });
+    const answer = await waitFor(
+      LIMIT_MS,
+      late,
+      (ended) => {
+        const byHand = show(url, launch, system, output).then((canPaste) =>
+          canPaste ? paste(loopback, system, output, ended) : loopback.answer,
+        );
+        return Promise.race([loopback.answer, byHand]);
+      },
+      system.interrupted,
+    );
     const askedMs = system.now();
-    const response = await asking(provider.issuer, () =>
+    const response = await asking(provider, () =>
       oidc.authorizationCodeGrant(provider.configuration, answer, checks),
     );
     return tokensOf(response, askedMs, scope);
@@ -80,24 +86,28 @@ function needS256({ issuer, metadata }: Provider): void {
   );
 }
 
-/** Opens or prints the address. True: the answer may be pasted. */
+/**
+ * Prints the address, and opens it where that is wanted.
+ * @returns true where the answer may be pasted; never while a browser seems to have opened
+ */
 async function show(url: URL, launch: boolean, system: System, output: Output): Promise<boolean> {
+  const address = `Please open this URL in your browser to authenticate:\n${printable(url.href, 4000)}\n`;
   if (launch) {
+    output.request(
+      `Opening the browser. If no page appears, open this URL yourself:\n${printable(url.href, 4000)}\n\nWaiting for authentication...`,
+    );
     try {
       await system.openBrowser(url.href);
-      output.note("Opened the browser; log in there.\nWaiting for authentication...");
       return false;
     } catch (failure) {
-      output.note(`No browser could be opened (${printable((failure as Error).message, 200)}).`);
+      output.note(`The browser did not open: ${printable((failure as Error).message, 200)}.`);
     }
   }
   const canPaste = hasTerminal(system);
   const paste = canPaste
     ? "On another machine the last page cannot be shown: paste its address here.\n"
     : "The last page can be shown on this machine only.\n";
-  output.request(
-    `Please open this URL in your browser to authenticate:\n${printable(url.href, 4000)}\n\n${paste}Waiting for authentication...`,
-  );
+  output.request(launch ? paste : `${address}\n${paste}Waiting for authentication...`);
   return canPaste;
 }
 

@@ -1,6 +1,7 @@
 /** The library's errors as failures that tell people what happened, with the provider's own words kept. */
 import * as oidc from "openid-client";
 import { Failure, type FailureCode, printable, systemCode } from "../cli/failure.js";
+import type { Requests } from "./requests.js";
 
 type Told = readonly [code: FailureCode, message: string, next: string];
 
@@ -66,16 +67,53 @@ function isChallenge(failure: unknown): failure is oidc.WWWAuthenticateChallenge
   return failure instanceof oidc.WWWAuthenticateChallengeError && failure.status === 401;
 }
 
+/** Can the provider not be asked now? */
+export function isAway(failure: unknown): failure is Failure {
+  return failure instanceof Failure && AWAY.includes(failure.code);
+}
+
+const AWAY: readonly FailureCode[] = ["issuer_unreachable", "issuer_unavailable"];
+
+/** Who is talked to. */
+export interface Peer {
+  readonly issuer: string;
+  readonly requests: Requests;
+}
+
 /** Runs a conversation with a provider; what fails in it is told as a {@link Failure}. */
-export async function asking<T>(issuer: string, talk: () => Promise<T>): Promise<T> {
+export async function asking<T>(peer: Peer, talk: () => Promise<T>): Promise<T> {
   try {
     return await talk();
   } catch (failure) {
-    throw failure instanceof Failure ? failure : toldFailure(issuer, failure);
+    throw ownFailure(failure) ?? toldFailure(peer, failure);
   }
 }
 
-function toldFailure(issuer: string, failure: unknown): Failure {
+/** A failure of ours that the library handed on, or put into one of its own. */
+function ownFailure(failure: unknown): Failure | null {
+  let cause = failure;
+  while (cause instanceof Error && !(cause instanceof Failure)) cause = cause.cause;
+  return cause instanceof Failure ? cause : null;
+}
+
+/** Beyond this, a date that fails is the clock's fault; the header has whole seconds, and takes a moment to come. */
+const CLOCK_TOLERANCE_MS = 30_000;
+
+/** Null where the clocks agree, or the provider tells no time. */
+function wrongClock({ issuer, requests: { clock } }: Peer, cause: ErrorOptions): Failure | null {
+  if (clock === null) return null;
+  const offMs = clock.oursMs - clock.theirsMs;
+  if (Math.abs(offMs) <= CLOCK_TOLERANCE_MS) return null;
+  return new Failure(
+    "clock_wrong",
+    `This machine's clock is ${Math.round(Math.abs(offMs) / 1000)} s ${offMs < 0 ? "behind" : "ahead of"} the clock of ${issuer}, so its dates cannot be checked.`,
+    "Set the clock (timedatectl set-ntp true), then try again. If the provider's clock is wrong, tell the people who run it.",
+    cause,
+  );
+}
+
+function toldFailure(peer: Peer, failure: unknown): Failure {
+  const { issuer } = peer;
   const cause = { cause: failure };
   const error = oauthError(failure);
   if (error !== "") {
@@ -89,7 +127,8 @@ function toldFailure(issuer: string, failure: unknown): Failure {
   }
   if (isRefusedToken(failure)) return refusedToken(cause);
   const { code, message } = (failure ?? {}) as { code?: string; message?: string };
-  if (code === "OAUTH_TIMEOUT") return unreachable(issuer, "no answer in time", failure);
+  const clock = code === "OAUTH_JWT_TIMESTAMP_CHECK_FAILED" ? wrongClock(peer, cause) : null;
+  if (clock !== null) return clock;
   if (code !== undefined && UNSAFE.has(code)) {
     const what = printable(reasonOf(failure), 300);
     return new Failure(

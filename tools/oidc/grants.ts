@@ -14,7 +14,7 @@ export async function logInByPassword(
 ): Promise<Tokens> {
   needGrant(provider, GRANTS.password, "login by password");
   const parameters = { username: user.username, password: user.password, scope };
-  const response = await asking(provider.issuer, async () => {
+  const response = await asking(provider, async () => {
     try {
       return await oidc.genericGrantRequest(provider.configuration, GRANTS.password, parameters);
     } catch (failure) {
@@ -33,7 +33,7 @@ export async function logInAsClient(
   now: () => number,
 ): Promise<Tokens> {
   needGrant(provider, GRANTS.client, "login of service accounts");
-  const response = await asking(provider.issuer, () =>
+  const response = await asking(provider, () =>
     oidc.clientCredentialsGrant(provider.configuration, scope === undefined ? {} : { scope }),
   );
   return tokensOf(response, now(), scope ?? "");
@@ -41,6 +41,7 @@ export async function logInAsClient(
 
 /**
  * With a refresh token (RFC 6749 section 6).
+ * @param rotated called with the next refresh token where the rest of the answer is refused: the old one is over
  * @returns null when the provider says that the login is over
  */
 export async function refreshed(
@@ -48,14 +49,18 @@ export async function refreshed(
   refreshToken: string,
   scope: string | undefined,
   now: () => number,
+  rotated: (refreshToken: string) => void,
 ): Promise<Tokens | null> {
-  return asking(provider.issuer, async () => {
+  provider.requests.takeGrant();
+  return asking(provider, async () => {
     try {
       const parameters = scope === undefined ? {} : { scope };
       const response = await oidc.refreshTokenGrant(provider.configuration, refreshToken, parameters);
       return tokensOf(response, now(), scope ?? "");
     } catch (failure) {
       if (oauthError(failure) === "invalid_grant") return null;
+      const next = provider.requests.takeGrant()?.refreshToken ?? null;
+      if (next !== null) rotated(next);
       throw failure;
     }
   });
@@ -75,10 +80,10 @@ export async function endTokens(
   provider: Provider,
   { accessToken, refreshToken }: TokenPair,
 ): Promise<boolean> {
-  const { configuration, issuer, metadata } = provider;
+  const { configuration, metadata } = provider;
   if (metadata.revocation_endpoint === undefined) return false;
   const end = (token: string, kind: string) =>
-    asking(issuer, () => oidc.tokenRevocation(configuration, token, { token_type_hint: kind }));
+    asking(provider, () => oidc.tokenRevocation(configuration, token, { token_type_hint: kind }));
   if (refreshToken !== null) await end(refreshToken, "refresh_token");
   if (accessToken !== null) {
     // Providers whose access tokens are JWTs cannot end them; without its refresh token the login is over soon.

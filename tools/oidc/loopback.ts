@@ -7,6 +7,8 @@ import { page } from "./page.js";
 
 const PATH = "/callback";
 const HOSTS = ["127.0.0.1", "::1"];
+/** A browser that does not read its page keeps nobody from the terminal for longer. */
+const LEAVE_MS_MAX = 2_000;
 
 /** A server that waits for one answer. */
 export class Loopback {
@@ -16,6 +18,7 @@ export class Loopback {
   readonly answer: Promise<URL>;
   private accept!: (answer: URL) => void;
   private readonly taken = new AbortController();
+  private readonly leaving = new Set<ServerResponse>();
 
   private constructor(
     private readonly server: Server,
@@ -26,7 +29,11 @@ export class Loopback {
     this.answer = new Promise((resolve) => {
       this.accept = resolve;
     });
-    server.on("request", (request, response) => this.serve(request, response));
+    server.on("request", (request, response) => {
+      this.leaving.add(response);
+      response.once("close", () => this.leaving.delete(response));
+      this.serve(request, response);
+    });
   }
 
   /** Listens on 127.0.0.1, or on ::1 where the machine has no IPv4. */
@@ -56,11 +63,14 @@ export class Loopback {
     return true;
   }
 
-  /** Ends all connections. */
+  /** Ends all connections, those that never asked for anything too, as soon as the answers have left. */
   async close(): Promise<void> {
     const closed = once(this.server, "close");
     this.server.close();
-    this.server.closeIdleConnections();
+    const late = setTimeout(() => this.server.closeAllConnections(), LEAVE_MS_MAX);
+    await Promise.all([...this.leaving].map((response) => once(response, "close")));
+    clearTimeout(late);
+    this.server.closeAllConnections();
     await closed;
   }
 

@@ -82,7 +82,7 @@ export async function chooseOrganization(
   const url = new URL(`${me.href}/organization`);
   const body = JSON.stringify({ organization: organization.guid ?? organization.id });
   const headers = new Headers({ "content-type": "application/json" });
-  await asking(provider.issuer, async () => {
+  await asking(provider, async () => {
     const response = await oidc.fetchProtectedResource(
       provider.configuration,
       accessToken,

@@ -4,13 +4,14 @@ import { readFile } from "node:fs/promises";
 import { importPKCS8 } from "jose";
 import * as oidc from "openid-client";
 import { Failure, printable, systemReason, usage } from "../cli/failure.js";
+import type { System } from "../cli/system.js";
 import { asking } from "./failure.js";
+import { Requests } from "./requests.js";
 
 /** The client id of this program where nothing names another. */
 export const CLIENT_ID = "motekey-cli";
 /** What this program asks for; a provider is asked for those of them that it knows. */
 const SCOPES = ["openid", "offline_access", "profile", "email", "organization"];
-const ANSWER_SECONDS_MAX = 15;
 /** Clocks that differ by less are no reason to refuse a login. */
 const CLOCK_TOLERANCE_SECONDS = 30;
 
@@ -36,14 +37,20 @@ export interface Provider {
   readonly clientId: string;
   readonly configuration: oidc.Configuration;
   readonly metadata: oidc.ServerMetadata;
+  readonly requests: Requests;
 }
 
 /** Asks the issuer what it can do. */
-export async function findProvider(issuer: string, client: Client): Promise<Provider> {
+export async function findProvider(
+  issuer: string,
+  client: Client,
+  { env }: Pick<System, "env">,
+): Promise<Provider> {
+  const requests = new Requests(issuer, env);
   const key = client.keyFile === undefined ? null : await readKey(client.keyFile);
   const execute = [oidc.enableNonRepudiationChecks];
   if (new URL(issuer).protocol === "http:") execute.push(oidc.allowInsecureRequests);
-  const found = await asking(issuer, () =>
+  const found = await asking({ issuer, requests }, () =>
     oidc.discovery(
       new URL(issuer),
       client.clientId,
@@ -51,7 +58,7 @@ export async function findProvider(issuer: string, client: Client): Promise<Prov
       oidc.None(),
       {
         execute,
-        timeout: ANSWER_SECONDS_MAX,
+        [oidc.customFetch]: requests.fetch,
       },
     ),
   );
@@ -62,9 +69,11 @@ export async function findProvider(issuer: string, client: Client): Promise<Prov
     { [oidc.clockTolerance]: CLOCK_TOLERANCE_SECONDS },
     await proof(metadata, client, key),
   );
-  configuration.timeout = ANSWER_SECONDS_MAX;
+  configuration[oidc.customFetch] = requests.fetch;
+  // Its limits are signals that a garbage collection may remove (see cli/wait); ours hold.
+  configuration.timeout = 0;
   for (const extension of execute) extension(configuration);
-  return { issuer, clientId: client.clientId, configuration, metadata };
+  return { issuer, clientId: client.clientId, configuration, metadata, requests };
 }
 
 /** Does the provider say that it knows this grant? One that names none knows the code's (RFC 8414 section 2). */

@@ -23,16 +23,24 @@ export function tokensOf(
   nowMs: number,
   askedScope: string,
 ): Tokens {
-  const seconds = response.expiresIn();
-  // Not in a standard; Keycloak and others tell it.
+  // Not in a standard; Keycloak and others tell it, and Keycloak's 0 means never.
   const refreshSeconds = response.refresh_expires_in ?? response.refresh_token_expires_in;
   return {
     accessToken: response.access_token,
     refreshToken: response.refresh_token ?? null,
     issuedAtMs: nowMs,
-    expiresAtMs: seconds === undefined ? null : nowMs + seconds * 1000,
-    refreshExpiresAtMs: typeof refreshSeconds === "number" ? nowMs + refreshSeconds * 1000 : null,
+    expiresAtMs: endOf(nowMs, response.expires_in),
+    refreshExpiresAtMs: refreshSeconds === 0 ? null : endOf(nowMs, refreshSeconds),
     scope: printable(response.scope ?? askedScope),
     claims: response.claims() ?? null,
   };
+}
+
+/** Thirty years: what is said to live longer than any computer here is kept as that. */
+const LIFETIME_SECONDS_MAX = 30 * 365 * 24 * 60 * 60;
+
+/** Null for what is no number: a lifetime that is not told. */
+function endOf(nowMs: number, seconds: unknown): number | null {
+  if (typeof seconds !== "number" || !Number.isFinite(seconds)) return null;
+  return nowMs + Math.min(Math.max(seconds, 0), LIFETIME_SECONDS_MAX) * 1000;
 }

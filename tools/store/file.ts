@@ -1,6 +1,8 @@
 /** The file on disk: only its owner may touch it, and it is replaced whole or not at all. */
-import { constants } from "node:fs";
-import { mkdir, open, readdir, rm } from "node:fs/promises";
+
+import { randomUUID } from "node:crypto";
+import { constants, existsSync } from "node:fs";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import lockfile from "proper-lockfile";
@@ -101,6 +103,7 @@ export async function awaitUnlocked(path: string, waitMs: number): Promise<void>
 
 async function lock(path: string, waitMs: number): Promise<() => Promise<void>> {
   const endMs = performance.now() + waitMs;
+  const watch = new LockWatch(`${path}.lock`);
   for (;;) {
     try {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
@@ -114,8 +117,48 @@ async function lock(path: string, waitMs: number): Promise<() => Promise<void>> 
     } catch (failure) {
       if (systemCode(failure) !== "ELOCKED") throw denied("write", path, failure);
       if (performance.now() > endMs) throw busy(path, waitMs);
+      await watch.look();
     }
     await setTimeout(LOCK_PAUSE_MS * (1 + Math.random()));
+  }
+}
+
+/**
+ * A lock's time that does not change while its owner should have renewed it twice is a dead owner's, whatever
+ * clock wrote it: one from the future would never grow old.
+ */
+class LockWatch {
+  private modifiedMs = Number.NaN;
+  private sinceMs = 0;
+
+  constructor(private readonly path: string) {}
+
+  /** Looks again, and clears a dead owner's lock away. */
+  async look(): Promise<void> {
+    const modifiedMs = await this.time();
+    if (modifiedMs !== this.modifiedMs) {
+      this.modifiedMs = modifiedMs;
+      this.sinceMs = performance.now();
+    } else if (performance.now() - this.sinceMs > LOCK_STALE_MS) await this.clear();
+  }
+
+  private async time(): Promise<number> {
+    // Nobody's by now.
+    const status = await stat(this.path).catch(() => null);
+    return status?.mtimeMs ?? Number.NaN;
+  }
+
+  /** Two may come to this at once: a rename has one winner, who looks at what it took. */
+  private async clear(): Promise<void> {
+    const aside = `${this.path}.${randomUUID()}`;
+    try {
+      await rename(this.path, aside);
+    } catch {
+      return;
+    }
+    const taken = (await stat(aside)).mtimeMs;
+    if (taken !== this.modifiedMs) await rename(aside, this.path).catch(() => undefined);
+    await rm(aside, { recursive: true, force: true });
   }
 }
 
@@ -123,7 +166,7 @@ function busy(path: string, waitedMs: number): Failure {
   return new Failure(
     "storage_busy",
     `Another motekey has held ${path}.lock for more than ${waitedMs / 1000} s.`,
-    "End it, or wait for it.",
+    `End it, or wait for it. If none runs, remove ${path}.lock.`,
   );
 }
 
@@ -146,6 +189,15 @@ function unsafe(path: string, what: string): Failure {
 function denied(verb: "read" | "write", path: string, failure: unknown): Failure {
   const why = systemReason(failure);
   const next =
-    why === "permission denied" ? `run chmod 600 ${path}` : "name another file with MOTEKEY_CONFIG_PATH";
+    why === "permission denied" ? permissionStep(verb, path) : "name another file with MOTEKEY_CONFIG_PATH";
   return new Failure("storage_denied", `Cannot ${verb} ${path}: ${why}`, `${next}.`, { cause: failure });
+}
+
+/** A file that is not there is kept out by its folder. */
+function permissionStep(verb: "read" | "write", path: string): string {
+  if (existsSync(path)) {
+    const folder = verb === "write" ? `, and chmod 700 ${dirname(path)}` : "";
+    return `run chmod 600 ${path}${folder}`;
+  }
+  return `make the folder ${dirname(path)} yours (chmod 700), or name another file with MOTEKEY_CONFIG_PATH`;
 }

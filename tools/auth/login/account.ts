@@ -47,7 +47,7 @@ export async function accountOf(
 }
 
 async function personOf(provider: Provider, tokens: Tokens): Promise<Person | null> {
-  const person = await asking(provider.issuer, () => askPerson(provider, tokens.accessToken));
+  const person = await asking(provider, () => askPerson(provider, tokens.accessToken));
   return person ?? (tokens.claims === null ? null : personOfClaims(provider, tokens.claims));
 }
 

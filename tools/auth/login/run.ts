@@ -88,8 +88,15 @@ async function logIn(
   issuer: string,
   team: string | null,
 ): Promise<Account> {
-  const provider = await findProvider(issuer, method.client);
-  const { tokens, username, password } = await grantOf(context, flags, method, provider);
+  const provider = await findProvider(issuer, method.client, context.system);
+  const { tokens, username, password } = await grantOf(context, flags, method, provider).catch(
+    async (failure) => {
+      // Granted, and refused here: what is not kept must not stay good.
+      const granted = provider.requests.takeGrant();
+      if (granted !== null) await endTokens(provider, granted).catch(() => undefined);
+      throw failure;
+    },
+  );
   const account = await accountOf(context, provider, method, tokens, team).catch(async (failure) => {
     // What is not kept must not stay good.
     if (method.kind !== "token") await endTokens(provider, tokens).catch(() => undefined);

@@ -128,7 +128,7 @@ function erase(change: Change, account: Account, clear: boolean): void {
 async function revokeAll(system: System, account: Account): Promise<string | null> {
   if (account.accessToken === null && account.refreshToken === null) return "was not logged in";
   try {
-    const provider = await findProvider(account.issuer, clientOf(system, account));
+    const provider = await findProvider(account.issuer, clientOf(system, account), system);
     return (await endTokens(provider, account)) ? null : `${provider.issuer} ends no tokens on request`;
   } catch (failure) {
     if (failure instanceof Failure) return failure.message;
