@@ -22,6 +22,11 @@ describe("the minified file", () => {
     assert.deepEqual(Object.keys(minified).sort(), Object.keys(source).sort());
   });
 
+  it("has every name and every number of the source's enums", () => {
+    for (const name of ["Status", "State", "LinkSecurity"] as const)
+      assert.deepEqual(minified[name], source[name], name);
+  });
+
   for (const proof of PLAIN_PROOFS) {
     it(`gets a token with ${proof}`, async () => {
       const { id, psk } = await cloud.addDevice({ id: "device_123" });
