@@ -213,7 +213,7 @@ describe("doctor --cloud", () => {
     it(`--status ${status} explains what a device told`, async () => {
       const { evidence, next } = found(await doctor(`--status ${status}`), "device_bad_credentials");
       assert.deepEqual(evidence, { status: 23, name: "BAD_CREDENTIALS" });
-      assert.match(next ?? "", /compare the key/);
+      assert.match(next ?? "", /compare its key/);
     });
   }
 });

@@ -50,7 +50,7 @@ describe("doctor --record", () => {
     const { check, message, next, evidence } = found(said, "device_bad_credentials");
     assert.equal(check, "record");
     assert.equal(message, "The broker refuses user name or password.");
-    assert.match(next ?? "", /^Check that the device is registered, compare the key/);
+    assert.match(next ?? "", /^Check that the device is registered, compare its key/);
     assert.deepEqual(evidence, {
       status: 23,
       name: "BAD_CREDENTIALS",
