@@ -180,22 +180,23 @@ export class Broker implements Channel {
         this.parts.events.emit({ event: "dropped", id, reason: "too-long" });
         return done(new Error("Longer than a frame may be"));
       }
-      if (this.parts.door.mayWrite(id, packet.topic)) return done(null);
+      if (this.parts.door.mayWrite(id, this.proofOf(client), packet.topic)) return done(null);
       this.parts.events.emit({ event: "topic-refused", id, topic: packet.topic, action: "publish" });
       done(new Error("Not a topic of this client"));
     };
     this.aedes.authorizeSubscribe = (client, subscription, done) => {
-      if (this.parts.door.mayRead(client.id, subscription.topic)) return done(null, subscription);
+      if (this.parts.door.mayRead(client.id, this.proofOf(client), subscription.topic))
+        return done(null, subscription);
       const { topic } = subscription;
       this.parts.events.emit({ event: "topic-refused", id: client.id, topic, action: "subscribe" });
       done(null, null);
     };
     this.aedes.authorizeForward = (client, packet) =>
-      this.parts.door.mayRead(client.id, packet.topic) ? packet : null;
+      this.parts.door.mayRead(client.id, this.proofOf(client), packet.topic) ? packet : null;
     this.aedes.published = (packet, client, done) => {
       const sender = requestSender(packet.topic);
       if (client !== null && sender?.id === client.id) {
-        const proof = this.judged.get(client) ?? "none";
+        const proof = this.proofOf(client);
         this.parts.receiver.receive(this, client.id, proof, packet.payload as Buffer, sender.encoding);
       }
       done();
@@ -206,7 +207,7 @@ export class Broker implements Channel {
   private watch(): void {
     const { events, peers, faults } = this.parts;
     this.aedes.on("client", (client) => {
-      const proof = this.judged.get(client) ?? "none";
+      const proof = this.proofOf(client);
       this.five.kick(client.id, "takeover");
       this.connections.set(client.id, { client, proof });
       peers.endMacSession(client.id);
@@ -224,7 +225,7 @@ export class Broker implements Channel {
     this.aedes.on("subscribe", (subscriptions, client) => {
       const topics = subscriptions
         .map(({ topic }) => topic)
-        .filter((topic) => this.parts.door.mayRead(client.id, topic));
+        .filter((topic) => this.parts.door.mayRead(client.id, this.proofOf(client), topic));
       events.emit({ event: "subscribed", id: client.id, topics });
     });
     this.aedes.on("connackSent", (packet, client) => {
@@ -232,6 +233,10 @@ export class Broker implements Channel {
       faults.kickAfterConnack--;
       this.kick(client.id);
     });
+  }
+
+  private proofOf(client: Client | null): ConnectProof {
+    return (client === null ? undefined : this.judged.get(client)) ?? "none";
   }
 
   /** Somebody who proved to be of this id is connected. */

@@ -98,21 +98,22 @@ export class Door {
     return entity;
   }
 
-  /** May this client subscribe to a topic or filter, and be sent its messages? */
-  mayRead(id: string, topic: string): boolean {
+  /** May a client of this id, proved like this, subscribe to a topic or filter, and be sent its messages? */
+  mayRead(id: string, proof: ConnectProof, topic: string): boolean {
     if (recoveredBy(id) !== null)
       return [`${replyTopic(id, "json")}/#`, replyTopic(id, "json")].includes(topic);
-    return isOwnReply(id, topic) || this.mayUseApp(id, topic);
+    return isOwnReply(id, topic) || this.mayUseApp(id, proof, topic);
   }
 
-  /** May this client publish on a topic? */
-  mayWrite(id: string, topic: string): boolean {
+  /** May a client of this id, proved like this, publish on a topic? */
+  mayWrite(id: string, proof: ConnectProof, topic: string): boolean {
     if (recoveredBy(id) !== null) return topic === requestTopic(id, "json");
-    return isOwnRequest(id, topic) || this.mayUseApp(id, topic);
+    return isOwnRequest(id, topic) || this.mayUseApp(id, proof, topic);
   }
 
-  /** A device has its own app's topics, a backend those of all. */
-  private mayUseApp(id: string, topic: string): boolean {
+  /** A device has its own app's topics, a backend those of all; who only names one has none: these messages prove nobody. */
+  private mayUseApp(id: string, proof: ConnectProof, topic: string): boolean {
+    if (proof === "none") return false;
     const isBackend = this.registry.get(id)?.role === "backend";
     return topic.startsWith(isBackend ? APP_TOPICS : `${APP_TOPICS}${id}/`);
   }

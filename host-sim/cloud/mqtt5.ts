@@ -305,7 +305,7 @@ class Mqtt5Connection {
   private takeSubscribe(packet: ISubscribePacket): void {
     const { events } = this.side.parts;
     const granted = packet.subscriptions.map(({ topic, qos }) => {
-      if (!this.side.parts.door.mayRead(this.id, topic)) {
+      if (!this.side.parts.door.mayRead(this.id, this.proof, topic)) {
         events.emit({ event: "topic-refused", id: this.id, topic, action: "subscribe" });
         return Reason.NOT_AUTHORIZED;
       }
@@ -315,7 +315,7 @@ class Mqtt5Connection {
     this.send({ cmd: "suback", messageId: packet.messageId ?? 0, granted });
     const topics = packet.subscriptions
       .map(({ topic }) => topic)
-      .filter((topic) => this.side.parts.door.mayRead(this.id, topic));
+      .filter((topic) => this.side.parts.door.mayRead(this.id, this.proof, topic));
     events.emit({ event: "subscribed", id: this.id, topics });
   }
 
@@ -327,7 +327,7 @@ class Mqtt5Connection {
       this.end(Reason.PACKET_TOO_LARGE);
       return;
     }
-    const isOurs = this.side.parts.door.mayWrite(this.id, topic);
+    const isOurs = this.side.parts.door.mayWrite(this.id, this.proof, topic);
     const reasonCode = isOurs ? Reason.SUCCESS : Reason.NOT_AUTHORIZED;
     if (packet.qos === 1) this.send({ cmd: "puback", messageId: messageId ?? 0, reasonCode });
     if (!isOurs) events.emit({ event: "topic-refused", id: this.id, topic, action: "publish" });

@@ -1,10 +1,6 @@
+import { checkPsk, entityOf, isPortableId, isRole } from "./new-entity.js";
 import { RegistryFile, type RegistryFound, type Told } from "./registry-file.js";
-import { newPsk } from "./secret.js";
-import type { CounterPurpose, Entity, NewEntity, Role } from "./types.js";
-
-const ROLES: readonly Role[] = ["device", "user", "backend"];
-/** One topic segment that every broker carries unchanged. */
-const ID_PATTERN = /^[A-Za-z0-9_-]{1,128}$/;
+import type { CounterPurpose, Entity, NewEntity } from "./types.js";
 
 /** What a restored registry's counters are raised by: more than a cloud accepts between two backups. */
 const EPOCH = 2 ** 32;
@@ -71,23 +67,9 @@ export class Registry {
     }
   }
 
-  /** Adds an entity, or replaces it with all it had. Throws on an id that is not one portable topic segment. */
+  /** Adds an entity, or replaces it with all it had. Throws where it cannot be one. */
   add(wanted: NewEntity): Entity {
-    if (!ID_PATTERN.test(wanted.id)) {
-      throw new Error(
-        `The id ${JSON.stringify(wanted.id)} is not a topic segment; use 1 to 128 of A-Z a-z 0-9 _ -`,
-      );
-    }
-    const highest = wanted.counter === undefined ? -1 : wanted.counter;
-    const entity: Entity = {
-      id: wanted.id,
-      role: wanted.role ?? "device",
-      psk: wanted.psk ?? newPsk(),
-      counters: { connect: highest, mac: highest },
-      disabled: false,
-    };
-    if (wanted.owner !== undefined) entity.owner = wanted.owner;
-    if (wanted.certFingerprint !== undefined) entity.certFingerprint = wanted.certFingerprint;
+    const entity = entityOf(wanted);
     this.entities.set(entity.id, entity);
     this.file?.changed();
     return entity;
@@ -120,6 +102,7 @@ export class Registry {
 
   /** Replaces the PSK. Counters stay: a recorded proof of an earlier PSK must not become good again. */
   setPsk(id: string, psk: string): void {
+    checkPsk(psk);
     this.need(id).psk = psk;
     this.file?.changed();
   }
@@ -145,9 +128,8 @@ function isEntity(value: unknown): value is Entity {
   if (typeof value !== "object" || value === null) return false;
   const { id, role, psk, counters, disabled } = value as Partial<Entity>;
   return (
-    typeof id === "string" &&
-    ID_PATTERN.test(id) &&
-    ROLES.includes(role as Role) &&
+    isPortableId(id) &&
+    isRole(role) &&
     typeof psk === "string" &&
     Number.isSafeInteger(counters?.connect) &&
     Number.isSafeInteger(counters?.mac) &&
