@@ -1,6 +1,7 @@
 import { APP_TOPICS, isOwnReply, isOwnRequest, replyTopic, requestTopic } from "./channel.js";
 import type { Proofs } from "./proofs.js";
-import { type Recoveries, recoveredBy } from "./recoveries.js";
+import { recoveredBy } from "./recoverer.js";
+import type { Recoveries } from "./recoveries.js";
 import type { Registry } from "./registry.js";
 import type { LinkIdentity } from "./tls.js";
 import type { ConnectProof, Entity } from "./types.js";

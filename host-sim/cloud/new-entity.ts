@@ -1,4 +1,4 @@
-import { recoveredBy } from "./recoveries.js";
+import { recoveredBy } from "./recoverer.js";
 import { newPsk } from "./secret.js";
 import type { Entity, NewEntity, Role } from "./types.js";
 

@@ -3,8 +3,6 @@ import type { Registry } from "./registry.js";
 import { deriveKey, hmac, sameSecret } from "./secret.js";
 import type { Entity } from "./types.js";
 
-/** Behind a device's id: the principal that asks for the device's counter, and may do nothing else. */
-const RECOVERER_END = "-recover";
 /** The one method of such a principal. */
 export const COUNTER_METHOD = "/v1/Auth.Counter";
 /** How long after its CONNECT it may ask, ms. */
@@ -22,11 +20,6 @@ const ANSWERS_MAX = 4;
 /** So many within ten minutes are reported: a device without a store that restarts all the time, or a shared key. */
 const OFTEN = 3;
 const OFTEN_MS = 600_000;
-
-/** The device that a principal asks for; null: this id is no such principal's. */
-export function recoveredBy(id: string): string | null {
-  return id.endsWith(RECOVERER_END) ? id.slice(0, -RECOVERER_END.length) : null;
-}
 
 /** What the cloud answers: the highest counter that it accepted of the device, for any purpose, and its MAC. */
 export interface CounterAnswer {

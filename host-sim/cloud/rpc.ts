@@ -18,7 +18,8 @@ import {
 import { type Envelope, type MacSession, openEnvelope } from "./mac-session.js";
 import type { Peer, Peers, StoredReply } from "./peers.js";
 import type { Proofs } from "./proofs.js";
-import { COUNTER_METHOD, type Recoveries, recoveredBy } from "./recoveries.js";
+import { recoveredBy } from "./recoverer.js";
+import { COUNTER_METHOD, type Recoveries } from "./recoveries.js";
 import type { Registry } from "./registry.js";
 import type { Entity, FrameProof, Voucher } from "./types.js";
 
