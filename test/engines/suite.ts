@@ -9,6 +9,8 @@ import { writeDigestResponse } from "../../firmware/proof/digest.js";
 import { hkdf32 } from "../../firmware/proof/hkdf.js";
 import { HmacKey, hmacBegin, hmacEnd } from "../../firmware/proof/hmac.js";
 import { MacSession } from "../../firmware/proof/mac.js";
+import { isCounterProved, writeRecoveryPassword } from "../../firmware/proof/recover.js";
+import { Scratch } from "../../firmware/proof/scratch.js";
 import { Sha256 } from "../../firmware/proof/sha256.js";
 import { unitInterval } from "../../firmware/proof/spread.js";
 import { bytesOf, writeDecimal, writeJsonText } from "../../firmware/wire/bytes.js";
@@ -123,6 +125,16 @@ function counterPassword(): string {
     text += `${hex(out, 0, end)} `;
   }
   return text;
+}
+
+function recovery(): string {
+  const scratch = new Scratch();
+  const whose = { psk, deviceId: device };
+  const nonce = bytesOfHex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff");
+  const mac = bytesOf("W45jh2R2CfgQfDM5nxUS9_ujgBTWyzxQg-DQ_X91YyY");
+  writeRecoveryPassword(out, scratch, whose, nonce);
+  const isRight = isCounterProved(mac, mac.length, scratch, whose, nonce, 4294967361);
+  return `${hex(out, 0, 66)} ${isRight}`;
 }
 
 function macSession(): string {
@@ -279,6 +291,12 @@ export const cases: EngineCase[] = [
   },
   { name: "base64url there and back", run: base64url },
   { name: "the counter password, counters up to 2^52", run: counterPassword },
+  {
+    name: "the password that asks for a counter, and the check of its answer (B8)",
+    expected:
+      "38504879385f5431397666342d6672375f50332d5f772e524245524d4a614d596a3767384f5835386436752d61703872414d44743830654c77366a384e6950397045 true",
+    run: recovery,
+  },
   { name: "a MAC session signs two frames and refuses its own", run: macSession },
   { name: "the digest response", run: digestResponse },
   { name: "the spread of refreshes", run: spread },
