@@ -117,7 +117,7 @@ describe("the policy of proofs and links", () => {
       [
         { credential: { psk: "k", floor: { link: VERIFIED_TLS } }, allowInsecure: true },
         Status.LINK_BELOW_FLOOR,
-        /TLS/,
+        /link is weaker/,
       ],
     ];
     for (const [more, status, message] of cases) {

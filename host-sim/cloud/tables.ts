@@ -1,6 +1,8 @@
 /** The names and values of the cloud's options. */
+
 import { EXTENSIONS_OPTION, FAULTS } from "./faults.js";
 import { IDENTITY_OPTIONS } from "./identity/tables.js";
+import { COUNTER_MAX } from "./new-entity.js";
 import {
   BYTES,
   either,
@@ -44,14 +46,14 @@ export const CLOUD_TLS: Shape<CloudTlsOptions> = {
 
 const BROKER_TLS: Shape<BrokerTls> = { ca: TEXTS, cert: TEXT, key: TEXT, psk: NAME };
 
-/** What `addDevice` takes; which ids and counters may be is the registry's to say. */
+/** What `addDevice` takes; which ids may be is the registry's to say. */
 export const NEW_ENTITY: Shape<NewEntity> = {
   id: needed(TEXT),
   psk: TEXT,
   role: oneOf("device", "user", "backend"),
   owner: NAME,
   certFingerprint: NAME,
-  counter: whole(-1),
+  counter: whole(0, COUNTER_MAX),
 };
 
 /** What `startCloud` takes. */

@@ -269,7 +269,8 @@ describe("RPC over a WebSocket", () => {
       () => new WebSocketWorld({ transport: rpcOverWebSocket(`/${"x".repeat(500)}`) }),
       /limits\.sendBytes must be at least \d{3} for the WebSocket's handshake/,
     );
-    for (const path of ["rpc", "", "/a b", "/a\r\nHost: b", "/\u00e9", "/a#b"]) {
+    assert.throws(() => rpcOverWebSocket(""), /path is ""; it must be text that is not empty/);
+    for (const path of ["rpc", "/a b", "/a\r\nHost: b", "/\u00e9", "/a#b"]) {
       assert.throws(() => rpcOverWebSocket(path), /path .* must begin with \/ and be printable ASCII/s);
     }
   });

@@ -162,8 +162,8 @@ describe("the cloud attached to a broker that does not let it", () => {
     const other = await startCloud();
     const plain = await refusal({ broker: other.mqttUrl.replace("mqtt://", `mqtts://cloud:${SECRET}@`) });
     assert.match(plain.message, /closes the connection before CONNACK|TLS/);
-    await other.addDevice({ id: "cloud", psk: "right" });
-    const wrong = await refusal({ broker: other.mqttUrl.replace("//", `//cloud:${SECRET}@`) });
+    await other.addDevice({ id: "cloud_2", psk: "right" });
+    const wrong = await refusal({ broker: other.mqttUrl.replace("//", `//cloud_2:${SECRET}@`) });
     assert.match(wrong.message, /it refuses user and password; check both$/);
     await other.close();
   });
@@ -196,11 +196,11 @@ describe("the cloud attached to a broker that does not let it", () => {
 
   it("looks at every grant, and says which filter is refused", async () => {
     const other = await startCloud();
-    const { psk } = await other.addDevice({ id: "cloud" });
-    const { message } = await refusal({ broker: other.mqttUrl.replace("//", `//cloud:${psk}@`) });
+    const { psk } = await other.addDevice({ id: "cloud_2" });
+    const { message } = await refusal({ broker: other.mqttUrl.replace("//", `//cloud_2:${psk}@`) });
     assert.match(
       message,
-      /refuses the cloud cloud\/from\/\+\/rpc and cloud\/from\/\+\/rpc-cbor; let its user cloud read/,
+      /refuses the cloud cloud\/from\/\+\/rpc and cloud\/from\/\+\/rpc-cbor; let its user cloud_2 read/,
     );
     await other.close();
     const broker = await OpenBroker.start((topic) => topic !== "cloud/from/+/rpc-cbor");

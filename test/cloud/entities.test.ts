@@ -19,16 +19,16 @@ describe("the cloud's registry", () => {
       /is reserved.*choose another one/,
     ]),
     ["an id of more than one segment", { id: "a/b" }, /1 to 128 of A-Z/],
-    ["an id that is no text", { id: 5 }, /not a topic segment/],
+    ["an id that is no text", { id: 5 }, /addDevice\(\)\.id is of type number; it must be text/],
     ["an empty PSK", { psk: "" }, /empty.*leave it out/],
-    ["a PSK that is no text", { psk: 7 }, /must be a text/],
-    ["an unknown role", { role: "admin" }, /"admin" is not known; use device, user, backend/],
-    ["a role from Object's prototype", { role: "constructor" }, /is not known/],
+    ["a PSK that is no text", { psk: 7 }, /addDevice\(\)\.psk is of type number; it must be text/],
+    ["an unknown role", { role: "admin" }, /role is "admin"; it must be device or user or backend/],
+    ["a role from Object's prototype", { role: "constructor" }, /role is "constructor"; it must be/],
     ...[-1, 0.5, 2 ** 52, Number.NaN, Number.POSITIVE_INFINITY, "5"].map(
       (counter): [string, object, RegExp] => [
         `the counter ${JSON.stringify(counter)} (${counter})`,
         { counter },
-        /a whole number from 0 to 2\^52 - 1/,
+        /a whole number from 0 to 4503599627370495/,
       ],
     ),
   ];
