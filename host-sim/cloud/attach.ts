@@ -15,6 +15,7 @@ import {
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import type { Health } from "./health.js";
+import { gateData, PACKET_BYTES_MAX, PacketGate } from "./packet-gate.js";
 import { PSK_SUITES } from "./tls.js";
 import type { BrokerTls } from "./types.js";
 
@@ -43,6 +44,7 @@ export interface AttachmentParts {
  * The cloud as a client of another broker. Its user there must be allowed to read `cloud/from/+/rpc`, to write
  * `+/rpc` and `cloud/from/<user>/rpc` (and the same with `-cbor`, for devices that speak it), and it should be the
  * only one who may write the second. It comes back whenever it was thrown out, and tells what keeps it from that.
+ * What the broker retained is no request, and a packet of more than 1 MiB ends the connection before it is buffered.
  */
 export class Attachment implements Channel {
   readonly url: string;
@@ -61,7 +63,7 @@ export class Attachment implements Channel {
   ) {
     this.port = address.port;
     this.url = address.url;
-    client.on("message", (topic, payload) => this.take(topic, payload));
+    client.on("message", (topic, payload, { retain }) => this.take(topic, payload, retain));
   }
 
   /** Connects, subscribes and has a request come back to itself; rejects with what keeps it from any of these. */
@@ -71,7 +73,15 @@ export class Attachment implements Channel {
     // Brokers that tie the client id to the user name refuse, or rewrite, any other.
     const id = address.user || `motekey-cloud-${randomBytes(4).toString("hex")}`;
     const line: Line = { failure: null };
-    const client = new MqttClient(() => openStream(address, tls, id, line), {
+    const openGated = (): Socket => {
+      const socket = openStream(address, tls, id, line);
+      gateData(socket, new PacketGate(PACKET_BYTES_MAX, PACKET_BYTES_MAX), () => {
+        line.failure = new PacketTooLong(address.url);
+        parts.events.emit({ event: "dropped", id: "", reason: "packet-too-long" });
+      });
+      return socket;
+    };
+    const client = new MqttClient(openGated, {
       clientId: id,
       // A user name beside a certificate or key would be an attempt to log in by password.
       ...(tls.cert === undefined && tls.psk === undefined && address.user !== "" && { username: id }),
@@ -148,6 +158,7 @@ export class Attachment implements Channel {
   /** The connection is over, and why. */
   private failed(): Error {
     const { failure } = this.line;
+    if (failure instanceof PacketTooLong) return failure;
     const cause = failure === null ? undefined : failure;
     return new Error(`Cannot connect to the broker ${this.url}: ${brokerFailure(failure)}`, { cause });
   }
@@ -210,16 +221,29 @@ export class Attachment implements Channel {
     );
   }
 
-  private take(topic: string, payload: Buffer): void {
+  /** @param isKept the broker had it before we subscribed */
+  private take(topic: string, payload: Buffer, isKept: boolean): void {
     const sender = requestSender(topic);
     if (sender === null) return;
-    if (sender.id === this.id) {
+    if (isKept) {
+      // It would be carried out again whenever we come back.
+      this.parts.events.emit({ event: "dropped", id: sender.id, reason: "retained" });
+    } else if (sender.id === this.id) {
       const way = this.ways.get(topic);
       if (way?.payload.equals(payload)) way.done();
     } else {
       const vouched = this.parts.topicsBound ? "broker" : "none";
       this.parts.receiver.receive(this, sender.id, vouched, payload, sender.encoding);
     }
+  }
+}
+
+/** Which packet of the broker ended the connection: its rest was not waited for. */
+class PacketTooLong extends Error {
+  constructor(url: string) {
+    super(
+      `The broker ${url} sent the cloud a packet of more than ${PACKET_BYTES_MAX} bytes, and the cloud closed the connection; limit the size of messages there`,
+    );
   }
 }
 

@@ -18,7 +18,15 @@ export class PacketGate {
   /** Bytes of the fixed header that were read, with the type. */
   private headBytes = 0;
   private length = 0;
-  private isFirst = true;
+
+  /**
+   * @param most the longest packet
+   * @param first the longest that may be the first
+   */
+  constructor(
+    private readonly most = PACKET_BYTES_MAX,
+    private first = CONNECT_BYTES_MAX,
+  ) {}
 
   /** The remaining length of the packet under way, as far as it is known. */
   get announced(): number {
@@ -48,15 +56,29 @@ export class PacketGate {
     this.length += (byte & 0x7f) * 2 ** shift;
     if (byte > 0x7f) return true;
     this.left = this.length;
-    return this.length <= (this.isFirst ? CONNECT_BYTES_MAX : PACKET_BYTES_MAX);
+    return this.length <= this.first;
   }
 
   private begin(): void {
     this.left = null;
     this.headBytes = 0;
     this.length = 0;
-    this.isFirst = false;
+    this.first = this.most;
   }
+}
+
+/**
+ * Puts a gate before whoever pipes this stream, or listens for its data, after this call. What does not pass ends the
+ * connection: nobody waits for the rest.
+ */
+export function gateData(stream: Duplex, gate: PacketGate, refused: () => void): void {
+  const check = (piece: Buffer): void => {
+    if (gate.admits(piece)) return;
+    stream.off("data", check);
+    refused();
+    stream.destroy();
+  };
+  stream.on("data", check);
 }
 
 /** Puts a gate before whoever reads this stream by `read()`; what does not pass ends the connection. */

@@ -161,8 +161,9 @@ export interface CloudOptions {
   /** Attached by `mqtts:` only: the trust anchors, and the cloud's own certificate and key. PEM. */
   brokerTls?: BrokerTls;
   /**
-   * Attached only: the broker binds `cloud/from/<id>/#` to the user `<id>` (ACLs), lets devices in by links alone that
-   * they verify, and drops what was retained. Then frames need no proof of their own. Default false.
+   * Attached only: the broker binds `cloud/from/<id>/#` to the user `<id>` (ACLs) on each of its ports and protocols, and
+   * lets devices in by links alone that they verify. Then frames need no proof of their own. Retained
+   * ones are dropped with or without it. Default false.
    */
   topicsBound?: boolean;
   /** `src` of replies. */

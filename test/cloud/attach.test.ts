@@ -113,6 +113,31 @@ describe("the cloud attached to mosquitto", () => {
     assert.deepEqual(cloud.stats.refused, { unknown: 1 });
   });
 
+  it("a request that the broker retained is carried out when it comes, and not again at a start of the cloud", async () => {
+    const device = await start({ topicsBound: true });
+    const topic = `cloud/from/${ID}/rpc`;
+    const request = { v: 2, src: ID, id: 1, method: GENERATE, args: { host: HOST } };
+    device.publish(topic, JSON.stringify(request), true);
+    assert.ok(JSON.parse(await device.message()).result.token);
+    await cloud.close();
+    cloud = await startCloud({ broker: broker.cloudUrl, topicsBound: true });
+    await cloud.addDevice({ id: ID, psk: PSK });
+    assert.equal((await device.call("/v1/Hello")).error, undefined);
+    assert.deepEqual([cloud.stats.requests, cloud.stats.dropped], [{ "/v1/Hello": 1 }, { retained: 1 }]);
+    device.publish(topic, "", true);
+    assert.equal((await device.call("/v1/Hello")).error, undefined);
+  });
+
+  it("a device's message of 40 MB costs a connection, which is reported, and the cloud comes back", async () => {
+    const device = await start({ topicsBound: true });
+    const lost = cloud.next("broker-lost");
+    device.send(Buffer.alloc(40_000_000, "x"));
+    assert.match((await lost).reason, /sent the cloud a packet of more than 1048576 bytes/);
+    await cloud.next("broker-attached");
+    assert.equal((await device.call("/v1/Hello")).error, undefined);
+    assert.deepEqual([cloud.stats.dropped, cloud.health.status], [{ "packet-too-long": 1 }, "ok"]);
+  });
+
   it("cannot kick another broker's clients, and says so", async () => {
     const device = await start({ topicsBound: true });
     assert.equal(cloud.kick(ID), false);
@@ -265,6 +290,35 @@ describe("the cloud attached to a broker that comes and goes", () => {
     const device = await Client.ready(broker.url, { id: ID, psk: PSK });
     assert.equal((await device.call("/v1/Hello")).error, undefined);
     device.close();
+  });
+
+  /** The fixed header of a PUBLISH at QoS 0. */
+  function publishHead(length: number): Uint8Array {
+    const bytes = [0x30];
+    for (let left = length; left > 0; left >>= 7) bytes.push((left & 0x7f) | (left > 0x7f ? 0x80 : 0));
+    return Uint8Array.from(bytes);
+  }
+
+  it("a packet that announces more than 1 MiB ends the connection before its rest comes, and the cloud comes back", async () => {
+    const lost = cloud.next("broker-lost");
+    broker.say(publishHead(1_048_577));
+    assert.match((await lost).reason, /sent the cloud a packet of more than 1048576 bytes/);
+    assert.deepEqual(cloud.stats.dropped, { "packet-too-long": 1 });
+    await cloud.next("broker-attached");
+    const device = await Client.ready(broker.url, { id: ID, psk: PSK });
+    assert.equal((await device.call("/v1/Hello")).error, undefined);
+    device.close();
+  });
+
+  it("a packet of 1 MiB, in pieces, is read and dropped for its length", async () => {
+    const topic = Buffer.from(`cloud/from/${ID}/rpc`);
+    const dropped = cloud.next("dropped");
+    broker.say(publishHead(1_048_576));
+    broker.say(Uint8Array.of(0, topic.length));
+    broker.say(topic);
+    broker.say(Buffer.alloc(1_048_576 - 2 - topic.length, "x"));
+    assert.deepEqual(await dropped, { event: "dropped", id: ID, reason: "too-long" });
+    assert.equal(cloud.health.status, "ok");
   });
 
   it("looks at the grants and the way again whenever it comes back", async () => {

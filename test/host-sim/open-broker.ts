@@ -43,6 +43,11 @@ export class OpenBroker {
     for (const socket of this.sockets) socket.destroy();
   }
 
+  /** Sends bytes on every connection, whatever they are. */
+  say(bytes: Uint8Array): void {
+    for (const socket of this.sockets) socket.write(bytes);
+  }
+
   /** The next connections get CONNACK 5. */
   refuseNext(count: number): void {
     this.refusals = count;
