@@ -31,15 +31,20 @@ const HEAD_LINES = [
   "",
 ].map((line) => Buffer.from(`${line}\r\n`));
 
+const FRAME_WORDS = [
+  ...[...JSON_WORDS, Buffer.from('{"v":2,"id":7,"result":'), Buffer.from('"//api.mongoose-iot.com"')],
+  ...MEMBERS.map((name) => Buffer.from(`"${name}":`)),
+];
+/** An answer to Counter, with the MAC that proves it to the target. */
+const COUNTER_WORDS = words('"c": "c":7 "c":7.0 "mac": "mac":"ZQEHYvK8j8vCT1ZzzCIb0nYt6XlBA5QsM5rUHjTy1FA"');
+
 /** What inputs of each target may be made of, beside bytes. */
 export const DICTIONARY: Readonly<Record<string, readonly Buffer[]>> = {
   json: JSON_WORDS,
   cbor: CBOR_WORDS,
-  "frame-json": [
-    ...[...JSON_WORDS, Buffer.from('{"v":2,"id":7,"result":'), Buffer.from('"//api.mongoose-iot.com"')],
-    ...MEMBERS.map((name) => Buffer.from(`"${name}":`)),
-  ],
+  "frame-json": FRAME_WORDS,
   "frame-cbor": [...CBOR_WORDS, ...MEMBERS.map(cborText), Buffer.from("a3617602626964076672", "hex")],
+  counter: [...FRAME_WORDS, ...COUNTER_WORDS],
   mqtt: MQTT_WORDS,
   mqtt5: MQTT_WORDS,
   websocket: items("8100 8103616263 0101 80 8800 880203e8 8900 8a00 817e 827f 0200"),

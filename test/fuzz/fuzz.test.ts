@@ -4,7 +4,17 @@ import { Fuzzer, seeded } from "./fuzzer.js";
 import { type Instrumented, instrumented } from "./instrument.js";
 
 const EXECUTIONS = 2_000;
-const NAMES = ["json", "cbor", "frame-json", "frame-cbor", "mqtt", "mqtt5", "websocket", "handshake"];
+const NAMES = [
+  "json",
+  "cbor",
+  "frame-json",
+  "frame-cbor",
+  "counter",
+  "mqtt",
+  "mqtt5",
+  "websocket",
+  "handshake",
+];
 
 describe("fuzzing", () => {
   let loaded: Instrumented<typeof import("./targets.js")>;

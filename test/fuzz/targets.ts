@@ -3,6 +3,10 @@
  * a reader broke its word: an endless loop, a byte written outside of the range that it was given, a frame that says
  * something else to an independent reader.
  */
+import { createHmac, hkdfSync } from "node:crypto";
+import { isCounterProved, RECOVERY_NONCE_BYTES } from "../../firmware/proof/recover.js";
+import { Scratch } from "../../firmware/proof/scratch.js";
+import { Status } from "../../firmware/status.js";
 import { CborReader } from "../../firmware/wire/cbor.js";
 import { FrameEvent } from "../../firmware/wire/frame-event.js";
 import { JsonReader } from "../../firmware/wire/json.js";
@@ -124,15 +128,19 @@ const near = (reading: Reading | null): string =>
   JSON.stringify(reading, (_, value) => (typeof value === "number" ? Number(value.toPrecision(12)) : value));
 
 /** @throws Error where a whole frame is read otherwise than an independent reader and plain rules have it */
-function checkFrame(told: Reading, bytes: Uint8Array, isCbor: boolean): void {
+function checkFrame(told: Reading, bytes: Uint8Array, isCbor: boolean, isCounter: boolean): void {
   const text = Buffer.from(bytes).toString();
   if (!isCbor && LONG_NUMBER.test(text)) return;
-  const expected = near(readingOf(isCbor ? decodePlain(bytes) : JSON.parse(text)));
+  const expected = near(readingOf(isCbor ? decodePlain(bytes) : JSON.parse(text), isCounter));
   if (near(told) !== expected) throw new Error(`the frame says ${expected}, and was read as ${near(told)}`);
 }
 
-function readFrame(encoded: ValueReader | null, bytes: Uint8Array, ends: readonly number[]): string {
-  const frame = frameReader();
+function readFrame(
+  encoded: ValueReader | null,
+  bytes: Uint8Array,
+  ends: readonly number[],
+  frame = frameReader(),
+): string {
   const hosts: string[] = [];
   let event = FrameEvent.MORE;
   frame.reset(encoded);
@@ -146,8 +154,43 @@ function readFrame(encoded: ValueReader | null, bytes: Uint8Array, ends: readonl
   if (!isOver) event = frame.finish();
   if (event !== FrameEvent.END) return `${hosts} refused ${frame.status}`;
   const told = toldBy(frame, hosts);
-  checkFrame(told, bytes.subarray(0, frame.at), encoded !== null);
+  checkFrame(told, bytes.subarray(0, frame.at), encoded !== null, frame.isCounter);
   return `${JSON.stringify({ ...told, hosts, srcLength: frame.srcLength })} at ${frame.at}`;
+}
+
+const asking = {
+  deviceId: Buffer.from("device_1"),
+  psk: Buffer.from("K7xQ2mVb9RtYw4ZsLc8NpHd3FjGa6UeTi1BoXvCnMzS"),
+};
+const askingNonce = Buffer.alloc(RECOVERY_NONCE_BYTES, 0x11);
+const askingKey = Buffer.from(hkdfSync("sha256", asking.psk, "", "motekey recover v1", 32));
+const scratch = new Scratch();
+
+/** The MAC that proves a counter, by Node's own hashes. */
+function counterMac(counter: number): string {
+  const { deviceId } = asking;
+  const ending = Buffer.alloc(8);
+  ending.writeBigUInt64BE(BigInt(counter));
+  const parts = [Buffer.from("a"), Buffer.of(deviceId.length), deviceId, askingNonce, ending];
+  return createHmac("sha256", askingKey).update(Buffer.concat(parts)).digest("base64url");
+}
+
+/** The answer to a device that asks for its counter, and whether it is proved. */
+function readCounter(bytes: Uint8Array, ends: readonly number[]): string {
+  const frame = frameReader();
+  frame.isCounter = true;
+  const seen = readFrame(null, bytes, ends, frame);
+  const { timeS: counter, tokenLength, staging } = frame;
+  if (frame.status !== Status.OK || frame.hasError || !Number.isSafeInteger(counter) || counter < 0)
+    return seen;
+  const mac = textOf(staging, 0, tokenLength);
+  const behind = textOf(staging, tokenLength, staging.length - tokenLength);
+  const isProved = isCounterProved(staging, tokenLength, scratch, asking, askingNonce, counter);
+  if (isProved !== (mac === counterMac(counter)))
+    throw new Error(`the counter ${counter} with ${mac} was ${isProved ? "" : "not "}taken as proved`);
+  if (behind !== textOf(staging, tokenLength, behind.length))
+    throw new Error("bytes behind the MAC were written");
+  return `${seen} proved ${isProved}`;
 }
 
 function readMqtt(reader: MqttReader, bytes: Uint8Array, ends: readonly number[]): string {
@@ -202,6 +245,7 @@ export const targets: Readonly<Record<string, Target>> = {
   cbor: (bytes, ends) => readValue(new CborReader(6, 8), bytes, ends),
   "frame-json": (bytes, ends) => readFrame(null, bytes, ends),
   "frame-cbor": (bytes, ends) => readFrame(new CborReader(16, 16), bytes, ends),
+  counter: readCounter,
   mqtt: (bytes, ends) => readMqtt(new MqttReader(12), bytes, ends),
   mqtt5: (bytes, ends) => readMqtt(new Mqtt5Reader(12), bytes, ends),
   websocket: readWebSocket,

@@ -179,7 +179,7 @@ describe("a device with the wrong key or an old counter", () => {
       await device.next(State.WAITING);
       const { name, sentence } = device.auth.explain();
       assert.equal(name, "BAD_CREDENTIALS");
-      assert.match(sentence, /compare the key/);
+      assert.match(sentence, /compare its key with the cloud's/);
       await again;
       const waitedMs = performance.now() - refusedAtMs;
       assert.ok(waitedMs >= 39, `the wait is at least half the cap of 80 ms, not ${waitedMs} ms`);

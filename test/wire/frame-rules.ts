@@ -66,8 +66,11 @@ const kindOf = (frame: unknown): string => {
   return isObject(result) ? "object" : "other";
 };
 
-/** What the rules say of the value: members of a wrong type are refused where the frame hangs on them, else absent. */
-export function readingOf(frame: unknown): Reading | null {
+/**
+ * What the rules say of the value: members of a wrong type are refused where the frame hangs on them, else absent.
+ * @param isCounter it answers Counter, whose result has `c` and `mac` and nothing else
+ */
+export function readingOf(frame: unknown, isCounter = false): Reading | null {
   if (!isObject(frame)) return null;
   const wrong =
     (has(frame, "v") && frame.v !== 2) ||
@@ -76,12 +79,13 @@ export function readingOf(frame: unknown): Reading | null {
     (has(frame, "error") && !isObject(frame.error));
   if (wrong) return null;
   const { result } = frame;
+  const inResult = (name: string): unknown => (isCounter ? undefined : memberOf(result, name));
   const code = memberOf(frame.error, "code");
   const hasError = has(frame, "error");
   if (hasError && !(isWhole(code) && code !== 0)) return null;
   const message = memberOf(frame.error, "message");
-  const bare = typeof result === "boolean" ? result : memberOf(result, "success");
-  const token = typeof result === "string" ? result : memberOf(result, "token");
+  const bare = typeof result === "boolean" ? result : inResult("success");
+  const token = typeof result === "string" ? result : memberOf(result, isCounter ? "mac" : "token");
   const list = Array.isArray(result) ? result : [];
   const hosts = list.map((item) => memberOf(item, "host")).filter((host) => typeof host === "string");
   const hasToken = typeof token === "string" && bytesIn(token) <= TOKEN_BYTES;
@@ -92,11 +96,11 @@ export function readingOf(frame: unknown): Reading | null {
     hasMethod: has(frame, "method"),
     noReply: frame.nr === true,
     result: kindOf(frame),
-    exist: memberOf(result, "exist") !== false,
+    exist: inResult("exist") !== false,
     verdict: typeof bare === "boolean" ? bare : null,
-    expiresInS: secondsIn(memberOf(result, "expires_in")),
-    timeS: secondsIn(memberOf(result, "time")),
-    takesCbor: memberOf(memberOf(result, "ext"), "cbor") === 1,
+    expiresInS: secondsIn(inResult("expires_in")),
+    timeS: secondsIn(memberOf(result, isCounter ? "c" : "time")),
+    takesCbor: memberOf(inResult("ext"), "cbor") === 1,
     error: hasError
       ? {
           code: code as number,
