@@ -3,6 +3,9 @@ import assert from "node:assert/strict";
 import { State } from "../../firmware/index.js";
 import { behind, type CounterKeeper, HIGHEST, type Recovery, recoveryMac } from "./counter-keeper.js";
 
+/** The longest wait after a refusal. */
+const CAP_MS = 300_000;
+
 describe("an answer is taken only if it is the cloud's, to this question", () => {
   /** What a wrong answer comes to: it is dropped and counted, and the right one behind it is taken. */
   const drops = (
@@ -75,6 +78,19 @@ describe("an answer is taken only if it is the cloud's, to this question", () =>
   drops("not a counter that is named twice", (keeper, it) =>
     JSON.stringify(keeper.right(it)).replace('"c":', '"c":7,"c":'),
   );
+
+  it("an old one to a nonce that repeats is refused, and the next question is the wait of a refusal away", () => {
+    const { world, keeper } = behind();
+    const old = HIGHEST - 7;
+    keeper.answers = (recovery) => [keeper.right(recovery, keeper.recoveries.length === 1 ? old : HIGHEST)];
+    world.advance(CAP_MS + 10_000);
+    assert.equal(world.client.state, State.READY);
+    const tried = world.peer.connects
+      .filter(({ packet }) => packet.clientId === "device_123")
+      .map(({ packet }) => Number(String(packet.password).split(".")[0]));
+    assert.deepEqual(tried, [1, old + 1, old + 2, HIGHEST + 1]);
+    assert.equal(keeper.recoveries.length, 2);
+  });
 
   it("members in any order, unknown ones between them and white space change nothing", () => {
     const { world, keeper } = behind();

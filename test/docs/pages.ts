@@ -11,11 +11,18 @@ export interface Page {
   readonly text: string;
 }
 
-/** A test: its file below test/tools, and its title as it stands there. */
+/** A test: its file below a folder that the page names, and its title as it stands there. */
 export type Test = readonly [file: string, title: string];
 
 /** How pages name a test. */
 export const heldBy = ([file, title]: Test): string => `${file}: ${title}`;
+
+/** Whether a file's code has the test of this title; `{name}` stands for what a title is filled with. */
+export function hasTest(code: string, title: string): boolean {
+  const filled = title.replaceAll("{", "${");
+  const quoted = [JSON.stringify(title), `'${title}'`, `\`${title}\``, `\`${filled}\``];
+  return quoted.some((text) => code.includes(`it(${text}`));
+}
 
 /** All pages: one per command that runs, and the index. @param root the tree of commands */
 export function pagesOf(root: Command): Page[] {

@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "
 import { createServer } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net";
 import { join } from "node:path";
+import { createServer as createTlsServer } from "node:tls";
 import type { Identity } from "../../host-sim/index.js";
 import { makePki, type Pki } from "../servers/pki.js";
 import { ANN, good, startAcme } from "./acme.js";
@@ -336,6 +337,25 @@ describe("doctor", () => {
         if (name === "expired") assert.ok(Date.parse(String(evidence.valid_to)) < Date.now());
       });
     }
+
+    it("that is not believed: whoever showed it is sent a handshake and nothing else", async () => {
+      const ends: Promise<unknown>[] = [];
+      let sent = "";
+      const stranger = createTlsServer(pki.server.good, (socket) => {
+        socket
+          .on("error", () => undefined)
+          .on("data", (piece) => {
+            sent += piece.toString("latin1");
+          });
+      });
+      stranger.on("connection", (socket) => ends.push(once(socket, "close")));
+      const port = await listen(stranger);
+      await logIn();
+      found(await inProcess(["--issuer", `https://127.0.0.1:${port}`]), "issuer_tls_ca");
+      assert.ok(ends.length > 0, "the certificate was looked at");
+      await Promise.all(ends);
+      assert.equal(sent, "");
+    });
 
     it("that is trusted: no problem with the issuer", async () => {
       const secure = await startAcme({ tls: pki.server.good });

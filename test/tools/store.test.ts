@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
+  chownSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -188,6 +189,16 @@ describe("the store", () => {
     await saved(accountOf("ann"));
     chmodSync(world.config, 0o622);
     await assert.rejects(store.read(), isFailure("storage_unsafe", /Others may write .*Run chmod 600/));
+  });
+
+  it("another user's file is refused, for reading and for writing", async function () {
+    if (process.geteuid?.() !== 0) this.skip();
+    await saved(accountOf("ann"));
+    chownSync(world.config, 65534, 65534);
+    const before = readFileSync(world.config, "utf8");
+    await assert.rejects(store.read(), isFailure("storage_unsafe", /belongs to another user/));
+    await assert.rejects(saved(accountOf("bob")), isFailure("storage_unsafe"));
+    assert.equal(readFileSync(world.config, "utf8"), before);
   });
 
   it("readable tokens that others can read are refused; of a token written by hand people are warned", async () => {
