@@ -341,17 +341,13 @@ describe("doctor", () => {
     it("that is not believed: whoever showed it is sent a handshake and nothing else", async () => {
       const ends: Promise<unknown>[] = [];
       let sent = "";
-      const stranger = createTlsServer(pki.server.good, (socket) => {
-        socket
-          .on("error", () => undefined)
-          .on("data", (piece) => {
-            sent += piece.toString("latin1");
-          });
-      });
+      const stranger = createTlsServer(pki.server.good, (socket) =>
+        socket.on("error", () => undefined).on("data", (piece) => (sent += piece.toString("latin1"))),
+      );
       stranger.on("connection", (socket) => ends.push(once(socket, "close")));
-      const port = await listen(stranger);
+      const issuer = `https://127.0.0.1:${await listen(stranger)}`;
       await logIn();
-      found(await inProcess(["--issuer", `https://127.0.0.1:${port}`]), "issuer_tls_ca");
+      found(await inProcess(["--issuer", issuer]), "issuer_tls_ca");
       assert.ok(ends.length > 0, "the certificate was looked at");
       await Promise.all(ends);
       assert.equal(sent, "");
