@@ -32,6 +32,11 @@ function declaredMembers(program, accepts) {
   return names;
 }
 
+/** Private, or of the firmware's own modules among each other, which are all in one bundle: `@internal`. */
+const isHidden = (node) =>
+  ts.getCombinedModifierFlags(node) & ts.ModifierFlags.Private ||
+  ts.getJSDocTags(node).some((tag) => tag.tagName.text === "internal");
+
 /**
  * The names that apps can meet: members of everything that the entries export, and of what those lead to. Of a
  * class these are its methods and accessors, its fields only if it has nothing else: fields are for its own kind.
@@ -46,14 +51,11 @@ function publicMembers(program, entries) {
     reach(signature.getReturnType());
   };
   const reach = (type) => {
-    if (seen.has(type)) return;
+    if (seen.has(type) || type.symbol?.declarations?.some(isHidden)) return;
     seen.add(type);
     if (type.isUnionOrIntersection()) for (const part of type.types) reach(part);
     for (const signature of type.getCallSignatures()) reachSignature(signature);
     for (const signature of type.getConstructSignatures()) reach(signature.getReturnType());
-    const isHidden = (node) =>
-      ts.getCombinedModifierFlags(node) & ts.ModifierFlags.Private ||
-      ts.getJSDocTags(node).some((tag) => tag.tagName.text === "internal");
     const isPublic = (member) => !member.declarations.some(isHidden);
     const members = checker.getPropertiesOfType(type).filter(isOurs).filter(isPublic);
     const isCallable = (member) => member.flags & (ts.SymbolFlags.Method | ts.SymbolFlags.Accessor);

@@ -24,7 +24,7 @@ export interface MqttPen {
   writeMessage(topic: Uint8Array, packetIdentifier: number, qos: number, payloadLength: number): void;
 }
 
-/** The app's own messages on the same MQTT connection, as the session sees them. */
+/** The app's own messages on the same MQTT connection, as the session sees them. @internal */
 export interface AppTraffic {
   /** The longest topic that is told whole, bytes. */
   readonly topicBytes: number;

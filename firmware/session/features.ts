@@ -16,7 +16,7 @@ export interface TokenReader {
 
 /** A format of tokens that is looked into; JWTs are where the app gives none. */
 export interface TokenFormat {
-  /** @construction */
+  /** @construction @internal */
   readonly reader: (tokenBytes: number, scratch: Scratch) => TokenReader;
 }
 

@@ -28,8 +28,8 @@ export interface FrameWriter {
 export interface Encoding {
   /** As in Hello's `ext`, and behind `rpc-` in topics. */
   readonly name: string;
-  /** @construction */
+  /** @construction @internal */
   readonly valueReader: () => ValueReader;
-  /** @construction */
+  /** @construction @internal */
   readonly writer: (config: Config) => FrameWriter;
 }
