@@ -236,8 +236,8 @@ function contextOf(options: TlsOptions): SecureContext {
     return createSecureContext({
       // A trust anchor is whom we trust, self-signed or not (RFC 5280, 6.1.1), as on the engines. With lists of revoked
       // certificates OpenSSL would then look for one of each stranger's CA, and call a stranger's certificate that.
-      allowPartialTrustChain: crl === undefined,
-      ...(anchors === undefined ? {} : { ca: textsOf(anchors) }),
+      // Beside Node's own list of anchors Node 20 would leave out those of NODE_EXTRA_CA_CERTS.
+      ...(anchors === undefined ? {} : { ca: textsOf(anchors), allowPartialTrustChain: crl === undefined }),
       ...(crl === undefined ? {} : { crl: textsOf(crl) }),
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),
