@@ -7,66 +7,14 @@ import { Status } from "../../firmware/index.js";
 import { type Cloud, type KeyPair, startCloud } from "../../host-sim/cloud/index.js";
 import { type DeviceOptions, type SimulatedDevice, simulateDevice } from "../../host-sim/device.js";
 import { Client } from "../cloud/client.js";
-import { findMosquitto, startSampleMosquitto } from "../servers/mosquitto.js";
-import { findNats, startNats } from "../servers/nats.js";
 import { makePki, type Pki } from "../servers/pki.js";
-import { findRabbitmq, type SampleBroker, startRabbitmq } from "../servers/rabbitmq.js";
+import type { SampleBroker } from "../servers/rabbitmq.js";
+import { BROKERS, DEVICE, KEYS, START_LIMIT_MS, THIEF } from "./sample-brokers.js";
 
-const DEVICE = "device_123";
-const THIEF = "device_9";
 const HOST = "app.example.com";
-/** Their passwords, or keys for TLS-PSK. */
-const KEYS = { cloud: "the-cloud's-key", [DEVICE]: "the-device's-key", [THIEF]: "the-thief's-key" };
-const USERS = Object.entries(KEYS).map(([id, password]) => ({ id, password }));
 const PSK_SUITES = "TLS_AES_128_GCM_SHA256:ECDHE-PSK-CHACHA20-POLY1305";
-const START_LIMIT_MS = 180_000;
 
-type Login = "certificate" | "password" | "psk";
-
-interface Kind {
-  login: Login;
-  find: (context: Mocha.Context) => string;
-  start: (program: string, pki: Pki) => Promise<SampleBroker>;
-  /** A client id belongs to one user: nobody else's connection ends that of its owner. */
-  bindsClientIds: boolean;
-}
-
-const BROKERS: Readonly<Record<string, Kind>> = {
-  "mosquitto (passwords)": {
-    login: "password",
-    find: findMosquitto,
-    start: (program, { server, ca }) =>
-      startSampleMosquitto(program, "passwords", { server: server.good, ca: ca.cert, users: USERS }),
-    bindsClientIds: true,
-  },
-  "mosquitto (TLS-PSK)": {
-    login: "psk",
-    find: findMosquitto,
-    start: (program) => startSampleMosquitto(program, "psk", { users: USERS }),
-    bindsClientIds: true,
-  },
-  mosquitto: {
-    login: "certificate",
-    find: findMosquitto,
-    start: (program, { server, ca, crl }) =>
-      startSampleMosquitto(program, "certificates", { server: server.good, ca: ca.cert, crl }),
-    bindsClientIds: true,
-  },
-  RabbitMQ: {
-    login: "certificate",
-    find: findRabbitmq,
-    start: (program, { server, ca }) => startRabbitmq(program, server.good, ca.cert),
-    bindsClientIds: false,
-  },
-  NATS: {
-    login: "certificate",
-    find: findNats,
-    start: (program, { server, ca }) => startNats(program, server.good, ca.cert),
-    bindsClientIds: false,
-  },
-};
-
-for (const [name, { login, find, start, bindsClientIds }] of Object.entries(BROKERS)) {
+for (const [name, { login, find, start, bindsClientIds, limitsPackets }] of Object.entries(BROKERS)) {
   describe(`${name} with our sample`, () => {
     let pki: Pki;
     let thiefPair: KeyPair;
@@ -91,17 +39,23 @@ for (const [name, { login, find, start, bindsClientIds }] of Object.entries(BROK
 
     beforeEach(async () => {
       closing = [];
+      cloud = await attached();
+    });
+
+    /** A cloud that is a client of this broker. */
+    async function attached(): Promise<Cloud> {
       const user = login === "password" ? `cloud:${KEYS.cloud}` : "cloud";
       const { cert: ca } = pki.ca;
-      cloud = await startCloud({
+      const started = await startCloud({
         broker: broker.url.replace("//", `//${user}@`),
         brokerTls: { certificate: { ca, ...cloudPair }, password: { ca }, psk: { psk: KEYS.cloud } }[login],
         topicsBound: true,
       });
-      closing.push(() => cloud.close());
-      await cloud.addDevice({ id: DEVICE, psk: KEYS[DEVICE] });
-      await cloud.addDevice({ id: THIEF, psk: KEYS[THIEF] });
-    });
+      closing.push(() => started.close());
+      await started.addDevice({ id: DEVICE, psk: KEYS[DEVICE] });
+      await started.addDevice({ id: THIEF, psk: KEYS[THIEF] });
+      return started;
+    }
 
     afterEach(async () => {
       for (const close of closing.reverse()) await close();
@@ -165,17 +119,6 @@ for (const [name, { login, find, start, bindsClientIds }] of Object.entries(BROK
       assert.ok(isGood((await app.generateToken()).token));
       assert.deepEqual(await device.listTokens(), [HOST]);
     });
-
-    if (name === "RabbitMQ") {
-      it("listens with TLS only", () => {
-        const listening = (broker.said ?? []).filter((line) => /listen(er on|ing for)/.test(line));
-        assert.ok(listening.length >= 2, "MQTT and its WebSocket are told");
-        assert.deepEqual(
-          listening.filter((line) => !/TLS|HTTPS/.test(line)),
-          [],
-        );
-      });
-    }
 
     if (login === "certificate") certificates();
     else {
@@ -252,6 +195,12 @@ for (const [name, { login, find, start, bindsClientIds }] of Object.entries(BROK
         return client;
       }
 
+      async function thiefReady(): Promise<Client> {
+        const client = await thief();
+        await client.subscribe(`${THIEF}/rpc/#`);
+        return client;
+      }
+
       /** What the broker makes of it: brokers drop what is forbidden, or the client with it. */
       async function attempt(attack: (client: Client) => unknown): Promise<void> {
         const client = await thief();
@@ -307,6 +256,47 @@ for (const [name, { login, find, start, bindsClientIds }] of Object.entries(BROK
           await unharmed();
         });
       }
+
+      const internals = ["$SYS/#", "$MQTT/#", "$MQTT/sub/#", "$MQTT/sub/+", "$JS/#", "_INBOX/#", "+/sub/#"];
+      it("that subscribes to the broker's own topics hears nothing", async () => {
+        let client = await thief();
+        let isOver = false;
+        for (const topic of internals) {
+          if (isOver) client = await thief();
+          const asked = client.subscribe(topic).then(
+            () => false,
+            () => true,
+          );
+          isOver = await Promise.race([asked, client.ended().then(() => true)]);
+          await unharmed();
+          assert.equal(client.unread, 0, topic);
+        }
+      });
+
+      it("that retains a request on its own topic has nothing carried out when the cloud starts", async () => {
+        const args = { v: 2, src: THIEF, id: 1, method: "/v1/Auth.GenerateToken", args: { host: HOST } };
+        const client = await thief();
+        client.publish(`cloud/from/${THIEF}/rpc`, JSON.stringify(args), true);
+        await Promise.race([client.subscribe(`${THIEF}/rpc/#`).catch(() => 128), client.ended()]);
+        client.close();
+        await cloud.close();
+        cloud = await attached();
+        assert.equal((await (await thiefReady()).call("/v1/Hello")).error, undefined);
+        assert.equal(cloud.stats.tokens, 0);
+        assert.equal(cloud.stats.requests["/v1/Auth.GenerateToken"], undefined);
+      });
+
+      it(`that sends 4 MB ${limitsPackets ? "is stopped by the broker" : "costs the cloud a connection"}`, async () => {
+        const client = await thief();
+        const lost = limitsPackets ? null : cloud.next("broker-lost");
+        const back = limitsPackets ? null : cloud.next("broker-attached");
+        client.send(Buffer.alloc(4_000_000, "x"));
+        if (limitsPackets) await client.ended();
+        await lost;
+        await back;
+        await unharmed();
+        assert.equal(cloud.stats.dropped["packet-too-long"], limitsPackets ? undefined : 1);
+      });
 
       it("that says on its own topic that it is us gets 403", async () => {
         const client = await thief();

@@ -2,6 +2,7 @@ import { pbkdf2Sync, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { KeyPair } from "../../host-sim/cloud/index.js";
 import { findProgram, freePort, ServerProcess, scratchFolder } from "./process.js";
+import type { SampleBroker } from "./rabbitmq.js";
 import { sample, writeFiles } from "./samples.js";
 
 const HASH_ROUNDS = 101;
@@ -86,7 +87,7 @@ export async function startSampleMosquitto(
   program: string,
   name: "certificates" | "passwords" | "psk",
   { server, ca, crl, users = [], more = [] }: MosquittoTls,
-): Promise<{ port: number; url: string; webUrl: string; close(): Promise<void> }> {
+): Promise<SampleBroker & { port: number; webUrl: string }> {
   const folder = scratchFolder("mosquitto");
   const [port, webPort] = [await freePort(), await freePort()];
   const text = sample(`mosquitto/${name}.conf`, [
@@ -111,6 +112,9 @@ export async function startSampleMosquitto(
     port,
     url: `mqtts://127.0.0.1:${port}`,
     webUrl: `wss://127.0.0.1:${webPort}/mqtt`,
+    pid: broker.pid,
+    ports: name === "certificates" ? [port, webPort] : [port],
+    localPorts: [],
     close: () => broker.close(),
   };
 }

@@ -52,6 +52,10 @@ export async function startNats(program: string, server: KeyPair, ca: string): P
   return {
     url: `mqtts://127.0.0.1:${port}`,
     webUrl: `wss://127.0.0.1:${webPort}/mqtt`,
+    pid: broker.pid,
+    ports: [port, webPort, natsPort],
+    localPorts: [natsPort],
+    nativeUrl: `nats://127.0.0.1:${natsPort}`,
     close: () => broker.close(),
   };
 }

@@ -92,6 +92,10 @@ export class ServerProcess {
     return server;
   }
 
+  get pid(): number {
+    return this.child.pid as number;
+  }
+
   /** Has it read its files again. */
   reload(): void {
     this.child.kill("SIGHUP");

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import type { KeyPair } from "../../host-sim/cloud/index.js";
 import { findProgram, freePort, ServerProcess, scratchFolder } from "./process.js";
@@ -12,6 +13,15 @@ export interface SampleBroker {
   url: string;
   /** `wss://…`, where MQTT is spoken over WebSocket. */
   webUrl?: string;
+  /** Where the server speaks a protocol of its own beside MQTT. */
+  nativeUrl?: string;
+  pid: number;
+  /** All that its process should listen on. */
+  ports: readonly number[];
+  /** Those of them that this machine alone may reach, by the sample itself. */
+  localPorts: readonly number[];
+  /** Where a process beside it listens: Erlang's port mapper. */
+  mapperPort?: number;
   /** Its log, where a test reads it. */
   said?: readonly string[];
   close(): Promise<void>;
@@ -42,6 +52,9 @@ export async function startRabbitmq(program: string, server: KeyPair, ca: string
     ]),
     enabled_plugins: sample("rabbitmq/enabled_plugins", []),
     "definitions.json": sample("rabbitmq/definitions.json", []),
+    "rabbitmq-env.conf": sample("rabbitmq/rabbitmq-env.conf", [
+      ["rabbit@localhost", `motekey${port}@localhost`],
+    ]),
     "server.crt": server.cert,
     "server.key": server.key,
     "ca.crt": ca,
@@ -50,9 +63,7 @@ export async function startRabbitmq(program: string, server: KeyPair, ca: string
     ...process.env,
     HOME: folder,
     ERL_EPMD_PORT: String(epmdPort),
-    ERL_EPMD_ADDRESS: "127.0.0.1",
-    RABBITMQ_CONF_ENV_FILE: "/dev/null",
-    RABBITMQ_NODENAME: `motekey${port}@localhost`,
+    RABBITMQ_CONF_ENV_FILE: `${folder}/rabbitmq-env.conf`,
     RABBITMQ_DIST_PORT: String(distributionPort),
     RABBITMQ_CONFIG_FILE: `${folder}/rabbitmq.conf`,
     RABBITMQ_ADVANCED_CONFIG_FILE: `${folder}/advanced.config`,
@@ -64,7 +75,7 @@ export async function startRabbitmq(program: string, server: KeyPair, ca: string
     RABBITMQ_FEATURE_FLAGS_FILE: `${folder}/feature_flags`,
     RABBITMQ_PID_FILE: `${folder}/pid`,
     // Two schedulers' worth of machine is plenty for a test.
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "+S 2:2 +sbwt none",
+    ERL_FLAGS: "+S 2:2 +sbwt none",
   };
   // The port mapper that Erlang started beside it outlives it.
   const endMapper = () =>
@@ -76,6 +87,10 @@ export async function startRabbitmq(program: string, server: KeyPair, ca: string
       url: `mqtts://127.0.0.1:${port}`,
       webUrl: `wss://127.0.0.1:${webPort}/ws`,
       said: broker.said,
+      pid: Number(readFileSync(`${folder}/pid`, "utf8")),
+      ports: [port, webPort, distributionPort],
+      localPorts: [distributionPort],
+      mapperPort: epmdPort,
       close: async () => {
         await broker.close();
         await endMapper();
