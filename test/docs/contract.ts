@@ -141,6 +141,19 @@ export const ERRORS: Held = {
   storage_busy: ["store", "a lock that a living process keeps is awaited, then told: storage_busy"],
 };
 
+// biome-ignore format: a table
+/** What holds across commands. */
+export const PROMISES: Held = {
+  "a password is offered to its issuer only": ["belongs", "a password goes to its issuer only: 'auth login --issuer OTHER {flags}', also after logout"],
+  "a password is offered to its client only": ["belongs", "a password goes to its client only"],
+  "a client's secret is offered to its issuer only": ["belongs", "a client's secret goes to its issuer only, also one from the environment"],
+  "a team's client id is offered to its issuer only": ["belongs", "a team's client for people goes to its issuer only"],
+  "a token is offered to its issuer only": ["belongs", "tokens go to their issuer only: kept, from the environment, from the file, and piped in"],
+  "an issuer is the name in its discovery document": ["belongs", "an issuer is the name in its document: another name is refused, another spelling is the same"],
+  "a team's issuer changes by a login that names both": ["belongs", "changes when a login there was asked for by name, and its client with it"],
+  "a team's issuer stays where nobody named the team": ["belongs", "stays when nobody named the team, which is said with the way to change it"],
+};
+
 const CERTIFICATE: Test = [
   "doctor",
   '{name}, its CA {trusted ? "trusted" : "unknown"}: {reason}, with names and dates',
@@ -213,6 +226,11 @@ export function contractPage(root: Command): Page {
     table(["status", "held by test/tools/"], exits),
     "## Error codes",
     table(["code", "held by test/tools/"], rows(Object.keys(FAILURES), ERRORS, ERROR)),
+    "## What holds across commands",
+    table(
+      ["promise", "held by test/tools/"],
+      Object.entries(PROMISES).map(([promise, test]) => [promise, heldBy(test)]),
+    ),
     "## Reasons of doctor",
     table(["reason", "held by test/tools/"], rows(reasons, DOCTOR_REASONS)),
     "[All commands](README.md)",
@@ -222,4 +240,6 @@ export function contractPage(root: Command): Page {
 
 /** Every test that the page names. */
 export const testsOfContract = (): Test[] =>
-  [COMMANDS, VARIABLES, EXITS, ERRORS, DOCTOR_REASONS, { ERROR }].flatMap((held) => Object.values(held));
+  [COMMANDS, VARIABLES, EXITS, ERRORS, PROMISES, DOCTOR_REASONS, { ERROR }].flatMap((held) =>
+    Object.values(held),
+  );

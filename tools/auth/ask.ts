@@ -1,6 +1,7 @@
 /** Questions to the provider about a credential; a refused token is refreshed once. */
 import type { Context } from "../cli/act.js";
-import { Failure } from "../cli/failure.js";
+import { Failure, printable } from "../cli/failure.js";
+import { isSameIssuer } from "../cli/settings.js";
 import { asking, isRefusedToken } from "../oidc/failure.js";
 import { askPerson, type Person } from "../oidc/person.js";
 import { CLIENT_ID, findProvider, type Provider } from "../oidc/provider.js";
@@ -8,6 +9,7 @@ import type { Account } from "../store/account.js";
 import type { Store } from "../store/store.js";
 import { type Credential, chosenTeam, issuerOf, readLogins } from "./current.js";
 import { clientOf, freshAccount } from "./renew.js";
+import { issuerOfToken } from "./told.js";
 
 /** What the provider said, and the credential as it is now. */
 export interface Answer {
@@ -24,9 +26,8 @@ export interface Answer {
  */
 export async function askAbout(context: Context, store: Store, credential: Credential): Promise<Answer> {
   if (credential.source !== "login") {
-    const logins = await readLogins(store, context);
-    const issuer = issuerOf(context, logins, chosenTeam(context, logins)?.value ?? null);
-    const provider = await findProvider(issuer.value, { clientId: CLIENT_ID }, context.system);
+    const issuer = await issuerOfGiven(context, store, credential.token);
+    const provider = await findProvider(issuer, { clientId: CLIENT_ID }, context.system);
     const person = await asking(provider, () => askPerson(provider, credential.token));
     return { provider, person, account: null };
   }
@@ -41,6 +42,34 @@ export async function askAbout(context: Context, store: Store, credential: Crede
       return { provider, person: await askPerson(provider, tokenOf(again)), account: again };
     }
   });
+}
+
+/** A token that was handed in goes to the provider that was named for it, or that it names itself: no team's can stand in. */
+async function issuerOfGiven(context: Context, store: Store, token: string): Promise<string> {
+  const { issuer: named } = context.settings;
+  if (named !== null) return madeBy(named.value, token);
+  const logins = await readLogins(store, context);
+  const issuer = issuerOf(context, logins, chosenTeam(context, logins)?.value ?? null).value;
+  if (issuerOfToken(token) !== null) return madeBy(issuer, token);
+  throw new Failure(
+    "issuer_missing",
+    "Nothing names the identity provider of the token.",
+    "Give --issuer URL, or set MOTEKEY_ISSUER.",
+  );
+}
+
+/**
+ * The issuer, where the token may be its own.
+ * @throws Failure where the token says that another one made it
+ */
+export function madeBy(issuer: string, token: string): string {
+  const maker = issuerOfToken(token);
+  if (maker === null || isSameIssuer(maker, issuer)) return issuer;
+  throw new Failure(
+    "invalid_token",
+    `The token was made by ${printable(maker, 200)}, and is not sent to ${issuer}.`,
+    "Give --issuer, or set MOTEKEY_ISSUER, to the provider of the token.",
+  );
 }
 
 /** The account's access token. */

@@ -1,6 +1,7 @@
 /** Fresh tokens: whoever needs one gets it under the store's lock, so that many processes make one refresh. */
 import type { Context } from "../cli/act.js";
 import { Failure } from "../cli/failure.js";
+import { isSameIssuer } from "../cli/settings.js";
 import { type System, variable } from "../cli/system.js";
 import { isAway } from "../oidc/failure.js";
 import { logInAsClient, refreshed } from "../oidc/grants.js";
@@ -44,10 +45,20 @@ export function isRefreshable(system: System, account: Account): boolean {
   return method === "client" && (clientSecret !== undefined || keyFile !== undefined);
 }
 
-/** What proves the client of an account. A secret that could not be kept may be in the environment. */
-export function clientOf(system: System, { clientId, kept }: Account): Client {
+/**
+ * What proves the client of an account. A secret that could not be kept may be in the environment: it belongs to the
+ * issuer and the client that stand there beside it.
+ */
+export function clientOf(system: System, { clientId, issuer, kept }: Account): Client {
   const { keyFile } = kept;
-  const isOurs = clientId === (variable(system, "MOTEKEY_CLIENT_ID") ?? clientId) && clientId !== CLIENT_ID;
+  const theirId = variable(system, "MOTEKEY_CLIENT_ID");
+  const theirIssuer = variable(system, "MOTEKEY_ISSUER");
+  const isNamed = theirId !== undefined || theirIssuer !== undefined;
+  const isOurs =
+    isNamed &&
+    clientId !== CLIENT_ID &&
+    clientId === (theirId ?? clientId) &&
+    isSameIssuer(issuer, theirIssuer ?? issuer);
   const given = isOurs ? variable(system, "MOTEKEY_CLIENT_SECRET") : undefined;
   return {
     clientId,

@@ -12,10 +12,21 @@ export function plainTime(ms: number | null): string {
 
 /** Milliseconds of a JWT's `exp` (RFC 7519 section 4.1.4), unverified; null where there is none. */
 export function endOfToken(token: string): number | null {
+  const { exp } = claimsOf(token);
+  return typeof exp === "number" ? exp * 1000 : null;
+}
+
+/** A JWT's `iss` (RFC 7519 section 4.1.1), unverified; null where there is none. */
+export function issuerOfToken(token: string): string | null {
+  const { iss } = claimsOf(token);
+  return typeof iss === "string" ? iss : null;
+}
+
+/** Empty for a token that is no JWT. */
+function claimsOf(token: string): Readonly<Record<string, unknown>> {
   try {
-    const { exp } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8"));
-    return typeof exp === "number" ? exp * 1000 : null;
+    return JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8")) ?? {};
   } catch {
-    return null;
+    return {};
   }
 }

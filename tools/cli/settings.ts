@@ -89,6 +89,16 @@ export function checkedIssuer(issuer: string, from: string): string {
   );
 }
 
+/** Do two spellings name one issuer? As discovery compares the name in its document with the address asked for. */
+export function isSameIssuer(a: string, b: string): boolean {
+  return a === b || (URL.canParse(a) && URL.canParse(b) && new URL(a).href === new URL(b).href);
+}
+
+/** Was the team named by who runs the command? A directory's file is another's word. */
+export function isTeamNamed({ team }: Settings): boolean {
+  return team !== null && ["--team", "MOTEKEY_TEAM"].includes(team.from);
+}
+
 /** The nearest `.motekey.json`, upwards from the directory: its author may name a team, nothing else. */
 async function directoryTeam(system: System, warn: (text: string) => void): Promise<Setting | null> {
   for (const folder of foldersUpwards(system.directory)) {

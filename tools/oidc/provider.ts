@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { importPKCS8 } from "jose";
 import * as oidc from "openid-client";
 import { Failure, printable, systemReason, usage } from "../cli/failure.js";
+import { isSameIssuer } from "../cli/settings.js";
 import type { System } from "../cli/system.js";
 import { asking } from "./failure.js";
 import { Requests } from "./requests.js";
@@ -33,6 +34,7 @@ export interface Client {
 
 /** A provider that was found. */
 export interface Provider {
+  /** Its name in its discovery document, which was the address asked for. */
   readonly issuer: string;
   readonly clientId: string;
   readonly configuration: oidc.Configuration;
@@ -63,6 +65,13 @@ export async function findProvider(
     ),
   );
   const metadata = found.serverMetadata();
+  if (!isSameIssuer(metadata.issuer, issuer)) {
+    throw new Failure(
+      "unsafe_response",
+      `The answer of ${issuer} is not to be trusted: it calls itself ${printable(metadata.issuer, 200)}.`,
+      "Give --issuer the provider's own name, not the address of its document or one that stands for many.",
+    );
+  }
   const configuration = new oidc.Configuration(
     metadata,
     client.clientId,
@@ -73,7 +82,7 @@ export async function findProvider(
   // Its limits are signals that a garbage collection may remove (see cli/wait); ours hold.
   configuration.timeout = 0;
   for (const extension of execute) extension(configuration);
-  return { issuer, clientId: client.clientId, configuration, metadata, requests };
+  return { issuer: metadata.issuer, clientId: client.clientId, configuration, metadata, requests };
 }
 
 /** Does the provider say that it knows this grant? One that names none knows the code's (RFC 8414 section 2). */

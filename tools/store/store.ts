@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import * as v from "valibot";
 import { Failure } from "../cli/failure.js";
+import { isSameIssuer } from "../cli/settings.js";
 import type { Keychain } from "../cli/system.js";
 import { type Account, type AccountKey, AccountSchema, isSame } from "./account.js";
 import { type ReadFile, readPrivate, withLock, writePrivate } from "./file.js";
@@ -31,7 +32,7 @@ export interface Change extends Logins {
   put(account: Account): void;
   remove(account: AccountKey): void;
   makeDefault(account: AccountKey): void;
-  /** Keeps the client id that is there where none is given. */
+  /** Keeps the client id that is there where none is given, at the same issuer. */
   setTeam(name: string, team: { readonly issuer: string; readonly client_id?: string }): void;
 }
 
@@ -215,6 +216,9 @@ class Draft implements Change {
   }
 
   setTeam(name: string, team: { readonly issuer: string; readonly client_id?: string }): void {
+    const { client_id: _, ...rest } = this.teams[name] ?? {};
+    const isMoved = rest.issuer !== undefined && !isSameIssuer(rest.issuer, team.issuer);
+    if (isMoved) this.teams = { ...this.teams, [name]: rest };
     this.patchTeam(name, team);
   }
 

@@ -44,7 +44,7 @@ export type Method =
   | { readonly kind: "client"; readonly client: Client }
   | { readonly kind: "token"; readonly client: Client };
 
-/** What serves where nothing else is named. */
+/** What serves where nothing else is named. All of it belongs to the issuer that will be asked. */
 export interface Usual {
   /** The login that is there: its user name, its password and its client. */
   readonly account: Account | null;
@@ -74,7 +74,8 @@ export function methodOf({ system, output }: Context, flags: LoginFlags, usual: 
   if (flags.password !== undefined) throw usage("--password needs --username.", "Give --username NAME.");
   if (client.clientSecret !== undefined || client.keyFile !== undefined) return { kind: "client", client };
   const { account } = usual;
-  if (account?.method === "password" && account.kept.username !== undefined) {
+  const isTheirs = named === null || named.clientId === account?.clientId;
+  if (account?.method === "password" && account.kept.username !== undefined && isTheirs) {
     const { username, password = null } = account.kept;
     return { kind: "password", client: named ?? clientOf(system, account), username, password };
   }

@@ -1,6 +1,7 @@
 import type { Context } from "../../cli/act.js";
-import { Failure, usage } from "../../cli/failure.js";
+import { Failure, printable, usage } from "../../cli/failure.js";
 import { readPipedLine } from "../../cli/prompt.js";
+import { isSameIssuer, isTeamNamed } from "../../cli/settings.js";
 import { logInByBrowser } from "../../oidc/browser.js";
 import { hasDeviceGrant, logInByDevice } from "../../oidc/device.js";
 import { endTokens, logInAsClient, logInByPassword } from "../../oidc/grants.js";
@@ -8,25 +9,24 @@ import { findProvider, type Provider, scopesOf } from "../../oidc/provider.js";
 import type { Tokens } from "../../oidc/tokens.js";
 import { type Account, isSame } from "../../store/account.js";
 import type { Logins, Store } from "../../store/store.js";
+import { madeBy } from "../ask.js";
 import { chosenTeam, environmentToken, isDefault, issuerOf, openStore, readLogins } from "../current.js";
 import { endLogin } from "../logout/run.js";
 import { freshAccount } from "../renew.js";
 import { endOfToken, isoTime } from "../told.js";
 import { accountOf } from "./account.js";
-import { type LoginFlags, type Method, methodOf, passwordOf, usernameOf } from "./method.js";
+import { type LoginFlags, type Method, methodOf, passwordOf, type Usual, usernameOf } from "./method.js";
 
 /** Logs in, unless the login that is there is still good. */
 export async function login(context: Context, flags: LoginFlags): Promise<void> {
   const { output } = context;
   const store = openStore(context);
   let logins = await readLogins(store, context);
-  const team = chosenTeam(context, logins)?.value ?? null;
-  const clientId = team === null ? undefined : logins.teams[team]?.client_id;
-  const usual = { account: teamsAccount(context, logins), clientId: clientId ?? null };
-  const method = methodOf(context, flags, usual);
-  const issuer = issuerOf(context, logins, team).value;
+  const issuer = issuerOf(context, logins, chosenTeam(context, logins)?.value ?? null).value;
+  const target = { issuer, team: teamAt(context, logins, issuer) };
+  const method = methodOf(context, flags, usualAt(target, logins));
   await store.prepare(flags.insecureStorage === true);
-  const known = knownAccount(context, logins, method, issuer);
+  const known = knownAccount(target, logins, method);
   if (flags.clear === true && known !== null) {
     await endLogin(context, store, known, true);
     logins = await readLogins(store, context);
@@ -35,32 +35,49 @@ export async function login(context: Context, flags: LoginFlags): Promise<void> 
   const account =
     (isNew || known === null || !hasScopes(known, flags.scopes)
       ? null
-      : await stillGood(context, store, known)) ?? (await logIn(context, flags, store, method, issuer, team));
+      : await stillGood(context, store, known)) ?? (await logIn(context, flags, store, method, target));
   if (environmentToken(context) !== null)
     output.warn("MOTEKEY_AUTH_TOKEN is set, and goes before this login.");
   tell(context, account, method, await store.read());
 }
 
-/** The team's default account, also when only its user name and password are left. */
-function teamsAccount(context: Context, logins: Logins): Account | null {
-  const team = chosenTeam(context, logins)?.value;
-  const name = team === undefined ? undefined : logins.teams[team]?.account;
-  return logins.accounts.find((account) => account.team === team && account.name === name) ?? null;
+/** Where a login goes. */
+interface Target {
+  readonly issuer: string;
+  /** Null: the provider's first. */
+  readonly team: string | null;
 }
 
+/** The team that was named. The active one stands in for it at its own provider only. */
+function teamAt({ settings }: Context, { activeTeam, teams }: Logins, issuer: string): string | null {
+  if (settings.team !== null || activeTeam === null) return settings.team?.value ?? null;
+  return isSameIssuer(teams[activeTeam]?.issuer ?? issuer, issuer) ? activeTeam : null;
+}
+
+/** What is kept belongs to one issuer, and serves at no other. */
+function usualAt({ issuer, team }: Target, logins: Logins): Usual {
+  const account = logins.accounts.find((known) => isUsual(known, logins) && isAt(known, { issuer, team }));
+  const setting = team === null ? undefined : logins.teams[team];
+  const isTheirs = setting !== undefined && isSameIssuer(setting.issuer ?? issuer, issuer);
+  return { account: account ?? null, clientId: (isTheirs ? setting.client_id : undefined) ?? null };
+}
+
+/** Is it its team's default account? Also when only its user name and password are left. */
+const isUsual = ({ team, name }: Account, { teams }: Logins): boolean => teams[team]?.account === name;
+
+const isAt = (account: Account, { issuer, team }: Target): boolean =>
+  isSameIssuer(account.issuer, issuer) && (team === null || account.team === team);
+
 /** The kept login that this one would be again; null: there is none. */
-function knownAccount(context: Context, logins: Logins, method: Method, issuer: string): Account | null {
-  const team = chosenTeam(context, logins)?.value;
-  const isKnown = (account: Account): boolean => {
-    if (account.team !== team || account.issuer !== issuer) return false;
-    if (account.clientId !== method.client.clientId) return false;
+function knownAccount(target: Target, logins: Logins, method: Method): Account | null {
+  const known = logins.accounts.filter((account) => {
+    if (!isAt(account, target) || account.clientId !== method.client.clientId) return false;
     if (method.kind === "client") return account.method === "client";
     if (method.kind !== "password") return method.kind === "browser" && account.type === "platform";
     return [account.name, account.kept.username].includes(method.username ?? undefined);
-  };
-  const byDefault = teamsAccount(context, logins);
-  if (byDefault !== null && isKnown(byDefault)) return byDefault;
-  return method.kind === "browser" ? null : (logins.accounts.find(isKnown) ?? null);
+  });
+  const usual = known.find((account) => isUsual(account, logins));
+  return usual ?? (method.kind === "browser" ? null : (known[0] ?? null));
 }
 
 /** Are these the scopes that somebody wants? */
@@ -85,8 +102,7 @@ async function logIn(
   flags: LoginFlags,
   store: Store,
   method: Method,
-  issuer: string,
-  team: string | null,
+  { issuer, team }: Target,
 ): Promise<Account> {
   const provider = await findProvider(issuer, method.client, context.system);
   const { tokens, username, password } = await grantOf(context, flags, method, provider).catch(
@@ -109,10 +125,22 @@ async function logIn(
     // A service account's client is no client for people.
     const { clientSecret, keyFile } = method.client;
     const isPublic = method.kind !== "token" && clientSecret === undefined && keyFile === undefined;
-    change.setTeam(whole.team, { issuer, ...(isPublic && { client_id: provider.clientId }) });
+    const setting = { issuer: provider.issuer, ...(isPublic && { client_id: provider.clientId }) };
+    const before = change.teams[whole.team]?.issuer;
+    const isTheirs = before === undefined || isSameIssuer(before, provider.issuer);
+    if (isTheirs || isAskedFor(context, whole.team)) change.setTeam(whole.team, setting);
+    else context.output.note(staysAt(whole.team, before, provider.issuer));
   });
   return whole;
 }
+
+/** A team goes to another provider only where somebody named both. */
+function isAskedFor({ settings }: Context, team: string): boolean {
+  return settings.issuer !== null && isTeamNamed(settings) && settings.team?.value === team;
+}
+
+const staysAt = (team: string, before: string, issuer: string): string =>
+  `Team '${team}' stays at ${printable(before, 200)}; to move it: motekey auth login --team '${team}' --issuer ${issuer}.`;
 
 interface Granted {
   readonly tokens: Tokens;
@@ -148,15 +176,16 @@ async function grantOf(
     case "client":
       return { tokens: await logInAsClient(provider, flags.scopes, system.now), ...anonymous };
     case "token":
-      return { tokens: await pipedToken(context), ...anonymous };
+      return { tokens: await pipedToken(context, provider.issuer), ...anonymous };
   }
 }
 
-async function pipedToken({ system }: Context): Promise<Tokens> {
+async function pipedToken({ system }: Context, issuer: string): Promise<Tokens> {
   if (system.stdin.isTTY === true)
     throw usage("--with-token reads a token that is piped in.", "motekey auth login --with-token < FILE");
   const accessToken = await readPipedLine(system);
   if (accessToken === "") throw usage("Nothing was piped in.", "motekey auth login --with-token < FILE");
+  madeBy(issuer, accessToken);
   const expiresAtMs = endOfToken(accessToken);
   const issuedAtMs = system.now();
   return {
