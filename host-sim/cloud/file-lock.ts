@@ -1,8 +1,7 @@
-import { readFileSync, readlinkSync } from "node:fs";
 import { rm, rmdir, writeFile } from "node:fs/promises";
-import { hostname } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import lockfile from "proper-lockfile";
+import { type Holder, holderIn, isGone, nameOf, thisProcess } from "./holder.js";
 
 /** A lock that nobody has touched for so long is nobody's, whatever its owner's file says. */
 const STALE_MS = 10_000;
@@ -10,18 +9,6 @@ const STALE_MS = 10_000;
 const STARTING_LIMIT_MS = STALE_MS + 2_000;
 const STARTING_PAUSE_MS = 50;
 const OWNER_ONLY = 0o600;
-/** Where `/proc/<pid>/stat` has the time of the process's start, counted behind its name's bracket (proc_pid_stat(5)). */
-const START_FIELD = 19;
-
-/** Who holds a lock. */
-interface Owner {
-  pid: number;
-  host: string;
-  /** What tells this process from a later one with its number; null where the system does not say. */
-  start: string | null;
-  /** In which the number counts. */
-  namespace: string | null;
-}
 
 /**
  * A file that one process has for itself: `<file>.lock` by proper-lockfile, and beside it `<file>.pid`, by which the
@@ -47,7 +34,7 @@ export class FileLock {
     while (started === null) {
       started = await tryLock(`${file}.starting`, kind, () => {});
       if (started === null && performance.now() - startedMs > STARTING_LIMIT_MS)
-        throw inUse(file, kind, null);
+        throw inUse(file, kind, undefined);
       if (started === null) await pause(STARTING_PAUSE_MS);
     }
     try {
@@ -64,22 +51,17 @@ export class FileLock {
     };
     let unlock = await tryLock(file, kind, lost);
     if (unlock === null) {
-      const owner = ownerOf(file);
-      if (owner === null || !isDead(owner)) throw inUse(file, kind, owner);
+      const holder = holderIn(`${file}.pid`);
+      if (holder === undefined || !isGone(holder)) throw inUse(file, kind, holder);
       await rmdir(`${file}.lock`);
       unlock = await tryLock(file, kind, lost);
-      if (unlock === null) throw inUse(file, kind, null);
+      if (unlock === null) throw inUse(file, kind, undefined);
     }
     lock = new FileLock(file, unlock);
     // proper-lockfile looks after this signal by signal-exit, and with it a file at its limit would end the process.
     process.on("SIGXFSZ", ignore);
-    const owner: Owner = {
-      pid: process.pid,
-      host: hostname(),
-      start: startOf("self"),
-      namespace: namespace(),
-    };
-    await writeFile(`${file}.pid`, `${JSON.stringify(owner)}\n`, { mode: OWNER_ONLY }).catch(() => {});
+    const named = `${JSON.stringify(thisProcess())}\n`;
+    await writeFile(`${file}.pid`, named, { mode: OWNER_ONLY }).catch(() => {});
     return lock;
   }
 
@@ -108,45 +90,6 @@ async function tryLock(file: string, kind: string, lost: () => void): Promise<((
   }
 }
 
-function inUse(file: string, kind: string, owner: Owner | null): Error {
-  const who = owner === null ? "another process" : `process ${owner.pid} on ${owner.host}`;
-  return new Error(`The ${kind} ${file} is in use by ${who}; end that one, or use another folder`);
-}
-
-function ownerOf(file: string): Owner | null {
-  try {
-    const owner = JSON.parse(readFileSync(`${file}.pid`, "utf8")) as Owner;
-    return Number.isSafeInteger(owner.pid) && typeof owner.host === "string" ? owner : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Is this owner certainly gone? What another machine or container runs cannot be seen from here. */
-function isDead(owner: Owner): boolean {
-  if (owner.host !== hostname() || owner.namespace !== namespace()) return false;
-  try {
-    process.kill(owner.pid, 0);
-  } catch (failure) {
-    return (failure as NodeJS.ErrnoException).code === "ESRCH";
-  }
-  const start = startOf(owner.pid);
-  return start !== null && owner.start !== null && start !== owner.start;
-}
-
-function startOf(pid: number | "self"): string | null {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return text.slice(text.lastIndexOf(")") + 2).split(" ")[START_FIELD] ?? null;
-  } catch {
-    return null;
-  }
-}
-
-function namespace(): string | null {
-  try {
-    return readlinkSync("/proc/self/ns/pid");
-  } catch {
-    return null;
-  }
+function inUse(file: string, kind: string, holder: Holder | undefined): Error {
+  return new Error(`The ${kind} ${file} is in use by ${nameOf(holder)}; end that one, or use another folder`);
 }

@@ -13,9 +13,13 @@ export const cloudConnects: Group = {
   rows: async (quick) => {
     const [kept, bare]: [number[], number[]] = [[], []];
     const devices = quick ? 100 : 8_000;
-    const connectingMax = quick ? 100 : 200;
+    const connectingMax = devices;
     for (let round = 0; round < (quick ? 1 : 3); round++) {
-      bare.push(await connectsPerSecond({ devices, registryFile: null }, connectingMax));
+      const measureBare = async (): Promise<void> => {
+        bare.push(await connectsPerSecond({ devices, registryFile: null }, connectingMax));
+      };
+      // Nobody is always first.
+      if (round % 2 === 0) await measureBare();
       const folder = await mkdtemp(join(tmpdir(), "motekey-bench-"));
       try {
         const registryFile = join(folder, "devices.json");
@@ -23,6 +27,7 @@ export const cloudConnects: Group = {
       } finally {
         await rm(folder, { recursive: true });
       }
+      if (round % 2 === 1) await measureBare();
     }
     return [
       timesBetter(0.75, {
@@ -31,7 +36,7 @@ export const cloudConnects: Group = {
         peer: median(bare),
         unit: "per s",
         isMoreBetter: true,
-        against: `the mock cloud without a registry file; ${devices} devices with counter+mac, token included, ${connectingMax} on their way at once`,
+        against: `the mock cloud without a registry file; ${devices} devices with counter+mac, token included, a fifth of them at once, then all others at once`,
         tried: "one write and fsync for all counters that came while the one before ran",
       }),
     ];
