@@ -22,7 +22,7 @@ describe("the budget holds", () => {
     it("for slots and chunk bytes of what a device does over and over", async () => {
       const figures = await garbageFigures();
       assert.deepEqual(await complaints(figures), []);
-    });
+    }).timeout(600_000);
   });
 });
 
