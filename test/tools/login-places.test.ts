@@ -113,7 +113,7 @@ describe("auth login at", () => {
       try {
         await refused(
           `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-          /answers with HTTP 503: it is out of service\. Try again later/,
+          /does not answer as an OpenID provider does: .*Check --issuer/,
         );
       } finally {
         server.close();
