@@ -65,7 +65,7 @@ describe("the process motekey", () => {
     assert.equal(exit, 1);
     assert.match(
       stderr,
-      /^Error: Cannot write .*config\.json: permission denied; run chmod 600 .*config\.json\.\n$/,
+      /^Error: Cannot write .*config\.json: permission denied; run chmod 600 .*config\.json, and chmod 700 .*\.\n$/,
     );
   });
 
