@@ -291,14 +291,18 @@ export const BYSTANDERS: readonly Fault[] = [
     step: /Nothing keeps the client/,
     evidence: { peerCode: 0, code: 0 },
     cause: async (bench) => {
-      let left = 1;
+      let away = true;
       const url = await bench.script((packet, send, socket) => {
-        const isFirst = packet.cmd === "connect" && left-- > 0;
-        (isFirst ? turnsAway(0x97, { reasonString: "later" }) : letsIn)(packet, send, socket);
+        (away && packet.cmd === "connect" ? turnsAway(0x97, { reasonString: "later" }) : letsIn)(
+          packet,
+          send,
+          socket,
+        );
       });
-      const limits = { callAttemptMs: 200, callDeadlineMs: 400, backoffBaseMs: 3_000, backoffCapMs: 3_000 };
+      const limits = { callAttemptMs: 500, callDeadlineMs: 1_000, backoffBaseMs: 200, backoffCapMs: 200 };
       const device = bench.device(url, { ...FIVE, limits });
       await failure(device.host(HOST).getToken());
+      away = false; // only now: a call that fails on a connection is evidence of its own
       await device.ready();
       return device.auth.explain();
     },
