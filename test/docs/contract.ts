@@ -150,6 +150,9 @@ export const PROMISES: Held = {
   "a team's client id is offered to its issuer only": ["belongs", "a team's client for people goes to its issuer only"],
   "a token is offered to its issuer only": ["belongs", "tokens go to their issuer only: kept, from the environment, from the file, and piped in"],
   "an issuer is the name in its discovery document": ["belongs", "an issuer is the name in its document: another name is refused, another spelling is the same"],
+  "one e-mail address at two issuers is two accounts": ["accounts", "of one e-mail address at two issuers are two, told apart by the issuer, each with its own token"],
+  "one user by two clients is two accounts": ["accounts", "of one user by two clients are two, told apart by the client"],
+  "a file of the first version is read, and written as the second": ["store", "is written as the second with the next change, and says the same"],
   "a team's issuer changes by a login that names both": ["belongs", "changes when a login there was asked for by name, and its client with it"],
   "a team's issuer stays where nobody named the team": ["belongs", "stays when nobody named the team, which is said with the way to change it"],
 };

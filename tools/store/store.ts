@@ -4,10 +4,10 @@ import * as v from "valibot";
 import { Failure } from "../cli/failure.js";
 import { isSameIssuer } from "../cli/settings.js";
 import type { Keychain } from "../cli/system.js";
-import { type Account, type AccountKey, AccountSchema, isSame } from "./account.js";
+import { type Account, type AccountKey, AccountSchema, idOf, isSame } from "./account.js";
 import { type ReadFile, readPrivate, withLock, writePrivate } from "./file.js";
 import { probeKeychain } from "./keychain.js";
-import { type Entry, emptyState, parsedState, type State, written } from "./state.js";
+import { type Entry, emptyState, parsedState, type State, VERSION, written } from "./state.js";
 import { KEY_BYTES, seal, unseal } from "./vault.js";
 
 /** Where secrets lie: sealed by a key in the keychain, or readable in the file. */
@@ -90,10 +90,11 @@ export class Store {
   }
 
   private async opened(state: State, file: ReadFile | null): Promise<Logins> {
+    const accounts = await this.openAll(state);
     return {
-      accounts: await this.openAll(state),
+      accounts,
       activeTeam: state.active_team ?? null,
-      teams: state.teams,
+      teams: state.version === VERSION ? state.teams : migratedTeams(state.teams, accounts),
       storage: state.storage ?? "keychain",
       authToken: state.auth_token ?? null,
       warning: this.exposure(state, file),
@@ -134,15 +135,15 @@ export class Store {
   private async closed(state: State, draft: Draft): Promise<State> {
     const isOpen = draft.storage === "file";
     const key = isOpen || draft.accounts.length === 0 ? null : await this.needKey(state);
-    const accounts = draft.accounts.map(
-      (account): Entry =>
-        key === null
-          ? { team: account.team, name: account.name, open: { ...account, kept: readable(account.kept) } }
-          : { team: account.team, name: account.name, sealed: seal(key, account, JSON.stringify(account)) },
-    );
+    const accounts = draft.accounts.map((account): Entry => {
+      const owner = { team: account.team, name: account.name, id: idOf(account) };
+      return key === null
+        ? { ...owner, open: { ...account, kept: readable(account.kept) } }
+        : { ...owner, sealed: seal(key, owner, JSON.stringify(account)) };
+    });
     const { active_team: _, ...rest } = state;
     const active = draft.activeTeam === null ? {} : { active_team: draft.activeTeam };
-    return { ...rest, ...active, teams: draft.teams, accounts };
+    return { ...rest, version: VERSION, ...active, teams: draft.teams, accounts };
   }
 
   /** The key that is there. */
@@ -166,6 +167,15 @@ export class Store {
     this.key = key;
     return key;
   }
+}
+
+/** The first version knew a team's default account by its name. */
+function migratedTeams(teams: State["teams"], accounts: readonly Account[]): State["teams"] {
+  const migrated = Object.entries(teams).map(([team, { account: name, ...rest }]) => {
+    const account = accounts.find((known) => known.team === team && known.name === name);
+    return [team, account === undefined ? rest : { ...rest, account: idOf(account) }] as const;
+  });
+  return Object.fromEntries(migrated);
 }
 
 /** A password or a client's secret is never kept where it can be read. */
@@ -196,22 +206,22 @@ class Draft implements Change {
     this.accounts = index === -1 ? [...this.accounts, account] : this.accounts.with(index, account);
     this.isChanged = true;
     const { account: teamDefault } = this.teams[account.team] ?? {};
-    if (teamDefault === undefined) this.patchTeam(account.team, { account: account.name });
+    if (teamDefault === undefined) this.patchTeam(account.team, { account: idOf(account) });
     this.activeTeam ??= account.team;
   }
 
   remove(key: AccountKey): void {
     this.accounts = this.accounts.filter((account) => !isSame(account, key));
     this.isChanged = true;
-    if (this.teams[key.team]?.account !== key.name) return;
+    if (this.teams[key.team]?.account !== idOf(key)) return;
     const next = this.accounts.find(({ team }) => team === key.team);
     const { account: _, ...rest } = this.teams[key.team] ?? {};
-    this.teams = { ...this.teams, [key.team]: next === undefined ? rest : { ...rest, account: next.name } };
+    this.teams = { ...this.teams, [key.team]: next === undefined ? rest : { ...rest, account: idOf(next) } };
     if (next === undefined && this.activeTeam === key.team) this.activeTeam = this.accounts[0]?.team ?? null;
   }
 
   makeDefault(key: AccountKey): void {
-    this.patchTeam(key.team, { account: key.name });
+    this.patchTeam(key.team, { account: idOf(key) });
     this.activeTeam = key.team;
   }
 

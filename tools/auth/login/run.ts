@@ -7,10 +7,18 @@ import { hasDeviceGrant, logInByDevice } from "../../oidc/device.js";
 import { endTokens, logInAsClient, logInByPassword } from "../../oidc/grants.js";
 import { findProvider, type Provider, scopesOf } from "../../oidc/provider.js";
 import type { Tokens } from "../../oidc/tokens.js";
-import { type Account, isSame } from "../../store/account.js";
+import { type Account, isSame, labelOf } from "../../store/account.js";
 import type { Logins, Store } from "../../store/store.js";
 import { madeBy } from "../ask.js";
-import { chosenTeam, environmentToken, isDefault, issuerOf, openStore, readLogins } from "../current.js";
+import {
+  chosenTeam,
+  environmentToken,
+  isDefault,
+  issuerOf,
+  isTeamDefault,
+  openStore,
+  readLogins,
+} from "../current.js";
 import { endLogin } from "../logout/run.js";
 import { freshAccount } from "../renew.js";
 import { endOfToken, isoTime } from "../told.js";
@@ -56,14 +64,13 @@ function teamAt({ settings }: Context, { activeTeam, teams }: Logins, issuer: st
 
 /** What is kept belongs to one issuer, and serves at no other. */
 function usualAt({ issuer, team }: Target, logins: Logins): Usual {
-  const account = logins.accounts.find((known) => isUsual(known, logins) && isAt(known, { issuer, team }));
+  const account = logins.accounts.find(
+    (known) => isTeamDefault(known, logins) && isAt(known, { issuer, team }),
+  );
   const setting = team === null ? undefined : logins.teams[team];
   const isTheirs = setting !== undefined && isSameIssuer(setting.issuer ?? issuer, issuer);
   return { account: account ?? null, clientId: (isTheirs ? setting.client_id : undefined) ?? null };
 }
-
-/** Is it its team's default account? Also when only its user name and password are left. */
-const isUsual = ({ team, name }: Account, { teams }: Logins): boolean => teams[team]?.account === name;
 
 const isAt = (account: Account, { issuer, team }: Target): boolean =>
   isSameIssuer(account.issuer, issuer) && (team === null || account.team === team);
@@ -76,7 +83,7 @@ function knownAccount(target: Target, logins: Logins, method: Method): Account |
     if (method.kind !== "password") return method.kind === "browser" && account.type === "platform";
     return [account.name, account.kept.username].includes(method.username ?? undefined);
   });
-  const usual = known.find((account) => isUsual(account, logins));
+  const usual = known.find((account) => isTeamDefault(account, logins));
   return usual ?? (method.kind === "browser" ? null : (known[0] ?? null));
 }
 
@@ -200,13 +207,14 @@ async function pipedToken({ system }: Context, issuer: string): Promise<Tokens> 
 }
 
 function tell({ output }: Context, account: Account, method: Method, logins: Logins): void {
+  const label = labelOf(account, logins.accounts);
   const sentence =
     method.kind === "password"
       ? `Logged in as user: ${account.kept.username ?? method.username ?? account.name}.`
-      : `${output.colours.green("✓")} Successfully authenticated as ${account.name}`;
+      : `${output.colours.green("✓")} Successfully authenticated as ${label}`;
   output.answer(
     {
-      account: account.name,
+      account: label,
       team: account.team,
       type: account.type,
       email: account.email,
@@ -221,7 +229,7 @@ function tell({ output }: Context, account: Account, method: Method, logins: Log
   const usual = logins.accounts.find((known) => isDefault(known, logins));
   if (usual !== undefined && !isSame(usual, account)) {
     output.note(
-      `The default account stays ${usual.name} (team ${usual.team}); 'motekey auth switch' changes it.`,
+      `The default account stays ${labelOf(usual, logins.accounts)} (team ${usual.team}); 'motekey auth switch' changes it.`,
     );
   }
 }

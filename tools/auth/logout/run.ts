@@ -4,9 +4,17 @@ import { askYes, hasTerminal, needsTerminal } from "../../cli/prompt.js";
 import type { System } from "../../cli/system.js";
 import { endTokens } from "../../oidc/grants.js";
 import { findProvider } from "../../oidc/provider.js";
-import { type Account, isSame } from "../../store/account.js";
+import { type Account, isSame, labelOf } from "../../store/account.js";
 import type { Change, Logins, Store } from "../../store/store.js";
-import { accountsNamed, defaultAccount, environmentToken, openStore, readLogins } from "../current.js";
+import {
+  accountsNamed,
+  ambiguous,
+  defaultAccount,
+  defaultOf,
+  environmentToken,
+  openStore,
+  readLogins,
+} from "../current.js";
 import { clientOf } from "../renew.js";
 
 /** The flags of `motekey auth logout`. */
@@ -68,7 +76,7 @@ function chosen(context: Context, flags: LogoutFlags, names: readonly string[], 
   const missing: LoggedOut[] = [];
   for (const name of new Set(names)) {
     const found = accountsNamed(name, context, logins).filter(isThere);
-    if (found.length > 1) throw usage(`'${name}' is in more than one team.`, "Say which: --team NAME.");
+    if (found.length > 1) throw ambiguous(name, found, logins);
     accounts.push(...found);
     if (found.length === 0)
       missing.push({
@@ -84,8 +92,7 @@ function chosen(context: Context, flags: LogoutFlags, names: readonly string[], 
 /** What a login without a token left in the team: its user name and password. */
 function onlyKept({ settings }: Context, logins: Logins): Account | null {
   const team = settings.team?.value ?? logins.activeTeam;
-  const name = team === null ? undefined : logins.teams[team]?.account;
-  return logins.accounts.find((account) => account.team === team && account.name === name) ?? null;
+  return team === null ? null : defaultOf(team, logins);
 }
 
 /**
@@ -101,6 +108,7 @@ export async function endLogin(
   const told = { account: account.name, team: account.team };
   try {
     return await store.change(async (change) => {
+      told.account = labelOf(account, change.accounts);
       const current = change.accounts.find((known) => isSame(known, account));
       if (current === undefined) return { ...told, result: "already", detail: "was logged out meanwhile" };
       const failure = await revokeAll(system, current);
@@ -155,7 +163,9 @@ function tell(context: Context, results: readonly LoggedOut[], flags: LogoutFlag
     results.map((result) => ({ ...result })),
     lines.join("\n") || "No account was logged in.",
   );
-  const others = left.accounts.filter(({ accessToken }) => accessToken !== null).map(({ name }) => name);
+  const others = left.accounts
+    .filter(({ accessToken }) => accessToken !== null)
+    .map((account) => labelOf(account, left.accounts));
   if (others.length > 0 && flags.all !== true)
     output.note(`Still logged in: ${others.join(", ")} (--all logs all out).`);
   const isKept = left.accounts.some(
