@@ -1,7 +1,8 @@
 /** An account is a subject at an issuer by a client: who has one name in several places is several accounts. */
 import assert from "node:assert/strict";
 import type { Identity } from "../../host-sim/index.js";
-import { ANN, CI, good, json, startAcme } from "./acme.js";
+import { Store } from "../../tools/store/store.js";
+import { ANN, ANN_AT_BROWSER, CI, good, json, startAcme } from "./acme.js";
 import { World } from "./world.js";
 
 describe("accounts", () => {
@@ -68,8 +69,135 @@ describe("accounts", () => {
       team: "acme",
       result: "revoked",
       detail: null,
+      good_until: null,
     });
     assert.deepEqual(await listed(), [ANN.email]);
     good(await world.line("auth status"));
+  });
+
+  /** What is kept, as the tools read it. */
+  const kept = () => new Store(world.config, world.keychain).read();
+  const tokensOf = async () => {
+    const { accounts, ending } = await kept();
+    return [...accounts, ...ending].flatMap(({ accessToken, refreshToken, earlier }) => ({
+      access: accessToken ?? "",
+      refresh: [refreshToken, ...earlier].filter((token) => token !== null),
+    }));
+  };
+  const isGood = async (token: string) =>
+    (await fetch(`${identity.issuer}/me`, { headers: { authorization: `Bearer ${token}` } })).ok;
+  const isRenewed = async (refresh_token: string) => {
+    const body = new URLSearchParams({
+      grant_type: "refresh_token",
+      client_id: "motekey-cli",
+      refresh_token,
+    });
+    return (await fetch(`${identity.issuer}/token`, { method: "POST", body })).ok;
+  };
+  const noneIsGood = async (tokens: Awaited<ReturnType<typeof tokensOf>>) => {
+    assert.ok(tokens.length > 0);
+    for (const { access, refresh } of tokens) {
+      assert.equal(await isGood(access), false, "an access token is good");
+      for (const token of refresh) assert.equal(await isRenewed(token), false, "a refresh token is good");
+    }
+  };
+  const revocationFails = (times = 1) => {
+    identity.faults.error = { endpoint: "revocation_endpoint", status: 503, body: {}, times };
+  };
+
+  for (const flags of ["--force", "--scopes openid", "--force --insecure-storage"]) {
+    it(`a login that replaces another ends its tokens at the provider (${flags})`, async () => {
+      await ann();
+      const before = await tokensOf();
+      await ann(flags);
+      await noneIsGood(before);
+      assert.equal((await kept()).ending.length, 0);
+      good(await world.line("auth whoami"));
+    });
+  }
+
+  it("a login in the browser that replaces another ends its tokens, and stays good", async () => {
+    good(await world.line("auth login", ANN_AT_BROWSER));
+    const before = await tokensOf();
+    good(await world.line("auth login --force", ANN_AT_BROWSER));
+    await noneIsGood(before);
+    good(await world.line("auth refresh"));
+  });
+
+  it("where a replaced login could not be ended a line says so, and 'logout --all' ends it", async () => {
+    await ann();
+    revocationFails();
+    const said = await ann("--force");
+    assert.match(
+      said.stderr,
+      /^The login before this one is not ended at the provider: .* HTTP 503: .*\. 'motekey auth logout' tries again\.\n$/,
+    );
+    const all = await tokensOf();
+    assert.equal(all.length, 2);
+    assert.equal(await isGood(all[1]?.access ?? ""), true);
+    const results = json(await world.line("auth logout --all --force --json=account,result,detail"));
+    assert.deepEqual(results, [
+      { account: ANN.email, result: "revoked", detail: null },
+      { account: ANN.email, result: "revoked", detail: "an earlier login" },
+    ]);
+    await noneIsGood(all);
+    assert.deepEqual((await kept()).ending, []);
+  });
+
+  it("a logout while the provider is away is made good by 'logout --all', though no account is left", async () => {
+    await ann();
+    const all = await tokensOf();
+    revocationFails();
+    const said = good(await world.line("auth logout --force"));
+    assert.match(said.stdout, /^✓ ann@example\.com: Logged out here only: .* HTTP 503/);
+    assert.match(
+      said.stderr,
+      /One login is over here, and not ended at .* yet: 'motekey auth logout --all' tries again/,
+    );
+    assert.equal((await world.line("auth token")).exit, 4);
+    const [first] = json(await world.line("auth logout --all --json"));
+    assert.equal(first.result, "revoked");
+    await noneIsGood(all);
+    assert.deepEqual(json(await world.line("auth logout --all --json")), []);
+  });
+
+  it("--clear forgets what could not be ended; readable in a file it is never kept", async () => {
+    for (const [flags, clear] of [
+      ["", "--clear"],
+      ["--insecure-storage", ""],
+    ]) {
+      await ann(`--force ${flags}`);
+      revocationFails();
+      good(await world.line(`auth logout --force ${clear}`));
+      assert.deepEqual((await kept()).ending, []);
+    }
+  });
+
+  it("of rotated refresh tokens none stays good after a logout", async () => {
+    await ann();
+    good(await world.line("auth refresh"));
+    good(await world.line("auth refresh"));
+    const all = await tokensOf();
+    assert.equal(all[0]?.refresh.length, 3);
+    good(await world.line("auth logout --all --force"));
+    await noneIsGood(all);
+  });
+
+  it("an access token that is a JWT is told with its end: at logout, and of a login that is replaced", async () => {
+    const exp = Math.floor(Date.now() / 1000) + 1800;
+    const claims = Buffer.from(JSON.stringify({ sub: "ann", exp })).toString("base64url");
+    identity.faults.lacks = ["me_endpoint", "userinfo_endpoint"];
+    identity.faults.rawReply = (path, content) =>
+      path === "/token" ? { ...content, access_token: `e30.${claims}.c2ln` } : content;
+    await ann();
+    const end = "the access token stays good until \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d UTC";
+    identity.faults.rawReply = (path, content) =>
+      path === "/token" ? { ...content, access_token: `e30.${claims}.YQ` } : content;
+    const again = await ann("--force");
+    assert.match(again.stderr, new RegExp(`^Of the login before this one ${end}\\.\n$`));
+    const said = json(await world.line("auth logout --force --json"));
+    assert.equal(said[0].result, "revoked");
+    assert.match(said[0].detail, new RegExp(`^${end}$`));
+    assert.ok(Math.abs(Date.parse(said[0].good_until) / 1000 - exp) < 60);
   });
 });

@@ -30,6 +30,8 @@ const StateSchema = v.looseObject({
   active_team: v.optional(name),
   teams: v.optional(v.record(name, TeamSchema), {}),
   accounts: v.optional(v.array(v.union([SealedSchema, OpenSchema])), []),
+  /** Logins that are over here, and whose tokens the provider has not ended yet. */
+  ending: v.optional(v.array(SealedSchema), []),
   /** An access token that somebody wrote here; motekey never does. */
   auth_token: v.optional(v.pipe(v.string(), v.nonEmpty())),
 });

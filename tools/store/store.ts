@@ -16,6 +16,8 @@ export type Storage = "keychain" | "file";
 /** What the file held at one moment, its accounts opened. */
 export interface Logins {
   readonly accounts: readonly Account[];
+  /** Logins that are over here, and whose tokens the provider has not ended yet: for another try. */
+  readonly ending: readonly Account[];
   /** The team of whoever names none. */
   readonly activeTeam: string | null;
   readonly teams: State["teams"];
@@ -31,6 +33,9 @@ export interface Change extends Logins {
   /** Adds an account, or replaces it. The first of a team is the team's default, the first team the active one. */
   put(account: Account): void;
   remove(account: AccountKey): void;
+  /** Keeps the tokens of a login that is over here until they have ended; never where they could be read. */
+  putEnding(account: Account): void;
+  removeEnding(account: Account): void;
   makeDefault(account: AccountKey): void;
   /** Keeps the client id that is there where none is given, at the same issuer. */
   setTeam(name: string, team: { readonly issuer: string; readonly client_id?: string }): void;
@@ -93,6 +98,7 @@ export class Store {
     const accounts = await this.openAll(state);
     return {
       accounts,
+      ending: await this.openEnding(state),
       activeTeam: state.active_team ?? null,
       teams: state.version === VERSION ? state.teams : migratedTeams(state.teams, accounts),
       storage: state.storage ?? "keychain",
@@ -121,6 +127,13 @@ export class Store {
     return accounts;
   }
 
+  private async openEnding(state: State): Promise<Account[]> {
+    const accounts: Account[] = [];
+    for (const entry of state.ending)
+      accounts.push(await this.open({ ...entry, id: endingId(entry.id) }, state));
+    return accounts;
+  }
+
   private async open(entry: Entry, state: State): Promise<Account> {
     if ("open" in entry) return { ...entry.open, team: entry.team, name: entry.name };
     const text = unseal(await this.haveKey(state), entry, entry.sealed);
@@ -134,16 +147,24 @@ export class Store {
 
   private async closed(state: State, draft: Draft): Promise<State> {
     const isOpen = draft.storage === "file";
-    const key = isOpen || draft.accounts.length === 0 ? null : await this.needKey(state);
+    const isEmpty = draft.accounts.length + draft.ending.length === 0;
+    const key = isOpen || isEmpty ? null : await this.needKey(state);
     const accounts = draft.accounts.map((account): Entry => {
       const owner = { team: account.team, name: account.name, id: idOf(account) };
       return key === null
         ? { ...owner, open: { ...account, kept: readable(account.kept) } }
         : { ...owner, sealed: seal(key, owner, JSON.stringify(account)) };
     });
+    const ending = draft.ending.flatMap((account) => {
+      const owner = { team: account.team, name: account.name, id: idOf(account) };
+      const text = JSON.stringify(account);
+      return key === null
+        ? []
+        : [{ ...owner, sealed: seal(key, { ...owner, id: endingId(owner.id) }, text) }];
+    });
     const { active_team: _, ...rest } = state;
     const active = draft.activeTeam === null ? {} : { active_team: draft.activeTeam };
-    return { ...rest, version: VERSION, ...active, teams: draft.teams, accounts };
+    return { ...rest, version: VERSION, ...active, teams: draft.teams, accounts, ending };
   }
 
   /** The key that is there. */
@@ -169,6 +190,9 @@ export class Store {
   }
 }
 
+/** What is over cannot be made a login again by moving its entry. */
+const endingId = (id = ""): string => `ending ${id}`;
+
 /** The first version knew a team's default account by its name. */
 function migratedTeams(teams: State["teams"], accounts: readonly Account[]): State["teams"] {
   const migrated = Object.entries(teams).map(([team, { account: name, ...rest }]) => {
@@ -186,6 +210,7 @@ function readable({ username, keyFile }: Account["kept"]): Account["kept"] {
 class Draft implements Change {
   isChanged = false;
   accounts: readonly Account[];
+  ending: readonly Account[];
   activeTeam: string | null;
   teams: State["teams"];
   readonly storage: Storage;
@@ -194,6 +219,7 @@ class Draft implements Change {
 
   constructor(logins: Logins) {
     this.accounts = logins.accounts;
+    this.ending = logins.ending;
     this.activeTeam = logins.activeTeam;
     this.teams = logins.teams;
     this.storage = logins.storage;
@@ -218,6 +244,18 @@ class Draft implements Change {
     const { account: _, ...rest } = this.teams[key.team] ?? {};
     this.teams = { ...this.teams, [key.team]: next === undefined ? rest : { ...rest, account: idOf(next) } };
     if (next === undefined && this.activeTeam === key.team) this.activeTeam = this.accounts[0]?.team ?? null;
+  }
+
+  putEnding(account: Account): void {
+    this.ending = [...this.ending, account];
+    this.isChanged = true;
+  }
+
+  removeEnding({ accessToken, refreshToken }: Account): void {
+    this.ending = this.ending.filter(
+      (known) => known.accessToken !== accessToken || known.refreshToken !== refreshToken,
+    );
+    this.isChanged = true;
   }
 
   makeDefault(key: AccountKey): void {

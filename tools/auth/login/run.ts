@@ -4,6 +4,7 @@ import { readPipedLine } from "../../cli/prompt.js";
 import { isSameIssuer, isTeamNamed } from "../../cli/settings.js";
 import { logInByBrowser } from "../../oidc/browser.js";
 import { hasDeviceGrant, logInByDevice } from "../../oidc/device.js";
+import { isAway } from "../../oidc/failure.js";
 import { endTokens, logInAsClient, logInByPassword } from "../../oidc/grants.js";
 import { findProvider, type Provider, scopesOf } from "../../oidc/provider.js";
 import type { Tokens } from "../../oidc/tokens.js";
@@ -19,6 +20,7 @@ import {
   openStore,
   readLogins,
 } from "../current.js";
+import { endAside, leftInWords, putAside } from "../end.js";
 import { endLogin } from "../logout/run.js";
 import { freshAccount } from "../renew.js";
 import { endOfToken, isoTime } from "../told.js";
@@ -99,8 +101,7 @@ async function stillGood(context: Context, store: Store, account: Account): Prom
   try {
     return await freshAccount(context, store, account);
   } catch (failure) {
-    if (failure instanceof Failure && failure.code === "token_expired") return null;
-    throw failure;
+    return overIfOver(failure);
   }
 }
 
@@ -110,6 +111,7 @@ async function logIn(
   store: Store,
   method: Method,
   { issuer, team }: Target,
+  isAgain = false,
 ): Promise<Account> {
   const provider = await findProvider(issuer, method.client, context.system);
   const { tokens, username, password } = await grantOf(context, flags, method, provider).catch(
@@ -127,7 +129,8 @@ async function logIn(
   });
   const kept = { ...account.kept, ...(username === null || password === null ? {} : { username, password }) };
   const whole = { ...account, kept };
-  await store.change((change) => {
+  const replaced = await store.change((change) => {
+    const known = change.accounts.find((other) => isSame(other, whole));
     change.put(whole);
     // A service account's client is no client for people.
     const { clientSecret, keyFile } = method.client;
@@ -137,8 +140,50 @@ async function logIn(
     const isTheirs = before === undefined || isSameIssuer(before, provider.issuer);
     if (isTheirs || isAskedFor(context, whole.team)) change.setTeam(whole.team, setting);
     else context.output.note(staysAt(whole.team, before, provider.issuer));
+    return known === undefined ? null : putAside(change, known, whole);
   });
-  return whole;
+  if (replaced === null) return whole;
+  await endReplaced(context, store, replaced);
+  if (method.kind !== "browser" || isAgain) return whole;
+  const alive = await stillAlive(context, store, whole);
+  if (alive !== null) return alive;
+  context.output.note(
+    "The provider ended this login together with the one before it: please log in once more.",
+  );
+  return logIn(context, { ...flags, force: false }, store, method, { issuer, team: whole.team }, true);
+}
+
+/** Ends the tokens of a login that another took the place of, or says that it could not. */
+async function endReplaced(context: Context, store: Store, replaced: Account): Promise<void> {
+  const ended = await endAside(context, store, replaced);
+  const left = leftInWords(ended);
+  if (ended.failure !== null) {
+    const { storage } = await store.read();
+    const next = storage === "file" ? "" : " 'motekey auth logout' tries again.";
+    context.output.note(
+      `The login before this one is not ended at the provider: ${ended.failure.replace(/\.$/, "")}.${next}`,
+    );
+  } else if (left !== null) context.output.note(`Of the login before this one ${left}.`);
+}
+
+/**
+ * The login, where it is good after the one before it was ended: providers that give one grant to all logins of a
+ * browser end them all.
+ */
+async function stillAlive(context: Context, store: Store, account: Account): Promise<Account | null> {
+  if (account.refreshToken === null) return account;
+  try {
+    return await freshAccount(context, store, account, { asked: true });
+  } catch (failure) {
+    if (isAway(failure)) return account;
+    return overIfOver(failure);
+  }
+}
+
+/** Null where the login is over. @throws whatever else failed */
+function overIfOver(failure: unknown): null {
+  if (failure instanceof Failure && failure.code === "token_expired") return null;
+  throw failure;
 }
 
 /** A team goes to another provider only where somebody named both. */
