@@ -3,8 +3,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
 import { basename } from "node:path";
 import { Exit } from "./cli/failure.js";
+import { tellFailure } from "./cli/output.js";
+import { Secrets } from "./cli/secrets.js";
 import { SECRET_VARIABLES, type System } from "./cli/system.js";
-import { run } from "./program.js";
+import { run, unexpected } from "./program.js";
 import { systemKeychain } from "./store/keychain.js";
 
 /** An opener that has not failed by then has opened something. */
@@ -72,7 +74,15 @@ const system: System = {
     });
   },
   interrupted: interruption.signal,
+  secrets: new Secrets(),
 };
+
+// What nobody awaits may fail too: told as all else, without Node's own stack trace, which quotes the message.
+process.on("uncaughtException", (failure) => {
+  const json = process.argv.some((word) => /^--json(=|$)/.test(word));
+  tellFailure(system, unexpected(failure, system), json);
+  process.exit(Exit.FAILED);
+});
 
 const exit = await run(process.argv.slice(2), system);
 // A connection that is kept alive must not hold the process; what was written must leave it.

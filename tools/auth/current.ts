@@ -18,7 +18,7 @@ export type Credential =
 
 /** The file of this run, opened. */
 export function openStore({ settings, system }: Context): Store {
-  return new Store(settings.config.value, system.keychain);
+  return new Store(settings.config.value, system.keychain, system.secrets);
 }
 
 /** What the store holds; a warning about the file is passed on. */

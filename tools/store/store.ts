@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import * as v from "valibot";
 import { Failure } from "../cli/failure.js";
+import { Secrets } from "../cli/secrets.js";
 import { isSameIssuer } from "../cli/settings.js";
 import type { Keychain } from "../cli/system.js";
 import { type Account, type AccountKey, AccountSchema, idOf, isSame } from "./account.js";
@@ -50,6 +51,7 @@ export class Store {
   constructor(
     readonly path: string,
     private readonly keychain: Keychain,
+    private readonly secrets = new Secrets(),
   ) {}
 
   /**
@@ -95,6 +97,7 @@ export class Store {
   }
 
   private async opened(state: State, file: ReadFile | null): Promise<Logins> {
+    this.secrets.keep(state.auth_token);
     const accounts = await this.openAll(state);
     return {
       accounts,
@@ -124,6 +127,10 @@ export class Store {
   private async openAll(state: State): Promise<Account[]> {
     const accounts: Account[] = [];
     for (const entry of state.accounts) accounts.push(await this.open(entry, state));
+    for (const { name, team, email, subject, kept, accessToken, refreshToken, earlier } of accounts) {
+      this.secrets.keep(accessToken, refreshToken, ...earlier, kept.password, kept.clientSecret);
+      this.secrets.show(name, team, email, subject, kept.username);
+    }
     return accounts;
   }
 
@@ -170,7 +177,10 @@ export class Store {
   /** The key that is there. */
   private async haveKey(state: State): Promise<Uint8Array> {
     this.key ??= state.key === undefined ? null : await this.keychain.get(state.key);
-    if (this.key !== null && this.key.length === KEY_BYTES) return this.key;
+    if (this.key !== null && this.key.length === KEY_BYTES) {
+      this.secrets.keepBytes(this.key);
+      return this.key;
+    }
     throw new Failure(
       "key_missing",
       `The ${this.keychain.name} no longer has the key that opens ${this.path}.`,
@@ -183,6 +193,7 @@ export class Store {
     if (state.key !== undefined) return this.haveKey(state);
     const name = `store-${randomBytes(8).toString("hex")}`;
     const key = randomBytes(KEY_BYTES);
+    this.secrets.keepBytes(key);
     await this.keychain.set(name, key);
     state.key = name;
     this.key = key;
