@@ -144,6 +144,9 @@ export const ERRORS: Held = {
 // biome-ignore format: a table
 /** What holds across commands. */
 export const PROMISES: Held = {
+  "no output quotes a secret, in whatever form a library or a provider wrote it": ["secrets", "'motekey {line}' at a provider that says all it hears"],
+  "no error quotes a token that no HTTP header can hold": ["secrets", "from the environment"],
+  "no error quotes what follows a flag that nobody knows": ["secrets", "the slip 'motekey {line}'"],
   "a password is offered to its issuer only": ["belongs", "a password goes to its issuer only: 'auth login --issuer OTHER {flags}', also after logout"],
   "a password is offered to its client only": ["belongs", "a password goes to its client only"],
   "a client's secret is offered to its issuer only": ["belongs", "a client's secret goes to its issuer only, also one from the environment"],
