@@ -11,7 +11,8 @@ import { inspect } from "node:util";
 import fc from "fast-check";
 import type { Identity } from "../../host-sim/index.js";
 import { printable } from "../../tools/cli/failure.js";
-import { keepGiven, Secrets } from "../../tools/cli/secrets.js";
+import { keepGiven } from "../../tools/cli/given.js";
+import { Secrets } from "../../tools/cli/secrets.js";
 import { ANN, good, startAcme } from "./acme.js";
 import { type RunOptions, World } from "./world.js";
 
