@@ -3,7 +3,10 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wri
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const TOOLS = join(dirname(fileURLToPath(import.meta.url)), "../tools");
+const HERE = fileURLToPath(import.meta.url);
+const TOOLS = join(dirname(HERE), "../tools");
+/** What says which packages there are: their files are many. */
+const LOCK = join(TOOLS, "../package-lock.json");
 const CACHE = join(TOOLS, ".cache");
 const SWEEP_AFTER_MS = 60 * 60 * 1000;
 const STAMP = join(CACHE, "inputs.json");
@@ -19,51 +22,119 @@ const hostSimIsAPackage = {
   },
 };
 
+/**
+ * Packages that are read whole from the bundle: to find each one's files takes longer than most commands. The others
+ * have files of their own beside them (a library of the system's, a script), or are seldom needed.
+ */
+const INLINED = [
+  "@clack/prompts",
+  "cli-table3",
+  "commander",
+  "env-paths",
+  "jose",
+  "openid-client",
+  "picocolors",
+  "proper-lockfile",
+  "valibot",
+  "write-file-atomic",
+];
+
+const nameOf = (path) =>
+  path
+    .split("/")
+    .slice(0, path.startsWith("@") ? 2 : 1)
+    .join("/");
+
+const inlined = {
+  name: "inlined",
+  setup(build) {
+    build.onResolve({ filter: /^[^./]/ }, ({ path, importer, kind }) => {
+      const isOurs = importer.startsWith(`${TOOLS}/`);
+      const isTheirs = kind === "entry-point" || importer.includes("/node_modules/");
+      return isTheirs || (isOurs && INLINED.includes(nameOf(path))) ? undefined : { path, external: true };
+    });
+  },
+};
+
+/** What CommonJS of the inlined packages finds. */
+const COMMON_JS =
+  "const require = (name) => process.getBuiltinModule(name), __filename = import.meta.filename;";
+
 async function bundle({ packed }) {
   const { build } = await import("esbuild");
-  return build({
-    entryPoints: [join(TOOLS, "main.ts"), join(TOOLS, "store/keychain-process.ts")],
+  const outdir = packed ? join(TOOLS, "dist") : CACHE;
+  const plugins = packed ? [hostSimIsAPackage, inlined] : [inlined];
+  const common = { outdir, plugins, bundle: true, write: false, metafile: true, absWorkingDir: TOOLS };
+  const target = { platform: "node", target: "node20", minifyWhitespace: true, minifySyntax: true };
+  const how = { ...common, ...target, legalComments: "none", logLevel: "warning" };
+  const commands = await build({
+    ...how,
+    entryPoints: [join(TOOLS, "main.ts")],
     entryNames: "[name]",
-    outdir: packed ? join(TOOLS, "dist") : CACHE,
-    bundle: true,
     splitting: true,
-    write: false,
-    metafile: true,
-    packages: "external",
-    platform: "node",
     format: "esm",
-    target: "node20",
-    absWorkingDir: TOOLS,
-    logLevel: "warning",
-    plugins: packed ? [hostSimIsAPackage] : [],
+    banner: { js: COMMON_JS },
   });
+  const asker = await build({
+    ...how,
+    entryPoints: [join(TOOLS, "store/keychain-process.ts")],
+    entryNames: "[name]",
+    outExtension: { ".js": ".cjs" },
+    format: "cjs",
+  });
+  const merged = (name) => ({ ...commands.metafile[name], ...asker.metafile[name] });
+  return {
+    outputFiles: [...commands.outputFiles, ...asker.outputFiles],
+    metafile: { inputs: merged("inputs"), outputs: merged("outputs") },
+  };
 }
 
 /** What the package ships, in tools/dist. */
 export async function bundleTools() {
-  const { outputFiles } = await bundle({ packed: true });
+  const { outputFiles, metafile } = await bundle({ packed: true });
   rmSync(join(TOOLS, "dist"), { recursive: true, force: true });
   mkdirSync(join(TOOLS, "dist"));
   for (const { path, contents } of outputFiles) writeFileSync(path, contents);
+  writeFileSync(join(TOOLS, "dist/LICENSES.txt"), licensesOf(Object.keys(metafile.inputs)));
 }
 
-/** What Node reads before a command is chosen: sources of ours, packages, and the bytes of the bundle. */
-export async function loadedAtStart() {
+/** The licenses of the packages inside the bundle, which copies of them must have. */
+function licensesOf(inputs) {
+  const folders = inputs.map((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]);
+  const unique = [...new Set(folders.filter((folder) => folder !== undefined))].sort();
+  const texts = unique.map((path) => {
+    const folder = join(TOOLS, path);
+    const { name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+    if (file === undefined) throw new Error(`${name} ${version} has no file of its license`);
+    return `${name} ${version}\n\n${readFileSync(join(folder, file), "utf8").trim()}\n`;
+  });
+  return texts.join(`\n${"-".repeat(80)}\n\n`);
+}
+
+/** What Node reads for these sources before any of them runs: sources, packages, Node's modules, and bytes. */
+export async function loadedFor(entries) {
   const { outputs } = (await bundle({ packed: true })).metafile;
-  const [files, sources, packages] = [new Set(), new Set(), new Set()];
+  const found = { sources: new Set(), packages: new Set(), builtins: new Set(), bytes: 0 };
+  const files = new Set();
   const read = (file) => {
     if (files.has(file)) return;
     files.add(file);
-    for (const source of Object.keys(outputs[file].inputs)) sources.add(source);
+    found.bytes += outputs[file].bytes;
+    for (const source of Object.keys(outputs[file].inputs)) found.sources.add(source);
     for (const { path, kind, external } of outputs[file].imports) {
-      if (kind !== "import-statement") continue;
+      if (kind === "dynamic-import") continue;
       if (!external) read(path);
-      else if (!path.startsWith("node:")) packages.add(path);
+      else found[path.startsWith("node:") ? "builtins" : "packages"].add(path);
     }
   };
-  read(Object.keys(outputs).find((file) => basename(file) === "main.js"));
-  const bytes = [...files].reduce((sum, file) => sum + outputs[file].bytes, 0);
-  return { sources: [...sources], packages: [...packages].sort(), bytes };
+  for (const entry of entries) {
+    const file = Object.keys(outputs).find((name) => outputs[name].entryPoint === entry);
+    if (file === undefined) throw new Error(`${entry} is no file of its own in the bundle`);
+    read(file);
+  }
+  const { sources, packages, builtins, bytes } = found;
+  return { sources: [...sources], packages: [...packages].sort(), builtins: [...builtins].sort(), bytes };
 }
 
 /** The repository's own bundle. Several processes may do this at once: the entry is put in place last. */
@@ -72,7 +143,8 @@ export async function bundleToolsWhenChanged() {
   const startedAtMs = Date.now();
   const { outputFiles, metafile } = await bundle({ packed: false });
   mkdirSync(CACHE, { recursive: true });
-  const inputs = Object.keys(metafile.inputs).map((path) => join(TOOLS, path));
+  const ours = Object.keys(metafile.inputs).filter((path) => !path.includes("node_modules/"));
+  const inputs = [...ours.map((path) => join(TOOLS, path)), HERE, LOCK];
   const stamp = { path: STAMP, contents: JSON.stringify({ startedAtMs, inputs }) };
   sweep(outputFiles);
   const isEntry = ({ path }) => basename(path) === "main.js";

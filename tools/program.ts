@@ -3,7 +3,6 @@ import { Command, CommanderError, Option } from "commander";
 import { authCommand } from "./auth/command.js";
 import { type Act, actOn } from "./cli/act.js";
 import { Exit, Failure, printable, usage } from "./cli/failure.js";
-import { keepGiven } from "./cli/given.js";
 import { nameOf, withHelp } from "./cli/help.js";
 import { tellFailure } from "./cli/output.js";
 import { interrupted } from "./cli/prompt.js";
@@ -50,7 +49,6 @@ export function program(act: Act): Command {
 
 /** Runs a command line (without the interpreter's words). Resolves to the exit status; never rejects. */
 export async function run(words: readonly string[], system: System): Promise<number> {
-  keepGiven(system.secrets, words, system.env);
   let exit: number = Exit.DONE;
   try {
     const root = program(actOn(system, (status) => (exit = status)));
@@ -101,11 +99,7 @@ function refuse(command: Command, failure: CommanderError): never {
   const help = `See '${nameOf(command)} --help'.`;
   if (failure.code === "commander.help") throw usage("A command is missing.", help);
   const [message = "", hint = ""] = failure.message.replace(/^error: /, "").split("\n");
-  // What follows a flag that nobody knows may be a secret.
-  throw usage(
-    sentence(message.replace(/(unknown option '-[^'=]*)=.*'/s, "$1'")),
-    hint.replace(/^\(|\)$/g, "") || help,
-  );
+  throw usage(sentence(message), hint.replace(/^\(|\)$/g, "") || help);
 }
 
 /** Null where there is nothing to tell: help and version were asked for, and shown. */
@@ -116,7 +110,7 @@ function asFailure(failure: unknown, system: System): Failure | null {
 }
 
 /** A mistake of ours, or of a library: told without its stack, which few can use. */
-export function unexpected(failure: unknown, system: System): Failure {
+function unexpected(failure: unknown, system: System): Failure {
   const message = failure instanceof Error ? failure.message : String(failure);
   const stack = system.env.MOTEKEY_DEBUG === undefined ? "" : `\n${(failure as Error).stack}`;
   const next = "MOTEKEY_DEBUG=1 shows where; please report it.";

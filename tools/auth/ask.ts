@@ -2,12 +2,13 @@
 import type { Context } from "../cli/act.js";
 import { Failure, printable } from "../cli/failure.js";
 import { isSameIssuer } from "../cli/settings.js";
+import { CLIENT_ID } from "../oidc/client.js";
 import { asking, isRefusedToken } from "../oidc/failure.js";
 import { askPerson, type Person } from "../oidc/person.js";
-import { CLIENT_ID, findProvider, type Provider } from "../oidc/provider.js";
+import { findProvider, type Provider } from "../oidc/provider.js";
 import type { Account } from "../store/account.js";
 import type { Store } from "../store/store.js";
-import { type Credential, chosenTeam, issuerOf, readLogins } from "./current.js";
+import { type Credential, chosenTeam, issuerOf, readLogins, tokenOf } from "./current.js";
 import { clientOf, freshAccount } from "./renew.js";
 import { issuerOfToken } from "./told.js";
 
@@ -70,10 +71,4 @@ export function madeBy(issuer: string, token: string): string {
     `The token was made by ${printable(maker, 200)}, and is not sent to ${issuer}.`,
     "Give --issuer, or set MOTEKEY_ISSUER, to the provider of the token.",
   );
-}
-
-/** The account's access token. */
-export function tokenOf({ accessToken }: Account): string {
-  if (accessToken !== null) return accessToken;
-  throw new Failure("not_authenticated", "Not authenticated.", "Run 'motekey auth login'.");
 }

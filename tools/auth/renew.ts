@@ -3,9 +3,8 @@ import type { Context } from "../cli/act.js";
 import { Failure } from "../cli/failure.js";
 import { isSameIssuer } from "../cli/settings.js";
 import { type System, variable } from "../cli/system.js";
-import { isAway } from "../oidc/failure.js";
-import { logInAsClient, refreshed } from "../oidc/grants.js";
-import { CLIENT_ID, type Client, findProvider, type Provider } from "../oidc/provider.js";
+import { CLIENT_ID, type Client } from "../oidc/client.js";
+import type { Provider } from "../oidc/provider.js";
 import type { Tokens } from "../oidc/tokens.js";
 import { type Account, isSame } from "../store/account.js";
 import type { Change, Store } from "../store/store.js";
@@ -99,6 +98,9 @@ async function renewed(
   need: Need,
 ): Promise<Account> {
   if (!isRefreshable(system, account)) throw over("it has no refresh token, or that has ended too");
+  // Loaded here: a token that is still good needs none of the provider's part.
+  const { isAway } = await import("../oidc/failure.js");
+  const { findProvider } = await import("../oidc/provider.js");
   let tokens: Tokens | null;
   try {
     tokens = await newTokens(
@@ -106,7 +108,7 @@ async function renewed(
       account,
       need,
       system.now,
-      (refreshToken) => change.put({ ...account, refreshToken, earlier: earlierThan(refreshToken, account) }),
+      (refreshToken) => change.put({ ...account, refreshToken }),
     );
   } catch (failure) {
     // Nearly over is good enough when there is nothing better.
@@ -127,6 +129,7 @@ async function newTokens(
   now: () => number,
   rotated: (refreshToken: string) => void,
 ): Promise<Tokens | null> {
+  const { logInAsClient, refreshed } = await import("../oidc/grants.js");
   if (account.refreshToken !== null)
     return refreshed(provider, account.refreshToken, need.scope, now, rotated);
   return logInAsClient(provider, need.scope ?? (account.scope === "" ? undefined : account.scope), now);
@@ -153,18 +156,9 @@ function kept(tokens: Tokens, account: Account): Partial<Account> {
     issuedAtMs,
     expiresAtMs,
     refreshToken: tokens.refreshToken ?? account.refreshToken,
-    earlier: earlierThan(tokens.refreshToken, account),
     refreshExpiresAtMs: isRotated ? tokens.refreshExpiresAtMs : account.refreshExpiresAtMs,
     scope: tokens.scope === "" ? account.scope : tokens.scope,
   };
-}
-
-/** Rotated refresh tokens are remembered for the logout, the last of them: most providers end them all with the newest. */
-const EARLIER_MAX = 20;
-
-function earlierThan(next: string | null, { refreshToken, earlier }: Account): string[] {
-  const isRotated = next !== null && refreshToken !== null && next !== refreshToken;
-  return isRotated ? [...earlier, refreshToken].slice(-EARLIER_MAX) : earlier;
 }
 
 function over(why: string): Failure {

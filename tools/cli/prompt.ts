@@ -1,5 +1,4 @@
 /** Questions on a terminal: asked on stderr, so that stdout holds the answer only. */
-import { createInterface } from "node:readline";
 import { Failure, usage } from "./failure.js";
 import type { System } from "./system.js";
 
@@ -21,6 +20,7 @@ export const interrupted = (): Failure => new Failure("interrupted", "Interrupte
  * @param ended takes the question back
  */
 export async function askLine(system: System, question: string, ended?: AbortSignal): Promise<string> {
+  const { createInterface } = await import("node:readline");
   const lines = createInterface({
     input: system.stdin,
     output: system.stderr as unknown as NodeJS.WritableStream,
@@ -56,7 +56,7 @@ export async function askSecret(system: System, question: string): Promise<strin
   stdin.setRawMode?.(true);
   stderr.write(question);
   try {
-    const secret = await new Promise<string>((resolve, reject) => {
+    return await new Promise<string>((resolve, reject) => {
       const typed: string[] = [];
       stdin.on("data", (chunk: Buffer | string) => {
         for (const key of chunk.toString()) {
@@ -67,8 +67,6 @@ export async function askSecret(system: System, question: string): Promise<strin
       });
       stdin.resume();
     });
-    system.secrets.keep(secret);
-    return secret;
   } finally {
     stdin.removeAllListeners("data");
     stdin.setRawMode?.(false);
@@ -89,7 +87,7 @@ function echo({ stderr }: System, typed: string[], key: string): void {
 }
 
 /**
- * The first line of what is piped in: a password, or a token.
+ * The first line of what is piped in.
  * @param bytesMax more than this is refused
  */
 export async function readPipedLine(system: System, bytesMax = 64 * 1024): Promise<string> {
@@ -98,8 +96,6 @@ export async function readPipedLine(system: System, bytesMax = 64 * 1024): Promi
     text += chunk.toString();
     if (text.includes("\n") || text.length > bytesMax) break;
   }
-  const line = (text.split(/\r?\n/, 1)[0] ?? "").trim();
-  system.secrets.keep(line);
   if (text.length > bytesMax) throw usage("What is piped in is too long.", "Its first line is what counts.");
-  return line;
+  return (text.split(/\r?\n/, 1)[0] ?? "").trim();
 }

@@ -3,7 +3,6 @@ import { constants, existsSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import envPaths from "env-paths";
 import { printable, systemCode, usage } from "./failure.js";
 import { type System, variable } from "./system.js";
 
@@ -43,15 +42,16 @@ export async function findSettings(
   warn: (text: string) => void,
 ): Promise<Settings> {
   return {
-    config: configOf(flags, system),
+    config: await configOf(flags, system),
     team: teamOf(flags, system) ?? (await directoryTeam(system, warn)),
     issuer: issuerOf(flags, system),
   };
 }
 
-function configOf(flags: GlobalFlags, system: System): Setting {
+async function configOf(flags: GlobalFlags, system: System): Promise<Setting> {
   const given = flag("--config", flags.config) ?? inEnvironment(system, "MOTEKEY_CONFIG_PATH");
   if (given !== null) return { ...given, value: resolve(system.directory, given.value) };
+  const { default: envPaths } = await import("env-paths");
   return { value: join(envPaths("motekey", { suffix: "" }).config, "config.json"), from: "default" };
 }
 

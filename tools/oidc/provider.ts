@@ -4,14 +4,12 @@ import { readFile } from "node:fs/promises";
 import { importPKCS8 } from "jose";
 import * as oidc from "openid-client";
 import { Failure, printable, systemReason, usage } from "../cli/failure.js";
-import type { Secrets } from "../cli/secrets.js";
 import { isSameIssuer } from "../cli/settings.js";
 import type { System } from "../cli/system.js";
+import type { Client } from "./client.js";
 import { asking } from "./failure.js";
 import { Requests } from "./requests.js";
 
-/** The client id of this program where nothing names another. */
-export const CLIENT_ID = "motekey-cli";
 /** What this program asks for; a provider is asked for those of them that it knows. */
 const SCOPES = ["openid", "offline_access", "profile", "email", "organization"];
 /** Clocks that differ by less are no reason to refuse a login. */
@@ -24,14 +22,6 @@ export const GRANTS = {
   password: "password",
   client: "client_credentials",
 } as const;
-
-/** Who asks: this program, or a service account with what proves it. */
-export interface Client {
-  readonly clientId: string;
-  readonly clientSecret?: string | undefined;
-  /** The path of a PEM file. */
-  readonly keyFile?: string | undefined;
-}
 
 /** A provider that was found. */
 export interface Provider {
@@ -47,12 +37,10 @@ export interface Provider {
 export async function findProvider(
   issuer: string,
   client: Client,
-  system: Pick<System, "env" | "secrets">,
+  { env }: Pick<System, "env">,
 ): Promise<Provider> {
-  const requests = new Requests(issuer, system);
-  system.secrets.show(client.clientId);
-  system.secrets.keep(client.clientSecret);
-  const key = client.keyFile === undefined ? null : await readKey(client.keyFile, system.secrets);
+  const requests = new Requests(issuer, env);
+  const key = client.keyFile === undefined ? null : await readKey(client.keyFile);
   const execute = [oidc.enableNonRepudiationChecks];
   if (new URL(issuer).protocol === "http:") execute.push(oidc.allowInsecureRequests);
   const found = await asking({ issuer, requests }, () =>
@@ -128,7 +116,7 @@ async function proof(
   return isBasic ? oidc.ClientSecretBasic(client.clientSecret) : oidc.ClientSecretPost(client.clientSecret);
 }
 
-async function readKey(path: string, secrets: Secrets): Promise<KeyObject> {
+async function readKey(path: string): Promise<KeyObject> {
   let pem: string;
   try {
     pem = await readFile(path, "utf8");
@@ -138,7 +126,6 @@ async function readKey(path: string, secrets: Secrets): Promise<KeyObject> {
       "Give --secret-file a PEM file.",
     );
   }
-  secrets.keepPem(pem);
   if (/ENCRYPTED/.test(pem)) {
     throw usage(
       `The key in ${printable(path)} is encrypted.`,

@@ -5,8 +5,6 @@ import { constants, existsSync } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import lockfile from "proper-lockfile";
-import writeFileAtomic from "write-file-atomic";
 import { Failure, systemCode, systemReason } from "../cli/failure.js";
 
 const OWNER_ONLY = 0o600;
@@ -66,6 +64,7 @@ async function openPrivate(path: string) {
 
 /** Puts the text in place of the file. Whoever is killed here leaves the old file or the new one. */
 export async function writePrivate(path: string, text: string): Promise<void> {
+  const { default: writeFileAtomic } = await import("write-file-atomic");
   try {
     await writeFileAtomic(path, text, { mode: OWNER_ONLY });
   } catch (failure) {
@@ -91,6 +90,7 @@ export async function withLock<T>(path: string, work: () => Promise<T>, waitMs =
 /** Waits until nobody holds the lock, and takes it not. @throws Failure when that takes longer than `waitMs` */
 export async function awaitUnlocked(path: string, waitMs: number): Promise<void> {
   const endMs = performance.now() + waitMs;
+  const { default: lockfile } = await import("proper-lockfile");
   const isHeld = () =>
     lockfile.check(path, { realpath: false, stale: LOCK_STALE_MS }).catch((failure) => {
       throw denied("read", path, failure);
@@ -104,6 +104,7 @@ export async function awaitUnlocked(path: string, waitMs: number): Promise<void>
 async function lock(path: string, waitMs: number): Promise<() => Promise<void>> {
   const endMs = performance.now() + waitMs;
   const watch = new LockWatch(`${path}.lock`);
+  const { default: lockfile } = await import("proper-lockfile");
   for (;;) {
     try {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });

@@ -2,6 +2,7 @@
  * Asks the system's keychain one question, in a process of its own: some keychains block whoever asks them, and what
  * blocks a thread can only be ended with its process. The question is JSON on stdin, the answer JSON on stdout.
  */
+import { readFileSync, writeSync } from "node:fs";
 import { Entry } from "@napi-rs/keyring";
 
 /** What is asked; secrets are base64. */
@@ -30,6 +31,6 @@ function answerTo({ verb, service, entry, secret = "" }: Question): Answer {
   }
 }
 
-let question = "";
-for await (const chunk of process.stdin) question += chunk;
-process.stdout.write(JSON.stringify(answerTo(JSON.parse(question))));
+// Without streams, which take as long as the question.
+const [STDIN, STDOUT] = [0, 1];
+writeSync(STDOUT, JSON.stringify(answerTo(JSON.parse(readFileSync(STDIN, "utf8")))));

@@ -1,7 +1,4 @@
 /** The system's keychain: Keychain on macOS, Credential Manager on Windows, the Secret Service on Linux. */
-import { execFile } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { fileURLToPath } from "node:url";
 import { Failure, type FailureCode, printable } from "../cli/failure.js";
 import { interrupted } from "../cli/prompt.js";
 import type { Keychain } from "../cli/system.js";
@@ -48,8 +45,10 @@ export function systemKeychain(platform: NodeJS.Platform, program: URL, asking: 
 }
 
 /** One process for one question, ended when it takes too long. */
-function answerOf(program: URL, question: Question, asking: Asking): Promise<Answer> {
+async function answerOf(program: URL, question: Question, asking: Asking): Promise<Answer> {
   const { limitMs = LIMIT_MS, env, interrupted: signal } = asking;
+  const { execFile } = await import("node:child_process");
+  const { fileURLToPath } = await import("node:url");
   return new Promise((resolve, reject) => {
     const child = execFile(
       process.execPath,
@@ -72,6 +71,7 @@ function answerOf(program: URL, question: Question, asking: Asking): Promise<Ans
  * @throws Failure that tells an absent keychain from a locked and from a silent one
  */
 export async function probeKeychain(keychain: Keychain): Promise<void> {
+  const { randomBytes } = await import("node:crypto");
   const name = `probe-${randomBytes(8).toString("hex")}`;
   const secret = randomBytes(16);
   await keychain.set(name, secret);

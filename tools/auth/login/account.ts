@@ -42,8 +42,6 @@ export async function accountOf(
     issuedAtMs: tokens.issuedAtMs,
     expiresAtMs: tokens.expiresAtMs,
     refreshExpiresAtMs: tokens.refreshExpiresAtMs,
-    ended: false,
-    earlier: [],
     kept: keptOf(method),
   };
 }

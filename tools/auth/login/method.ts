@@ -4,7 +4,7 @@ import type { Context } from "../../cli/act.js";
 import { usage } from "../../cli/failure.js";
 import { askLine, askSecret, hasTerminal, needsTerminal, readPipedLine } from "../../cli/prompt.js";
 import { type System, variable } from "../../cli/system.js";
-import { CLIENT_ID, type Client } from "../../oidc/provider.js";
+import { CLIENT_ID, type Client } from "../../oidc/client.js";
 import type { Account } from "../../store/account.js";
 import { clientOf } from "../renew.js";
 

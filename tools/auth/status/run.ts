@@ -58,8 +58,7 @@ async function judged(context: Context, store: Store, credential: Credential): P
   const before = ofCredential(credential);
   try {
     const { person, provider, account } = await askAbout(context, store, credential);
-    const now =
-      account === null || credential.source !== "login" ? before : ofCredential({ ...credential, account });
+    const now = account === null ? before : ofCredential({ source: "login", account });
     return {
       ...now,
       email: person?.email ?? now.email,
@@ -120,7 +119,7 @@ function jsonOf(
     email: found.email,
     expires_at: isoTime(found.expiresAtMs),
     token_valid: found.tokenValid,
-    account: credential?.source === "login" ? credential.label : null,
+    account: account?.name ?? null,
     team: account?.team ?? context.settings.team?.value ?? null,
     issuer: found.issuer,
     source: credential?.source ?? null,

@@ -2,10 +2,10 @@ import type { Context } from "../../cli/act.js";
 import { Failure, notAuthenticated } from "../../cli/failure.js";
 import { hasTerminal, interrupted, needsTerminal } from "../../cli/prompt.js";
 import { chooseOrganization, type Person, type PersonsOrganization } from "../../oidc/person.js";
-import { type Account, labelOf } from "../../store/account.js";
+import type { Account } from "../../store/account.js";
 import type { Logins, Store } from "../../store/store.js";
-import { askAbout, tokenOf } from "../ask.js";
-import { defaultAccount, oneAccountNamed, openStore, readLogins } from "../current.js";
+import { askAbout } from "../ask.js";
+import { defaultAccount, oneAccountNamed, openStore, readLogins, tokenOf } from "../current.js";
 
 /** The flags of `motekey auth switch`; `--team` is every command's. */
 export interface SwitchFlags {
@@ -20,12 +20,11 @@ export async function switchAccount(context: Context, flags: SwitchFlags): Promi
   const chosen = await chooseAccount(context, flags, logins);
   const account = await withOrganization(context, store, chosen, flags.org);
   await store.change((change) => change.makeDefault(account));
-  const { team, type, organization } = account;
-  const label = labelOf(account, logins.accounts);
+  const { name, team, type, organization } = account;
   const acting = organization === null ? "" : `, organization ${organization.name}`;
   context.output.answer(
-    { account: label, team, type, organization: organization?.name ?? null },
-    `${context.output.colours.green("✓")} Default account: ${label} (team ${team}${acting})`,
+    { account: name, team, type, organization: organization?.name ?? null },
+    `${context.output.colours.green("✓")} Default account: ${name} (team ${team}${acting})`,
   );
 }
 
@@ -43,8 +42,7 @@ async function chooseAccount(context: Context, flags: SwitchFlags, logins: Login
     return current ?? (there[0] as Account);
   if (there.length === 1) return there[0] as Account;
   if (!hasTerminal(system)) throw needsTerminal("Several accounts are logged in", "Give --account NAME.");
-  const label = (account: Account) => `${labelOf(account, logins.accounts)} (team ${account.team})`;
-  return select(context, "Which account?", there, label, current);
+  return select(context, "Which account?", there, ({ name, team }) => `${name} (team ${team})`, current);
 }
 
 async function withOrganization(
@@ -59,11 +57,7 @@ async function withOrganization(
     return chosen;
   }
   if (wanted === undefined && !hasTerminal(context.system)) return chosen;
-  const { provider, person, account } = await askAbout(context, store, {
-    source: "login",
-    account: chosen,
-    label: chosen.name,
-  });
+  const { provider, person, account } = await askAbout(context, store, { source: "login", account: chosen });
   const organizations = person?.organizations ?? [];
   const organization = await chooseFrom(context, organizations, wanted, person, provider.issuer);
   if (organization === null || account === null) return account ?? chosen;

@@ -1,6 +1,5 @@
 import type { Context } from "../../cli/act.js";
-import { tokenOf } from "../ask.js";
-import { needCredential, openStore } from "../current.js";
+import { needCredential, openStore, tokenOf } from "../current.js";
 import { freshAccount } from "../renew.js";
 import { endOfToken, isoTime } from "../told.js";
 
@@ -32,6 +31,6 @@ export async function freshToken(context: Context): Promise<FreshToken> {
     };
   }
   const account = await freshAccount(context, store, credential.account);
-  const { expiresAtMs, team } = account;
-  return { token: tokenOf(account), expiresAtMs, account: credential.label, team };
+  const { expiresAtMs, name, team } = account;
+  return { token: tokenOf(account), expiresAtMs, account: name, team };
 }

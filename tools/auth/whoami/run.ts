@@ -7,8 +7,7 @@ import { needCredential, openStore } from "../current.js";
 /** Shows whose login it is. */
 export async function whoami(context: Context): Promise<void> {
   const store = openStore(context);
-  const credential = await needCredential(context, store);
-  const { provider, person, account } = await askAbout(context, store, credential);
+  const { provider, person, account } = await askAbout(context, store, await needCredential(context, store));
   if (person === null) {
     throw new Failure(
       "not_supported",
@@ -26,7 +25,7 @@ export async function whoami(context: Context): Promise<void> {
       organization,
       role,
       created_at,
-      account: credential.source === "login" ? credential.label : null,
+      account: account?.name ?? null,
       team: account?.team ?? context.settings.team?.value ?? null,
     },
     lines(person, organization),

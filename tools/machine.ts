@@ -1,0 +1,94 @@
+/** The process: streams, signals, keychain, browser and programs of this machine, and the status it ends with. */
+import type { ChildProcess } from "node:child_process";
+import { constants } from "node:os";
+import { basename } from "node:path";
+import { Exit } from "./cli/failure.js";
+import { SECRET_VARIABLES, type System } from "./cli/system.js";
+import { run } from "./program.js";
+import { systemKeychain } from "./store/keychain.js";
+
+/** An opener that has not failed by then has opened something. */
+const OPENER_MS = 5_000;
+
+const interruption = new AbortController();
+/** What `auth exec` runs: Ctrl-C is its own matter, and reaches it by itself. */
+let child: ChildProcess | null = null;
+
+/** Runs the command line, and ends the process with its exit status. */
+export async function main(words: readonly string[]): Promise<never> {
+  heedSignals();
+  const exit = await run(words, machine());
+  // A connection that is kept alive must not hold the process; what was written must leave it.
+  return new Promise(() =>
+    process.stdout.write("", () => process.stderr.write("", () => process.exit(exit))),
+  );
+}
+
+function heedSignals(): void {
+  process.on("SIGINT", () => {
+    if (child === null) interruption.abort();
+  });
+  for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      if (child === null) interruption.abort();
+      else child.kill(signal);
+    });
+  }
+  process.stdout.on("error", (failure: NodeJS.ErrnoException) => {
+    // `motekey … | head` is no failure.
+    process.exit(failure.code === "EPIPE" ? Exit.DONE : Exit.FAILED);
+  });
+}
+
+function machine(): System {
+  // The browser's helpers inherit the process's environment, whatever they are given.
+  const env = { ...process.env };
+  for (const name of SECRET_VARIABLES) delete process.env[name];
+  return {
+    // Each is made when it is asked for, with all that Node reads for it.
+    get stdin() {
+      return process.stdin;
+    },
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env,
+    directory: process.cwd(),
+    platform: process.platform,
+    // Beside this file also where it is bundled: a bundle of its own.
+    keychain: systemKeychain(process.platform, new URL("./keychain-process.cjs", import.meta.url), {
+      interrupted: interruption.signal,
+    }),
+    now: Date.now,
+    async openBrowser(url) {
+      const { default: open } = await import("open");
+      await opened(await open(url));
+    },
+    runProgram,
+    interrupted: interruption.signal,
+  };
+}
+
+/** xdg-open and its like end with a status that tells whether anything opened; one that runs on is the browser. */
+function opened(opener: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    opener.ref();
+    const started = setTimeout(resolve, OPENER_MS);
+    opener.once("error", reject);
+    opener.once("exit", (code, signal) => {
+      clearTimeout(started);
+      if (code === 0) resolve();
+      else reject(new Error(`${basename(opener.spawnfile)} ended with ${signal ?? `status ${code}`}`));
+    });
+  });
+}
+
+const runProgram: System["runProgram"] = async (program, words, env) => {
+  const { spawn } = await import("node:child_process");
+  return new Promise((resolve, reject) => {
+    child = spawn(program, [...words], { stdio: "inherit", env });
+    child.once("error", reject);
+    child.once("exit", (code, signal) =>
+      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])),
+    );
+  });
+};
