@@ -131,8 +131,15 @@ export const EXITS: Held = {
   ],
 };
 
+const PARTITION: Test = [
+  "nvs/partition",
+  "what is damaged is told as partition_damaged, what cannot serve as partition_unfit",
+];
+
 /** Error codes that are not made where all the others are. */
 export const ERRORS: Held = {
+  partition_damaged: PARTITION,
+  partition_unfit: PARTITION,
   keychain_locked: [
     "keychain",
     "a locked one is not an absent one: it says to unlock it, before anybody is asked",

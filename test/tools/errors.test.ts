@@ -173,7 +173,13 @@ const ROWS: readonly [code: FailureCode, line: string, before: Before][] = [
 ];
 
 /** Those that take a system's service, or a minute: each has a test of its own. */
-const ELSEWHERE: readonly FailureCode[] = ["keychain_locked", "keychain_silent", "storage_busy"];
+const ELSEWHERE: readonly FailureCode[] = [
+  "keychain_locked",
+  "keychain_silent",
+  "storage_busy",
+  "partition_damaged",
+  "partition_unfit",
+];
 
 describe("the error", () => {
   let world: World;

@@ -63,6 +63,14 @@ export const FAILURES = {
   },
   storage_broken: { exit: Exit.FAILED, meaning: "the file does not hold what motekey writes" },
   storage_busy: { exit: Exit.FAILED, meaning: "another process has held the lock for too long" },
+  partition_damaged: {
+    exit: Exit.FAILED,
+    meaning: "a partition, an image or a file of keys holds bytes that are not as they were written",
+  },
+  partition_unfit: {
+    exit: Exit.FAILED,
+    meaning: "a partition or an image cannot take what it is to hold, or is not what the device expects",
+  },
   command_failed: { exit: Exit.FAILED, meaning: "the program that `auth exec` was to run cannot be started" },
   interrupted: { exit: Exit.INTERRUPTED, meaning: "Ctrl-C" },
   failed: { exit: Exit.FAILED, meaning: "anything else that failed" },
