@@ -3,8 +3,10 @@ import type { ChildProcess } from "node:child_process";
 import { constants } from "node:os";
 import { basename } from "node:path";
 import { Exit } from "./cli/failure.js";
+import { tellFailure } from "./cli/output.js";
+import { Secrets } from "./cli/secrets.js";
 import { SECRET_VARIABLES, type System } from "./cli/system.js";
-import { run } from "./program.js";
+import { run, unexpected } from "./program.js";
 import { systemKeychain } from "./store/keychain.js";
 
 /** An opener that has not failed by then has opened something. */
@@ -17,7 +19,14 @@ let child: ChildProcess | null = null;
 /** Runs the command line, and ends the process with its exit status. */
 export async function main(words: readonly string[]): Promise<never> {
   heedSignals();
-  const exit = await run(words, machine());
+  const system = machine();
+  // What nobody awaits may fail too: told as all else, without Node's own stack trace, which quotes the message.
+  process.on("uncaughtException", (failure) => {
+    const json = words.some((word) => /^--json(=|$)/.test(word));
+    tellFailure(system, unexpected(failure, system), json);
+    process.exit(Exit.FAILED);
+  });
+  const exit = await run(words, system);
   // A connection that is kept alive must not hold the process; what was written must leave it.
   return new Promise(() =>
     process.stdout.write("", () => process.stderr.write("", () => process.exit(exit))),
@@ -65,6 +74,7 @@ function machine(): System {
     },
     runProgram,
     interrupted: interruption.signal,
+    secrets: new Secrets(),
   };
 }
 

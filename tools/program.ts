@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from "commander";
 import { authCommand } from "./auth/command.js";
 import { type Act, actOn } from "./cli/act.js";
 import { Exit, Failure, printable, usage } from "./cli/failure.js";
+import { keepGiven } from "./cli/given.js";
 import { nameOf, withHelp } from "./cli/help.js";
 import { tellFailure } from "./cli/output.js";
 import { interrupted } from "./cli/prompt.js";
@@ -49,6 +50,7 @@ export function program(act: Act): Command {
 
 /** Runs a command line (without the interpreter's words). Resolves to the exit status; never rejects. */
 export async function run(words: readonly string[], system: System): Promise<number> {
+  keepGiven(system.secrets, words, system.env);
   let exit: number = Exit.DONE;
   try {
     const root = program(actOn(system, (status) => (exit = status)));
@@ -99,7 +101,11 @@ function refuse(command: Command, failure: CommanderError): never {
   const help = `See '${nameOf(command)} --help'.`;
   if (failure.code === "commander.help") throw usage("A command is missing.", help);
   const [message = "", hint = ""] = failure.message.replace(/^error: /, "").split("\n");
-  throw usage(sentence(message), hint.replace(/^\(|\)$/g, "") || help);
+  // What follows a flag that nobody knows may be a secret.
+  throw usage(
+    sentence(message.replace(/(unknown option '-[^'=]*)=.*'/s, "$1'")),
+    hint.replace(/^\(|\)$/g, "") || help,
+  );
 }
 
 /** Null where there is nothing to tell: help and version were asked for, and shown. */
@@ -110,7 +116,7 @@ function asFailure(failure: unknown, system: System): Failure | null {
 }
 
 /** A mistake of ours, or of a library: told without its stack, which few can use. */
-function unexpected(failure: unknown, system: System): Failure {
+export function unexpected(failure: unknown, system: System): Failure {
   const message = failure instanceof Error ? failure.message : String(failure);
   const stack = system.env.MOTEKEY_DEBUG === undefined ? "" : `\n${(failure as Error).stack}`;
   const next = "MOTEKEY_DEBUG=1 shows where; please report it.";

@@ -151,6 +151,9 @@ export const ERRORS: Held = {
 // biome-ignore format: a table
 /** What holds across commands. */
 export const PROMISES: Held = {
+  "no output quotes a secret, in whatever form a library or a provider wrote it": ["secrets", "'motekey {line}' at a provider that says all it hears"],
+  "no error quotes a token that no HTTP header can hold": ["secrets", "from the environment"],
+  "no error quotes what follows a flag that nobody knows": ["secrets", "the slip 'motekey {line}'"],
   "a password is offered to its issuer only": ["belongs", "a password goes to its issuer only: 'auth login --issuer OTHER {flags}', also after logout"],
   "a password is offered to its client only": ["belongs", "a password goes to its client only"],
   "a client's secret is offered to its issuer only": ["belongs", "a client's secret goes to its issuer only, also one from the environment"],
@@ -159,6 +162,16 @@ export const PROMISES: Held = {
   "`--version` reads nothing but the version": ["start-up", "reads nothing but the version to answer --version"],
   "a good token is printed without reading the provider's part": ["start-up", "reads nothing of the provider's part for a token that is still good"],
   "an issuer is the name in its discovery document": ["belongs", "an issuer is the name in its document: another name is refused, another spelling is the same"],
+  "one e-mail address at two issuers is two accounts": ["accounts", "of one e-mail address at two issuers are two, told apart by the issuer, each with its own token"],
+  "one user by two clients is two accounts": ["accounts", "of one user by two clients are two, told apart by the client"],
+  "a login that replaces another ends its tokens": ["accounts", "a login that replaces another ends its tokens at the provider ({flags})"],
+  "a login in the browser stays good when the one before it is ended": ["accounts", "a login in the browser that replaces another ends its tokens, and stays good"],
+  "a replaced login that could not be ended is reported, and ended by the next logout": ["accounts", "where a replaced login could not be ended a line says so, and 'logout --all' ends it"],
+  "a logout without the provider is made good by the next": ["accounts", "a logout while the provider is away is made good by 'logout --all', though no account is left"],
+  "logout --clear forgets what could not be ended": ["accounts", "--clear forgets what could not be ended; readable in a file it is never kept"],
+  "no rotated refresh token stays good after a logout": ["accounts", "of rotated refresh tokens none stays good after a logout"],
+  "an access token that nobody can end is reported with its end": ["accounts", "an access token that is a JWT is told with its end: at logout, and of a login that is replaced"],
+  "a file of the first version is read, and written as the second": ["store", "is written as the second with the next change, and says the same"],
   "a team's issuer changes by a login that names both": ["belongs", "changes when a login there was asked for by name, and its client with it"],
   "a team's issuer stays where nobody named the team": ["belongs", "stays when nobody named the team, which is said with the way to change it"],
 };

@@ -172,6 +172,12 @@ const ROWS: readonly [code: FailureCode, line: string, before: Before][] = [
   ["failed", "cloud start --folder state --host 192.0.2.1", fresh],
 ];
 
+/** Secrets that each of them has around it, and need not use. */
+const CANARIES = {
+  MOTEKEY_CLIENT_SECRET: "canary-of-a-client",
+  HTTPS_PROXY: "http://me:canary-of-a-proxy@127.0.0.1:1",
+};
+
 /** Those that take a system's service, or a minute: each has a test of its own. */
 const ELSEWHERE: readonly FailureCode[] = [
   "keychain_locked",
@@ -202,7 +208,8 @@ describe("the error", () => {
 
   for (const [code, line, before] of ROWS) {
     it(`${code}: 'motekey ${line}' tells it with its exit status and the next step`, async () => {
-      const options = await before(world, identity);
+      const given = await before(world, identity);
+      const options = { ...given, env: { ...CANARIES, ...given?.env } };
       const { exit, stdout, stderr } = await world.line(`${line.replace(/ -- |$/, " --json$&")}`, options);
       assert.equal(stdout, "");
       const { error } = JSON.parse(stderr.trimEnd().split("\n").at(-1) ?? "");
@@ -214,6 +221,12 @@ describe("the error", () => {
       if (code !== "interrupted") assert.match(error.next, /\S.*\.$/, stderr);
       for (const secret of [ANN.password, CI.secret, "canary", "    at "])
         assert.ok(!stderr.includes(secret), secret);
+      if (code === "interrupted") return;
+      const human = await world.line(line, { ...options, env: { ...options.env, MOTEKEY_DEBUG: "1" } });
+      for (const secret of [ANN.password, CI.secret, "canary"]) {
+        assert.ok(!human.stderr.includes(secret), secret);
+        assert.ok(!human.stdout.includes(secret), secret);
+      }
     });
   }
 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { askSecret } from "../../tools/cli/prompt.js";
+import { Secrets } from "../../tools/cli/secrets.js";
 import type { System } from "../../tools/cli/system.js";
 
 describe("a question for a secret", () => {
@@ -12,7 +13,10 @@ describe("a question for a secret", () => {
       setRawMode: (raw: boolean) => order.push(raw ? "silent" : "showing"),
     });
     const stderr = { isTTY: true, write: (text: string) => order.push(text) };
-    const answer = askSecret({ stdin, stderr } as unknown as System, "Enter password: ");
+    const answer = askSecret(
+      { stdin, stderr, secrets: new Secrets() } as unknown as System,
+      "Enter password: ",
+    );
     stdin.write("ab\r");
     assert.equal(await answer, "ab");
     assert.deepEqual(order, ["silent", "Enter password: ", "*", "*", "showing", "\n"]);

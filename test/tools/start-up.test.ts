@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { loadedFor } from "../../build/tools.mjs";
 
 /** Each of Node's own modules takes time: those that commands need, and those that commander asks for. */
-const BUILTINS = ["node:fs", "node:fs/promises", "node:os", "node:path"];
+const BUILTINS = ["node:fs", "node:fs/promises", "node:os", "node:path", "node:util"];
 const BUILTINS_OF_COMMANDER = ["node:child_process", "node:events", "node:process"];
 
 describe("the command line's start", () => {

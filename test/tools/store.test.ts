@@ -5,6 +5,7 @@ import { once } from "node:events";
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -15,7 +16,7 @@ import {
 } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Account } from "../../tools/store/account.js";
+import { type Account, idOf, labelOf } from "../../tools/store/account.js";
 import { withLock } from "../../tools/store/file.js";
 import { Store } from "../../tools/store/store.js";
 import { holdLock } from "./process.js";
@@ -32,7 +33,7 @@ function accountOf(name: string, fields: Partial<Account> = {}): Account {
     method: "password",
     issuer: "https://id.example.com",
     clientId: "motekey-cli",
-    subject: null,
+    subject: name,
     email: name,
     organization: null,
     scope: "openid",
@@ -41,6 +42,8 @@ function accountOf(name: string, fields: Partial<Account> = {}): Account {
     issuedAtMs: 0,
     expiresAtMs: 1000,
     refreshExpiresAtMs: null,
+    ended: false,
+    earlier: [],
     kept: { username: "ann", password: "canary-password", clientSecret: "canary-secret" },
     ...fields,
   };
@@ -80,15 +83,15 @@ describe("the store", () => {
     await saved(accountOf("ann"), accountOf("bob"), accountOf("ann", { team: "other" }));
     const { activeTeam, teams } = await store.read();
     assert.equal(activeTeam, "acme");
-    assert.equal(teams.acme?.account, "ann");
-    assert.equal(teams.other?.account, "ann");
+    assert.equal(teams.acme?.account, idOf(accountOf("ann")));
+    assert.equal(teams.other?.account, idOf(accountOf("ann")));
   });
 
   it("when the default account goes, the next one is the default; after the last team's, another team is active", async () => {
     await saved(accountOf("ann"), accountOf("bob"), accountOf("eve", { team: "other" }));
-    await store.change((change) => change.remove({ team: "acme", name: "ann" }));
-    assert.equal((await store.read()).teams.acme?.account, "bob");
-    await store.change((change) => change.remove({ team: "acme", name: "bob" }));
+    await store.change((change) => change.remove(accountOf("ann")));
+    assert.equal((await store.read()).teams.acme?.account, idOf(accountOf("bob")));
+    await store.change((change) => change.remove(accountOf("bob")));
     assert.equal((await store.read()).activeTeam, "other");
   });
 
@@ -131,7 +134,90 @@ describe("the store", () => {
     await saved(accountOf("ann"));
     const { auth_token, teams } = JSON.parse(text());
     assert.equal(auth_token, "theirs");
-    assert.deepEqual(teams.acme, { issuer: "https://a", colour: "red", account: "ann" });
+    assert.deepEqual(teams.acme, { issuer: "https://a", colour: "red", account: idOf(accountOf("ann")) });
+  });
+
+  it("one name at two issuers, by two clients and of two subjects is four accounts", async () => {
+    const fields = [{}, { issuer: "https://other.example.com" }, { clientId: "other" }, { subject: "other" }];
+    await saved(...fields.map((more) => accountOf("ann", more)));
+    const { accounts } = await store.read();
+    assert.equal(accounts.length, 4);
+    const labels = accounts.map((account) => labelOf(account, accounts));
+    assert.deepEqual(labels, [
+      "ann/id.example.com/motekey-cli/ann",
+      "ann/other.example.com",
+      "ann/id.example.com/other",
+      "ann/id.example.com/motekey-cli/other",
+    ]);
+    await store.change((change) => change.remove(accountOf("ann", { clientId: "other" })));
+    assert.equal((await store.read()).accounts.length, 3);
+  });
+
+  it("a login that was refreshed stays the same account, whatever its provider's address ends in", async () => {
+    await saved(
+      accountOf("ann"),
+      accountOf("ann", { issuer: "https://id.example.com/", accessToken: "new" }),
+    );
+    assert.deepEqual(
+      (await store.read()).accounts.map(({ accessToken }) => accessToken),
+      ["new"],
+    );
+  });
+
+  describe("of the first version", () => {
+    const FIRST = fileURLToPath(new URL("./store-1.json", import.meta.url));
+    beforeEach(async () => {
+      copyFileSync(FIRST, world.config);
+      chmodSync(world.config, 0o600);
+      await world.keychain.set(
+        "store-1",
+        Uint8Array.from({ length: 32 }, (_, index) => index),
+      );
+    });
+    const told = async () => {
+      const { accounts, teams, activeTeam } = await new Store(world.config, world.keychain).read();
+      const names = accounts.map(({ name, subject, accessToken }) => [name, subject, accessToken]);
+      const usual = accounts.find((account) => teams.acme?.account === idOf(account))?.name;
+      return { names, usual, activeTeam };
+    };
+    const SAME = {
+      names: [
+        ["ann@example.com", "usr_1", "canary-access"],
+        ["ci", null, "canary-access"],
+      ],
+      usual: "ci",
+      activeTeam: "acme",
+    };
+
+    it("is read as it is, without a change of the file", async () => {
+      const before = text();
+      assert.deepEqual(await told(), SAME);
+      assert.equal(text(), before);
+    });
+
+    it("is written as the second with the next change, and says the same", async () => {
+      await saved();
+      await store.change((change) => change.setTeam("acme", { issuer: "https://id.example.com" }));
+      const { version, accounts } = JSON.parse(text());
+      assert.deepEqual([version, accounts.length], [2, 2]);
+      assert.equal(accounts[0].id, "https://id.example.com/#motekey-cli/usr_1");
+      assert.deepEqual(await told(), SAME);
+      // An entry of the second cannot be made one of the first, whose name alone was bound in.
+      const { id: _, ...nameless } = accounts[0];
+      writeFileSync(
+        world.config,
+        JSON.stringify({ ...JSON.parse(text()), accounts: [nameless], version: 1 }),
+      );
+      await assert.rejects(told(), isFailure("storage_broken", /was changed/));
+    });
+  });
+
+  it("a file of a later version is refused: it says to update", async () => {
+    writeFileSync(world.config, '{"version":3}', { mode: 0o600 });
+    await assert.rejects(
+      store.read(),
+      isFailure("storage_broken", /later motekey \(version 3.*Update this one/),
+    );
   });
 
   it("an entry under another name, or sealed with another key, does not open", async () => {
@@ -139,7 +225,7 @@ describe("the store", () => {
     const state = JSON.parse(text());
     writeFileSync(
       world.config,
-      JSON.stringify({ ...state, accounts: [{ ...state.accounts[0], name: "bob" }] }),
+      JSON.stringify({ ...state, accounts: [{ ...state.accounts[0], name: "bob", id: "bob's" }] }),
     );
     await assert.rejects(store.read(), isFailure("storage_broken", /login of bob .* was changed/));
   });
@@ -158,7 +244,6 @@ describe("the store", () => {
     ["cut off", '{"accounts":[{"team":"canary-token"'],
     ["a list", "[]"],
     ["accounts that are none", '{"accounts":[{"team":"canary-token"}]}'],
-    ["a later version", '{"version":2}'],
     ["empty", ""],
   ];
   for (const [name, content] of broken) {

@@ -4,14 +4,14 @@ import { randomBytes, webcrypto } from "node:crypto";
 import fc from "fast-check";
 import { KEY_BYTES, seal, unseal } from "../../tools/store/vault.js";
 
-const ANN = { team: "acme", name: "ann@example.com" };
+const ANN = { team: "acme", name: "ann@example.com", id: "https://id.example.com/#motekey-cli/1" };
 const key = randomBytes(KEY_BYTES);
 
-/** What WebCrypto makes of it: IV of 12 bytes, then ciphertext with a tag of 16; the name as JSON is bound in. */
+/** What WebCrypto makes of it: IV of 12 bytes, then ciphertext with a tag of 16; the account as JSON is bound in. */
 async function opened(sealed: string): Promise<string> {
   const bytes = Buffer.from(sealed, "base64url");
   const secret = await webcrypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
-  const additionalData = Buffer.from('["motekey/1","acme","ann@example.com"]');
+  const additionalData = Buffer.from('["motekey/2","acme","https://id.example.com/#motekey-cli/1"]');
   const algorithm = { name: "AES-GCM", iv: bytes.subarray(0, 12), additionalData };
   return Buffer.from(await webcrypto.subtle.decrypt(algorithm, secret, bytes.subarray(12))).toString("utf8");
 }
@@ -48,7 +48,7 @@ describe("a sealed account", () => {
     for (let length = 0; length < sealed.length; length++)
       assert.equal(unseal(key, ANN, sealed.slice(0, length)), null, `${length} characters`);
     assert.equal(unseal(key, { ...ANN, team: "acm" }, sealed), null);
-    assert.equal(unseal(key, { team: "acmea", name: "nn@example.com" }, sealed), null);
+    assert.equal(unseal(key, { ...ANN, team: "acmeh", id: ANN.id.slice(1) }, sealed), null);
     assert.equal(unseal(randomBytes(KEY_BYTES), ANN, sealed), null);
   });
 });

@@ -54,6 +54,8 @@ export class World {
 
   /** Runs a command line given as words. */
   async run(words: readonly string[], options: RunOptions = {}): Promise<Said> {
+    // Imported as the commands import their runs: mocha's require() would make second copies of all modules.
+    const { Secrets } = await import("../../tools/cli/secrets.js");
     let [stdout, stderr] = ["", ""];
     const stdin = new PassThrough();
     stdin.end(options.input ?? "");
@@ -77,8 +79,8 @@ export class World {
       },
       runProgram: options.runProgram ?? (() => Promise.reject(new Error("no programs here"))),
       interrupted: options.interrupted ?? new AbortController().signal,
+      secrets: new Secrets(),
     };
-    // Imported as the commands import their runs: mocha's require() would make second copies of all modules.
     const { run } = await import("../../tools/program.js");
     const exit = await run(words, system);
     return { exit, stdout, stderr };

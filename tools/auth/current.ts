@@ -3,17 +3,22 @@ import type { Context } from "../cli/act.js";
 import { Failure, notAuthenticated, usage } from "../cli/failure.js";
 import { checkedIssuer, type Setting } from "../cli/settings.js";
 import { variable } from "../cli/system.js";
-import type { Account } from "../store/account.js";
+import { type Account, idOf, labelOf } from "../store/account.js";
 import { type Logins, Store } from "../store/store.js";
 
 /** A token that was handed to this process, or a login that is kept. */
 export type Credential =
   | { readonly source: "MOTEKEY_AUTH_TOKEN" | "auth_token"; readonly token: string }
-  | { readonly source: "login"; readonly account: Account };
+  | {
+      readonly source: "login";
+      readonly account: Account;
+      /** Its name, as `auth list` shows it. */
+      readonly label: string;
+    };
 
 /** The file of this run, opened. */
 export function openStore({ settings, system }: Context): Store {
-  return new Store(settings.config.value, system.keychain);
+  return new Store(settings.config.value, system.keychain, system.secrets);
 }
 
 /** What the store holds; a warning about the file is passed on. */
@@ -35,7 +40,8 @@ export async function findCredential(context: Context, store: Store): Promise<Cr
   const logins = await readLogins(store, context);
   if (logins.authToken !== null) return { source: "auth_token", token: logins.authToken };
   const account = defaultAccount(context, logins);
-  return account === null ? null : { source: "login", account };
+  if (account === null) return null;
+  return { source: "login", account, label: labelOf(account, logins.accounts) };
 }
 
 /** @throws Failure where there is none */
@@ -61,18 +67,27 @@ export function chosenTeam({ settings }: Context, logins: Logins): Setting | nul
 export function defaultAccount(context: Context, logins: Logins): Account | null {
   const team = chosenTeam(context, logins);
   if (team === null) return null;
-  const name = logins.teams[team.value]?.account;
-  const account = logins.accounts.find((known) => known.team === team.value && known.name === name);
-  if (account !== undefined) return account.accessToken === null ? null : account;
+  const account = defaultOf(team.value, logins);
+  if (account !== null) return account.accessToken === null ? null : account;
   if (context.settings.team !== null && !Object.hasOwn(logins.teams, team.value)) {
     throw unknownTeam(team, Object.keys(logins.teams));
   }
   return null;
 }
 
-/** Is this the account's default place in its team? */
+/** The account of whoever names the team only, also when no more than a user name and a password is left of it. */
+export function defaultOf(team: string, logins: Logins): Account | null {
+  return logins.accounts.find((known) => known.team === team && isTeamDefault(known, logins)) ?? null;
+}
+
+/** Is it the account of whoever names its team only? */
+export function isTeamDefault(account: Account, { teams }: Logins): boolean {
+  return teams[account.team]?.account === idOf(account);
+}
+
+/** Is it the account of whoever names nothing? */
 export function isDefault(account: Account, logins: Logins): boolean {
-  return logins.activeTeam === account.team && logins.teams[account.team]?.account === account.name;
+  return logins.activeTeam === account.team && isTeamDefault(account, logins);
 }
 
 /** @param known the teams there are */
@@ -104,24 +119,34 @@ export function issuerOf({ settings }: Context, logins: Logins, team: string | n
   );
 }
 
-/** The kept accounts of a name: an account's own, or the user name it was logged in with. */
+/** The kept accounts of a name: an account's own with or without what tells it from others, or its user name. */
 export function accountsNamed(name: string, { settings }: Context, logins: Logins): Account[] {
   const here = (account: Account) => settings.team === null || account.team === settings.team.value;
   const found = logins.accounts.filter(
-    (account) => here(account) && (account.name === name || account.kept.username === name),
+    (account) =>
+      here(account) &&
+      [account.name, account.kept.username, labelOf(account, logins.accounts)].includes(name),
   );
   const active = found.filter(({ team }) => team === logins.activeTeam);
   return active.length > 0 ? active : found;
 }
 
-/** The one account of a name. */
+/** The one account of a name: of many, the one that is logged in. */
 export function oneAccountNamed(name: string, context: Context, logins: Logins): Account {
-  const [found, another] = accountsNamed(name, context, logins);
-  if (found === undefined) {
-    const known = logins.accounts.map((account) => account.name).join(", ");
-    const next = known === "" ? "Run 'motekey auth login'." : `Choose from ${known}.`;
-    throw new Failure("account_unknown", `No account '${name}' is logged in.`, next);
-  }
-  if (another !== undefined) throw usage(`'${name}' is in more than one team.`, "Say which: --team NAME.");
-  return found;
+  const named = accountsNamed(name, context, logins);
+  const there = named.filter(({ accessToken }) => accessToken !== null);
+  const found = there.length > 0 ? there : named;
+  if (found.length > 1) throw ambiguous(name, found, logins);
+  if (found[0] !== undefined) return found[0];
+  const known = logins.accounts.map((account) => labelOf(account, logins.accounts)).join(", ");
+  const next = known === "" ? "Run 'motekey auth login'." : `Choose from ${known}.`;
+  throw new Failure("account_unknown", `No account '${name}' is logged in.`, next);
+}
+
+/** A name of several accounts. */
+export function ambiguous(name: string, found: readonly Account[], logins: Logins): Failure {
+  const isInTeams = new Set(found.map(({ team }) => team)).size > 1;
+  if (isInTeams) return usage(`'${name}' is in more than one team.`, "Say which: --team NAME.");
+  const labels = found.map((account) => labelOf(account, logins.accounts)).join(" or ");
+  return usage(`'${name}' is more than one account.`, `Say which: ${labels}.`);
 }

@@ -108,7 +108,7 @@ async function renewed(
       account,
       need,
       system.now,
-      (refreshToken) => change.put({ ...account, refreshToken }),
+      (refreshToken) => change.put({ ...account, refreshToken, earlier: earlierThan(refreshToken, account) }),
     );
   } catch (failure) {
     // Nearly over is good enough when there is nothing better.
@@ -156,9 +156,18 @@ function kept(tokens: Tokens, account: Account): Partial<Account> {
     issuedAtMs,
     expiresAtMs,
     refreshToken: tokens.refreshToken ?? account.refreshToken,
+    earlier: earlierThan(tokens.refreshToken, account),
     refreshExpiresAtMs: isRotated ? tokens.refreshExpiresAtMs : account.refreshExpiresAtMs,
     scope: tokens.scope === "" ? account.scope : tokens.scope,
   };
+}
+
+/** Rotated refresh tokens are remembered for the logout, the last of them: most providers end them all with the newest. */
+const EARLIER_MAX = 20;
+
+function earlierThan(next: string | null, { refreshToken, earlier }: Account): string[] {
+  const isRotated = next !== null && refreshToken !== null && next !== refreshToken;
+  return isRotated ? [...earlier, refreshToken].slice(-EARLIER_MAX) : earlier;
 }
 
 function over(why: string): Failure {

@@ -22,6 +22,9 @@ export function issuerOfToken(token: string): string | null {
   return typeof iss === "string" ? iss : null;
 }
 
+/** Does the token look like a JWT (RFC 7519): claims that anybody can read? */
+export const isJwt = (token: string): boolean => Object.keys(claimsOf(token)).length > 0;
+
 /** Empty for a token that is no JWT. */
 function claimsOf(token: string): Readonly<Record<string, unknown>> {
   try {

@@ -108,9 +108,10 @@ export const notAuthenticated = (): Failure =>
 /** A mistake in the command line. */
 export const usage = (message: string, next: string): Failure => new Failure("usage", message, next);
 
-/** The text without control characters: what a server says must not drive the terminal. */
+/** The text without control characters: what a server says must not drive the terminal. A cut shows as `…`. */
 export function printable(text: string, lengthMax = 500): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, " ").slice(0, lengthMax);
+  const plain = text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, " ");
+  return plain.length > lengthMax ? `${plain.slice(0, lengthMax - 1)}…` : plain;
 }
 
 /** The system's code of a failure, such as `ENOENT`, or the empty string. */

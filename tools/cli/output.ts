@@ -14,7 +14,10 @@ export interface Manner {
 /** A command's answer for programs: one object, or a list of them. Nulls, never undefined. */
 export type Json = Readonly<Record<string, unknown>> | readonly Readonly<Record<string, unknown>>[];
 
-/** The answer goes to stdout; all else that is said goes to stderr. */
+/**
+ * The answer goes to stdout; all else that is said goes to stderr. This file and the questions in cli/prompt are all
+ * that write there: what is said here leaves without the run's secrets, whoever made the text.
+ */
 export class Output {
   /** Colours of stdout and of stderr: none without a terminal, and none with NO_COLOR. */
   readonly colours: Colors;
@@ -30,29 +33,38 @@ export class Output {
 
   /** The answer, told once. `text` is for people: lines without the last line break. */
   answer(json: Json, text: string): void {
-    if (this.manner.json) this.system.stdout.write(`${JSON.stringify(this.chosen(json), null, 2)}\n`);
-    else if (!this.manner.quiet && text !== "") this.system.stdout.write(`${text}\n`);
+    const { secrets } = this.system;
+    if (this.manner.json) this.printJson(secrets.withoutIn(this.chosen(json)));
+    else if (!this.manner.quiet && text !== "") this.system.stdout.write(`${secrets.without(text)}\n`);
   }
 
-  /** The same for what is asked for by name, such as a token: it is printed even when quiet. */
+  /** The same for a secret that is asked for by name, such as a token: it is printed, even when quiet. */
   print(json: Json, text: string): void {
-    if (this.manner.json) this.answer(json, text);
+    if (this.manner.json) this.printJson(this.chosen(json));
     else this.system.stdout.write(`${text}\n`);
   }
 
   /** Progress and hints. */
   note(text: string): void {
-    if (!this.manner.quiet) this.system.stderr.write(`${text}\n`);
+    if (!this.manner.quiet) this.say(text);
   }
 
   /** What somebody must do now for the command to go on: an address to open, a code to enter. Even when quiet. */
   request(text: string): void {
-    this.system.stderr.write(`${text}\n`);
+    this.say(text);
   }
 
   /** What must be seen even when quiet. */
   warn(text: string): void {
-    this.system.stderr.write(`${this.noteColours.yellow("Warning:")} ${text}\n`);
+    this.say(`${this.noteColours.yellow("Warning:")} ${text}`);
+  }
+
+  private say(text: string): void {
+    this.system.stderr.write(`${this.system.secrets.without(text)}\n`);
+  }
+
+  private printJson(json: unknown): void {
+    this.system.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
   }
 
   private chosen(json: Json): unknown {
@@ -66,14 +78,14 @@ export class Output {
 
 /** Tells a failure on stderr: a line for people, or one JSON object on a line of its own. */
 export function tellFailure(system: System, failure: Failure, json: boolean): void {
+  const { code, exit } = failure;
+  const [message, next] = [system.secrets.without(failure.message), system.secrets.without(failure.next)];
   if (json) {
-    const { code, message, next, exit } = failure;
     system.stderr.write(`${JSON.stringify({ error: { code, message, next, exit } })}\n`);
     return;
   }
-  if (failure.code === "interrupted") return void system.stderr.write("\n");
+  if (code === "interrupted") return void system.stderr.write("\n");
   const colours = coloursOf(system, system.stderr);
-  const { message, next } = failure;
   const said = next === "" ? message : `${message}${/[.?!:]$/.test(message) ? " " : "; "}${next}`;
   system.stderr.write(`${colours.red("Error:")} ${said}\n`);
 }

@@ -56,7 +56,7 @@ export async function askSecret(system: System, question: string): Promise<strin
   stdin.setRawMode?.(true);
   stderr.write(question);
   try {
-    return await new Promise<string>((resolve, reject) => {
+    const secret = await new Promise<string>((resolve, reject) => {
       const typed: string[] = [];
       stdin.on("data", (chunk: Buffer | string) => {
         for (const key of chunk.toString()) {
@@ -67,6 +67,8 @@ export async function askSecret(system: System, question: string): Promise<strin
       });
       stdin.resume();
     });
+    system.secrets.keep(secret);
+    return secret;
   } finally {
     stdin.removeAllListeners("data");
     stdin.setRawMode?.(false);
@@ -87,7 +89,7 @@ function echo({ stderr }: System, typed: string[], key: string): void {
 }
 
 /**
- * The first line of what is piped in.
+ * The first line of what is piped in: a password, or a token.
  * @param bytesMax more than this is refused
  */
 export async function readPipedLine(system: System, bytesMax = 64 * 1024): Promise<string> {
@@ -96,6 +98,8 @@ export async function readPipedLine(system: System, bytesMax = 64 * 1024): Promi
     text += chunk.toString();
     if (text.includes("\n") || text.length > bytesMax) break;
   }
+  const line = (text.split(/\r?\n/, 1)[0] ?? "").trim();
+  system.secrets.keep(line);
   if (text.length > bytesMax) throw usage("What is piped in is too long.", "Its first line is what counts.");
-  return (text.split(/\r?\n/, 1)[0] ?? "").trim();
+  return line;
 }

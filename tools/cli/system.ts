@@ -1,4 +1,5 @@
 /** What a command touches outside itself. Tests hand in their own. */
+import type { Secrets } from "./secrets.js";
 
 /** Where text goes. */
 export interface Sink {
@@ -45,6 +46,8 @@ export interface System {
   ): Promise<number>;
   /** Aborted by Ctrl-C. */
   readonly interrupted: AbortSignal;
+  /** What this run must not say. */
+  readonly secrets: Secrets;
 }
 
 /** The variables that hold a secret: no child gets them, save the token that `auth exec` gives. */

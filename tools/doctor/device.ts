@@ -99,6 +99,7 @@ function madeOf<T>(make: () => T): T {
 async function pskOf(context: Context, path: string | undefined): Promise<string> {
   if (path === undefined) throw usage("--device needs its key.", "Give --psk-file FILE.");
   const psk = (await fileText(context.system, "--psk-file", path)).trim();
+  context.system.secrets.keep(psk);
   if (psk === "") throw usage(`${path} is empty.`, "--psk-file holds the device's PSK.");
   return psk;
 }

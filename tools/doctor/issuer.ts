@@ -28,12 +28,12 @@ export async function examineIssuer({ value, from }: Setting, system: System): P
   return examineMetadata(value, from, system);
 }
 
-async function examineMetadata(issuer: string, from: string, { env, now }: System): Promise<Finding[]> {
+async function examineMetadata(issuer: string, from: string, system: System): Promise<Finding[]> {
   const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
   const evidence = { issuer, from, url };
-  const requests = new Requests(issuer, env, ANSWER_MS_MAX);
+  const requests = new Requests(issuer, system, ANSWER_MS_MAX);
   const clock = (): Finding[] =>
-    requests.clock === null ? [] : examineClock(requests.clock.theirsMs, now());
+    requests.clock === null ? [] : examineClock(requests.clock.theirsMs, system.now());
   try {
     const answer = await requests.fetch(url, METADATA_REQUEST);
     return [judged(answer.status, await answer.text(), evidence), ...clock()];

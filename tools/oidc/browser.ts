@@ -36,6 +36,7 @@ export async function logInByBrowser(
     pkceCodeVerifier: oidc.randomPKCECodeVerifier(),
     idTokenExpected: true,
   };
+  system.secrets.keep(checks.pkceCodeVerifier);
   const loopback = await Loopback.listen(checks.expectedState);
   try {
     const prompts = [force ? "login" : "", scope.split(" ").includes("offline_access") ? "consent" : ""];
@@ -65,6 +66,7 @@ export async function logInByBrowser(
       },
       system.interrupted,
     );
+    system.secrets.keep(answer.searchParams.get("code"));
     const askedMs = system.now();
     const response = await asking(provider, () =>
       oidc.authorizationCodeGrant(provider.configuration, answer, checks),

@@ -37,6 +37,7 @@ export async function logInByDevice(
   const { configuration } = provider;
   const device = await asking(provider, () => oidc.initiateDeviceAuthorization(configuration, { scope }));
   const { user_code, verification_uri, verification_uri_complete } = device;
+  system.secrets.show(user_code);
   const address = printable(verification_uri_complete ?? verification_uri, 2000);
   const code = printable(user_code, 100);
   const how =

@@ -39,6 +39,9 @@ const UNSAFE = new Set([
   "OAUTH_KEY_SELECTION_FAILED",
 ]);
 
+/** What fetch says of a header's value (RFC 9110 section 5.5), quoting it, before anything is sent. */
+const UNSENDABLE = /invalid header value|invalid authorization header/i;
+
 /** The OAuth error code of an answer, such as `invalid_grant`, or the empty string. */
 export function oauthError(failure: unknown): string {
   const isAnswer =
@@ -144,6 +147,14 @@ function toldFailure(peer: Peer, failure: unknown): Failure {
       "issuer_invalid",
       `${issuer} does not answer as an OpenID provider does: ${what}.`,
       "Check --issuer.",
+      cause,
+    );
+  }
+  if (failure instanceof TypeError && UNSENDABLE.test(`${message} ${networkReason(failure)}`)) {
+    return new Failure(
+      "invalid_token",
+      "The token has a character that no HTTP header can hold.",
+      "Check what was copied, or run 'motekey auth login --force'.",
       cause,
     );
   }

@@ -1,7 +1,7 @@
 /** The grants that need nobody: one question to the token endpoint each. */
 import * as oidc from "openid-client";
 import { Failure } from "../cli/failure.js";
-import { asking, oauthError } from "./failure.js";
+import { asking, isAway, oauthError } from "./failure.js";
 import { GRANTS, needGrant, type Provider } from "./provider.js";
 import { type Tokens, tokensOf } from "./tokens.js";
 
@@ -67,29 +67,41 @@ export async function refreshed(
 }
 
 /** The tokens of a login. */
-export interface TokenPair {
+export interface LoginTokens {
   readonly accessToken: string | null;
   readonly refreshToken: string | null;
+  /** Refresh tokens that were rotated. */
+  readonly earlier?: readonly string[];
 }
 
 /**
- * Ends the tokens of a login (RFC 7009).
- * @returns false where the provider ends no tokens
+ * Ends the tokens of a login (RFC 7009), what renews it first.
+ * @returns `all`; `renewal` where the access token alone may stay good; `nothing` where the provider ends no tokens
+ * @throws Failure where a refresh token, or the only token, may still be good
  */
 export async function endTokens(
   provider: Provider,
-  { accessToken, refreshToken }: TokenPair,
-): Promise<boolean> {
+  { accessToken, refreshToken, earlier = [] }: LoginTokens,
+): Promise<"all" | "renewal" | "nothing"> {
   const { configuration, metadata } = provider;
-  if (metadata.revocation_endpoint === undefined) return false;
+  if (metadata.revocation_endpoint === undefined) return "nothing";
   const end = (token: string, kind: string) =>
     asking(provider, () => oidc.tokenRevocation(configuration, token, { token_type_hint: kind }));
   if (refreshToken !== null) await end(refreshToken, "refresh_token");
-  if (accessToken !== null) {
-    // Providers whose access tokens are JWTs cannot end them; without its refresh token the login is over soon.
-    await end(accessToken, "access_token").catch((failure) => {
-      if (refreshToken === null) throw failure;
+  for (const token of earlier) {
+    // One that ended with its successor is refused by some.
+    await end(token, "refresh_token").catch((failure) => {
+      if (isAway(failure)) throw failure;
     });
   }
-  return true;
+  try {
+    if (accessToken !== null) await end(accessToken, "access_token");
+    return "all";
+  } catch (failure) {
+    // Providers whose access tokens are JWTs cannot end them (RFC 7009 section 2.2.1).
+    const isUnsupported =
+      failure instanceof Failure && oauthError(failure.cause) === "unsupported_token_type";
+    if (refreshToken === null && !isUnsupported) throw failure;
+    return "renewal";
+  }
 }

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { importPKCS8 } from "jose";
 import * as oidc from "openid-client";
 import { Failure, printable, systemReason, usage } from "../cli/failure.js";
+import type { Secrets } from "../cli/secrets.js";
 import { isSameIssuer } from "../cli/settings.js";
 import type { System } from "../cli/system.js";
 import type { Client } from "./client.js";
@@ -37,10 +38,12 @@ export interface Provider {
 export async function findProvider(
   issuer: string,
   client: Client,
-  { env }: Pick<System, "env">,
+  system: Pick<System, "env" | "secrets">,
 ): Promise<Provider> {
-  const requests = new Requests(issuer, env);
-  const key = client.keyFile === undefined ? null : await readKey(client.keyFile);
+  const requests = new Requests(issuer, system);
+  system.secrets.show(client.clientId);
+  system.secrets.keep(client.clientSecret);
+  const key = client.keyFile === undefined ? null : await readKey(client.keyFile, system.secrets);
   const execute = [oidc.enableNonRepudiationChecks];
   if (new URL(issuer).protocol === "http:") execute.push(oidc.allowInsecureRequests);
   const found = await asking({ issuer, requests }, () =>
@@ -116,7 +119,7 @@ async function proof(
   return isBasic ? oidc.ClientSecretBasic(client.clientSecret) : oidc.ClientSecretPost(client.clientSecret);
 }
 
-async function readKey(path: string): Promise<KeyObject> {
+async function readKey(path: string, secrets: Secrets): Promise<KeyObject> {
   let pem: string;
   try {
     pem = await readFile(path, "utf8");
@@ -126,6 +129,7 @@ async function readKey(path: string): Promise<KeyObject> {
       "Give --secret-file a PEM file.",
     );
   }
+  secrets.keepPem(pem);
   if (/ENCRYPTED/.test(pem)) {
     throw usage(
       `The key in ${printable(path)} is encrypted.`,

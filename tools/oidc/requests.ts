@@ -46,7 +46,7 @@ export class Requests {
   /** @param limitMs an answer takes no longer */
   constructor(
     private readonly issuer: string,
-    private readonly env: System["env"],
+    private readonly system: Pick<System, "env" | "secrets">,
     private readonly limitMs = ANSWER_MS_MAX,
   ) {}
 
@@ -57,6 +57,7 @@ export class Requests {
       `${this.issuer} gives no answer within ${this.limitMs / 1000} s.`,
       "Check the network, and whether the provider is overloaded.",
     );
+    this.system.secrets.keep(...secretsOf(options));
     return waitFor(this.limitMs, late, (ended) => this.answered(url, { ...options, signal: ended }));
   };
 
@@ -68,14 +69,16 @@ export class Requests {
   }
 
   private async answered(url: string, options: object): Promise<Response> {
-    const response = await (await fetchFor(this.env, this.issuer))(url, options);
+    const response = await (await fetchFor(this.system.env, this.issuer))(url, options);
     const { status, headers } = response;
     const date = Date.parse(headers.get("date") ?? "");
     if (!Number.isNaN(date)) this.clock = { theirsMs: date, oursMs: Date.now() };
     const body = await this.bounded(response);
+    const content = objectIn(body);
+    this.system.secrets.keep(...ANSWER_SECRETS.map((name) => text(content[name])));
     if (status >= 500 || status === TOO_MANY_REQUESTS)
       throw new Unavailable(this.issuer, status, retryAfterMs(headers.get("retry-after")));
-    if (status === 200) this.grant = grantOf(body) ?? this.grant;
+    if (status === 200) this.grant = grantOf(content) ?? this.grant;
     return new Response(BODILESS.includes(status) ? null : body, { status, headers });
   }
 
@@ -140,15 +143,39 @@ function retryAfterMs(field: string | null): number | null {
   return Number.isNaN(date) ? null : Math.max(0, date - Date.now());
 }
 
-function grantOf(body: Uint8Array): RawGrant | null {
-  let content: unknown;
+/** What answers have that nobody else may see (RFC 6749, 8628, OpenID Connect Core 1.0). */
+const ANSWER_SECRETS = ["access_token", "refresh_token", "id_token", "device_code"];
+/** What requests have (RFC 6749, 7009, 7521, 7636, 8628, 8693). */
+const REQUEST_SECRETS = [
+  ...["refresh_token", "token", "subject_token", "actor_token", "code", "code_verifier", "device_code"],
+  ...["password", "client_secret", "client_assertion", "assertion"],
+];
+
+/** The secrets of a request: of its form, and of its `Authorization`, also as Basic credentials encode them. */
+function secretsOf({ headers, body }: oidc.CustomFetchOptions): string[] {
+  const form = new URLSearchParams(body instanceof URLSearchParams || typeof body === "string" ? body : "");
+  const [scheme = "", credentials = ""] = (headers.authorization ?? "").split(" ");
+  const pair = scheme.toLowerCase() === "basic" ? Buffer.from(credentials, "base64").toString() : "";
+  return [
+    credentials,
+    pair.slice(pair.indexOf(":") + 1),
+    ...REQUEST_SECRETS.map((name) => form.get(name) ?? ""),
+  ];
+}
+
+/** A JSON object's members; empty for anything else. */
+function objectIn(body: Uint8Array): Readonly<Record<string, unknown>> {
   try {
-    content = JSON.parse(Buffer.from(body).toString());
+    const content: unknown = JSON.parse(Buffer.from(body).toString());
+    return typeof content === "object" && content !== null ? (content as Record<string, unknown>) : {};
   } catch {
-    return null;
+    return {};
   }
-  const { access_token, refresh_token } = (content ?? {}) as Record<string, unknown>;
-  const text = (value: unknown) => (typeof value === "string" ? value : null);
+}
+
+const text = (value: unknown): string | null => (typeof value === "string" ? value : null);
+
+function grantOf({ access_token, refresh_token }: Readonly<Record<string, unknown>>): RawGrant | null {
   const grant = { accessToken: text(access_token), refreshToken: text(refresh_token) };
   return grant.accessToken === null && grant.refreshToken === null ? null : grant;
 }

@@ -1,5 +1,6 @@
 /** One login as it is kept. */
 import * as v from "valibot";
+import { isSameIssuer } from "../cli/settings.js";
 
 const text = v.string();
 const maybeText = v.nullable(v.string());
@@ -32,6 +33,10 @@ export const AccountSchema = v.object({
   issuedAtMs: v.number(),
   expiresAtMs: v.nullable(v.number()),
   refreshExpiresAtMs: v.nullable(v.number()),
+  /** The provider said that it takes these tokens no more. */
+  ended: v.optional(v.boolean(), false),
+  /** Refresh tokens that were rotated: a provider may have left them good (RFC 6749 section 6). */
+  earlier: v.optional(v.array(text), []),
   kept: KeptSchema,
 });
 
@@ -45,13 +50,37 @@ export type Account = v.InferOutput<typeof AccountSchema>;
 /** An organization that an account acts for. */
 export type Organization = v.InferOutput<typeof OrganizationSchema>;
 
-/** What names an account. */
-export interface AccountKey {
-  readonly team: string;
-  readonly name: string;
+/** What an account is known by: its issuer, the client and the subject there (OpenID Connect Core 1.0 section 2), in a team. */
+export type AccountKey = Pick<Account, "team" | "issuer" | "clientId" | "subject" | "name">;
+
+/** Names the account in its team. Where the provider tells no subject, the name stands for it. An issuer has no fragment. */
+export function idOf({ issuer, clientId, subject, name }: AccountKey): string {
+  const place = URL.canParse(issuer) ? new URL(issuer).href : issuer;
+  return `${place}#${encodeURIComponent(clientId)}/${encodeURIComponent(subject ?? name)}`;
 }
 
-/** Is this the same login? Names are compared as they are. */
+/** Is this the same login? */
 export function isSame(a: AccountKey, b: AccountKey): boolean {
-  return a.team === b.team && a.name === b.name;
+  return a.team === b.team && idOf(a) === idOf(b);
+}
+
+/**
+ * What people call the account: its name, and where others of its team that are logged in share it, what differs: the
+ * issuer, the client, or the subject.
+ */
+export function labelOf(account: Account, all: readonly Account[]): string {
+  const namesakes = all.filter(
+    (other) =>
+      other.team === account.team &&
+      other.name === account.name &&
+      other.accessToken !== null &&
+      !isSame(other, account),
+  );
+  const atIssuer = namesakes.filter(({ issuer }) => isSameIssuer(issuer, account.issuer));
+  const atClient = atIssuer.filter(({ clientId }) => clientId === account.clientId);
+  const parts = [account.name];
+  if (atIssuer.length < namesakes.length) parts.push(account.issuer.replace(/^https?:\/\//, ""));
+  if (atClient.length < atIssuer.length) parts.push(account.clientId);
+  if (atClient.length > 0) parts.push(account.subject ?? "-");
+  return parts.join("/");
 }

@@ -3,20 +3,26 @@ import * as v from "valibot";
 import { Failure } from "../cli/failure.js";
 import { AccountSchema } from "./account.js";
 
+/** What this motekey writes. It reads the first version too: see store. */
+export const VERSION = 2;
+
 const name = v.string();
 
 const TeamSchema = v.looseObject({
   issuer: v.optional(v.string()),
   client_id: v.optional(v.string()),
-  /** The team's default account. */
-  account: v.optional(name),
+  /** The team's default account, by its id; by its name in the first version. */
+  account: v.optional(v.string()),
 });
 
-const SealedSchema = v.object({ team: name, name, sealed: v.string() });
-const OpenSchema = v.object({ team: name, name, open: AccountSchema });
+/** The first version's entries have no id: an account was known by its name. */
+const id = v.optional(v.string());
+const SealedSchema = v.object({ team: name, name, id, sealed: v.string() });
+const OpenSchema = v.object({ team: name, name, id, open: AccountSchema });
 
 const StateSchema = v.looseObject({
-  version: v.optional(v.literal(1), 1),
+  /** What has none was written by the first version, or by hand. */
+  version: v.optional(v.picklist([1, VERSION]), 1),
   /** `file`: tokens are readable in this file, as was asked for by --insecure-storage. */
   storage: v.optional(v.picklist(["keychain", "file"])),
   /** The keychain's entry that holds the key of the sealed accounts. */
@@ -24,6 +30,8 @@ const StateSchema = v.looseObject({
   active_team: v.optional(name),
   teams: v.optional(v.record(name, TeamSchema), {}),
   accounts: v.optional(v.array(v.union([SealedSchema, OpenSchema])), []),
+  /** Logins that are over here, and whose tokens the provider has not ended yet. */
+  ending: v.optional(v.array(SealedSchema), []),
   /** An access token that somebody wrote here; motekey never does. */
   auth_token: v.optional(v.pipe(v.string(), v.nonEmpty())),
 });
@@ -46,6 +54,14 @@ export const emptyState = (): State => v.parse(StateSchema, {});
 export function parsedState(path: string, text: string): State {
   const content = fromJson(path, text);
   if (Array.isArray(content)) throw broken(path, "it is a list");
+  const { version } = (content ?? {}) as { version?: unknown };
+  if (typeof version === "number" && version > VERSION) {
+    throw new Failure(
+      "storage_broken",
+      `${path} was written by a later motekey (version ${version} of the file).`,
+      "Update this one, or name another file with MOTEKEY_CONFIG_PATH.",
+    );
+  }
   const result = v.safeParse(StateSchema, content);
   if (result.success) return result.output;
   throw broken(path, `it is wrong at ${v.getDotPath(result.issues[0]) ?? "its top"}`);

@@ -2,12 +2,13 @@
 import { randomBytes } from "node:crypto";
 import * as v from "valibot";
 import { Failure } from "../cli/failure.js";
+import { Secrets } from "../cli/secrets.js";
 import { isSameIssuer } from "../cli/settings.js";
 import type { Keychain } from "../cli/system.js";
-import { type Account, type AccountKey, AccountSchema, isSame } from "./account.js";
+import { type Account, type AccountKey, AccountSchema, idOf, isSame } from "./account.js";
 import { type ReadFile, readPrivate, withLock, writePrivate } from "./file.js";
 import { probeKeychain } from "./keychain.js";
-import { type Entry, emptyState, parsedState, type State, written } from "./state.js";
+import { type Entry, emptyState, parsedState, type State, VERSION, written } from "./state.js";
 import { KEY_BYTES, seal, unseal } from "./vault.js";
 
 /** Where secrets lie: sealed by a key in the keychain, or readable in the file. */
@@ -16,6 +17,8 @@ export type Storage = "keychain" | "file";
 /** What the file held at one moment, its accounts opened. */
 export interface Logins {
   readonly accounts: readonly Account[];
+  /** Logins that are over here, and whose tokens the provider has not ended yet: for another try. */
+  readonly ending: readonly Account[];
   /** The team of whoever names none. */
   readonly activeTeam: string | null;
   readonly teams: State["teams"];
@@ -31,6 +34,9 @@ export interface Change extends Logins {
   /** Adds an account, or replaces it. The first of a team is the team's default, the first team the active one. */
   put(account: Account): void;
   remove(account: AccountKey): void;
+  /** Keeps the tokens of a login that is over here until they have ended; never where they could be read. */
+  putEnding(account: Account): void;
+  removeEnding(account: Account): void;
   makeDefault(account: AccountKey): void;
   /** Keeps the client id that is there where none is given, at the same issuer. */
   setTeam(name: string, team: { readonly issuer: string; readonly client_id?: string }): void;
@@ -45,6 +51,7 @@ export class Store {
   constructor(
     readonly path: string,
     private readonly keychain: Keychain,
+    private readonly secrets = new Secrets(),
   ) {}
 
   /**
@@ -90,10 +97,13 @@ export class Store {
   }
 
   private async opened(state: State, file: ReadFile | null): Promise<Logins> {
+    this.secrets.keep(state.auth_token);
+    const accounts = await this.openAll(state);
     return {
-      accounts: await this.openAll(state),
+      accounts,
+      ending: await this.openEnding(state),
       activeTeam: state.active_team ?? null,
-      teams: state.teams,
+      teams: state.version === VERSION ? state.teams : migratedTeams(state.teams, accounts),
       storage: state.storage ?? "keychain",
       authToken: state.auth_token ?? null,
       warning: this.exposure(state, file),
@@ -117,6 +127,17 @@ export class Store {
   private async openAll(state: State): Promise<Account[]> {
     const accounts: Account[] = [];
     for (const entry of state.accounts) accounts.push(await this.open(entry, state));
+    for (const { name, team, email, subject, kept, accessToken, refreshToken, earlier } of accounts) {
+      this.secrets.keep(accessToken, refreshToken, ...earlier, kept.password, kept.clientSecret);
+      this.secrets.show(name, team, email, subject, kept.username);
+    }
+    return accounts;
+  }
+
+  private async openEnding(state: State): Promise<Account[]> {
+    const accounts: Account[] = [];
+    for (const entry of state.ending)
+      accounts.push(await this.open({ ...entry, id: endingId(entry.id) }, state));
     return accounts;
   }
 
@@ -133,22 +154,33 @@ export class Store {
 
   private async closed(state: State, draft: Draft): Promise<State> {
     const isOpen = draft.storage === "file";
-    const key = isOpen || draft.accounts.length === 0 ? null : await this.needKey(state);
-    const accounts = draft.accounts.map(
-      (account): Entry =>
-        key === null
-          ? { team: account.team, name: account.name, open: { ...account, kept: readable(account.kept) } }
-          : { team: account.team, name: account.name, sealed: seal(key, account, JSON.stringify(account)) },
-    );
+    const isEmpty = draft.accounts.length + draft.ending.length === 0;
+    const key = isOpen || isEmpty ? null : await this.needKey(state);
+    const accounts = draft.accounts.map((account): Entry => {
+      const owner = { team: account.team, name: account.name, id: idOf(account) };
+      return key === null
+        ? { ...owner, open: { ...account, kept: readable(account.kept) } }
+        : { ...owner, sealed: seal(key, owner, JSON.stringify(account)) };
+    });
+    const ending = draft.ending.flatMap((account) => {
+      const owner = { team: account.team, name: account.name, id: idOf(account) };
+      const text = JSON.stringify(account);
+      return key === null
+        ? []
+        : [{ ...owner, sealed: seal(key, { ...owner, id: endingId(owner.id) }, text) }];
+    });
     const { active_team: _, ...rest } = state;
     const active = draft.activeTeam === null ? {} : { active_team: draft.activeTeam };
-    return { ...rest, ...active, teams: draft.teams, accounts };
+    return { ...rest, version: VERSION, ...active, teams: draft.teams, accounts, ending };
   }
 
   /** The key that is there. */
   private async haveKey(state: State): Promise<Uint8Array> {
     this.key ??= state.key === undefined ? null : await this.keychain.get(state.key);
-    if (this.key !== null && this.key.length === KEY_BYTES) return this.key;
+    if (this.key !== null && this.key.length === KEY_BYTES) {
+      this.secrets.keepBytes(this.key);
+      return this.key;
+    }
     throw new Failure(
       "key_missing",
       `The ${this.keychain.name} no longer has the key that opens ${this.path}.`,
@@ -161,11 +193,24 @@ export class Store {
     if (state.key !== undefined) return this.haveKey(state);
     const name = `store-${randomBytes(8).toString("hex")}`;
     const key = randomBytes(KEY_BYTES);
+    this.secrets.keepBytes(key);
     await this.keychain.set(name, key);
     state.key = name;
     this.key = key;
     return key;
   }
+}
+
+/** What is over cannot be made a login again by moving its entry. */
+const endingId = (id = ""): string => `ending ${id}`;
+
+/** The first version knew a team's default account by its name. */
+function migratedTeams(teams: State["teams"], accounts: readonly Account[]): State["teams"] {
+  const migrated = Object.entries(teams).map(([team, { account: name, ...rest }]) => {
+    const account = accounts.find((known) => known.team === team && known.name === name);
+    return [team, account === undefined ? rest : { ...rest, account: idOf(account) }] as const;
+  });
+  return Object.fromEntries(migrated);
 }
 
 /** A password or a client's secret is never kept where it can be read. */
@@ -176,6 +221,7 @@ function readable({ username, keyFile }: Account["kept"]): Account["kept"] {
 class Draft implements Change {
   isChanged = false;
   accounts: readonly Account[];
+  ending: readonly Account[];
   activeTeam: string | null;
   teams: State["teams"];
   readonly storage: Storage;
@@ -184,6 +230,7 @@ class Draft implements Change {
 
   constructor(logins: Logins) {
     this.accounts = logins.accounts;
+    this.ending = logins.ending;
     this.activeTeam = logins.activeTeam;
     this.teams = logins.teams;
     this.storage = logins.storage;
@@ -196,22 +243,34 @@ class Draft implements Change {
     this.accounts = index === -1 ? [...this.accounts, account] : this.accounts.with(index, account);
     this.isChanged = true;
     const { account: teamDefault } = this.teams[account.team] ?? {};
-    if (teamDefault === undefined) this.patchTeam(account.team, { account: account.name });
+    if (teamDefault === undefined) this.patchTeam(account.team, { account: idOf(account) });
     this.activeTeam ??= account.team;
   }
 
   remove(key: AccountKey): void {
     this.accounts = this.accounts.filter((account) => !isSame(account, key));
     this.isChanged = true;
-    if (this.teams[key.team]?.account !== key.name) return;
+    if (this.teams[key.team]?.account !== idOf(key)) return;
     const next = this.accounts.find(({ team }) => team === key.team);
     const { account: _, ...rest } = this.teams[key.team] ?? {};
-    this.teams = { ...this.teams, [key.team]: next === undefined ? rest : { ...rest, account: next.name } };
+    this.teams = { ...this.teams, [key.team]: next === undefined ? rest : { ...rest, account: idOf(next) } };
     if (next === undefined && this.activeTeam === key.team) this.activeTeam = this.accounts[0]?.team ?? null;
   }
 
+  putEnding(account: Account): void {
+    this.ending = [...this.ending, account];
+    this.isChanged = true;
+  }
+
+  removeEnding({ accessToken, refreshToken }: Account): void {
+    this.ending = this.ending.filter(
+      (known) => known.accessToken !== accessToken || known.refreshToken !== refreshToken,
+    );
+    this.isChanged = true;
+  }
+
   makeDefault(key: AccountKey): void {
-    this.patchTeam(key.team, { account: key.name });
+    this.patchTeam(key.team, { account: idOf(key) });
     this.activeTeam = key.team;
   }
 

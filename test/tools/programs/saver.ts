@@ -27,6 +27,8 @@ for (let index = 0; index < Number(count); index++) {
       issuedAtMs: 0,
       expiresAtMs: null,
       refreshExpiresAtMs: null,
+      ended: false,
+      earlier: [],
       kept: {},
     }),
   );

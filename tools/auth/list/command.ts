@@ -3,7 +3,17 @@ import { type Act, withFields } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
 
 /** The fields of its answer, a list with one entry for each account. */
-export const LIST_FIELDS = ["account", "organization", "team", "type", "expires_at", "state", "default"];
+export const LIST_FIELDS = [
+  "account",
+  "organization",
+  "team",
+  "type",
+  "expires_at",
+  "state",
+  "default",
+  "issuer",
+  "client",
+];
 
 /** `motekey auth list` */
 export function listCommand(act: Act): Command {
@@ -20,6 +30,7 @@ export function listCommand(act: Act): Command {
       ["motekey auth list --json=account,expires_at", "For a program"],
     ],
     notes: [
+      "An account is one person or service at one provider, by one client. Where two of a team have the same name, each is listed with what tells it from the other: ann@example.com/id.example.com, or ann@example.com/CLIENT. So it is named in other commands.",
       "The state of an account: valid, refreshable (the token is over, and the next command gets a new one) or expired (log in again).",
     ],
   });

@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 import type { Context } from "../../cli/act.js";
 import type { System } from "../../cli/system.js";
-import type { Account } from "../../store/account.js";
+import { type Account, labelOf } from "../../store/account.js";
 import { isDefault, openStore, readLogins } from "../current.js";
 import { isOver, isRefreshable } from "../renew.js";
 import { isoTime, plainTime } from "../told.js";
@@ -15,13 +15,15 @@ export async function list(context: Context): Promise<void> {
       accessToken !== null && (settings.team === null || team === settings.team.value),
   );
   const rows = shown.map((account) => ({
-    account: account.name,
+    account: labelOf(account, logins.accounts),
     organization: account.organization?.name ?? null,
     team: account.team,
     type: account.type,
     expires_at: isoTime(account.expiresAtMs),
     state: stateOf(account, system),
     default: isDefault(account, logins),
+    issuer: account.issuer,
+    client: account.clientId,
   }));
   const table = new Table({
     head: ["", "ACCOUNT", "ORGANIZATION", "TEAM", "TYPE", "EXPIRES", "STATE"],

@@ -42,6 +42,8 @@ export async function accountOf(
     issuedAtMs: tokens.issuedAtMs,
     expiresAtMs: tokens.expiresAtMs,
     refreshExpiresAtMs: tokens.refreshExpiresAtMs,
+    ended: false,
+    earlier: [],
     kept: keptOf(method),
   };
 }

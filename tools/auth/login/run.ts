@@ -4,13 +4,23 @@ import { readPipedLine } from "../../cli/prompt.js";
 import { isSameIssuer, isTeamNamed } from "../../cli/settings.js";
 import { logInByBrowser } from "../../oidc/browser.js";
 import { hasDeviceGrant, logInByDevice } from "../../oidc/device.js";
+import { isAway } from "../../oidc/failure.js";
 import { endTokens, logInAsClient, logInByPassword } from "../../oidc/grants.js";
 import { findProvider, type Provider, scopesOf } from "../../oidc/provider.js";
 import type { Tokens } from "../../oidc/tokens.js";
-import { type Account, isSame } from "../../store/account.js";
+import { type Account, isSame, labelOf } from "../../store/account.js";
 import type { Logins, Store } from "../../store/store.js";
 import { madeBy } from "../ask.js";
-import { chosenTeam, environmentToken, isDefault, issuerOf, openStore, readLogins } from "../current.js";
+import {
+  chosenTeam,
+  environmentToken,
+  isDefault,
+  issuerOf,
+  isTeamDefault,
+  openStore,
+  readLogins,
+} from "../current.js";
+import { endAside, leftInWords, putAside } from "../end.js";
 import { endLogin } from "../logout/run.js";
 import { freshAccount } from "../renew.js";
 import { endOfToken, isoTime } from "../told.js";
@@ -56,14 +66,13 @@ function teamAt({ settings }: Context, { activeTeam, teams }: Logins, issuer: st
 
 /** What is kept belongs to one issuer, and serves at no other. */
 function usualAt({ issuer, team }: Target, logins: Logins): Usual {
-  const account = logins.accounts.find((known) => isUsual(known, logins) && isAt(known, { issuer, team }));
+  const account = logins.accounts.find(
+    (known) => isTeamDefault(known, logins) && isAt(known, { issuer, team }),
+  );
   const setting = team === null ? undefined : logins.teams[team];
   const isTheirs = setting !== undefined && isSameIssuer(setting.issuer ?? issuer, issuer);
   return { account: account ?? null, clientId: (isTheirs ? setting.client_id : undefined) ?? null };
 }
-
-/** Is it its team's default account? Also when only its user name and password are left. */
-const isUsual = ({ team, name }: Account, { teams }: Logins): boolean => teams[team]?.account === name;
 
 const isAt = (account: Account, { issuer, team }: Target): boolean =>
   isSameIssuer(account.issuer, issuer) && (team === null || account.team === team);
@@ -76,7 +85,7 @@ function knownAccount(target: Target, logins: Logins, method: Method): Account |
     if (method.kind !== "password") return method.kind === "browser" && account.type === "platform";
     return [account.name, account.kept.username].includes(method.username ?? undefined);
   });
-  const usual = known.find((account) => isUsual(account, logins));
+  const usual = known.find((account) => isTeamDefault(account, logins));
   return usual ?? (method.kind === "browser" ? null : (known[0] ?? null));
 }
 
@@ -92,8 +101,7 @@ async function stillGood(context: Context, store: Store, account: Account): Prom
   try {
     return await freshAccount(context, store, account);
   } catch (failure) {
-    if (failure instanceof Failure && failure.code === "token_expired") return null;
-    throw failure;
+    return overIfOver(failure);
   }
 }
 
@@ -103,6 +111,7 @@ async function logIn(
   store: Store,
   method: Method,
   { issuer, team }: Target,
+  isAgain = false,
 ): Promise<Account> {
   const provider = await findProvider(issuer, method.client, context.system);
   const { tokens, username, password } = await grantOf(context, flags, method, provider).catch(
@@ -120,7 +129,8 @@ async function logIn(
   });
   const kept = { ...account.kept, ...(username === null || password === null ? {} : { username, password }) };
   const whole = { ...account, kept };
-  await store.change((change) => {
+  const replaced = await store.change((change) => {
+    const known = change.accounts.find((other) => isSame(other, whole));
     change.put(whole);
     // A service account's client is no client for people.
     const { clientSecret, keyFile } = method.client;
@@ -130,8 +140,50 @@ async function logIn(
     const isTheirs = before === undefined || isSameIssuer(before, provider.issuer);
     if (isTheirs || isAskedFor(context, whole.team)) change.setTeam(whole.team, setting);
     else context.output.note(staysAt(whole.team, before, provider.issuer));
+    return known === undefined ? null : putAside(change, known, whole);
   });
-  return whole;
+  if (replaced === null) return whole;
+  await endReplaced(context, store, replaced);
+  if (method.kind !== "browser" || isAgain) return whole;
+  const alive = await stillAlive(context, store, whole);
+  if (alive !== null) return alive;
+  context.output.note(
+    "The provider ended this login together with the one before it: please log in once more.",
+  );
+  return logIn(context, { ...flags, force: false }, store, method, { issuer, team: whole.team }, true);
+}
+
+/** Ends the tokens of a login that another took the place of, or says that it could not. */
+async function endReplaced(context: Context, store: Store, replaced: Account): Promise<void> {
+  const ended = await endAside(context, store, replaced);
+  const left = leftInWords(ended);
+  if (ended.failure !== null) {
+    const { storage } = await store.read();
+    const next = storage === "file" ? "" : " 'motekey auth logout' tries again.";
+    context.output.note(
+      `The login before this one is not ended at the provider: ${ended.failure.replace(/\.$/, "")}.${next}`,
+    );
+  } else if (left !== null) context.output.note(`Of the login before this one ${left}.`);
+}
+
+/**
+ * The login, where it is good after the one before it was ended: providers that give one grant to all logins of a
+ * browser end them all.
+ */
+async function stillAlive(context: Context, store: Store, account: Account): Promise<Account | null> {
+  if (account.refreshToken === null) return account;
+  try {
+    return await freshAccount(context, store, account, { asked: true });
+  } catch (failure) {
+    if (isAway(failure)) return account;
+    return overIfOver(failure);
+  }
+}
+
+/** Null where the login is over. @throws whatever else failed */
+function overIfOver(failure: unknown): null {
+  if (failure instanceof Failure && failure.code === "token_expired") return null;
+  throw failure;
 }
 
 /** A team goes to another provider only where somebody named both. */
@@ -200,13 +252,14 @@ async function pipedToken({ system }: Context, issuer: string): Promise<Tokens> 
 }
 
 function tell({ output }: Context, account: Account, method: Method, logins: Logins): void {
+  const label = labelOf(account, logins.accounts);
   const sentence =
     method.kind === "password"
       ? `Logged in as user: ${account.kept.username ?? method.username ?? account.name}.`
-      : `${output.colours.green("✓")} Successfully authenticated as ${account.name}`;
+      : `${output.colours.green("✓")} Successfully authenticated as ${label}`;
   output.answer(
     {
-      account: account.name,
+      account: label,
       team: account.team,
       type: account.type,
       email: account.email,
@@ -221,7 +274,7 @@ function tell({ output }: Context, account: Account, method: Method, logins: Log
   const usual = logins.accounts.find((known) => isDefault(known, logins));
   if (usual !== undefined && !isSame(usual, account)) {
     output.note(
-      `The default account stays ${usual.name} (team ${usual.team}); 'motekey auth switch' changes it.`,
+      `The default account stays ${labelOf(usual, logins.accounts)} (team ${usual.team}); 'motekey auth switch' changes it.`,
     );
   }
 }

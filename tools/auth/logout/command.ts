@@ -4,7 +4,7 @@ import { withHelp } from "../../cli/help.js";
 import type { LogoutFlags } from "./run.js";
 
 /** The fields of its answer, a list with one entry for each account. */
-export const LOGOUT_FIELDS = ["account", "team", "result", "detail"];
+export const LOGOUT_FIELDS = ["account", "team", "result", "detail", "good_until"];
 
 /** `motekey auth logout` */
 export function logoutCommand(act: Act): Command {
@@ -16,7 +16,10 @@ export function logoutCommand(act: Act): Command {
     )
     .argument("[accounts...]", "accounts, as 'motekey auth list' names them")
     .option("--all", "all accounts; with --team those of the team")
-    .option("--clear", "erase the kept user name and password too")
+    .option(
+      "--clear",
+      "erase the kept user name and password too, and what could not be ended at the provider",
+    )
     .option("--force", "do not ask");
   act<LogoutFlags>(command, async () => (await import("./run.js")).logout);
   withFields(command, LOGOUT_FIELDS);
@@ -29,6 +32,7 @@ export function logoutCommand(act: Act): Command {
     ],
     notes: [
       "The result of each account: revoked (ended at the provider and erased here), already (was not logged in), local-only (erased here; the provider could not be asked, or ends no tokens) or failed (still here; exit 1).",
+      "What the provider could not be asked to end is kept, sealed, and tried again by the next logout of the account and by --all; without a keychain it is not kept. An access token that is a JWT stays good, for those who check its signature only, until its end, which is said (good_until).",
     ],
   });
 }

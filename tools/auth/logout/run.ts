@@ -1,13 +1,19 @@
 import type { Context } from "../../cli/act.js";
 import { Exit, Failure, notAuthenticated, usage } from "../../cli/failure.js";
 import { askYes, hasTerminal, needsTerminal } from "../../cli/prompt.js";
-import type { System } from "../../cli/system.js";
-import { endTokens } from "../../oidc/grants.js";
-import { findProvider } from "../../oidc/provider.js";
-import { type Account, isSame } from "../../store/account.js";
+import { type Account, isSame, labelOf } from "../../store/account.js";
 import type { Change, Logins, Store } from "../../store/store.js";
-import { accountsNamed, defaultAccount, environmentToken, openStore, readLogins } from "../current.js";
-import { clientOf } from "../renew.js";
+import {
+  accountsNamed,
+  ambiguous,
+  defaultAccount,
+  defaultOf,
+  environmentToken,
+  openStore,
+  readLogins,
+} from "../current.js";
+import { type Ended, endAside, leftInWords, putAside } from "../end.js";
+import { isoTime } from "../told.js";
 
 /** The flags of `motekey auth logout`. */
 export interface LogoutFlags {
@@ -21,8 +27,10 @@ export interface LoggedOut {
   readonly account: string;
   readonly team: string | null;
   readonly result: "revoked" | "already" | "local-only" | "failed";
-  /** Why it is not `revoked`; null: it is. */
+  /** Why it is not `revoked`, and what stays good; null: all has ended. */
   readonly detail: string | null;
+  /** The end of an access token that stays good; null: none does, or its end is not known. */
+  readonly good_until: string | null;
 }
 
 /** Ends logins. Resolves to 1 when one of them is still here. */
@@ -33,6 +41,7 @@ export async function logout(context: Context, flags: LogoutFlags, names: string
   const store = openStore(context);
   const logins = await readLogins(store, context);
   const { accounts, missing } = chosen(context, flags, names, logins);
+  const earlier = earlierOf(context, flags, accounts, logins);
   if (accounts.length > 0 && flags.force !== true) {
     if (!hasTerminal(system)) throw needsTerminal("Logging out asks first", "Give --force.");
     if (!(await askYes(system, "Are you sure you want to logout?"))) {
@@ -42,6 +51,7 @@ export async function logout(context: Context, flags: LogoutFlags, names: string
   }
   const results: LoggedOut[] = missing;
   for (const account of accounts) results.push(await endLogin(context, store, account, flags.clear === true));
+  for (const aside of earlier) results.push(await endEarlier(context, store, aside, flags.clear === true));
   tell(context, results, flags, await readLogins(store, context));
   return results.some(({ result }) => result === "failed") ? Exit.FAILED : Exit.DONE;
 }
@@ -68,7 +78,7 @@ function chosen(context: Context, flags: LogoutFlags, names: readonly string[], 
   const missing: LoggedOut[] = [];
   for (const name of new Set(names)) {
     const found = accountsNamed(name, context, logins).filter(isThere);
-    if (found.length > 1) throw usage(`'${name}' is in more than one team.`, "Say which: --team NAME.");
+    if (found.length > 1) throw ambiguous(name, found, logins);
     accounts.push(...found);
     if (found.length === 0)
       missing.push({
@@ -76,42 +86,83 @@ function chosen(context: Context, flags: LogoutFlags, names: readonly string[], 
         team: team?.value ?? null,
         result: "already",
         detail: "was not logged in",
+        good_until: null,
       });
   }
   return { accounts, missing };
 }
 
+/** Logins that are over here, and could not be ended at the provider. */
+function earlierOf(
+  { settings: { team } }: Context,
+  { all }: LogoutFlags,
+  accounts: readonly Account[],
+  { ending }: Logins,
+): readonly Account[] {
+  const isHere = (aside: Account) => team === null || aside.team === team.value;
+  return ending.filter((aside) =>
+    all === true ? isHere(aside) : accounts.some((account) => isSame(account, aside)),
+  );
+}
+
 /** What a login without a token left in the team: its user name and password. */
 function onlyKept({ settings }: Context, logins: Logins): Account | null {
   const team = settings.team?.value ?? logins.activeTeam;
-  const name = team === null ? undefined : logins.teams[team]?.account;
-  return logins.accounts.find((account) => account.team === team && account.name === name) ?? null;
+  return team === null ? null : defaultOf(team, logins);
 }
 
 /**
  * Ends one login at the provider and here.
- * @param clear also erases the kept user name and password
+ * @param clear also erases the kept user name and password, and what the provider could not end
  */
 export async function endLogin(
-  { system }: Context,
+  context: Context,
   store: Store,
   account: Account,
   clear: boolean,
 ): Promise<LoggedOut> {
-  const told = { account: account.name, team: account.team };
+  let told = { account: account.name, team: account.team };
+  const already = (detail: string): LoggedOut => ({ ...told, result: "already", detail, good_until: null });
   try {
-    return await store.change(async (change) => {
+    const aside = await store.change((change) => {
+      told = { ...told, account: labelOf(account, change.accounts) };
       const current = change.accounts.find((known) => isSame(known, account));
-      if (current === undefined) return { ...told, result: "already", detail: "was logged out meanwhile" };
-      const failure = await revokeAll(system, current);
+      if (current === undefined) return already("was logged out meanwhile");
       erase(change, current, clear);
-      if (failure === null) return { ...told, result: "revoked", detail: null };
-      return { ...told, result: current.accessToken === null ? "already" : "local-only", detail: failure };
+      return putAside(change, current, null) ?? already("was not logged in");
     });
+    return "result" in aside ? aside : toldOf(told, await endAside(context, store, aside, clear));
   } catch (failure) {
     if (!(failure instanceof Failure)) throw failure;
-    return { ...told, result: "failed", detail: `${failure.message} ${failure.next}`.trim() };
+    return {
+      ...told,
+      result: "failed",
+      detail: `${failure.message} ${failure.next}`.trim(),
+      good_until: null,
+    };
   }
+}
+
+/** Tries again to end what an earlier logout, or a login that replaced another, could not. */
+async function endEarlier(
+  context: Context,
+  store: Store,
+  aside: Account,
+  clear: boolean,
+): Promise<LoggedOut> {
+  const told = { account: aside.name, team: aside.team };
+  const ended = toldOf(told, await endAside(context, store, aside, clear));
+  return { ...ended, detail: ["an earlier login", ended.detail].filter(Boolean).join(": ") };
+}
+
+function toldOf(told: Pick<LoggedOut, "account" | "team">, ended: Ended): LoggedOut {
+  const words = [ended.failure, leftInWords(ended)].filter((text) => text !== null);
+  return {
+    ...told,
+    result: ended.failure === null ? "revoked" : "local-only",
+    detail: words.length === 0 ? null : words.join("; "),
+    good_until: isoTime(ended.left?.untilMs ?? null),
+  };
 }
 
 function erase(change: Change, account: Account, clear: boolean): void {
@@ -120,20 +171,15 @@ function erase(change: Change, account: Account, clear: boolean): void {
     change.remove(account);
     return;
   }
-  const nothing = { accessToken: null, refreshToken: null, expiresAtMs: null, refreshExpiresAtMs: null };
+  const nothing = {
+    accessToken: null,
+    refreshToken: null,
+    earlier: [],
+    expiresAtMs: null,
+    refreshExpiresAtMs: null,
+    ended: false,
+  };
   change.put({ ...account, ...nothing, kept: { username, password } });
-}
-
-/** Null: all tokens of the login have ended; else why not. */
-async function revokeAll(system: System, account: Account): Promise<string | null> {
-  if (account.accessToken === null && account.refreshToken === null) return "was not logged in";
-  try {
-    const provider = await findProvider(account.issuer, clientOf(system, account), system);
-    return (await endTokens(provider, account)) ? null : `${provider.issuer} ends no tokens on request`;
-  } catch (failure) {
-    if (failure instanceof Failure) return failure.message;
-    throw failure;
-  }
 }
 
 const SENTENCES: Readonly<Record<LoggedOut["result"], string>> = {
@@ -142,6 +188,12 @@ const SENTENCES: Readonly<Record<LoggedOut["result"], string>> = {
   "local-only": "Logged out here only",
   failed: "Still logged in",
 };
+
+/** What is still good at a provider, and how to try again. */
+function notEnded(ending: readonly Account[]): string {
+  const issuers = [...new Set(ending.map(({ issuer }) => issuer))].join(", ");
+  return `${ending.length === 1 ? "One login is" : `${ending.length} logins are`} over here, and not ended at ${issuers} yet: 'motekey auth logout --all' tries again, and with --clear forgets.`;
+}
 
 function tell(context: Context, results: readonly LoggedOut[], flags: LogoutFlags, left: Logins): void {
   const { output } = context;
@@ -155,9 +207,12 @@ function tell(context: Context, results: readonly LoggedOut[], flags: LogoutFlag
     results.map((result) => ({ ...result })),
     lines.join("\n") || "No account was logged in.",
   );
-  const others = left.accounts.filter(({ accessToken }) => accessToken !== null).map(({ name }) => name);
+  const others = left.accounts
+    .filter(({ accessToken }) => accessToken !== null)
+    .map((account) => labelOf(account, left.accounts));
   if (others.length > 0 && flags.all !== true)
     output.note(`Still logged in: ${others.join(", ")} (--all logs all out).`);
+  if (left.ending.length > 0) output.note(notEnded(left.ending));
   const isKept = left.accounts.some(
     ({ accessToken, kept }) => accessToken === null && kept.password !== undefined,
   );

@@ -31,7 +31,7 @@ export async function refresh(context: Context, { scopes }: RefreshFlags): Promi
   const account = await freshAccount(context, store, known, { asked: true, scope: scopes });
   context.output.answer(
     {
-      account: account.name,
+      account: credential.label,
       team: account.team,
       expires_at: isoTime(account.expiresAtMs),
       scope: account.scope,

@@ -58,7 +58,8 @@ async function judged(context: Context, store: Store, credential: Credential): P
   const before = ofCredential(credential);
   try {
     const { person, provider, account } = await askAbout(context, store, credential);
-    const now = account === null ? before : ofCredential({ source: "login", account });
+    const now =
+      account === null || credential.source !== "login" ? before : ofCredential({ ...credential, account });
     return {
       ...now,
       email: person?.email ?? now.email,
@@ -119,7 +120,7 @@ function jsonOf(
     email: found.email,
     expires_at: isoTime(found.expiresAtMs),
     token_valid: found.tokenValid,
-    account: account?.name ?? null,
+    account: credential?.source === "login" ? credential.label : null,
     team: account?.team ?? context.settings.team?.value ?? null,
     issuer: found.issuer,
     source: credential?.source ?? null,

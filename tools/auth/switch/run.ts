@@ -2,7 +2,7 @@ import type { Context } from "../../cli/act.js";
 import { Failure, notAuthenticated } from "../../cli/failure.js";
 import { hasTerminal, interrupted, needsTerminal } from "../../cli/prompt.js";
 import { chooseOrganization, type Person, type PersonsOrganization } from "../../oidc/person.js";
-import type { Account } from "../../store/account.js";
+import { type Account, labelOf } from "../../store/account.js";
 import type { Logins, Store } from "../../store/store.js";
 import { askAbout } from "../ask.js";
 import { defaultAccount, oneAccountNamed, openStore, readLogins, tokenOf } from "../current.js";
@@ -20,11 +20,12 @@ export async function switchAccount(context: Context, flags: SwitchFlags): Promi
   const chosen = await chooseAccount(context, flags, logins);
   const account = await withOrganization(context, store, chosen, flags.org);
   await store.change((change) => change.makeDefault(account));
-  const { name, team, type, organization } = account;
+  const { team, type, organization } = account;
+  const label = labelOf(account, logins.accounts);
   const acting = organization === null ? "" : `, organization ${organization.name}`;
   context.output.answer(
-    { account: name, team, type, organization: organization?.name ?? null },
-    `${context.output.colours.green("✓")} Default account: ${name} (team ${team}${acting})`,
+    { account: label, team, type, organization: organization?.name ?? null },
+    `${context.output.colours.green("✓")} Default account: ${label} (team ${team}${acting})`,
   );
 }
 
@@ -42,7 +43,8 @@ async function chooseAccount(context: Context, flags: SwitchFlags, logins: Login
     return current ?? (there[0] as Account);
   if (there.length === 1) return there[0] as Account;
   if (!hasTerminal(system)) throw needsTerminal("Several accounts are logged in", "Give --account NAME.");
-  return select(context, "Which account?", there, ({ name, team }) => `${name} (team ${team})`, current);
+  const label = (account: Account) => `${labelOf(account, logins.accounts)} (team ${account.team})`;
+  return select(context, "Which account?", there, label, current);
 }
 
 async function withOrganization(
@@ -57,7 +59,11 @@ async function withOrganization(
     return chosen;
   }
   if (wanted === undefined && !hasTerminal(context.system)) return chosen;
-  const { provider, person, account } = await askAbout(context, store, { source: "login", account: chosen });
+  const { provider, person, account } = await askAbout(context, store, {
+    source: "login",
+    account: chosen,
+    label: chosen.name,
+  });
   const organizations = person?.organizations ?? [];
   const organization = await chooseFrom(context, organizations, wanted, person, provider.issuer);
   if (organization === null || account === null) return account ?? chosen;

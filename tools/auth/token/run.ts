@@ -31,6 +31,6 @@ export async function freshToken(context: Context): Promise<FreshToken> {
     };
   }
   const account = await freshAccount(context, store, credential.account);
-  const { expiresAtMs, name, team } = account;
-  return { token: tokenOf(account), expiresAtMs, account: name, team };
+  const { expiresAtMs, team } = account;
+  return { token: tokenOf(account), expiresAtMs, account: credential.label, team };
 }

@@ -7,7 +7,8 @@ import { needCredential, openStore } from "../current.js";
 /** Shows whose login it is. */
 export async function whoami(context: Context): Promise<void> {
   const store = openStore(context);
-  const { provider, person, account } = await askAbout(context, store, await needCredential(context, store));
+  const credential = await needCredential(context, store);
+  const { provider, person, account } = await askAbout(context, store, credential);
   if (person === null) {
     throw new Failure(
       "not_supported",
@@ -25,7 +26,7 @@ export async function whoami(context: Context): Promise<void> {
       organization,
       role,
       created_at,
-      account: account?.name ?? null,
+      account: credential.source === "login" ? credential.label : null,
       team: account?.team ?? context.settings.team?.value ?? null,
     },
     lines(person, organization),
