@@ -16,8 +16,9 @@ import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import type { Health } from "./health.js";
 import { gateData, PACKET_BYTES_MAX, PacketGate } from "./packet-gate.js";
+import { recoveredBy } from "./recoverer.js";
 import { PSK_SUITES } from "./tls.js";
-import type { BrokerTls } from "./types.js";
+import type { BrokerTls, Voucher } from "./types.js";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const RECONNECT_MS = 1_000;
@@ -32,6 +33,8 @@ export interface AttachmentParts {
   broker: string;
   /** The broker binds `cloud/from/<id>/#` to the user `<id>`. */
   topicsBound: boolean;
+  /** The broker asks us who may log in, and which topics are whose. */
+  isHooked: boolean;
   tls: BrokerTls;
   /** Those that devices may speak. */
   encodings: readonly Encoding[];
@@ -221,6 +224,12 @@ export class Attachment implements Channel {
     );
   }
 
+  /** Nobody publishes as one that asks for a counter but whom we let in as that. */
+  private voucherOf(id: string): Voucher {
+    if (this.parts.topicsBound) return "broker";
+    return this.parts.isHooked && recoveredBy(id) !== null ? "recover" : "none";
+  }
+
   /** @param isKept the broker had it before we subscribed */
   private take(topic: string, payload: Buffer, isKept: boolean): void {
     const sender = requestSender(topic);
@@ -232,8 +241,7 @@ export class Attachment implements Channel {
       const way = this.ways.get(topic);
       if (way?.payload.equals(payload)) way.done();
     } else {
-      const vouched = this.parts.topicsBound ? "broker" : "none";
-      this.parts.receiver.receive(this, sender.id, vouched, payload, sender.encoding);
+      this.parts.receiver.receive(this, sender.id, this.voucherOf(sender.id), payload, sender.encoding);
     }
   }
 }

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { createServer as createTlsServer } from "node:tls";
 import { Aedes, type Client, type PublishPacket } from "aedes";
 import { type Channel, MESSAGE_BYTES_MAX, type Receiver, replyTopic, requestSender } from "./channel.js";
-import type { Door, Refusal } from "./door.js";
+import { connackOf, type Door } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import type { Faults } from "./faults.js";
@@ -15,10 +15,6 @@ import type { CloudTls } from "./tls.js";
 import type { ConnectProof } from "./types.js";
 import { withLevel } from "./version.js";
 
-/** CONNACK return codes (MQTT 3.1.1, 3.2.2.3). */
-const BAD_USER_NAME_OR_PASSWORD = 4;
-const NOT_AUTHORIZED = 5;
-const SERVER_UNAVAILABLE = 3;
 /** A fleet connects faster than connections are accepted one by one. */
 const BACKLOG = 4096;
 const CLIENT_ID_CHARACTERS_MAX = 128;
@@ -167,7 +163,7 @@ export class Broker implements Channel {
           return;
         }
         const { reason } = judgement;
-        const returnCode = returnCodeOf(judgement);
+        const returnCode = connackOf(judgement);
         this.parts.events.emit({ event: "connect-refused", id, returnCode, reason });
         done(Object.assign(new Error(reason), { returnCode }), false);
       });
@@ -250,9 +246,4 @@ export class Broker implements Channel {
     this.connections.get(id)?.client.close();
     this.parts.peers.endMacSession(id);
   }
-}
-
-function returnCodeOf({ barred, isOurs }: Refusal): number {
-  if (isOurs === true) return SERVER_UNAVAILABLE;
-  return barred ? NOT_AUTHORIZED : BAD_USER_NAME_OR_PASSWORD;
 }

@@ -43,6 +43,11 @@ export function requestTopic(id: string, encoding: Encoding): string {
 const FROM = "cloud/from/";
 const ENDS: Record<Encoding, string> = { json: "/rpc", cbor: "/rpc-cbor" };
 
+/** Is this the topic that replies to somebody are published on? */
+export function isReply(topic: string): boolean {
+  return /^[A-Za-z0-9_-]+\/rpc(-cbor)?$/.test(topic);
+}
+
 /** The filter of all requests to the cloud in an encoding. */
 export function requestFilter(encoding: Encoding): string {
   return requestTopic("+", encoding);

@@ -1,6 +1,7 @@
 import { Attachment } from "./attach.js";
 import { AuthService, ownersPolicy } from "./auth-service.js";
 import { Broker } from "./broker.js";
+import { brokerAddress } from "./broker-address.js";
 import type { CertificateAuthority, KeyPair, KeyType } from "./certificates.js";
 import type { Channel } from "./channel.js";
 import { Door } from "./door.js";
@@ -8,6 +9,7 @@ import type { Encoding } from "./encoding.js";
 import { Events } from "./events.js";
 import { type Faults, makeFaults } from "./faults.js";
 import { Health, type HealthAnswer } from "./health.js";
+import { CloudGatekeeper, Hook, type OwnLogin } from "./hook/index.js";
 import { Http } from "./http.js";
 import { CONNECT_LIMIT_MS } from "./http-server.js";
 import { type Identity, startIdentity } from "./identity/index.js";
@@ -229,7 +231,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   checkOptions("", options, CLOUD_OPTIONS);
   const events = new Events();
   if (options.log !== undefined) events.on(options.log);
-  const health = new Health();
+  const health = new Health(events.stats);
   const registry = await Registry.open({
     file: options.registryFile,
     isRestored: options.restored ?? false,
@@ -278,12 +280,13 @@ async function startWith(
   const host = options.host ?? DEFAULT_HOST;
   const tls = await startTls(options.tls ?? false, host, registry, events);
   const { connectLimitMs = CONNECT_LIMIT_MS } = options;
-  const served = { registry, tokens, health, rpc, apiHost, tls, connectLimitMs };
+  const door = new Door(registry, proofs, options.anonymous ?? true, recoveries);
+  const hook = openHook(options, host, door, events, tls);
+  const served = { registry, tokens, health, rpc, hook, apiHost, tls, connectLimitMs };
   const http = await Http.start(host, options.httpPort ?? 0, served);
   let identity: Identity | null = null;
   try {
     identity = await startIdentityBeside(options);
-    const door = new Door(registry, proofs, options.anonymous ?? true, recoveries);
     const parts = { door, peers, events, faults, tls, receiver: rpc, connectLimitMs };
     const channel = await startChannel(options, parts, health);
     const broker = channel instanceof Broker ? channel : null;
@@ -318,6 +321,24 @@ async function startTls(
   return CloudTls.start(options === true ? {} : options, host, registry, events);
 }
 
+function openHook(
+  { hook = false, broker }: CloudOptions,
+  host: string,
+  door: Door,
+  events: Events,
+  tls: CloudTls | null,
+): Hook | null {
+  if (hook === false) return null;
+  const gatekeeper = new CloudGatekeeper(door, events, broker === undefined ? null : ownLogin(broker));
+  return new Hook(hook === true ? {} : hook, { gatekeeper, events, host, tls });
+}
+
+/** How the cloud logs in to the broker of this URL, where that is by a password. */
+function ownLogin(broker: string): OwnLogin | null {
+  const { user, password } = brokerAddress(broker);
+  return password === undefined ? null : { user, password };
+}
+
 function startChannel(
   options: CloudOptions,
   parts: Omit<Parameters<typeof Broker.start>[2], "mqttVersion">,
@@ -327,7 +348,8 @@ function startChannel(
   if (broker !== undefined) {
     const { events, receiver, faults } = parts;
     const encodings: Encoding[] = faults.extensions.cbor ? ["json", "cbor"] : ["json"];
-    return Attachment.start({ broker, topicsBound, tls, encodings, receiver, events, health });
+    const isHooked = (options.hook ?? false) !== false;
+    return Attachment.start({ broker, topicsBound, isHooked, tls, encodings, receiver, events, health });
   }
   const { mqttVersion = 5 } = options;
   return Broker.start(options.host ?? DEFAULT_HOST, options.port ?? 0, { ...parts, mqttVersion });

@@ -4,7 +4,12 @@ import { recoveredBy } from "./recoverer.js";
 import type { Recoveries } from "./recoveries.js";
 import type { Registry } from "./registry.js";
 import type { LinkIdentity } from "./tls.js";
-import type { ConnectProof, Entity } from "./types.js";
+import type { ConnectProof, Entity, Voucher } from "./types.js";
+
+/** CONNACK return codes (MQTT 3.1.1, 3.2.2.3). */
+const SERVER_UNAVAILABLE = 3;
+const BAD_USER_NAME_OR_PASSWORD = 4;
+const NOT_AUTHORIZED = 5;
 
 /** Who knocks. */
 export interface Visitor {
@@ -99,21 +104,26 @@ export class Door {
     return entity;
   }
 
+  /** Whether a client of this id, or one that asks for its counter, may be connected now. */
+  knows(id: string): boolean {
+    return this.registry.get(recoveredBy(id) ?? id)?.disabled === false;
+  }
+
   /** May a client of this id, proved like this, subscribe to a topic or filter, and be sent its messages? */
-  mayRead(id: string, proof: ConnectProof, topic: string): boolean {
+  mayRead(id: string, proof: Voucher, topic: string): boolean {
     if (recoveredBy(id) !== null)
       return [`${replyTopic(id, "json")}/#`, replyTopic(id, "json")].includes(topic);
     return isOwnReply(id, topic) || this.mayUseApp(id, proof, topic);
   }
 
   /** May a client of this id, proved like this, publish on a topic? */
-  mayWrite(id: string, proof: ConnectProof, topic: string): boolean {
+  mayWrite(id: string, proof: Voucher, topic: string): boolean {
     if (recoveredBy(id) !== null) return topic === requestTopic(id, "json");
     return isOwnRequest(id, topic) || this.mayUseApp(id, proof, topic);
   }
 
   /** A device has its own app's topics, a backend those of all; who only names one has none: these messages prove nobody. */
-  private mayUseApp(id: string, proof: ConnectProof, topic: string): boolean {
+  private mayUseApp(id: string, proof: Voucher, topic: string): boolean {
     if (proof === "none") return false;
     const isBackend = this.registry.get(id)?.role === "backend";
     return topic.startsWith(isBackend ? APP_TOPICS : `${APP_TOPICS}${id}/`);
@@ -123,6 +133,12 @@ export class Door {
   get admitsAnonymous(): boolean {
     return this.anonymous;
   }
+}
+
+/** The return code of the CONNACK that refuses, in MQTT 3.1.1. */
+export function connackOf({ barred, isOurs }: Refusal): number {
+  if (isOurs === true) return SERVER_UNAVAILABLE;
+  return barred ? NOT_AUTHORIZED : BAD_USER_NAME_OR_PASSWORD;
 }
 
 function unproven(reason: string): Refusal {

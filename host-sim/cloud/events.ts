@@ -1,4 +1,5 @@
 import { countOne, Listeners } from "./listeners.js";
+import { recoveredBy } from "./recoverer.js";
 import type { CloudEvent, CloudStats } from "./types.js";
 
 /** Tells listeners and waiting tests what happens, and counts it. */
@@ -7,6 +8,7 @@ export class Events extends Listeners<CloudEvent> {
     connections: 0,
     connects: 0,
     connectsRefused: {},
+    admitted: 0,
     tlsRefused: {},
     topicsRefused: 0,
     requests: {},
@@ -18,6 +20,7 @@ export class Events extends Listeners<CloudEvent> {
     macSessions: 0,
     tokens: 0,
     recoveries: {},
+    recoveriesRefused: {},
   };
 
   constructor() {
@@ -36,13 +39,18 @@ export class Events extends Listeners<CloudEvent> {
       stats.connects++;
       stats.connections++;
     } else if (event.event === "disconnected") stats.connections--;
-    else if (event.event === "connect-refused") countOne(stats.connectsRefused, event.reason);
-    else if (event.event === "tls-refused") countOne(stats.tlsRefused, event.reason);
+    else if (event.event === "admitted") stats.admitted++;
+    else if (event.event === "connect-refused") {
+      countOne(stats.connectsRefused, event.reason);
+      this.countRecovery(event);
+    } else if (event.event === "tls-refused") countOne(stats.tlsRefused, event.reason);
     else if (event.event === "topic-refused") stats.topicsRefused++;
     else if (event.event === "mac-session") stats.macSessions++;
     else if (event.event === "request") countOne(stats.requests, event.method);
-    else if (event.event === "refused") countOne(stats.refused, event.reason);
-    else if (event.event === "dropped") countOne(stats.dropped, event.reason);
+    else if (event.event === "refused") {
+      countOne(stats.refused, event.reason);
+      this.countRecovery(event);
+    } else if (event.event === "dropped") countOne(stats.dropped, event.reason);
     else if (event.event === "failed") stats.failed++;
     else if (event.event === "token") stats.tokens++;
     else if (event.event === "recovered") countOne(stats.recoveries, event.id);
@@ -50,5 +58,9 @@ export class Events extends Listeners<CloudEvent> {
       stats.replies++;
       if (event.repeated) stats.repliesRepeated++;
     }
+  }
+
+  private countRecovery({ id, reason }: { id: string; reason: string }): void {
+    if (recoveredBy(id) !== null) countOne(this.stats.recoveriesRefused, reason);
   }
 }

@@ -1,13 +1,19 @@
+import type { CloudStats } from "./types.js";
+
 /** What `GET /health` answers with: 200 where all is well, else 503. */
 export interface HealthAnswer {
   status: "ok" | "troubled";
   /** A sentence for each part that does not do its work now. */
   troubles: Record<string, string>;
+  /** How often devices were told their counter since the start, and how often whoever asked for one was refused. */
+  recoveries: { told: number; refused: number };
 }
 
 /** What keeps the cloud from its work, part by part. */
 export class Health {
   private readonly troubles = new Map<string, string>();
+
+  constructor(private readonly stats: CloudStats) {}
 
   /** @param sentence what is wrong with this part now; null: nothing. Is that news? */
   set(part: string, sentence: string | null): boolean {
@@ -24,6 +30,15 @@ export class Health {
 
   get answer(): HealthAnswer {
     const isWell = this.troubles.size === 0;
-    return { status: isWell ? "ok" : "troubled", troubles: Object.fromEntries(this.troubles) };
+    const { recoveries, recoveriesRefused } = this.stats;
+    return {
+      status: isWell ? "ok" : "troubled",
+      troubles: Object.fromEntries(this.troubles),
+      recoveries: { told: sumOf(recoveries), refused: sumOf(recoveriesRefused) },
+    };
   }
+}
+
+function sumOf(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }

@@ -4,6 +4,7 @@ import { readBody } from "./body.js";
 import { MESSAGE_BYTES_MAX } from "./channel.js";
 import { RpcError } from "./frame.js";
 import type { Health } from "./health.js";
+import { HOOK_PATH, type Hook } from "./hook/index.js";
 import { makeHttpServer } from "./http-server.js";
 import type { Registry } from "./registry.js";
 import { RPC_PATH, type Rpc } from "./rpc.js";
@@ -21,6 +22,8 @@ export interface HttpParts {
   tokens: Tokens;
   health: Health;
   rpc: Rpc;
+  /** null: no broker asks. */
+  hook: Hook | null;
   /** The host that tokens for the cloud's own API are issued for. */
   apiHost: string;
   /** null: plain HTTP. */
@@ -68,13 +71,14 @@ export class Http {
 }
 
 async function serve(parts: HttpParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const path = (request.url ?? "").split("?", 1)[0];
+  const [path = ""] = (request.url ?? "").split("?", 1);
   if (path === JWKS_PATH || path === HEALTH_PATH) {
     if (request.method !== "GET") return answer(response, 405, { error: "Use GET" }, { allow: "GET" });
     if (path === JWKS_PATH) return answer(response, 200, parts.tokens.jwks);
     const health = parts.health.answer;
     return answer(response, health.status === "ok" ? 200 : 503, health);
   }
+  if (parts.hook !== null && path.startsWith(HOOK_PATH)) return parts.hook.serve(path, request, response);
   if (path !== RPC_PATH) {
     return answer(response, 404, { error: `There are ${JWKS_PATH}, ${HEALTH_PATH} and ${RPC_PATH}` });
   }

@@ -24,6 +24,7 @@ export type {
   CommandPolicy,
   ConnectProof,
   FrameProof,
+  HookOptions,
   NewEntity,
   Role,
   TokenCheck,

@@ -15,11 +15,19 @@ import {
   oneOf,
   optionsOf,
   PORT,
+  type Rule,
   type Shape,
   TEXT,
   whole,
 } from "./options.js";
-import type { BrokerTls, CloudOptions, CloudTlsOptions, NewEntity, TokenOptions } from "./types.js";
+import type {
+  BrokerTls,
+  CloudOptions,
+  CloudTlsOptions,
+  HookOptions,
+  NewEntity,
+  TokenOptions,
+} from "./types.js";
 
 const TEXTS = either(TEXT, listOf(TEXT));
 const TLS_VERSION = oneOf("TLSv1.2", "TLSv1.3");
@@ -46,6 +54,14 @@ export const CLOUD_TLS: Shape<CloudTlsOptions> = {
 
 const BROKER_TLS: Shape<BrokerTls> = { ca: TEXTS, cert: TEXT, key: TEXT, psk: NAME };
 
+/** It stands in the URLs that RabbitMQ asks by. */
+const HOOK_SECRET: Rule = {
+  allowed: ["16 or more of A-Z a-z 0-9 _ -"],
+  accepts: (value) => typeof value === "string" && /^[\w-]{16,}$/.test(value),
+};
+
+const HOOK: Shape<HookOptions> = { secret: HOOK_SECRET, certificate: NAME, vhost: NAME };
+
 /** What `addDevice` takes; which ids may be is the registry's to say. */
 export const NEW_ENTITY: Shape<NewEntity> = {
   id: needed(TEXT),
@@ -65,6 +81,7 @@ export const CLOUD_OPTIONS: Shape<CloudOptions> = {
   broker: NAME,
   brokerTls: optionsOf(BROKER_TLS),
   topicsBound: FLAG,
+  hook: either(FLAG, optionsOf(HOOK)),
   address: NAME,
   tokens: optionsOf(TOKENS),
   registryFile: NAME,

@@ -44,7 +44,12 @@ export type FrameProof = "mac" | "key" | "digest" | "link" | "none";
 export type CloudEvent =
   | { event: "tls-refused"; reason: string }
   | { event: "connected"; id: string; proof: ConnectProof }
-  /** `returnCode` is CONNACK's, or the HTTP status that a WebSocket was refused with. */
+  /** Another broker asked (the hook), and was told to let this client in. */
+  | { event: "admitted"; id: string; proof: ConnectProof }
+  /**
+   * `returnCode` is CONNACK's, or the HTTP status that a WebSocket was refused with. Another broker, which asked (the
+   * hook), chooses its own.
+   */
   | { event: "connect-refused"; id: string; returnCode: number; reason: string }
   | { event: "disconnected"; id: string }
   | { event: "subscribed"; id: string; topics: string[] }
@@ -81,6 +86,8 @@ export interface CloudStats {
   connections: number;
   connects: number;
   connectsRefused: Record<string, number>;
+  /** Clients of other brokers that were let in, by the hook. */
+  admitted: number;
   /** Handshakes that failed, by what OpenSSL says. */
   tlsRefused: Record<string, number>;
   topicsRefused: number;
@@ -94,6 +101,8 @@ export interface CloudStats {
   tokens: number;
   /** How often each device was told its counter, by id. */
   recoveries: Record<string, number>;
+  /** Who asked for a counter and was refused, at CONNECT or with an error: by reason. */
+  recoveriesRefused: Record<string, number>;
 }
 
 /** How tokens are made. */
@@ -143,6 +152,16 @@ export interface BrokerTls {
   psk?: string;
 }
 
+/** How other brokers ask the cloud who may log in, and who may use a topic: over HTTP, below `/hook/`. */
+export interface HookOptions {
+  /** What a broker shows: `Authorization: Bearer <secret>`, or as the password of Basic. 16 or more of A-Z a-z 0-9 _ -. */
+  secret?: string;
+  /** The common name of the broker's certificate, with `tls: { clientCertificates: "required" }`. */
+  certificate?: string;
+  /** RabbitMQ's virtual host that devices are on. Default "/". */
+  vhost?: string;
+}
+
 /** Options of `startCloud`. All have defaults. */
 export interface CloudOptions {
   /** MQTT port of the embedded broker, 0: any free one. */
@@ -166,6 +185,11 @@ export interface CloudOptions {
    * ones are dropped with or without it. Default false.
    */
   topicsBound?: boolean;
+  /**
+   * Other brokers may ask, RabbitMQ and EMQX, so that devices log in there by `counter`, or `password`, and ask for their
+   * counter. On another address than a loopback one it needs a secret or a certificate. Default false.
+   */
+  hook?: boolean | HookOptions;
   /** `src` of replies. */
   address?: string;
   tokens?: TokenOptions;

@@ -1,15 +1,9 @@
 import assert from "node:assert/strict";
-import { createHmac, hkdfSync } from "node:crypto";
 import { connect as tcpConnect } from "node:net";
 import { connectAsync } from "mqtt";
 import { type Cloud, startCloud } from "../../host-sim/cloud/index.js";
 import { Client } from "./client.js";
-
-/** The counter password of protocol.md A4, written anew for this test. */
-function counterPassword(psk: string, id: string, counter: number | string): string {
-  const key = Buffer.from(hkdfSync("sha256", psk, "", "motekey counter v1", 32));
-  return `${counter}.${createHmac("sha256", key).update(`${id}:${counter}`).digest("base64url")}`;
-}
+import { counterPassword } from "./passwords.js";
 
 describe("the cloud's connections", () => {
   let cloud: Cloud;

@@ -1,7 +1,6 @@
 /** Counters never go back: not by a kill, a second process, a full disk or a backup. */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, fork } from "node:child_process";
-import { createHmac, hkdfSync } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
@@ -14,17 +13,14 @@ import { type Cloud, type CloudOptions, startCloud, startIdentity } from "../../
 import { simulateDevice } from "../../host-sim/device.js";
 import { Client } from "./client.js";
 import { MacDevice } from "./mac.js";
+import { counterPassword as passwordOf } from "./passwords.js";
 
 const ID = "device_123";
 const PSK = "correct horse";
 const EPOCH = 2 ** 32;
 const PROCESS = fileURLToPath(new URL("./cloud-process.ts", import.meta.url));
 
-/** The counter password of protocol.md A4, written anew for this test. */
-function counterPassword(counter: number): string {
-  const key = Buffer.from(hkdfSync("sha256", PSK, "", "motekey counter v1", 32));
-  return `${counter}.${createHmac("sha256", key).update(`${ID}:${counter}`).digest("base64url")}`;
-}
+const counterPassword = (counter: number): string => passwordOf(PSK, ID, counter);
 
 interface Answer {
   url?: string;
@@ -164,11 +160,9 @@ describe("the cloud's counters on disk", () => {
     const ids = Array.from({ length: 300 }, (_, index) => `device_${index}`);
     const devices = await Promise.all(ids.map((id) => cloud.addDevice({ id, psk: PSK })));
     const clients = await Promise.all(
-      devices.map(({ id, psk }) => {
-        const key = Buffer.from(hkdfSync("sha256", psk, "", "motekey counter v1", 32));
-        const password = `1.${createHmac("sha256", key).update(`${id}:1`).digest("base64url")}`;
-        return Client.open(cloud.mqttUrl, { id, username: id, password });
-      }),
+      devices.map(({ id, psk }) =>
+        Client.open(cloud.mqttUrl, { id, username: id, password: passwordOf(psk, id, 1) }),
+      ),
     );
     assert.deepEqual([...new Set(clients.map(({ returnCode }) => returnCode))], [0]);
     for (const client of clients) client.close();
@@ -222,8 +216,8 @@ describe("the cloud's counters on disk", () => {
     await assert.rejects(startIdentity({ folder }), /identity\.json is in use by process/);
   });
 
-  it("a cloud whose lock was taken away refuses counters, and says so", async () => {
-    const cloud = await startCloud({ registryFile });
+  it("a cloud whose lock was taken away refuses counters, to other brokers too, and says so", async () => {
+    const cloud = await startCloud({ registryFile, hook: true });
     await cloud.addDevice({ id: ID, psk: PSK });
     await rm(`${registryFile}.lock`, { recursive: true });
     const other = await startCloud({ registryFile });
@@ -234,6 +228,10 @@ describe("the cloud's counters on disk", () => {
     }
     assert.match((await failed).reason, /its lock was taken or removed/);
     assert.equal(await attempt(cloud.mqttUrl, 10_000), 3);
+    const question = { username: ID, client_id: ID, vhost: "/", password: counterPassword(10_001) };
+    const body = new URLSearchParams(question);
+    const asked = await fetch(`${cloud.httpUrl}/hook/rabbitmq/user`, { method: "POST", body });
+    assert.equal(await asked.text(), "deny");
     await other.close();
     await assert.rejects(cloud.close(), /its lock was taken or removed/);
   });

@@ -32,16 +32,10 @@ export function findRabbitmq(context: Mocha.Context): string {
   return findProgram(context, "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server");
 }
 
-/** Starts RabbitMQ with our sample on free ports; it takes some ten seconds. */
+/** Starts RabbitMQ with our sample, to which devices show certificates, on free ports; it takes some ten seconds. */
 export async function startRabbitmq(program: string, server: KeyPair, ca: string): Promise<SampleBroker> {
-  const folder = scratchFolder("rabbitmq");
-  const [port, webPort, distributionPort, epmdPort] = [
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freePort(),
-  ];
-  await writeFiles(folder, {
+  const [port, webPort] = [await freePort(), await freePort()];
+  return launch(program, { port, webPort, others: [] }, (folder) => ({
     "rabbitmq.conf": sample("rabbitmq/rabbitmq.conf", [
       [SAMPLE_FOLDER, folder],
       ["mqtt.listeners.ssl.default = 8883", `mqtt.listeners.ssl.default = 127.0.0.1:${port}`],
@@ -52,12 +46,70 @@ export async function startRabbitmq(program: string, server: KeyPair, ca: string
     ]),
     enabled_plugins: sample("rabbitmq/enabled_plugins", []),
     "definitions.json": sample("rabbitmq/definitions.json", []),
-    "rabbitmq-env.conf": sample("rabbitmq/rabbitmq-env.conf", [
-      ["rabbit@localhost", `motekey${port}@localhost`],
-    ]),
     "server.crt": server.cert,
     "server.key": server.key,
     "ca.crt": ca,
+  }));
+}
+
+/** How a broker that asks the cloud is reached, and the cloud by it. */
+export interface Hooked {
+  server: KeyPair;
+  ca: string;
+  /** Where the cloud serves HTTP. */
+  httpPort: number;
+  secret: string;
+}
+
+/** A broker that asks the cloud. */
+export interface HookedBroker extends SampleBroker {
+  /** `mqtt://…`, for devices without TLS. */
+  plainUrl: string;
+}
+
+/** Starts RabbitMQ with our sample that asks the cloud who may log in; it takes some ten seconds. */
+export async function startHookedRabbitmq(
+  program: string,
+  { server, ca, httpPort, secret }: Hooked,
+): Promise<HookedBroker> {
+  const [port, webPort, plainPort] = [await freePort(), await freePort(), await freePort()];
+  const broker = await launch(program, { port, webPort, others: [plainPort] }, (folder) => ({
+    "rabbitmq.conf": sample("rabbitmq/hook.conf", [
+      [SAMPLE_FOLDER, folder],
+      ["mqtt.listeners.ssl.default = 8883", `mqtt.listeners.ssl.default = 127.0.0.1:${port}`],
+      ["mqtt.listeners.tcp.default = 1883", `mqtt.listeners.tcp.default = 127.0.0.1:${plainPort}`],
+      ["web_mqtt.ssl.port = 8443", `web_mqtt.ssl.port = ${webPort}\nweb_mqtt.ssl.ip = 127.0.0.1`],
+      ["change-this-secret@127.0.0.1:8180", `${secret}@127.0.0.1:${httpPort}`],
+    ]),
+    enabled_plugins: sample("rabbitmq/hook_plugins", []),
+    "server.crt": server.cert,
+    "server.key": server.key,
+    "ca.crt": ca,
+  }));
+  return { ...broker, plainUrl: `mqtt://127.0.0.1:${plainPort}` };
+}
+
+interface Ports {
+  /** MQTT over TLS. */
+  port: number;
+  webPort: number;
+  others: readonly number[];
+}
+
+/** @param filesIn the files of its configuration, by the folder that they will lie in */
+async function launch(
+  program: string,
+  { port, webPort, others }: Ports,
+  filesIn: (folder: string) => Record<string, string>,
+): Promise<SampleBroker> {
+  const folder = scratchFolder("rabbitmq");
+  const [distributionPort, epmdPort] = [await freePort(), await freePort()];
+  const files = filesIn(folder);
+  await writeFiles(folder, {
+    ...files,
+    "rabbitmq-env.conf": sample("rabbitmq/rabbitmq-env.conf", [
+      ["rabbit@localhost", `motekey${port}@localhost`],
+    ]),
   });
   const env = {
     ...process.env,
@@ -66,7 +118,7 @@ export async function startRabbitmq(program: string, server: KeyPair, ca: string
     RABBITMQ_CONF_ENV_FILE: `${folder}/rabbitmq-env.conf`,
     RABBITMQ_DIST_PORT: String(distributionPort),
     RABBITMQ_CONFIG_FILE: `${folder}/rabbitmq.conf`,
-    RABBITMQ_ADVANCED_CONFIG_FILE: `${folder}/advanced.config`,
+    ...("advanced.config" in files && { RABBITMQ_ADVANCED_CONFIG_FILE: `${folder}/advanced.config` }),
     RABBITMQ_ENABLED_PLUGINS_FILE: `${folder}/enabled_plugins`,
     RABBITMQ_MNESIA_BASE: `${folder}/mnesia`,
     RABBITMQ_LOG_BASE: `${folder}/log`,
@@ -88,7 +140,7 @@ export async function startRabbitmq(program: string, server: KeyPair, ca: string
       webUrl: `wss://127.0.0.1:${webPort}/ws`,
       said: broker.said,
       pid: Number(readFileSync(`${folder}/pid`, "utf8")),
-      ports: [port, webPort, distributionPort],
+      ports: [port, webPort, ...others, distributionPort],
       localPorts: [distributionPort],
       mapperPort: epmdPort,
       close: async () => {

@@ -1,0 +1,75 @@
+import { isReply, requestFilter, requestSender } from "../channel.js";
+import { connackOf, type Door } from "../door.js";
+import type { Encoding } from "../encoding.js";
+import type { Events } from "../events.js";
+import { sameSecret } from "../secret.js";
+import type { Gatekeeper, Login } from "./gatekeeper.js";
+
+/** How the cloud itself logs in to the broker that asks it. */
+export interface OwnLogin {
+  user: string;
+  password: string;
+}
+
+const ENCODINGS: readonly Encoding[] = ["json", "cbor"];
+/** What is told of a name that anybody may have made up. */
+const NAME_CHARACTERS_MAX = 128;
+
+/** Decides as the cloud's own broker does, by the same door; and lets the cloud itself in. */
+export class CloudGatekeeper implements Gatekeeper {
+  constructor(
+    private readonly door: Door,
+    private readonly events: Events,
+    /** null: the broker has it from elsewhere. */
+    private readonly own: OwnLogin | null,
+  ) {}
+
+  admits({ clientId, userName, password }: Login): Promise<boolean> {
+    const { own } = this;
+    if (own !== null && userName === own.user)
+      return Promise.resolve(clientId === own.user && sameSecret(password, own.password));
+    const visitor = { id: clientId, userName, password: Buffer.from(password), link: null, isHeld: false };
+    const id = clientId.slice(0, NAME_CHARACTERS_MAX);
+    return new Promise((resolve) => {
+      this.door.admit(visitor, (judgement) => {
+        if ("proof" in judgement) this.events.emit({ event: "admitted", id, proof: judgement.proof });
+        else {
+          const { reason } = judgement;
+          this.events.emit({ event: "connect-refused", id, returnCode: connackOf(judgement), reason });
+        }
+        resolve("proof" in judgement);
+      });
+    });
+  }
+
+  knows(userName: string): boolean {
+    return userName === this.own?.user || this.door.knows(userName);
+  }
+
+  mayRead(userName: string, filter: string): boolean {
+    const isAllowed =
+      userName === this.own?.user
+        ? ENCODINGS.map(requestFilter).includes(filter)
+        : this.door.knows(userName) && this.door.mayRead(userName, "broker", filter);
+    return this.told(isAllowed, userName, filter, "subscribe");
+  }
+
+  mayWrite(userName: string, topic: string): boolean {
+    const isAllowed =
+      userName === this.own?.user
+        ? isReply(topic) || requestSender(topic)?.id === userName
+        : this.door.knows(userName) && this.door.mayWrite(userName, "broker", topic);
+    return this.told(isAllowed, userName, topic, "publish");
+  }
+
+  private told(
+    isAllowed: boolean,
+    userName: string,
+    topic: string,
+    action: "publish" | "subscribe",
+  ): boolean {
+    const id = userName.slice(0, NAME_CHARACTERS_MAX);
+    if (!isAllowed) this.events.emit({ event: "topic-refused", id, topic, action });
+    return isAllowed;
+  }
+}

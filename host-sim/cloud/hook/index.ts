@@ -1,0 +1,2 @@
+export { CloudGatekeeper, type OwnLogin } from "./cloud-gatekeeper.js";
+export { HOOK_PATH, Hook } from "./hook.js";
