@@ -58,6 +58,7 @@ describe("the options of the host simulator", function () {
     ["TokenOptions", {}, "tokens.", (tokens) => start({ tokens })],
     ["CloudTlsOptions", {}, "tls.", (tls) => start({ tls })],
     ["BrokerTls", {}, "brokerTls.", (brokerTls) => start({ brokerTls })],
+    ["HookOptions", {}, "hook.", (hook) => start({ hook })],
     ["Extensions", {}, "extensions.", (extensions) => start({ extensions })],
     ["FaultOptions", {}, "faults.", (faults) => start({ faults }), ["clockOffsetSeconds"]],
     ["ErrorFault", { code: 503 }, "faults.error.", (error) => start({ faults: { error } }), ["retryAfter"]],
