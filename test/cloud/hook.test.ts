@@ -1,114 +1,40 @@
 /** The hook: how other brokers ask the cloud who may log in and who may use a topic, over HTTP. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { request as requestPlain } from "node:http";
-import { request as requestTls } from "node:https";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type Cloud, type CloudOptions, type KeyPair, startCloud } from "../../host-sim/cloud/index.js";
-import { OpenBroker } from "../host-sim/open-broker.js";
+import { type Cloud, startCloud } from "../../host-sim/cloud/index.js";
+import {
+  type Answer,
+  type Asked,
+  ask as askHook,
+  counter,
+  emqx as emqxAsks,
+  ID,
+  JSON_TYPE,
+  PSK,
+  RECOVERER,
+  rabbitmq as rabbitmqAsks,
+  SECRET,
+  said,
+} from "./hook-asker.js";
 import { counterPassword, recoveryPassword } from "./passwords.js";
 
-const ID = "device_123";
 const THIEF = "device_9";
-const RECOVERER = `${ID}-recover`;
-const PSK = "correct horse battery staple";
-const SECRET = "what-the-broker-shows";
-const FORM = "application/x-www-form-urlencoded";
-const JSON_TYPE = "application/json";
-
-interface Answer {
-  status: number;
-  type: string | undefined;
-  connection: string | undefined;
-  text: string;
-}
-
-interface Asked {
-  path: string;
-  body: string;
-  type?: string | null;
-  method?: string;
-  authorization?: string | null;
-  tls?: { ca: string } & Partial<KeyPair>;
-}
 
 describe("the hook", () => {
   let cloud: Cloud;
 
   afterEach(() => cloud?.close());
 
-  async function start(options: CloudOptions = {}): Promise<void> {
-    cloud = await startCloud({ hook: { secret: SECRET }, ...options });
+  async function start(): Promise<void> {
+    cloud = await startCloud({ hook: { secret: SECRET } });
     await cloud.addDevice({ id: ID, psk: PSK, counter: 10 });
     await cloud.addDevice({ id: THIEF, psk: `${PSK} of another` });
   }
 
-  async function ask({ path, body, type = FORM, method = "POST", ...more }: Asked): Promise<Answer> {
-    const { authorization = `Bearer ${SECRET}`, tls } = more;
-    const request = (tls === undefined ? requestPlain : requestTls)(`${cloud.httpUrl}/hook/${path}`, {
-      method,
-      agent: false,
-      ...tls,
-      headers: {
-        ...(type !== null && { "content-type": type }),
-        ...(authorization !== null && { authorization }),
-        connection: "keep-alive",
-      },
-    });
-    request.on("error", () => {});
-    request.end(body);
-    const [response] = await once(request, "response");
-    const chunks: Buffer[] = [];
-    for await (const chunk of response) chunks.push(chunk);
-    const { "content-type": answered, connection } = response.headers;
-    return {
-      status: response.statusCode,
-      type: answered,
-      connection,
-      text: Buffer.concat(chunks).toString(),
-    };
-  }
-
-  /** What RabbitMQ asks, as 3.10.8 was seen to ask it. @param more in place of what is right; undefined: left out */
-  function rabbitmq(question: string, more: Record<string, string | undefined> = {}): Promise<string> {
-    const client = { username: ID, vhost: "/", client_id: ID, tags: "" };
-    const variables = Object.fromEntries(
-      ["client_id", "username", "vhost"].map((name) => [
-        `variable_map.${name}`,
-        name === "vhost" ? "/" : (more.username ?? ID),
-      ]),
-    );
-    const topic = { username: ID, vhost: "/", resource: "topic", name: "amq.topic", tags: "", ...variables };
-    const right = question === "topic" ? topic : client;
-    const fields = Object.entries({ ...right, ...more }).filter(
-      (field): field is [string, string] => field[1] !== undefined,
-    );
-    return said(ask({ path: `rabbitmq/${question}`, body: new URLSearchParams(fields).toString() }));
-  }
-
-  async function said(answer: Promise<Answer>): Promise<string> {
-    const { status, type, text } = await answer;
-    assert.deepEqual([status, type], [200, "text/plain"]);
-    assert.match(text, /^(allow|deny)$/);
-    return text;
-  }
-
-  /** What EMQX asks, by our sample. */
-  async function emqx(question: string, fields: object): Promise<string> {
-    const { status, type, text } = await ask({
-      path: `emqx/${question}`,
-      body: JSON.stringify(fields),
-      type: JSON_TYPE,
-    });
-    assert.deepEqual([status, type], [200, JSON_TYPE]);
-    const { result, is_superuser = false } = JSON.parse(text);
-    assert.equal(is_superuser, false);
-    return result;
-  }
-
-  const counter = (at: number): string => counterPassword(PSK, ID, at);
+  const ask = (asked: Asked): Promise<Answer> => askHook(cloud.httpUrl, asked);
+  const rabbitmq = (question: string, more?: Record<string, string | undefined>): Promise<string> =>
+    rabbitmqAsks(cloud.httpUrl, question, more);
+  const emqx = (question: string, fields: object): Promise<string> =>
+    emqxAsks(cloud.httpUrl, question, fields);
 
   describe("asked by RabbitMQ", () => {
     beforeEach(() => start());
@@ -404,151 +330,5 @@ describe("the hook", () => {
       await cloud.disable(ID);
       assert.equal(await may(ID, "subscribe", `${ID}/rpc/#`), "deny");
     });
-  });
-
-  it("takes nothing but a POST of the right type, below its own paths, from who shows the secret", async () => {
-    await start();
-    const body = new URLSearchParams({
-      username: ID,
-      vhost: "/",
-      client_id: ID,
-      password: counter(50),
-    }).toString();
-    const basic = (text: string): string => `Basic ${Buffer.from(text).toString("base64")}`;
-    const right = { path: "rabbitmq/user", body };
-    const wrong: [status: number, more: Partial<Asked>][] = [
-      [405, { method: "GET", body: "" }],
-      [405, { method: "PUT" }],
-      [415, { type: JSON_TYPE }],
-      [415, { type: null }],
-      [415, { path: "emqx/authenticate" }],
-      [404, { path: "rabbitmq" }],
-      [404, { path: "rabbitmq/users" }],
-      [404, { path: "rabbitmq/user/" }],
-      [404, { path: "rabbitmq/constructor" }],
-      [404, { path: "__proto__/user" }],
-      [404, { path: "" }],
-      [401, { authorization: null }],
-      [401, { authorization: "Bearer x" }],
-      [401, { authorization: SECRET }],
-      [401, { authorization: `Bearer ${SECRET}x` }],
-      [401, { authorization: basic(SECRET) }],
-      [401, { authorization: basic(`${SECRET}:broker`) }],
-      [401, { authorization: basic("broker:") }],
-    ];
-    for (const [status, more] of wrong) {
-      const answer = await ask({ ...right, ...more });
-      assert.equal(answer.status, status, JSON.stringify({ ...more, body: undefined }));
-      assert.ok(!answer.text.includes(SECRET) && !answer.text.includes(body));
-    }
-    // None of them used the counter up.
-    for (const authorization of [basic(`broker:${SECRET}`), `bearer ${SECRET}`])
-      assert.equal(
-        (await ask({ ...right, type: `${FORM}; charset=utf-8`, authorization })).text,
-        authorization.startsWith("Basic") ? "allow" : "deny",
-      );
-  });
-
-  it("is not there unless it is asked for", async () => {
-    await start({ hook: false });
-    assert.equal((await ask({ path: "rabbitmq/user", body: "" })).status, 404);
-  });
-
-  it("on this machine's own address needs no secret", async () => {
-    await start({ hook: true, host: "127.0.0.1" });
-    const body = new URLSearchParams({
-      username: ID,
-      vhost: "/",
-      client_id: ID,
-      password: counter(50),
-    }).toString();
-    assert.equal((await ask({ path: "rabbitmq/user", body, authorization: null })).text, "allow");
-  });
-
-  it("on another address asks for a secret or a certificate, and is not started without", async () => {
-    for (const host of ["0.0.0.0", "::", "192.0.2.1", "broker.example.com"])
-      await assert.rejects(startCloud({ hook: true, host }), {
-        message: `Others than this machine can reach the hook on ${host}; give hook.secret, or hook.certificate over TLS`,
-      });
-    await assert.rejects(startCloud({ hook: { certificate: "broker" } }), /hook\.certificate needs TLS/);
-    for (const secret of ["short", "with a space in it!", "x".repeat(15)])
-      await assert.rejects(startCloud({ hook: { secret } }), {
-        message: "motekey: hook.secret is text; it must be 16 or more of A-Z a-z 0-9 _ -",
-      });
-    await start({ host: "0.0.0.0" });
-  });
-
-  it("believes a broker by its certificate, and by that of nobody else", async () => {
-    await start({ tls: { clientCertificates: "optional" }, hook: { certificate: "broker" } });
-    const ca = cloud.ca as string;
-    const { cert, key } = await cloud.issueCertificate("broker");
-    const other = await cloud.issueCertificate(THIEF);
-    const right = {
-      path: "rabbitmq/vhost",
-      body: new URLSearchParams({ username: ID, vhost: "/", client_id: ID }).toString(),
-    };
-    const statuses = [];
-    for (const tls of [{ ca }, { ca, cert: other.cert, key: other.key }, { ca, cert, key }])
-      statuses.push((await ask({ ...right, authorization: null, tls })).status);
-    assert.deepEqual(statuses, [401, 401, 200]);
-  });
-
-  it("lets the cloud itself in by the password of its own URL, to its own topics", async () => {
-    const broker = await OpenBroker.start();
-    try {
-      cloud = await startCloud({
-        broker: broker.url.replace("//", "//cloud:p%3Ass@"),
-        hook: { secret: SECRET },
-      });
-      const who = { username: "cloud", client_id: "cloud" };
-      const answers = [];
-      for (const more of [
-        { password: "p:ss" },
-        { password: "p:sS" },
-        { password: "" },
-        { password: "p:ss", client_id: ID },
-      ])
-        answers.push(await rabbitmq("user", { ...who, ...more }));
-      assert.deepEqual(answers, ["allow", "deny", "deny", "deny"]);
-      assert.equal(await rabbitmq("vhost", who), "allow");
-      for (const [permission, routing_key, answer] of [
-        ["read", "cloud.from.*.rpc", "allow"],
-        ["read", "cloud.from.*.rpc-cbor", "allow"],
-        ["read", "#", "deny"],
-        ["write", `${ID}.rpc`, "allow"],
-        ["write", `${RECOVERER}.rpc`, "allow"],
-        ["write", "cloud.from.cloud.rpc", "allow"],
-        ["write", `cloud.from.${ID}.rpc`, "deny"],
-        ["write", `app.${ID}.x`, "deny"],
-      ])
-        assert.equal(
-          await rabbitmq("topic", { ...who, permission, routing_key }),
-          answer,
-          `${permission} ${routing_key}`,
-        );
-    } finally {
-      await cloud.close();
-      await broker.close();
-    }
-  });
-
-  it("says yes to a counter when it is on the disk, not before", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "motekey-hook-"));
-    try {
-      const registryFile = join(folder, "devices.json");
-      await start({ registryFile });
-      const kept = async () => (await readFile(`${registryFile}.journal`, "utf8")).trim().split("\n").at(-1);
-      assert.equal(await rabbitmq("user", { password: counter(50) }), "allow");
-      assert.equal(await kept(), `[["${ID}","connect",50]]`);
-      const who = { clientid: ID, username: ID, password: counter(51) };
-      assert.equal(await emqx("authenticate", who), "allow");
-      assert.equal(await kept(), `[["${ID}","connect",51]]`);
-      await cloud.close();
-      cloud = await startCloud({ registryFile, hook: { secret: SECRET } });
-      assert.equal(await rabbitmq("user", { password: counter(51) }), "deny");
-    } finally {
-      await cloud.close();
-      await rm(folder, { recursive: true });
-    }
   });
 });
