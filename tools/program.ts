@@ -12,6 +12,7 @@ import { normalWords, ownWords } from "./cli/words.js";
 import { cloudCommand } from "./cloud/command.js";
 import { completionCommand } from "./completion/command.js";
 import { doctorCommand } from "./doctor/command.js";
+import { environmentCommand } from "./environment/command.js";
 import { VERSION } from "./version.js";
 
 /** All commands. `act` hangs the runs on them. */
@@ -38,6 +39,7 @@ export function program(act: Act): Command {
     ],
     notes: [
       "A flag goes before an environment variable, that before the directory's .motekey.json, that before the active account.",
+      "Environment variables: 'motekey help environment'.",
       "Exit: 0 done, 1 failed, 2 wrong usage, 4 authentication needed, 130 interrupted.",
     ],
   });
@@ -45,6 +47,7 @@ export function program(act: Act): Command {
   root.addCommand(doctorCommand(act));
   root.addCommand(cloudCommand(act));
   root.addCommand(completionCommand(act, () => root));
+  root.addCommand(environmentCommand(act));
   return root;
 }
 
@@ -104,9 +107,35 @@ function refuse(command: Command, failure: CommanderError): never {
   // What follows a flag that nobody knows may be a secret.
   throw usage(
     sentence(message.replace(/(unknown option '-[^'=]*)=.*'/s, "$1'")),
-    hint.replace(/^\(|\)$/g, "") || help,
+    meantBy(command, failure) || hint.replace(/^\(|\)$/g, "") || help,
   );
 }
+
+/** A command of that name elsewhere, or a flag that begins so: commander knows similar words only. */
+function meantBy(command: Command, { code, message }: CommanderError): string {
+  const word = /'([^'=]*)/.exec(message)?.[1] ?? "";
+  if (code === "commander.unknownCommand") {
+    const path = pathsTo(command, word)[0];
+    return path === undefined ? "" : `Did you mean '${path}'?`;
+  }
+  if (code !== "commander.unknownOption") return "";
+  const longs = [...command.options, ...rootOf(command).options].map(({ long }) => long ?? "");
+  const meant = longs.find((long) => word.length > SHORTEST_SLIP && long.startsWith(word));
+  return meant === undefined ? "" : `Did you mean ${meant}?`;
+}
+
+/** `--us` may be anything. */
+const SHORTEST_SLIP = 4;
+
+/** The commands below this one that have a name, in full. */
+function pathsTo(command: Command, name: string): string[] {
+  return command.commands.flatMap((child) => [
+    ...([child.name(), ...child.aliases()].includes(name) ? [nameOf(child)] : []),
+    ...pathsTo(child, name),
+  ]);
+}
+
+const rootOf = (command: Command): Command => (command.parent === null ? command : rootOf(command.parent));
 
 /** Null where there is nothing to tell: help and version were asked for, and shown. */
 function asFailure(failure: unknown, system: System): Failure | null {

@@ -97,6 +97,7 @@ export const COMMANDS: Held = {
   "motekey cloud start --identity-port <port>": CLOUD,
   "motekey cloud start --restored": ["process", "'cloud start --restored' begins a new epoch of counters"],
   "motekey cloud start --seed <file>": ["acceptance/simpleiot", "multiple logins, one for each team"],
+  "motekey environment": ["program", "'motekey help environment' has every variable that the sources read; values are never shown"],
   "motekey completion": ["completion", "offers commands, aliases included"],
 };
 
@@ -159,6 +160,9 @@ export const PROMISES: Held = {
   "a client's secret is offered to its issuer only": ["belongs", "a client's secret goes to its issuer only, also one from the environment"],
   "a team's client id is offered to its issuer only": ["belongs", "a team's client for people goes to its issuer only"],
   "a token is offered to its issuer only": ["belongs", "tokens go to their issuer only: kept, from the environment, from the file, and piped in"],
+  "a command without `auth` before it, and a flag cut short, get a hint": ["program", "'motekey {line}' is wrong usage: exit 2, one line on stderr, nothing on stdout"],
+  "a narrow terminal gets a narrow list": ["login-places", "the list fits the terminal: a paragraph for each account where the table would not"],
+  "a warning comes once": ["login-places", "a warning comes once, however many parts of a command meet its cause"],
   "`--version` reads nothing but the version": ["start-up", "reads nothing but the version to answer --version"],
   "a good token is printed without reading the provider's part": ["start-up", "reads nothing of the provider's part for a token that is still good"],
   "an issuer is the name in its discovery document": ["belongs", "an issuer is the name in its document: another name is refused, another spelling is the same"],

@@ -1,7 +1,12 @@
 /** The command line as such: help, usage, words, exit statuses. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { VARIABLES } from "../../tools/cli/variables.js";
 import { World } from "./world.js";
+
+interface Row {
+  readonly variable: string;
+}
 
 describe("the command line", () => {
   let world: World;
@@ -25,6 +30,24 @@ describe("the command line", () => {
       assert.equal(stderr, "");
     });
   }
+
+  it("'motekey help environment' has every variable that the sources read; values are never shown", async () => {
+    const TOOLS = new URL("../../tools/", import.meta.url);
+    const sources = readdirSync(TOOLS, { recursive: true, encoding: "utf8" })
+      .filter((file) => /^(?!node_modules|dist|\.cache|cli\/variables).*\.ts$/.test(file))
+      .map((file) => readFileSync(new URL(file, TOOLS), "utf8"));
+    const read = [...new Set(sources.join("\n").match(/\bMOTEKEY_[A-Z_]+\b/g))].sort();
+    const ours = VARIABLES.map(([name]) => name).filter((name) => name.startsWith("MOTEKEY_"));
+    assert.deepEqual([...ours].sort(), read);
+    const { stdout } = await world.line("help environment");
+    for (const [name, meaning] of VARIABLES)
+      assert.match(stdout, new RegExp(`^ {2}${name} +${meaning}`, "m"));
+    const env = { MOTEKEY_PASSWORD: "canary", MOTEKEY_TEAM: "" };
+    const { stdout: listed } = await world.line("environment --json", { env });
+    assert.ok(!listed.includes("canary"));
+    const set = (name: string) => JSON.parse(listed).find(({ variable }: Row) => variable === name).set;
+    assert.deepEqual([set("MOTEKEY_PASSWORD"), set("MOTEKEY_TEAM"), set("NO_COLOR")], [true, false, false]);
+  });
 
   it("'motekey help auth login' is 'motekey auth login --help'", async () => {
     const { exit, stdout } = await world.line("help auth login");
@@ -52,6 +75,17 @@ describe("the command line", () => {
       "auth login --browser=perhaps",
       /^Error: --browser is true or false, not 'perhaps'\. Give --browser or --no-browser\.\n$/,
     ],
+    ["login", /^Error: Unknown command 'login'\. Did you mean 'motekey auth login'\?\n$/],
+    ["whoami --json=id", /Unknown command 'whoami'.*Did you mean 'motekey auth whoami'\?/],
+    ["token", /^Error: Unknown command 'token'\. Did you mean 'motekey auth token'\?\n$/],
+    ["revoke", /^Error: Unknown command 'revoke'\. Did you mean 'motekey auth logout'\?\n$/],
+    ["auth login --user ann", /^Error: Unknown option '--user'\. Did you mean --username\?\n$/],
+    ["auth login --user=ann", /^Error: Unknown option '--user'\. Did you mean --username\?\n$/],
+    [
+      "auth exec ls",
+      /^Error: 'auth exec' does not see .* Write -- before the program: motekey auth exec -- /,
+    ],
+    ["auth exec ls -la", /Write -- before the program: motekey auth exec -- PROGRAM ARGUMENTS\.\n$/],
     ["auth exec", /^Error: Missing required argument 'program'\. /],
     ["completion tcsh", /^Error: .*'tcsh' is invalid.*bash, zsh, fish/],
     ["auth status --team=", /^Error: --team is empty\. Give it a value, or leave it out\.\n$/],
@@ -108,7 +142,7 @@ describe("the command line", () => {
     assert.equal(exit, 2);
     const { error } = JSON.parse(stderr);
     assert.equal(error.message, "There is no field 'bogus'.");
-    assert.equal(error.next, "Choose from account, team, result, detail.");
+    assert.equal(error.next, "Choose from account, team, result, detail, good_until.");
   });
 
   for (const line of [

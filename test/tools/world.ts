@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly openBrowser?: (url: string) => Promise<void>;
   readonly runProgram?: System["runProgram"];
   readonly interrupted?: AbortSignal;
+  /** Stdout is a terminal that has so many. */
+  readonly columns?: number;
   /** Hears all that was said on stderr so far, whenever there is more. */
   readonly onStderr?: (text: string) => void;
 }
@@ -61,7 +63,10 @@ export class World {
     stdin.end(options.input ?? "");
     const system: System = {
       stdin,
-      stdout: { write: (text) => (stdout += text) },
+      stdout: {
+        write: (text) => (stdout += text),
+        ...(options.columns !== undefined && { isTTY: true, columns: options.columns }),
+      },
       stderr: {
         write: (text) => {
           stderr += text;

@@ -22,6 +22,7 @@ export class Output {
   /** Colours of stdout and of stderr: none without a terminal, and none with NO_COLOR. */
   readonly colours: Colors;
   private readonly noteColours: Colors;
+  private readonly warned = new Set<string>();
 
   constructor(
     private readonly system: System,
@@ -29,6 +30,12 @@ export class Output {
   ) {
     this.colours = coloursOf(system, system.stdout);
     this.noteColours = coloursOf(system, system.stderr);
+  }
+
+  /** How many columns the answer has; null: no terminal shows it. */
+  get columns(): number | null {
+    const { isTTY, columns } = this.system.stdout;
+    return isTTY === true && columns !== undefined && columns > 0 ? columns : null;
   }
 
   /** The answer, told once. `text` is for people: lines without the last line break. */
@@ -54,8 +61,10 @@ export class Output {
     this.say(text);
   }
 
-  /** What must be seen even when quiet. */
+  /** What must be seen even when quiet; once, however many find it. */
   warn(text: string): void {
+    if (this.warned.has(text)) return;
+    this.warned.add(text);
     this.say(`${this.noteColours.yellow("Warning:")} ${text}`);
   }
 

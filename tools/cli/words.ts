@@ -12,9 +12,20 @@ export function normalWords(words: readonly string[]): string[] {
   const ours = ownWords(words);
   const rest = words.slice(ours.length);
   const [first, ...named] = ours;
+  if (ours.length === words.length) refuseBareProgram(ours);
   // Commander's own takes one name.
   if (first === "help" && named.length > 0) return [...named, "--help"];
   return [...ours.flatMap(normalWord), ...rest];
+}
+
+/** How `auth exec` tells its own flags from the program's. */
+const BEFORE_PROGRAM = "Write -- before the program: motekey auth exec -- PROGRAM ARGUMENTS.";
+
+/** Without `--` the program's flags would be read as ours. */
+function refuseBareProgram(words: readonly string[]): void {
+  const [group, name, program] = words.slice(words.indexOf("auth"));
+  if (group !== "auth" || name !== "exec" || program === undefined || program.startsWith("-")) return;
+  throw usage("'auth exec' does not see where the program begins.", BEFORE_PROGRAM);
 }
 
 /** The words that are ours: what stands after `--` is another program's. */

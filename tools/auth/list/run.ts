@@ -1,6 +1,6 @@
-import Table from "cli-table3";
 import type { Context } from "../../cli/act.js";
 import type { System } from "../../cli/system.js";
+import { tableOf } from "../../cli/table.js";
 import { type Account, labelOf } from "../../store/account.js";
 import { isDefault, openStore, readLogins } from "../current.js";
 import { isOver, isRefreshable } from "../renew.js";
@@ -25,24 +25,19 @@ export async function list(context: Context): Promise<void> {
     issuer: account.issuer,
     client: account.clientId,
   }));
-  const table = new Table({
-    head: ["", "ACCOUNT", "ORGANIZATION", "TEAM", "TYPE", "EXPIRES", "STATE"],
-    style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 2 },
-    chars: NO_LINES,
-  });
-  for (const [index, row] of rows.entries()) {
-    const expires = plainTime(shown[index]?.expiresAtMs ?? null);
-    table.push([
+  const text = tableOf(
+    ["", "ACCOUNT", "ORGANIZATION", "TEAM", "TYPE", "EXPIRES", "STATE"],
+    rows.map((row, index) => [
       row.default ? "✓" : "",
       row.account,
       row.organization ?? "-",
       row.team,
       row.type,
-      expires,
+      plainTime(shown[index]?.expiresAtMs ?? null),
       row.state,
-    ]);
-  }
-  const text = table.toString().replace(/ +$/gm, "");
+    ]),
+    output.columns,
+  );
   output.answer(rows, rows.length === 0 ? "No account is logged in." : text);
   if (rows.length === 0) output.note("Run 'motekey auth login' to log in.");
 }
@@ -51,10 +46,3 @@ function stateOf(account: Account, system: System): "valid" | "refreshable" | "e
   if (!isOver(account, system.now())) return "valid";
   return isRefreshable(system, account) ? "refreshable" : "expired";
 }
-
-const NO_LINES = Object.fromEntries(
-  [
-    ...["top", "top-mid", "top-left", "top-right", "bottom", "bottom-mid", "bottom-left", "bottom-right"],
-    ...["left", "left-mid", "mid", "mid-mid", "right", "right-mid", "middle"],
-  ].map((name) => [name, ""]),
-);

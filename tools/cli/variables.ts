@@ -1,0 +1,20 @@
+/** The environment variables that count, ours first. A test holds the list against the sources. */
+export const VARIABLES: readonly (readonly [name: string, meaning: string])[] = [
+  ["MOTEKEY_TEAM", "the team to work in, as --team"],
+  ["MOTEKEY_ISSUER", "the identity provider, as --issuer"],
+  ["MOTEKEY_CONFIG_PATH", "the file where logins are kept, as --config"],
+  ["MOTEKEY_AUTH_TOKEN", "an access token to use instead of a login; never written down"],
+  ["MOTEKEY_USERNAME", "the user name of 'auth login', as --username"],
+  ["MOTEKEY_PASSWORD", "the password of 'auth login'"],
+  ["MOTEKEY_CLIENT_ID", "the client of 'auth login', as --client-id"],
+  ["MOTEKEY_CLIENT_SECRET", "the service account's secret"],
+  ["MOTEKEY_CLOUD_FOLDER", "where 'cloud start' keeps what it learns, as --folder"],
+  ["MOTEKEY_DEBUG", "1: an unexpected failure shows where it happened"],
+  ["NO_COLOR", "no colours, whatever the terminal"],
+  ["HTTPS_PROXY", "the proxy to reach providers through; HTTP_PROXY for http:// issuers"],
+  ["NO_PROXY", "hosts that are reached without a proxy"],
+  ["NODE_EXTRA_CA_CERTS", "a PEM file of further CAs to trust"],
+  ["BROWSER", "the program that opens addresses"],
+  ["DISPLAY", "where it and WAYLAND_DISPLAY are unset, 'auth login' opens no browser on Linux"],
+  ["SSH_CONNECTION", "where it is set, 'auth login' opens no browser"],
+];
