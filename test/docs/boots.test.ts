@@ -33,7 +33,7 @@ describe("a program of the documents, booted ten times without a store", () => {
   for (const block of programs) {
     it(`${block.name} does its work each time`, async function () {
       this.timeout(BOOTS * BOOT_LIMIT_MS);
-      const program = await keptProgramOf(block);
+      const program = keptProgramOf(block);
       try {
         for (let boot = 0; boot < BOOTS; boot++) {
           keptClouds().next = 0;
@@ -53,7 +53,7 @@ describe("a program of the documents, booted ten times without a store", () => {
     const psk = /psk: "(.+?)"/.exec(first.text)?.[1] as string;
     await cloud.addDevice({ id: "device_123", psk });
     const text = `${first.text}\nglobalThis.given.booted(auth);`;
-    const program = await keptProgramOf({ ...first, text }, ["ports", "use", "trace"]);
+    const program = keptProgramOf({ ...first, text }, ["ports", "use", "trace"]);
     try {
       for (let boot = 0; boot < BOOTS; boot++) await bootAt(cloud.port, program, boot);
     } finally {

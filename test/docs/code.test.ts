@@ -69,7 +69,7 @@ async function printedBy(block: CodeBlock): Promise<Map<number, string>> {
     printed.set(line, texts.join(" "));
   };
   Object.assign(globalThis, { printed: print });
-  const program = await programOf(text);
+  const program = programOf(text);
   try {
     await program.run(block.name);
   } finally {

@@ -13,7 +13,7 @@ interface Kept {
   next: number;
 }
 
-/** Each run of a program is a bundle of its own: what outlives it stands here. */
+/** Programs have a copy of this module of their own: what they share with the tests stands here. */
 const place = globalThis as { keptClouds?: Kept };
 
 /** The clouds that go on; none at first. */

@@ -1,8 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { build } from "esbuild";
 import { type CodeBlock, fromSources } from "./code-blocks.js";
-import { at, ROOT } from "./repository.js";
+import { at } from "./repository.js";
 
 /** The packages by the names that apps use, and their sources from the root. */
 export const MODULES = {
@@ -21,20 +20,12 @@ export interface Program {
   remove(): void;
 }
 
-/** Bundles a module's text with our sources. */
-export async function programOf(text: string): Promise<Program> {
-  const { outputFiles } = await build({
-    stdin: { contents: text, resolveDir: ROOT, loader: "ts" },
-    bundle: true,
-    write: false,
-    packages: "external",
-    platform: "node",
-    format: "esm",
-  });
-  const file = at(`test/docs/block-${process.pid}.mjs`);
-  writeFileSync(file, (outputFiles[0] as { text: string }).text);
+/** A module's text on the disk. Our sources, which it imports by their paths, are loaded once for all runs. */
+export function programOf(text: string): Program {
+  const file = at(`test/docs/block-${process.pid}.mts`);
+  writeFileSync(file, text);
   return {
-    run: async (tag) => void (await import(`${pathToFileURL(file)}?${tag}`)),
+    run: async (tag) => void (await import(`${pathToFileURL(file)}?${encodeURIComponent(tag)}`)),
     remove: () => rmSync(file),
   };
 }
@@ -43,7 +34,7 @@ export async function programOf(text: string): Promise<Program> {
  * A block whose clouds go on from run to run.
  * @param names what the document takes as given, as members of `globalThis.given`
  */
-export function keptProgramOf(block: CodeBlock, names: readonly string[] = []): Promise<Program> {
+export function keptProgramOf(block: CodeBlock, names: readonly string[] = []): Program {
   const taken = names.length === 0 ? "" : `const { ${names} } = globalThis.given;\n`;
   const text = fromSources(block, { ...MODULES, "motekey-host-sim": "test/docs/kept-cloud.ts" });
   return programOf(taken + text.replaceAll("console.log(", "void ("));
