@@ -1,11 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { compile } from "../compiled.js";
 import { interleave, type Samples } from "./samples.js";
-
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** The programs that rows run in processes of their own, so that none warms up or fills the heap of another. */
 const PROGRAMS = ["cloud", "codec", "connects", "fleet", "memory", "responder", "round-trip"] as const;
@@ -13,29 +9,8 @@ const PROGRAMS = ["cloud", "codec", "connects", "fleet", "memory", "responder", 
 /** One of `test/bench/programs`. */
 export type ProgramName = (typeof PROGRAMS)[number];
 
-let compiled: Promise<string> | undefined;
-
-/**
- * Compiles all programs, once: what is measured is plain JavaScript, without a loader in its process.
- * @returns their folder, inside the repository, since they import from its node_modules
- */
-async function compile(): Promise<string> {
-  mkdirSync(`${ROOT}.cache`, { recursive: true });
-  const folder = mkdtempSync(`${ROOT}.cache/bench-`);
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  await build({
-    entryPoints: PROGRAMS.map((name) => `${ROOT}test/bench/programs/${name}.ts`),
-    outdir: folder,
-    outExtension: { ".js": ".mjs" },
-    bundle: true,
-    packages: "external",
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    logLevel: "silent",
-  });
-  return folder;
-}
+/** All programs, compiled once: what is measured is plain JavaScript, without a loader in its process. */
+let folder: Promise<string> | undefined;
 
 /** A program that runs. */
 export class Program {
@@ -49,8 +24,8 @@ export class Program {
    * @param flags of Node, such as `--jitless`
    */
   static async start(name: ProgramName, task: object, flags: readonly string[] = []): Promise<Program> {
-    compiled ??= compile();
-    const child = spawn(process.execPath, [...flags, `${await compiled}/${name}.mjs`], {
+    folder ??= compile(PROGRAMS.map((program) => `test/bench/programs/${program}.ts`));
+    const child = spawn(process.execPath, [...flags, `${await folder}/${name}.js`], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       execArgv: [],
     } as object);

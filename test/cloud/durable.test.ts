@@ -1,4 +1,5 @@
 /** Counters never go back: not by a kill, a second process, a full disk or a backup. */
+
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
@@ -6,11 +7,11 @@ import { existsSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import mqtt from "mqtt-packet";
 import { WebSocket } from "ws";
 import { type Cloud, type CloudOptions, startCloud, startIdentity } from "../../host-sim/cloud/index.js";
 import { simulateDevice } from "../../host-sim/device.js";
+import { compiled } from "../compiled.js";
 import { Client } from "./client.js";
 import { MacDevice } from "./mac.js";
 import { counterPassword as passwordOf } from "./passwords.js";
@@ -18,7 +19,6 @@ import { counterPassword as passwordOf } from "./passwords.js";
 const ID = "device_123";
 const PSK = "correct horse";
 const EPOCH = 2 ** 32;
-const PROCESS = fileURLToPath(new URL("./cloud-process.ts", import.meta.url));
 
 const counterPassword = (counter: number): string => passwordOf(PSK, ID, counter);
 
@@ -58,8 +58,8 @@ describe("the cloud's counters on disk", () => {
   }
 
   async function startProcess(options: CloudOptions = {}): Promise<{ child: ChildProcess; answer: Answer }> {
-    const child = fork(PROCESS, {
-      execArgv: ["--import", "tsx"],
+    const child = fork(await compiled("test/cloud/cloud-process.ts"), {
+      execArgv: [],
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     closing.push(async () => {

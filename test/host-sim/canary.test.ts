@@ -1,4 +1,5 @@
 /** Canaries: whole lives with marked secrets, all output at the highest level and every byte on the wire searched. */
+
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHash, createHmac, hkdfSync } from "node:crypto";
@@ -13,6 +14,7 @@ import {
 } from "../../firmware/index.js";
 import { type Cloud, startCloud } from "../../host-sim/cloud/index.js";
 import { nodePorts } from "../../host-sim/node/ports.js";
+import { compiled } from "../compiled.js";
 import { findMosquitto, startMosquitto } from "../servers/mosquitto.js";
 import { ROOT } from "../tidy/repository.js";
 import { Device } from "./device.js";
@@ -276,9 +278,10 @@ describe("secrets stay where they belong", () => {
 });
 
 describe("npm start tells no secret", () => {
-  /** All that the story says. A process of its own, as a user would start it. */
+  /** All that the story says, in a process of its own. */
   async function story(words: string[], environment: NodeJS.ProcessEnv = {}): Promise<string> {
-    const child = spawn(process.execPath, ["--import", "tsx", "host-sim/story/main.ts", ...words], {
+    const program = await compiled("host-sim/story/main.ts", "host-sim/fleet/cloud-process.ts");
+    const child = spawn(process.execPath, [program, ...words], {
       cwd: ROOT,
       env: { ...process.env, MOTEKEY_PSK: CANARY, ...environment },
       stdio: ["ignore", "pipe", "pipe"],

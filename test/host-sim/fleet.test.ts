@@ -7,11 +7,11 @@ const DEVICES = 12;
 describe("a fleet", () => {
   let cloud: FleetCloud;
 
-  beforeEach(async () => {
+  before(async () => {
     cloud = await FleetCloud.start({ devices: DEVICES });
   });
 
-  afterEach(() => cloud.close());
+  after(() => cloud.close());
 
   const credential = (index: number) => cloud.credential(index);
 

@@ -1,12 +1,13 @@
 /** The Node adapter keeps the contract of ports.ts, whatever the peer does. */
+
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
 import { type LinkEvents, Status } from "../../firmware/index.js";
 import { NodeLink } from "../../host-sim/node/link.js";
+import { compiled } from "../compiled.js";
 
 /** What a link told, in order, and somebody to wait for it. */
 class Log implements LinkEvents {
@@ -160,12 +161,9 @@ describe("the Node link", () => {
     });
 
     it("a system without a socket left is NO_SOCKET, which names the limit", async () => {
-      const script = fileURLToPath(new URL("no-descriptors.ts", import.meta.url));
+      const script = await compiled("test/host-sim/no-descriptors.ts");
       const { port } = server.address() as AddressInfo;
-      const shell = spawn("sh", [
-        "-c",
-        `ulimit -n 100; exec ${process.execPath} --import tsx ${script} ${port}`,
-      ]);
+      const shell = spawn("sh", ["-c", `ulimit -n 100; exec ${process.execPath} ${script} ${port}`]);
       const [told] = await Promise.all([text(shell.stdout), once(shell, "close")]);
       assert.match(told, /^closed NO_SOCKET: .*ulimit -n/);
     });

@@ -5,13 +5,13 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { type Cloud, type DeviceOptions, simulateDevice, startCloud } from "../../host-sim/index.js";
+import { compiled } from "../compiled.js";
 import { findMosquitto, startMosquitto } from "../servers/mosquitto.js";
 
 const DEVICE = { id: "device_123", psk: "correct-horse-battery-staple-0123456789abcde" };
 const HOST = "app.example.com";
-const INDEX = pathToFileURL(fileURLToPath(new URL("../../host-sim/index.ts", import.meta.url))).href;
 
 /** What closes in reverse when a test is over. */
 type Closing = (() => unknown)[];
@@ -93,15 +93,14 @@ for (const [name, start] of Object.entries(PLACES)) {
     });
 
     it("whose process is killed asks GetToken too, whatever is said of the time", async () => {
+      const index = pathToFileURL(await compiled("host-sim/index.ts")).href;
       const program = `
-        import { simulateDevice } from ${JSON.stringify(INDEX)};
+        import { simulateDevice } from ${JSON.stringify(index)};
         const device = simulateDevice(${JSON.stringify(options)});
         console.log((await device.host(${JSON.stringify(HOST)}).getToken()).token);`;
-      const child: ChildProcess = spawn(
-        process.execPath,
-        ["--import", "tsx", "--input-type=module", "-e", program],
-        { stdio: ["ignore", "pipe", "inherit"] },
-      );
+      const child: ChildProcess = spawn(process.execPath, ["--input-type=module", "-e", program], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
       closing.push(() => child.kill("SIGKILL"));
       const [line] = await once(child.stdout as NodeJS.ReadableStream, "data");
       child.kill("SIGKILL");

@@ -1,4 +1,5 @@
 /** A directory as a device's flash: values outlive the process, failures are told, and a device goes on with its counter. */
+
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -16,7 +17,6 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import {
   type Cloud,
   FileStore,
@@ -25,8 +25,9 @@ import {
   simulateDevice,
   startCloud,
 } from "../../host-sim/index.js";
+import { compiled } from "../compiled.js";
 
-const HOLDER = fileURLToPath(new URL("programs/store-holder.ts", import.meta.url));
+const HOLDER = "test/host-sim/programs/store-holder.ts";
 const NOBODY = 65_534;
 const ID = "device_123";
 const PSK = "correct horse";
@@ -44,7 +45,7 @@ function asNobody(run: () => void): void {
 
 /** A process that has a store over this directory, once it says so. */
 async function holderOf(directory: string): Promise<ChildProcess> {
-  const holder = spawn(process.execPath, ["--import", "tsx", HOLDER, directory], {
+  const holder = spawn(process.execPath, [await compiled(HOLDER), directory], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   await once(holder.stdout as NonNullable<typeof holder.stdout>, "data");

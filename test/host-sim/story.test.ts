@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { StoryEvent } from "../../host-sim/story/events.js";
+import { compiled } from "../compiled.js";
 import { findMosquitto, startMosquitto } from "../servers/mosquitto.js";
 import { ROOT } from "../tidy/repository.js";
 
@@ -14,12 +15,14 @@ interface Ended {
   stderr: string;
 }
 
-/** Starts the story as `npm start -- words` does, in a process group of its own, as a terminal would. */
-function start(words: string[], environment: NodeJS.ProcessEnv = {}, program = "npm"): ChildProcess {
-  const before =
-    program === "npm" ? ["start", "--silent", "--"] : ["--import", "tsx", "host-sim/story/main.ts"];
+/** What `npm start` runs. */
+const program = () => compiled("host-sim/story/main.ts", "host-sim/fleet/cloud-process.ts");
+
+/** Starts the story in a process group of its own, as a terminal would. */
+function start(command: string[], environment: NodeJS.ProcessEnv = {}): ChildProcess {
   const env = { ...process.env, ...environment };
-  return spawn(program, [...before, ...words], {
+  const [file = "", ...words] = command;
+  return spawn(file, words, {
     cwd: ROOT,
     env,
     detached: true,
@@ -39,8 +42,10 @@ async function ended(child: ChildProcess): Promise<Ended> {
   return { code, stdout, stderr };
 }
 
-const run = (words: string[], environment?: NodeJS.ProcessEnv) =>
-  ended(start(words, environment, process.execPath));
+const run = async (words: string[], environment?: NodeJS.ProcessEnv) =>
+  ended(start([process.execPath, await program(), ...words], environment));
+
+const npmStart = (words: string[]) => ended(start(["npm", "start", "--silent", "--", ...words]));
 
 const eventsOf = (stdout: string): StoryEvent[] =>
   stdout
@@ -57,7 +62,7 @@ function only<Name extends StoryEvent["event"]>(events: StoryEvent[], name: Name
 
 describe("npm start", () => {
   it("-- --json tells connected, token, cached, refreshed, revoked, gone, closed, done", async () => {
-    const { code, stdout } = await ended(start(["--json"]));
+    const { code, stdout } = await npmStart(["--json"]);
     const events = eventsOf(stdout);
     assert.deepEqual(
       events.map(({ event }) => event),
@@ -106,7 +111,7 @@ describe("npm start", () => {
   });
 
   it("-- --devices 25 --json reports 25 tokens", async () => {
-    const { code, stdout } = await ended(start(["--devices", "25", "--json"]));
+    const { code, stdout } = await npmStart(["--devices", "25", "--json"]);
     const events = eventsOf(stdout);
     assert.deepEqual(
       events.map(({ event }) => event),
@@ -185,7 +190,7 @@ describe("npm start", () => {
   for (const words of [["--json"], ["--json", "--devices", "2000"]]) {
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
       it(`${words.join(" ")} ended by ${signal} closes everything and ends with 130`, async () => {
-        const child = start(words, {}, process.execPath);
+        const child = start([process.execPath, await program(), ...words]);
         const end = ended(child);
         const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
         await Promise.race([once(lines, "line"), end]);

@@ -5,9 +5,11 @@ import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import * as oidc from "openid-client";
 import { type Cloud, type CloudInFolder, startCloud, startCloudIn } from "../../host-sim/cloud/index.js";
+import { compiled } from "../compiled.js";
 import { ADA, discover } from "./client.js";
 
 describe("a cloud with an identity", () => {
@@ -28,12 +30,12 @@ describe("a cloud with an identity", () => {
   });
 
   it("starts and ends without a word on the console", async () => {
-    const module = new URL("../../host-sim/index.ts", import.meta.url).href;
+    const module = pathToFileURL(await compiled("host-sim/index.ts")).href;
     const script = `const { startIdentity } = await import(${JSON.stringify(module)});
       const identity = await startIdentity();
       await (await fetch(identity.issuer + "/device")).text();
       await identity.close();`;
-    const words = ["--import", "tsx", "--input-type=module", "--eval", script];
+    const words = ["--input-type=module", "--eval", script];
     const { stdout, stderr } = await promisify(execFile)(process.execPath, words);
     assert.deepEqual([stdout, stderr], ["", ""]);
   });

@@ -13,6 +13,9 @@ const END_LIMIT_MS = 10_000;
 
 /** Below those that systems choose for connections: no connection takes one between our look and the server's start. */
 const PORTS = [20_000, 32_000] as const;
+/** Each of mocha's processes has its own share of them. */
+const SHARES = 4;
+const share = Number(process.env.MOCHA_WORKER_ID ?? 0) % SHARES;
 const givenPorts = new Set<number>();
 
 /**
@@ -35,6 +38,7 @@ export function findProgram(context: Mocha.Context, name: string, debianPackage:
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(...PORTS);
+    if (port % SHARES !== share) continue;
     if (givenPorts.has(port)) continue;
     givenPorts.add(port);
     if (await isFree(port)) return port;

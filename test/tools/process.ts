@@ -1,7 +1,9 @@
 /** The command line as a process of its own, as people start it. */
+
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { compiled } from "../compiled.js";
 import type { Said } from "./world.js";
 
 /** What is started: by its path, so that no shell and no PATH is needed. */
@@ -40,11 +42,11 @@ export function runProcess(words: readonly string[], options: ProcessOptions = {
   });
 }
 
-const HOLDER = fileURLToPath(new URL("./programs/holder.ts", import.meta.url));
+const HOLDER = "test/tools/programs/holder.ts";
 
 /** Has another process hold the lock of a file; resolves, when it has it, to what ends that. */
 export async function holdLock(file: string): Promise<() => Promise<void>> {
-  const child = spawn(process.execPath, ["--import", "tsx", HOLDER, file], {
+  const child = spawn(process.execPath, [await compiled(HOLDER), file], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const ended = once(child, "exit");

@@ -1,4 +1,5 @@
 /** The store: what is kept, where, with which permissions, and what many processes do to it. */
+
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -15,14 +16,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Account, idOf, labelOf } from "../../tools/store/account.js";
 import { withLock } from "../../tools/store/file.js";
 import { Store } from "../../tools/store/store.js";
+import { compiled } from "../compiled.js";
 import { holdLock } from "./process.js";
 import { World } from "./world.js";
 
-const SAVER = fileURLToPath(new URL("./programs/saver.ts", import.meta.url));
+const SAVER = "test/tools/programs/saver.ts";
 
 /** A login of this name. */
 function accountOf(name: string, fields: Partial<Account> = {}): Account {
@@ -312,8 +313,10 @@ describe("the store", () => {
   });
 
   it("processes that save at the same time lose nothing", async () => {
-    const ends = [0, 1, 2, 3].map((index) => once(saver(world.config, `process-${index}`, "5"), "exit"));
-    for (const end of ends) assert.deepEqual(await end, [0, null]);
+    const ends = [0, 1, 2, 3].map(async (index) =>
+      once(await saver(world.config, `process-${index}`, "5"), "exit"),
+    );
+    for (const end of await Promise.all(ends)) assert.deepEqual(end, [0, null]);
     const { accounts } = await store.read();
     assert.equal(accounts.length, 20);
   });
@@ -350,7 +353,7 @@ describe("the store", () => {
   /** Kills a process this long after it began to save, and looks at what it left. */
   async function killedAfter(ms: number): Promise<void> {
     const file = join(world.folder, `killed-${ms}.json`);
-    const child = saver(file, "killed", "100000");
+    const child = await saver(file, "killed", "100000");
     await once(child.stdout, "data");
     await new Promise((resolve) => setTimeout(resolve, ms));
     child.kill("SIGKILL");
@@ -364,8 +367,8 @@ describe("the store", () => {
   }
 
   /** A process that saves one account after another, readable: it has no keychain. */
-  function saver(file: string, prefix: string, count: string) {
-    const words = ["--import", "tsx", SAVER, file, prefix, count];
-    return spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
+  async function saver(file: string, prefix: string, count: string) {
+    const program = await compiled(SAVER);
+    return spawn(process.execPath, [program, file, prefix, count], { stdio: ["ignore", "pipe", "inherit"] });
   }
 });

@@ -1,4 +1,5 @@
 /** Nothing waits for ever: time limits, idle connections, providers that are away, odd files. */
+
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -6,13 +7,13 @@ import { chownSync, mkdirSync, truncateSync, utimesSync, writeFileSync } from "n
 import { createServer, type RequestListener } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Identity } from "../../host-sim/index.js";
 import { withLock } from "../../tools/store/file.js";
+import { compiled } from "../compiled.js";
 import { ANN, ANN_AT_BROWSER, confirmDevice, good, logInAt, startAcme } from "./acme.js";
 import { type Said, World } from "./world.js";
 
-const WAITER = fileURLToPath(new URL("./programs/waiter.ts", import.meta.url));
+const WAITER = "test/tools/programs/waiter.ts";
 const HOUR_MS = 60 * 60 * 1000;
 
 describe("waiting", () => {
@@ -30,7 +31,7 @@ describe("waiting", () => {
   afterEach(() => world.end());
 
   it("a time limit fires although garbage is collected meanwhile", async () => {
-    const child = spawn(process.execPath, ["--expose-gc", "--import", "tsx", WAITER], {
+    const child = spawn(process.execPath, ["--expose-gc", await compiled(WAITER)], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     let said = "";
