@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import mqtt from "mqtt-packet";
+import { type SinonFakeTimers, useFakeTimers } from "sinon";
 import { createWebSocketStream, WebSocket } from "ws";
 import { type Cloud, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
 import { type CloudClock, HOSTS_MAX, Tokens } from "../../host-sim/cloud/tokens.js";
@@ -16,18 +17,23 @@ const CONNECT = {
   clean: true,
   keepalive: 0,
 } as const;
+/** Long enough for anything that is waited for in fact. */
+const LIMIT_MS = 60_000;
 /** A CONNECT that announces 256 MB. */
 const ENDLESS = Buffer.from([0x10, 0xff, 0xff, 0xff, 0x7f, 0, 4, ...Buffer.from("MQTT")]);
 
 describe("the cloud's limits", () => {
   let cloud: Cloud;
   let sockets: Socket[];
+  let clock: SinonFakeTimers | undefined;
 
   beforeEach(() => {
     sockets = [];
   });
 
   afterEach(async () => {
+    clock?.restore();
+    clock = undefined;
     for (const socket of sockets) socket.destroy();
     await cloud.close();
   });
@@ -35,6 +41,11 @@ describe("the cloud's limits", () => {
   async function start(options: CloudOptions = {}): Promise<void> {
     cloud = await startCloud(options);
     await cloud.addDevice(DEVICE);
+  }
+
+  /** From here on what the cloud waits for takes as long as the test says. */
+  function stopTime(): void {
+    clock = useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   }
 
   function open(url: string): Socket {
@@ -71,7 +82,8 @@ describe("the cloud's limits", () => {
   });
 
   it("who leaves the exchange of auth5 unanswered is disconnected, and may announce no long packet in it", async () => {
-    await start({ connectLimitMs: 500 });
+    await start({ connectLimitMs: LIMIT_MS });
+    stopTime();
     const properties = { authenticationMethod: "MOTEKEY-HMAC-SHA-256", authenticationData: Buffer.alloc(16) };
     const hello = mqtt.generate({ ...CONNECT, protocolVersion: 5, properties }, { protocolVersion: 5 });
     const silent = open(cloud.mqttUrl);
@@ -81,6 +93,7 @@ describe("the cloud's limits", () => {
     long.write(Buffer.concat([hello, Buffer.from([0x30, 0xff, 0xff, 0x3f])]));
     await longEnd;
     assert.equal(silent.destroyed, false);
+    clock?.tick(LIMIT_MS);
     await silentEnd;
     assert.equal(cloud.stats.connects, 0);
   });
@@ -107,13 +120,18 @@ describe("the cloud's limits", () => {
   });
 
   it("a WebSocket that names nobody and says nothing is closed, and one without CONNECT; who is proved may be silent", async () => {
-    await start({ connectLimitMs: 100 });
+    await start({ connectLimitMs: LIMIT_MS });
+    stopTime();
     const proved = new WebSocket(cloud.rpcUrl, "clubby.cesanta.com", { auth: `${DEVICE.id}:${DEVICE.psk}` });
     await once(proved, "open");
     const silent = new WebSocket(cloud.rpcUrl, "clubby.cesanta.com");
-    const [code, words] = await once(silent, "close");
+    const wordless = new WebSocket(cloud.wsUrl, "mqtt");
+    await Promise.all([once(silent, "open"), once(wordless, "open")]);
+    const [silentEnd, wordlessEnd] = [once(silent, "close"), once(wordless, "close")];
+    clock?.tick(LIMIT_MS);
+    const [code, words] = await silentEnd;
     assert.deepEqual([code, String(words)], [1008, "no frame came"]);
-    await once(new WebSocket(cloud.wsUrl, "mqtt"), "close");
+    await wordlessEnd;
     assert.equal(proved.readyState, WebSocket.OPEN);
     proved.terminate();
   });
@@ -163,12 +181,16 @@ describe("the cloud's limits", () => {
       mqtt.generate({ ...CONNECT, ...proof, protocolVersion: 5, keepalive: 1 }, { protocolVersion: 5 }),
     );
     const parser = mqtt.parser({ protocolVersion: 5 });
+    const told: unknown[][] = [];
+    parser.on("packet", (packet: mqtt.IConnackPacket | mqtt.IDisconnectPacket) =>
+      told.push([packet.cmd, packet.reasonCode]),
+    );
     socket.on("data", (bytes) => parser.parse(bytes));
-    const end = ended(socket);
-    await once(parser, "packet");
-    const [last] = await once(parser, "packet");
-    assert.deepEqual([last.cmd, last.reasonCode], ["disconnect", 0x8d]);
-    await end;
+    await ended(socket);
+    assert.deepEqual(told, [
+      ["connack", 0],
+      ["disconnect", 0x8d],
+    ]);
   });
 
   it("one caller has tokens for 1,000 hosts at most, and is told so", async () => {

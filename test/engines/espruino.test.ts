@@ -6,6 +6,7 @@ import { type Proof, Status } from "../../firmware/index.js";
 import { type Cloud, type CloudEvent, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
 import { PLAIN_PROOFS } from "../proofs.js";
 import { findMosquitto, startMosquitto } from "../servers/mosquitto.js";
+import { freePort } from "../servers/process.js";
 import { ACCEPTED, REFUSALS } from "../wire/json-cases.js";
 import { Espruino, findEspruino } from "./espruino.js";
 import * as node from "./suite.js";
@@ -194,12 +195,3 @@ describe("Espruino", function () {
     });
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { LimitOptions } from "../../firmware/index.js";
 import {
   type Cloud,
   type CloudOptions,
@@ -11,12 +12,16 @@ import {
 } from "../../host-sim/index.js";
 
 import { FakeBroker } from "./fake-broker.js";
+import { SteadyClock } from "./steady-clock.js";
 
 const ID = "device_123";
 const PSK = "correct horse";
 const HOST = "app.example.com";
-/** Calls of tests that end without an answer. */
-const SHORT = { callDeadlineMs: 200, callAttemptMs: 100 };
+/** Calls of tests that end without an answer, in a time that stands still while this process does. */
+const short = (limits: LimitOptions = {}) => ({
+  limits: { callDeadlineMs: 200, callAttemptMs: 100, ...limits },
+  ports: { ...nodePorts(), clock: new SteadyClock() },
+});
 
 describe("a simulated device", () => {
   let cloud: Cloud;
@@ -161,7 +166,8 @@ describe("a simulated device", () => {
   });
 
   it("rejects with the status and a sentence: no answer, too many callers", async () => {
-    await start({ limits: { ...SHORT, waiters: 1 } });
+    await start(short({ waiters: 1 }));
+    await device.ready();
     cloud.faults.dropRequests = true;
     const first = device.host(HOST).getToken();
     await assert.rejects(device.host(HOST).getToken(), endsWith("BUSY", /limits\.waiters/));
@@ -184,7 +190,8 @@ describe("a simulated device", () => {
   });
 
   it("says no secret in its errors", async () => {
-    await start({ limits: SHORT });
+    await start(short());
+    await device.ready();
     cloud.faults.dropRequests = true;
     await assert.rejects(device.host(HOST).getToken(), (failure: Error) => {
       assert.doesNotMatch(`${failure.stack}${JSON.stringify(failure)}`, new RegExp(PSK));

@@ -1,8 +1,9 @@
 import { createServer } from "node:tls";
 import type { Packet } from "mqtt-packet";
 import { WebSocketServer } from "ws";
-import { State, Status } from "../../firmware/index.js";
+import { Status } from "../../firmware/index.js";
 import { makeChain } from "../servers/chain.js";
+import { until } from "../until.js";
 import { type Bench, type Fault, failure, HOST, letsIn, type Script, SOON } from "./diagnosis.js";
 
 const PASSWORD = { proof: "password", allowInsecure: true } as const;
@@ -220,7 +221,7 @@ export const BYSTANDERS: readonly Fault[] = [
       });
       const device = bench.device(url, { ...PASSWORD, ...SOON });
       await device.ready();
-      while (device.auth.counters.malformed === 0) await new Promise(setImmediate);
+      await until("the garbage", () => device.auth.counters.malformed > 0);
       await failure(device.host(HOST).getToken());
       return device.auth.explain();
     },
@@ -339,7 +340,7 @@ export const BYSTANDERS: readonly Fault[] = [
       await device.ready();
       device.auth.suspend();
       device.auth.resume();
-      while (device.auth.state !== State.READY) await new Promise(setImmediate);
+      await device.ready();
       return device.auth.explain();
     },
   },

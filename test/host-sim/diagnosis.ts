@@ -12,8 +12,11 @@ import {
   type StatusName,
   simulateDevice,
 } from "../../host-sim/device.js";
+import { nodePorts } from "../../host-sim/node/ports.js";
+import { endpointOf } from "../../host-sim/transports.js";
 import { startMosquitto } from "../servers/mosquitto.js";
 import type { Pki } from "../servers/pki.js";
+import { SteadyClock } from "./steady-clock.js";
 
 /** The device that faults befall; the key is a canary. */
 export const DEVICE = { id: "device_123", psk: "canary-key-that-nobody-may-ever-read-0123456" };
@@ -24,6 +27,9 @@ const LIMITS = { backoffBaseMs: 60_000, backoffCapMs: 60_000 };
 
 /** For calls that nothing else ends, and long enough for answers that are refused to come first. */
 export const SOON = { limits: { callAttemptMs: 1_000, callDeadlineMs: 1_200 } };
+
+/** The same, for answers of a broker that is a process of its own. */
+export const LATER = { limits: { callAttemptMs: 3_000, callDeadlineMs: 3_500 } };
 
 /** One fault: what is done, and what `explain()` is to make of it. */
 export interface Fault {
@@ -112,9 +118,12 @@ export class Bench {
     return `mqtt://${place}`;
   }
 
+  /** Without TLS its time stands still while this process does. */
   device(cloud: DeviceOptions["cloud"], options: Partial<DeviceOptions> = {}): SimulatedDevice {
     const limits = { ...LIMITS, ...options.limits };
-    const device = simulateDevice({ cloud, ...DEVICE, ...options, limits });
+    const { isSecure } = endpointOf(cloud, options.transport);
+    const steady = isSecure ? {} : { ports: { ...nodePorts(), clock: new SteadyClock() } };
+    const device = simulateDevice({ cloud, ...DEVICE, ...steady, ...options, limits });
     this.closing.push(() => device.close());
     return device;
   }

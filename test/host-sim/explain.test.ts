@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type PolicyError, Status, sentenceOf } from "../../firmware/index.js";
 import { findMosquitto } from "../servers/mosquitto.js";
 import { makePki, type Pki } from "../servers/pki.js";
-import { Bench, DEVICE, type Fault, HOST, SOON } from "./diagnosis.js";
+import { Bench, DEVICE, type Fault, HOST, LATER, SOON } from "./diagnosis.js";
 import { BYSTANDERS, REASONS } from "./diagnosis-evidence.js";
 import { CALLS, ROAD, WHO } from "./diagnosis-faults.js";
 
@@ -17,7 +17,7 @@ const MOSQUITTO: readonly Fault[] = [
     evidence: { peerCode: 0x95, connects: 1 },
     cause: async (bench) => {
       const { url } = await bench.broker([], ["message_size_limit 100"]);
-      return bench.refused(url, { ...PASSWORD, ...SOON, transport: "mqtt5" });
+      return bench.refused(url, { ...PASSWORD, ...LATER, transport: "mqtt5" });
     },
   },
   {
@@ -58,7 +58,7 @@ const MOSQUITTO: readonly Fault[] = [
     evidence: { peerCode: 0x87, connects: 1 },
     cause: async (bench) => {
       const { url } = await bench.broker([`user ${DEVICE.id}`, `topic deny cloud/from/${DEVICE.id}/rpc`]);
-      return bench.refused(url, { ...PASSWORD, ...SOON, transport: "mqtt5" });
+      return bench.refused(url, { ...PASSWORD, ...LATER, transport: "mqtt5" });
     },
   },
   {

@@ -237,7 +237,7 @@ describe("the firmware on mosquitto", () => {
       const tap = await Tap.start(first.port);
       closing.push(() => tap.close());
       cloud = await startCloudOn(first.cloudUrl, options);
-      device = connect({ proof, limits: { callDeadlineMs: 8_000 } }, DEVICE, tap.port);
+      device = connect({ proof, limits: { callDeadlineMs: 60_000 } }, DEVICE, tap.port);
       const { token } = await device.getToken(HOST);
 
       const lost = device.next(State.WAITING);

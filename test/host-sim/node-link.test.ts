@@ -8,6 +8,7 @@ import { text } from "node:stream/consumers";
 import { type LinkEvents, Status } from "../../firmware/index.js";
 import { NodeLink } from "../../host-sim/node/link.js";
 import { compiled } from "../compiled.js";
+import { freePort } from "../servers/process.js";
 
 /** What a link told, in order, and somebody to wait for it. */
 class Log implements LinkEvents {
@@ -104,10 +105,7 @@ describe("the Node link", () => {
     });
 
     it("a refused port is UNREACHABLE, once, and not within the call", async () => {
-      const refused = address();
-      server.close();
-      await once(server, "close");
-      link.open(refused, log);
+      link.open({ host: "127.0.0.1", port: await freePort() }, log);
       assert.deepEqual(log.told, []);
       await log.until("closed UNREACHABLE");
       await quiet();

@@ -53,7 +53,7 @@ describe("an attacker on a broker that allows everything", () => {
 
   it("a forged token for a request that it saw is refused: the real one arrives", async () => {
     await start();
-    cloud.faults.latencyMs = 100;
+    cloud.faults.dropReplies = 1; // what is forged comes before the answer to the next attempt
     const answer = device.getToken(HOST);
     const { id } = frameOf(await overhear(isGenerate));
     const forged = { v: 2, src: ADDRESS, dst: ID, id, result: { token: "forged", expires_in: 9_999 } };
@@ -66,7 +66,7 @@ describe("an attacker on a broker that allows everything", () => {
 
   it("a forged error ends no call", async () => {
     await start();
-    cloud.faults.latencyMs = 100;
+    cloud.faults.dropReplies = 1; // what is forged comes before the answer to the next attempt
     const answer = device.getToken(HOST);
     const { id } = frameOf(await overhear(isGenerate));
     for (const code of [401, 403, 429, 503]) {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { useFakeTimers } from "sinon";
 import { mqtt, State, type Transport } from "../../firmware/index.js";
 import { mqtt5 } from "../../firmware/mqtt5.js";
 import { mqttOverWebSocket, rpcOverWebSocket } from "../../firmware/websocket.js";
@@ -311,9 +312,16 @@ describe("a device whose counter is behind, at the mock cloud", () => {
   });
 
   it("the connection that asks ends by itself, should nobody end it", async () => {
-    await start({ connectLimitMs: 200 });
-    const client = await open(passwordOf(1));
-    await client.ended();
-    assert.equal(client.returnCode, 0);
+    const connectLimitMs = 60_000;
+    await start({ connectLimitMs });
+    const clock = useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const client = await open(passwordOf(1));
+      clock.tick(connectLimitMs);
+      await client.ended();
+      assert.equal(client.returnCode, 0);
+    } finally {
+      clock.restore();
+    }
   });
 });

@@ -26,6 +26,7 @@ import {
   startCloud,
 } from "../../host-sim/index.js";
 import { compiled } from "../compiled.js";
+import { SteadyClock } from "./steady-clock.js";
 
 const HOLDER = "test/host-sim/programs/store-holder.ts";
 const NOBODY = 65_534;
@@ -201,7 +202,8 @@ describe("a simulated device with a directory", () => {
     const other = { id: "device_124", psk: PSK };
     await cloud.addDevice(other);
     const limits = { callAttemptMs: 200, callDeadlineMs: 500, backoffBaseMs: 50, backoffCapMs: 100 };
-    const second = simulateDevice({ cloud, ...other, store: directory, limits });
+    const ports = { ...nodePorts(), clock: new SteadyClock() };
+    const second = simulateDevice({ cloud, ...other, store: directory, limits, ports });
     const why = /another device of this process has the store in .*: close it, or give each/;
     await assert.rejects(second.host("app.example.com").getToken(), { status: "STORE_FAILED", message: why });
     await assert.rejects(second.ready(100), { status: "STORE_FAILED", message: why });

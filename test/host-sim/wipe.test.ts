@@ -1,4 +1,5 @@
 /** After close() nothing that the client leads to holds a secret: its fields are walked, byte array by byte array. */
+
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
@@ -8,6 +9,7 @@ import { type Cloud, startCloud } from "../../host-sim/cloud/index.js";
 import { nodePorts } from "../../host-sim/node/ports.js";
 import { endpointOf } from "../../host-sim/transports.js";
 import { PLAIN_PROOFS } from "../proofs.js";
+import { until } from "../until.js";
 import { Device } from "./device.js";
 import { reachableFrom } from "./reachable.js";
 import { frameOf } from "./tap.js";
@@ -166,7 +168,7 @@ describe("after close()", () => {
     const { port } = broker.address() as AddressInfo;
     device = new Device(port, { id: "device_123", psk: PSK }, { proof: "password" });
     const ended = device.getToken(HOST);
-    while (traces(device.auth, canary).length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until("half of the token", () => traces(device.auth, canary).length > 0);
     device.close();
     assert.equal((await ended).status, "CLOSED");
     assertWiped(canary);

@@ -1,10 +1,12 @@
 /** Teams and providers: which there are, and what they lack. */
+
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Identity } from "../../host-sim/index.js";
+import { freePort } from "../servers/process.js";
 import { ANN, good, json, startAcme } from "./acme.js";
 import { World } from "./world.js";
 
@@ -117,14 +119,9 @@ describe("auth login at", () => {
     });
 
     it("that nobody answers for is told with the system's reason", async () => {
-      const server = createServer().listen(0, "127.0.0.1");
-      await once(server, "listening");
-      const { port } = server.address() as AddressInfo;
-      server.close();
-      await once(server, "close");
       const told =
         /^Error: http:\/\/127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED.* Check --issuer, the network/;
-      await refused(`http://127.0.0.1:${port}`, told);
+      await refused(`http://127.0.0.1:${await freePort()}`, told);
     });
 
     it("that is no OpenID provider is told", async () => {

@@ -209,20 +209,17 @@ describe("the process motekey", () => {
 
   it("Ctrl-C while it waits for the provider ends it at once with 130, and leaves no lock", async () => {
     await logIn();
-    identity.faults.latencyMs = 60_000;
-    let pressedAtMs = 0;
+    identity.faults.latencyMs = 600_000; // longer than this test may take
     const { exit, stdout } = await run("auth refresh", {
       started: (child) => {
         const lock = watch(world.folder, (_event, name) => {
           if (name !== "config.json.lock") return;
           lock.close();
-          pressedAtMs = performance.now();
           child.kill("SIGINT");
         });
       },
     });
     assert.deepEqual([exit, stdout], [130, ""]);
-    assert.ok(performance.now() - pressedAtMs < 30_000);
     identity.faults.latencyMs = 0;
     good(await run("auth refresh"));
   });

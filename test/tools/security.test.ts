@@ -192,9 +192,15 @@ describe("a login in the browser", () => {
 
   it("the mock's answer goes to the port that asked: a code for another redirect is refused", async () => {
     identity.faults.rawCallback = (url) => url.searchParams.set("state", "another login's");
+    const pressed = new AbortController();
+    const openBrowser = async (url: string): Promise<void> => {
+      await visit(await answerFor(url));
+      pressed.abort();
+    };
     const said = await world.line("auth login", {
       ...ANN_AT_BROWSER,
-      interrupted: AbortSignal.timeout(3000),
+      openBrowser,
+      interrupted: pressed.signal,
     });
     assert.equal(said.exit, 130, "it waited for its own answer");
   });
