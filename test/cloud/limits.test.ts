@@ -182,8 +182,8 @@ describe("the cloud's limits", () => {
     );
     const parser = mqtt.parser({ protocolVersion: 5 });
     const told: unknown[][] = [];
-    parser.on("packet", (packet: mqtt.IConnackPacket | mqtt.IDisconnectPacket) =>
-      told.push([packet.cmd, packet.reasonCode]),
+    parser.on("packet", (packet: mqtt.Packet) =>
+      told.push([packet.cmd, "reasonCode" in packet ? packet.reasonCode : null]),
     );
     socket.on("data", (bytes) => parser.parse(bytes));
     await ended(socket);
