@@ -16,6 +16,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Account, idOf, labelOf } from "../../tools/store/account.js";
 import { withLock } from "../../tools/store/file.js";
 import { Store } from "../../tools/store/store.js";
