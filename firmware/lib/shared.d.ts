@@ -45,7 +45,8 @@ type Function = {};
 interface CallableFunction extends Function {}
 interface NewableFunction extends Function {}
 type IArguments = {};
-type RegExp = {};
+// biome-ignore lint/suspicious/noEmptyInterface: the compiler asks for it; an engine may add to it
+interface RegExp {}
 type Object = {};
 interface ObjectConstructor {
   /** What is set on it hides what it has of the prototype, which it shares else. */

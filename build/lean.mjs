@@ -1,0 +1,107 @@
+// The core for Espruino, firmware/espruino: one minified file for require("motekey"). Source is RAM there: what is
+// shared with the other core (statuses, limits, policy) is inlined, and names that no app meets are shortened.
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import ts from "typescript";
+import { withNumbers } from "./numbers.mjs";
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
+const CORE = join(ROOT, "firmware/espruino");
+
+/** A module of the other core, evaluated: a table that is made of it is right by construction. */
+async function load(path) {
+  const { outputFiles } = await build({
+    entryPoints: [join(ROOT, "firmware", path)],
+    bundle: true,
+    format: "esm",
+    write: false,
+    logLevel: "silent",
+  });
+  return import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
+}
+
+/** `,proof:rank,status` for each proof, over a link that does not verify the server. A proof has the rank of the floors that it passes. */
+async function levels() {
+  const { PROOFS, judge } = await load("policy.ts");
+  const { Status } = await load("status.ts");
+  const { LinkSecurity } = await load("ports.ts");
+  const level = (proof) => {
+    const passes = (floor) =>
+      judge(proof, LinkSecurity.PSK_TLS, true, true, { proof: floor }) !== Status.PROOF_BELOW_FLOOR;
+    const verdict = judge(proof, LinkSecurity.UNVERIFIED_TLS, false, false, {});
+    if (verdict !== judge(proof, LinkSecurity.PLAIN, false, false, {}))
+      throw new Error(`the policy tells ${proof} over TLS from ${proof} without: the core has one text for both`);
+    return `,${proof}:${PROOFS.filter(passes).length},${/digest/.test(proof) ? Status.PROOF_UNFIT : verdict}`;
+  };
+  return PROOFS.map(level).join("");
+}
+
+/** The names of members in a source file. */
+function membersOf(source) {
+  const names = new Set();
+  const visit = (node) => {
+    const isMember =
+      ts.isPropertyDeclaration(node) ||
+      ts.isPropertySignature(node) ||
+      ts.isMethodDeclaration(node) ||
+      ts.isMethodSignature(node) ||
+      ts.isAccessor(node);
+    if (isMember && ts.isIdentifier(node.name)) names.add(node.name.text);
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile("source.ts", source, ts.ScriptTarget.Latest, true));
+  return names;
+}
+
+/** Names that no app and no engine meets. */
+async function privateNames(files) {
+  const read = async (names) => Promise.all(names.map((name) => readFile(join(ROOT, "firmware", name), "utf8")));
+  const kept = new Set();
+  const seen = await read(["espruino/api.ts", "espruino/engine.d.ts", "lib/shared.d.ts", "config.ts", "policy.ts", "limits.ts"]);
+  for (const source of seen) for (const name of membersOf(source)) kept.add(name);
+  const names = new Set();
+  for (const source of await read(files)) for (const name of membersOf(source)) names.add(name);
+  return [...names].filter((name) => !kept.has(name));
+}
+
+/** Returns the source text. */
+export async function bundleLean({ entry = "index.ts", minify = true } = {}) {
+  const { DEFAULT_LIMITS } = await load("limits.ts");
+  const LEVELS = await levels();
+  const files = ["auth", "credential", "json", "options", "proofs", "records"].map((name) => `espruino/${name}.ts`);
+  const names = minify ? await privateNames(files) : [];
+  const inlined = {
+    name: "inlined",
+    setup({ onLoad, onResolve, resolve }) {
+      onLoad({ filter: /firmware\/espruino\/levels\.ts$/ }, () => ({ contents: `export const LEVELS = ${JSON.stringify(LEVELS)};` }));
+      onLoad({ filter: /firmware\/espruino\/.*\.ts$/ }, async ({ path }) => ({
+        contents: withNumbers(await readFile(path, "utf8")).replace(/DEFAULT_LIMITS\.(\w+)/g, (_, name) => DEFAULT_LIMITS[name]),
+        loader: "ts",
+      }));
+      // Of the other core only constants are taken.
+      onResolve({ filter: /^\.\.\// }, async ({ path, resolveDir, pluginData }) => {
+        if (pluginData === "inner") return undefined;
+        const found = await resolve(path.replace(/\.js$/, ".ts"), { resolveDir, kind: "import-statement", pluginData: "inner" });
+        return { ...found, sideEffects: false };
+      });
+    },
+  };
+  const result = await build({
+    entryPoints: [join(CORE, entry)],
+    bundle: true,
+    write: false,
+    minify,
+    charset: "utf8",
+    format: "cjs",
+    platform: "neutral",
+    plugins: [inlined],
+    external: ["net", "tls", "crypto", "Storage"],
+    target: "es2015",
+    supported: { "nullish-coalescing": true },
+    ...(names.length > 0 ? { mangleProps: new RegExp(`^(${names.join("|")})$`) } : {}),
+  });
+  // A bare return at the very end of a function: Espruino reads on and meets the end of its input.
+  return result.outputFiles[0].text.replaceAll("return}", "return;}");
+}

@@ -1,0 +1,277 @@
+import { Status } from "../status.js";
+import { chr } from "./proofs.js";
+
+/** What a text is read for: its known members depend on it. */
+export enum Reading {
+  FRAME,
+  /** An answer to Counter. */
+  COUNTER,
+  /** A JWT's claims. */
+  CLAIMS,
+}
+
+enum Next {
+  VALUE,
+  FIRST_ITEM,
+  FIRST_NAME,
+  NAME,
+  COLON,
+  COMMA,
+}
+
+/** Of the last text: where its value ended. */
+export let end = 0;
+/** Of the last frame, one that was refused too: its id as far as it was read; 0: none came. */
+export let idSoFar = 0;
+
+/** Whether a name means something at its place, as `wire/members` has it; all others are skipped with their values. */
+const isKnown = (reading: Reading, names: string[], depth: number): boolean => {
+  const section = depth < 2 ? "" : names[0];
+  let known = "";
+  if (depth < 2) known = reading === Reading.CLAIMS ? "iat,exp" : "v,src,dst,id,method,nr,result,error";
+  else if (section === "error" && depth < 3) known = "code,message,retry_after";
+  else if (section === "result" && depth < 3)
+    known = reading === Reading.COUNTER ? "c,mac" : "token,exist,success,expires_in,time,ext";
+  else if (section === "result" && depth < 4)
+    known = names[1] === "" ? "host" : names[1] === "ext" ? "cbor" : "";
+  return known.split(",").indexOf(names[depth - 1]) >= 0;
+};
+
+const utf8 = (scalar: number): string => {
+  const last = chr(128 | (scalar & 63));
+  if (scalar < 128) return chr(scalar);
+  if (scalar < 2048) return chr(192 | (scalar >> 6)) + last;
+  const middle = chr(128 | ((scalar >> 6) & 63)) + last;
+  if (scalar < 65536) return chr(224 | (scalar >> 12)) + middle;
+  return chr(240 | (scalar >> 18), 128 | ((scalar >> 12) & 63)) + middle;
+};
+
+let text = "";
+let code = 0;
+
+const byte = (): number => {
+  if (end >= text.length) throw Status.JSON_TRUNCATED;
+  return text.charCodeAt(end++);
+};
+
+const readUnit = (): number => {
+  let value = 0;
+  for (let i = 0; i < 4; i++) {
+    code = byte();
+    const digit = code < 58 ? code - 48 : (code | 32) - 87;
+    if (digit < 0 || digit > 15 || (code > 57 && digit < 10)) throw Status.JSON_SYNTAX;
+    value = value * 16 + digit;
+  }
+  return value;
+};
+
+const readEscape = (): string => {
+  code = byte();
+  if (code !== 117) {
+    const which = '"\\/bfnrt'.indexOf(chr(code), 0);
+    if (which < 0) throw Status.JSON_SYNTAX;
+    return '"\\/\b\f\n\r\t'[which];
+  }
+  let scalar = readUnit();
+  if (scalar >> 11 !== 27) return utf8(scalar);
+  if (scalar >= 0xdc00 || byte() !== 92 || byte() !== 117) throw Status.JSON_SURROGATE;
+  scalar = (scalar - 0xd800) * 1024 + 0x10000 - 0xdc00;
+  const low = readUnit();
+  if (low >> 10 !== 55) throw Status.JSON_SURROGATE;
+  return utf8(scalar + low);
+};
+
+/** A text from behind its quote on. */
+const readString = (): string => {
+  let value = "";
+  for (;;) {
+    const from = end;
+    do code = byte();
+    while (code > 31 && code < 128 && code !== 34 && code !== 92);
+    value += text.substr(from, end - from - 1);
+    if (code === 34) return value;
+    if (code < 32) throw Status.JSON_SYNTAX;
+    if (code === 92) value += readEscape();
+    else {
+      let least = code === 224 ? 160 : code === 240 ? 144 : 128;
+      let most = code === 237 ? 159 : code === 244 ? 143 : 191;
+      if (code < 194 || code > 244) throw Status.JSON_UTF8;
+      for (let left = code < 224 ? 1 : code < 240 ? 2 : 3; left > 0; left--) {
+        value += chr(code);
+        code = byte();
+        if (code < least || code > most) throw Status.JSON_UTF8;
+        least = 128;
+        most = 191;
+      }
+      value += chr(code);
+    }
+  }
+};
+
+const skipDigits = (): void => {
+  const from = end;
+  do code = byte();
+  while (code > 47 && code < 58);
+  end--;
+  if (end === from) throw Status.JSON_SYNTAX;
+};
+
+/** A number from its first character on; Infinity for one that is not written as a whole number. */
+const readNumber = (): number => {
+  const from = end;
+  let isWhole = true;
+  if (byte() !== 45) end--;
+  const first = end;
+  skipDigits();
+  if (end > first + 1 && text[first] === "0") throw Status.JSON_SYNTAX;
+  if (code === 46) {
+    isWhole = false;
+    end++;
+    skipDigits();
+  }
+  if ((code | 32) === 101) {
+    isWhole = false;
+    end++;
+    code = byte();
+    if (code !== 43 && code !== 45) end--;
+    skipDigits();
+  }
+  if (end - from > 64) throw Status.JSON_NUMBER;
+  const value = Number(text.substr(from, end - from));
+  wholeSoFar = isWhole && Math.abs(value) <= 9007199254740991;
+  return value;
+};
+let wholeSoFar = false;
+
+const readWord = (word: string): void => {
+  for (let i = 1; i < word.length; i++) if (byte() !== word.charCodeAt(i)) throw Status.JSON_SYNTAX;
+};
+
+/**
+ * Reads one object by the rules of `wire/json`, without recursion: the engine's stack is short.
+ * @returns it with its known members; `id` and `code` that are not whole numbers read −1 and 0
+ * @throws Status why not
+ */
+export const readText = (from: string, reading: Reading): Frame => {
+  const open: Container[] = [];
+  const names: string[] = [];
+  let next = Next.VALUE;
+  text = from;
+  end = 0;
+  idSoFar = 0;
+  for (;;) {
+    const depth = open.length;
+    const top = open[depth - 1];
+    const isList = depth > 0 && Array.isArray(top);
+    let value: unknown;
+    do code = byte();
+    while (code === 32 || code === 9 || code === 10 || code === 13);
+    if (next === Next.COLON) {
+      if (code !== 58) throw Status.JSON_SYNTAX;
+      next = Next.VALUE;
+      continue;
+    }
+    if (next === Next.COMMA && code === 44) {
+      next = isList ? Next.VALUE : Next.NAME;
+      continue;
+    }
+    const isClosing = isList
+      ? code === 93 && (next === Next.COMMA || next === Next.FIRST_ITEM)
+      : code === 125 && (next === Next.COMMA || next === Next.FIRST_NAME);
+    if (isClosing) {
+      value = open.pop();
+      names.pop();
+    } else if (next === Next.FIRST_NAME || next === Next.NAME) {
+      if (code !== 34) throw Status.JSON_SYNTAX;
+      names[depth - 1] = readString();
+      if (isKnown(reading, names, depth) && (top as Given)[names[depth - 1]] !== undefined)
+        throw Status.FRAME_DUPLICATE;
+      next = Next.COLON;
+      continue;
+    } else if (next === Next.COMMA) throw Status.JSON_SYNTAX;
+    else if (code === 123 || code === 91) {
+      if (depth === 16) throw Status.JSON_DEPTH;
+      if (depth === 0 && code === 91) throw Status.FRAME_MEMBER;
+      open.push(code === 123 ? {} : []);
+      names.push("");
+      next = code === 123 ? Next.FIRST_NAME : Next.FIRST_ITEM;
+      continue;
+    } else if (code === 34) value = readString();
+    else if (code === 45 || (code > 47 && code < 58)) {
+      end--;
+      value = readNumber();
+      const name = names[depth - 1];
+      if (!wholeSoFar && depth === 1 && name === "id") value = -1;
+      if (!wholeSoFar && depth === 2 && name === "code") value = 0;
+      if (depth === 1 && name === "id") idSoFar = value as number;
+    } else if (code === 116) {
+      readWord("true");
+      value = true;
+    } else if (code === 102) {
+      readWord("false");
+      value = false;
+    } else if (code === 110) {
+      readWord("null");
+      value = null;
+    } else throw Status.JSON_SYNTAX;
+    const at = open.length;
+    if (at === 0) {
+      if (!isClosing) throw Status.FRAME_MEMBER;
+      return value as Frame;
+    }
+    const into = open[at - 1];
+    if (Array.isArray(into)) (into as unknown[]).push(value);
+    else if (isKnown(reading, names, at)) (into as Given)[names[at - 1]] = value;
+    next = Next.COMMA;
+  }
+};
+
+/**
+ * A frame at the beginning of a message; what stands behind it begins at {@link end}.
+ *
+ * The engine's own reader takes what is no JSON too. It is believed where its writer gives the very same text back:
+ * what that writes is JSON, in plain ASCII. Before, a text is held back that nests deeper than an answer with a
+ * token, or has a list or an escape; members that come twice do not come out twice, since they are copied one by one
+ * in between. All others are read strictly here.
+ * @throws Status why it is none
+ */
+export const readFrame = (message: string, reading: Reading): Frame => {
+  const to = message.lastIndexOf("\n");
+  const frameText = to < 0 ? message : message.substr(0, to);
+  const second = frameText.indexOf("{", 1);
+  const rest =
+    second < 0 ? frameText.substr(1) : frameText.substr(1, second - 1) + frameText.substr(second + 1);
+  if (reading === Reading.FRAME && !/[{[\\]/.test(rest)) {
+    try {
+      const frame: Frame = Object.assign({}, JSON.parse(frameText));
+      if (typeof frame.result === "object") frame.result = Object.assign({}, frame.result);
+      if (typeof frame.error === "object") frame.error = Object.assign({}, frame.error);
+      if (JSON.stringify(frame) === frameText) {
+        end = frameText.length;
+        return frame;
+      }
+    } catch (_otherText) {
+      // What it throws on may still be JSON.
+    }
+  }
+  return readText(message, reading);
+};
+
+/** OK, or why an object is no frame of the wire's A1. */
+export const judgeFrame = (frame: Frame): Status => {
+  const id = frame.id;
+  const error = frame.error;
+  if (frame.v !== undefined && frame.v !== 2) return Status.FRAME_VERSION;
+  if (id !== undefined && typeof id !== "string" && !isWhole(id)) return Status.FRAME_MEMBER;
+  if (frame.src !== undefined && typeof frame.src !== "string") return Status.FRAME_MEMBER;
+  if (frame.dst !== undefined && typeof frame.dst !== "string") return Status.FRAME_MEMBER;
+  if (frame.method !== undefined && typeof frame.method !== "string") return Status.FRAME_MEMBER;
+  if (error === undefined) return Status.OK;
+  const isError = typeof error === "object" && error !== null && !Array.isArray(error);
+  return isError && (isWhole(error.code) || isWhole(-(error.code as number)))
+    ? Status.OK
+    : Status.FRAME_MEMBER;
+};
+
+const isWhole = (value: unknown): boolean =>
+  typeof value === "number" && value >= 1 && value <= 9007199254740991 && value % 1 === 0;
