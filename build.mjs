@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { bundleEspruino, MESSAGES_ENTRY } from "./build/espruino.mjs";
+import { bundleLean } from "./build/lean.mjs";
 import { bundleMinified } from "./build/minified.mjs";
 import { buildModdable } from "./build/moddable.mjs";
 import { bundleTools } from "./build/tools.mjs";
@@ -23,9 +24,11 @@ compile("firmware/adapters/moddable/types.json");
 await buildModdable();
 
 compile("firmware/adapters/espruino");
+compile("firmware/espruino");
 const espruino = await bundleEspruino();
 mkdirSync("dist/espruino", { recursive: true });
 writeFileSync("dist/espruino/motekey.js", espruino);
+writeFileSync("dist/espruino/motekey-lean.js", await bundleLean());
 writeFileSync("dist/espruino/motekey-messages.js", await bundleEspruino({ entry: MESSAGES_ENTRY }));
 
 compile("host-sim");

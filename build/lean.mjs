@@ -1,7 +1,7 @@
 // The core for Espruino, firmware/espruino: one minified file for require("motekey"). Source is RAM there: what is
 // shared with the other core (statuses, limits, policy) is inlined, and names that no app meets are shortened.
-import { readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import ts from "typescript";
@@ -9,6 +9,15 @@ import { withNumbers } from "./numbers.mjs";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const CORE = join(ROOT, "firmware/espruino");
+const entryOf = (path) => relative("espruino", path);
+
+/** What an app has, and where from. */
+const ENTRY = `
+import { Auth } from "./${entryOf("espruino/auth.ts")}";
+import { writeCredential } from "./${entryOf("espruino/credential.ts")}";
+exports.createAuth = (options) => new Auth(options);
+exports.writeCredential = writeCredential;
+`;
 
 /** A module of the other core, evaluated: a table that is made of it is right by construction. */
 async function load(path) {
@@ -32,7 +41,9 @@ async function levels() {
       judge(proof, LinkSecurity.PSK_TLS, true, true, { proof: floor }) !== Status.PROOF_BELOW_FLOOR;
     const verdict = judge(proof, LinkSecurity.UNVERIFIED_TLS, false, false, {});
     if (verdict !== judge(proof, LinkSecurity.PLAIN, false, false, {}))
-      throw new Error(`the policy tells ${proof} over TLS from ${proof} without: the core has one text for both`);
+      throw new Error(
+        `the policy tells ${proof} over TLS from ${proof} without: the core has one text for both`,
+      );
     return `,${proof}:${PROOFS.filter(passes).length},${/digest/.test(proof) ? Status.PROOF_UNFIT : verdict}`;
   };
   return PROOFS.map(level).join("");
@@ -55,11 +66,22 @@ function membersOf(source) {
   return names;
 }
 
+/** Whose names apps and the engine meet. */
+const SEEN = ["api.ts", "engine.d.ts"];
+
 /** Names that no app and no engine meets. */
 async function privateNames(files) {
-  const read = async (names) => Promise.all(names.map((name) => readFile(join(ROOT, "firmware", name), "utf8")));
+  const read = async (names) =>
+    Promise.all(names.map((name) => readFile(join(ROOT, "firmware", name), "utf8")));
   const kept = new Set();
-  const seen = await read(["espruino/api.ts", "espruino/engine.d.ts", "lib/shared.d.ts", "config.ts", "policy.ts", "limits.ts"]);
+  const seen = await read([
+    "espruino/api.ts",
+    "espruino/engine.d.ts",
+    "lib/shared.d.ts",
+    "config.ts",
+    "policy.ts",
+    "limits.ts",
+  ]);
   for (const source of seen) for (const name of membersOf(source)) kept.add(name);
   const names = new Set();
   for (const source of await read(files)) for (const name of membersOf(source)) names.add(name);
@@ -67,33 +89,44 @@ async function privateNames(files) {
 }
 
 /** Returns the source text. */
-export async function bundleLean({ entry = "index.ts", minify = true } = {}) {
+export async function bundleLean({ entry = ENTRY, minify = true } = {}) {
   const { DEFAULT_LIMITS } = await load("limits.ts");
   const LEVELS = await levels();
-  const files = ["auth", "credential", "json", "options", "proofs", "records"].map((name) => `espruino/${name}.ts`);
+  const files = (await readdir(CORE))
+    .filter((name) => !SEEN.includes(name) && name.endsWith(".ts"))
+    .map((name) => `espruino/${name}`);
   const names = minify ? await privateNames(files) : [];
   const inlined = {
     name: "inlined",
     setup({ onLoad, onResolve, resolve }) {
-      onLoad({ filter: /firmware\/espruino\/levels\.ts$/ }, () => ({ contents: `export const LEVELS = ${JSON.stringify(LEVELS)};` }));
+      onLoad({ filter: /firmware\/espruino\/levels\.ts$/ }, () => ({
+        contents: `export const LEVELS = ${JSON.stringify(LEVELS)};`,
+      }));
       onLoad({ filter: /firmware\/espruino\/.*\.ts$/ }, async ({ path }) => ({
-        contents: withNumbers(await readFile(path, "utf8")).replace(/DEFAULT_LIMITS\.(\w+)/g, (_, name) => DEFAULT_LIMITS[name]),
+        contents: withNumbers(await readFile(path, "utf8")).replace(
+          /DEFAULT_LIMITS\.(\w+)/g,
+          (_, name) => DEFAULT_LIMITS[name],
+        ),
         loader: "ts",
       }));
       // Of the other core only constants are taken.
       onResolve({ filter: /^\.\.\// }, async ({ path, resolveDir, pluginData }) => {
         if (pluginData === "inner") return undefined;
-        const found = await resolve(path.replace(/\.js$/, ".ts"), { resolveDir, kind: "import-statement", pluginData: "inner" });
+        const found = await resolve(path.replace(/\.js$/, ".ts"), {
+          resolveDir,
+          kind: "import-statement",
+          pluginData: "inner",
+        });
         return { ...found, sideEffects: false };
       });
     },
   };
   const result = await build({
-    entryPoints: [join(CORE, entry)],
+    stdin: { contents: entry, resolveDir: CORE },
     bundle: true,
     write: false,
     minify,
-    charset: "utf8",
+    charset: "ascii",
     format: "cjs",
     platform: "neutral",
     plugins: [inlined],

@@ -78,7 +78,7 @@ export interface LeanCredential {
 /** What an app on Espruino has, with the words of `motekey` on the other engines. */
 export interface LeanAuth {
   readonly state: State;
-  onState: ((state: State) => void) | null;
+  set onState(onState: ((state: State) => void) | null);
   host(name: string): LeanHost;
   /** The hosts that the cloud keeps tokens of ours for; TOO_LONG where they do not fit `limits.frameBytes`. */
   listTokens(onDone: OnAnswer<readonly string[] | null>): Status;

@@ -22,6 +22,7 @@ const slots = (): Slots => new Slots("motekey-cred", RecordKind.CREDENTIAL, Reco
 /** What the policy says of a proof over this engine's links; undefined: there is no such proof. */
 export const levelOf = (proof: string): string | undefined => LEVELS.split(`,${proof}:`)[1];
 
+/** The credential that Storage has. */
 export const readCredential = (): KeptCredential => {
   const payload = slots().load(0);
   const texts: string[] = [];

@@ -132,6 +132,7 @@ interface Given {
 }
 type Container = Given | unknown[];
 type NumberConstructor = (text: string) => number;
+// biome-ignore lint/suspicious/noShadowRestrictedNames: the library has none of it
 declare const Number: NumberConstructor;
 
 type Exclude<T, U> = T extends U ? never : T;

@@ -241,7 +241,7 @@ export const readFrame = (message: string, reading: Reading): Frame => {
   const second = frameText.indexOf("{", 1);
   const rest =
     second < 0 ? frameText.substr(1) : frameText.substr(1, second - 1) + frameText.substr(second + 1);
-  if (reading === Reading.FRAME && !/[{[\\]/.test(rest)) {
+  if (reading === Reading.FRAME && !/[{\x5b\x5c]/.test(rest)) {
     try {
       const frame: Frame = Object.assign({}, JSON.parse(frameText));
       if (typeof frame.result === "object") frame.result = Object.assign({}, frame.result);
@@ -255,6 +255,12 @@ export const readFrame = (message: string, reading: Reading): Frame => {
     }
   }
   return readText(message, reading);
+};
+
+/** Whether nothing but white space stands behind the value of a text (RFC 8259, 2). */
+export const isRestBlank = (whole: string): boolean => {
+  for (let i = end; i < whole.length; i++) if (" \t\r\n".indexOf(whole[i], 0) < 0) return false;
+  return true;
 };
 
 /** OK, or why an object is no frame of the wire's A1. */

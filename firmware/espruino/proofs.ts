@@ -35,7 +35,9 @@ export const base64url = (bytes: string, length: number): string =>
 
 /** 16 bits, the high byte first; whole numbers up to 2^53 − 1 have more, which are left out. */
 export const u16 = (value: number): string => chr((value >> 8) & 255, value & 255);
+/** 32 bits of it. */
 export const u32 = (value: number): string => u16(value / 65536) + u16(value % 65536);
+/** 64 bits of it. */
 export const u64 = (value: number): string => u32(value / 4294967296) + u32(value % 4294967296);
 
 /** The number in so many bytes. */
@@ -54,11 +56,13 @@ export const isSame = (one: string, other: string, key: Key): boolean =>
 
 /** Random bytes, as DESIGN.md has them for an engine whose own repeat at each boot: a chain of SHA-256. */
 let chain = "";
+/** Begins the random numbers: what is secret keeps them from others, what rises keeps boots apart. */
 export const seed = (secrets: string): void => {
   let text = secrets + u32(getTime() * 1e6);
   for (let i = 0; i < 8; i++) text += u32(E.hwRand());
   chain = sha(chain + text);
 };
+/** So many random bytes, 32 at the most. */
 export const random = (length: number): string => {
   const bytes = sha(`\0${chain}`);
   chain = sha(`\x01${chain}`);

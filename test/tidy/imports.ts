@@ -10,6 +10,7 @@ import { lineOf, type Rule, type SourceText, walk } from "./rule.js";
  */
 const LAYERS: readonly (readonly string[])[] = [
   ["promises"],
+  ["espruino"],
   ["index", "cbor", "mqtt5", "websocket", "messages"],
   ["explain"],
   ["driver"],
@@ -105,7 +106,7 @@ export function refusal(from: string, to: string): string | undefined {
   if (/^(tools|test)\//.test(to) && from.split("/")[0] !== to.split("/")[0])
     return "nothing imports tools or tests";
   if (from.startsWith("firmware/")) {
-    const engineModule = isBare(to) && from.startsWith("firmware/adapters/");
+    const engineModule = isBare(to) && /^firmware\/(adapters|espruino)\//.test(from);
     return engineModule ? undefined : firmwareRefusal(from, to);
   }
   if (from.startsWith("host-sim/cloud/") && !isBare(to) && !to.startsWith("host-sim/cloud/"))

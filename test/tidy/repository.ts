@@ -30,6 +30,11 @@ export function isExample(path: string): boolean {
   return path.startsWith("firmware/examples/");
 }
 
+/** True for what belongs to one engine: its adapter, and the core that is written for Espruino. */
+export function isEngines(path: string): boolean {
+  return /^firmware\/(adapters|espruino)\//.test(path);
+}
+
 /** True for all of the firmware's code. */
 export function isFirmware(path: string): boolean {
   return path.startsWith("firmware/") && isCode(path) && !isExample(path);
@@ -40,7 +45,7 @@ export function isFirmware(path: string): boolean {
  * nor the promise wrapper, which Espruino does not load.
  */
 export function isCore(path: string): boolean {
-  return isFirmware(path) && !path.startsWith("firmware/adapters/") && path !== "firmware/promises.ts";
+  return isFirmware(path) && !isEngines(path) && path !== "firmware/promises.ts";
 }
 
 interface PackageJson {

@@ -40,13 +40,20 @@ const BEYOND_ASCII = /[\x7f-\uffff]/g;
 const JSON_NATIVE = {
   parse: (text: string): unknown => JSON.parse(text),
   stringify: (value: unknown): string =>
-    JSON.stringify(value)?.replace(BEYOND_ASCII, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`),
+    JSON.stringify(value)?.replace(
+      BEYOND_ASCII,
+      (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    ),
 };
 
 const latin1 = (text: string): Buffer => Buffer.from(text, "latin1");
 
 /** Runs a module for Espruino over these natives: the same text that the device gets. */
-export function runEspruino<Module = LeanModule>(source: string, natives: Natives, modules: Record<string, unknown> = {}): Module {
+export function runEspruino<Module = LeanModule>(
+  source: string,
+  natives: Natives,
+  modules: Record<string, unknown> = {},
+): Module {
   const builtIn: Record<string, unknown> = {
     net: { connect: (to: EspruinoAddress, connected: () => void) => natives.connect(to, false, connected) },
     tls: { connect: (to: EspruinoAddress, connected: () => void) => natives.connect(to, true, connected) },

@@ -1,0 +1,279 @@
+import { DEFAULT_LIMITS } from "../limits.js";
+import { Status } from "../status.js";
+import {
+  awaitedCall,
+  cloudAddress,
+  endCall,
+  ourName,
+  publishCall,
+  suspectCall,
+  takeCall,
+  writeDown,
+} from "./calls.js";
+import { end, idSoFar, isRestBlank, judgeFrame, Reading, readFrame } from "./json.js";
+import { loseLink, proofOfCounter, subscribe } from "./link.js";
+import { base64url, hmac, isSame, u64, uint } from "./proofs.js";
+import { CallPhase, Method, my, NO_END, Phase } from "./state.js";
+import { isAbsent, isId, isTopic, mqttPacket, statusOf, text, tokenIn } from "./text.js";
+import { now, turn } from "./turns.js";
+
+/** Bytes from the broker, in pieces of any size. */
+export function received(data: string): void {
+  let bytes = my.buffer === "" ? data : my.buffer + data;
+  let isStirred = false;
+  now();
+  my.heardAt = my.nowMs;
+  my.isHeard = true;
+  while (bytes.length > 1 && my.phase >= Phase.CONNECTING) {
+    let at = 1;
+    let length = 0;
+    let unit = 1;
+    let byte = 0;
+    if (my.skip > 0) {
+      const count = Math.min(my.skip, bytes.length);
+      my.skip -= count;
+      bytes = bytes.substr(count);
+      continue;
+    }
+    do {
+      byte = bytes.charCodeAt(at++);
+      length += (byte & 127) * unit;
+      unit *= 128;
+    } while (byte > 127 && at < 5);
+    if (at > bytes.length) break;
+    const first = bytes.charCodeAt(0);
+    if (!isPacket(first, length, byte)) {
+      turn();
+      return;
+    }
+    const most = (my.bounds.frameBytes ?? 1536) + 200;
+    if (length > most) {
+      if (bytes.length < most) break;
+      my.skip = at + length;
+      isStirred = takePacket(first, bytes.substr(at, most), length) || isStirred;
+      continue;
+    }
+    if (bytes.length < at + length) break;
+    isStirred = takePacket(first, bytes.substr(at, length), length) || isStirred;
+    bytes = bytes.length === at + length ? "" : bytes.substr(at + length);
+  }
+  my.buffer = bytes;
+  if (my.queued + my.outbox.length > 2 * (my.bounds.sendBytes ?? DEFAULT_LIMITS.sendBytes))
+    loseLink(Status.CONGESTED, false);
+  if (isStirred || my.outbox !== "") turn();
+}
+
+/** Gives the connection up. @returns that there is something to tell */
+export function giveUp(status: Status): boolean {
+  loseLink(status, false);
+  return true;
+}
+
+/** Whether this begins a packet of a server (2.2); else the connection is given up. */
+export function isPacket(first: number, length: number, last: number): boolean {
+  const type = first >> 4;
+  const flags = first & 15;
+  const known = "--2P2222-3-2-0--"[type];
+  let status = Status.OK;
+  if (known === "-") status = Status.MQTT_PACKET_TYPE;
+  else if (known === "P") {
+    if ((flags & 6) === 6) status = Status.MQTT_QOS;
+    else if (flags > 7 && (flags & 6) === 0) status = Status.MQTT_FLAGS;
+    else if (length < 2 || last > 127) status = Status.MQTT_LENGTH;
+  } else if (flags !== (type === 6 ? 2 : 0)) status = Status.MQTT_FLAGS;
+  else if (last > 127 || length !== Number(known)) status = Status.MQTT_LENGTH;
+  if (status !== Status.OK) loseLink(status, false);
+  return status === Status.OK;
+}
+
+/**
+ * Takes a packet.
+ * @param length of `body` as it was sent; a longer one was cut
+ * @returns whether a turn is to follow
+ */
+export function takePacket(first: number, body: string, length: number): boolean {
+  if (first >> 4 !== 3) return takeControl(first >> 4, body);
+  const own = `${ourName()}/rpc`;
+  const topicTo = 2 + uint(body, 0, 2);
+  const from = topicTo + (first & 6 ? 2 : 0);
+  const topic = body.substr(2, topicTo - 2);
+  if (from > length || topic !== own) {
+    if (topicTo === 2) return giveUp(Status.MQTT_TOPIC);
+    if (from > length) return giveUp(Status.MQTT_LENGTH);
+    if (!isTopic(topic)) return giveUp(Status.MQTT_TOPIC);
+  }
+  if (!my.isAccepted) return giveUp(Status.MQTT_UNEXPECTED);
+  if (first & 4) return giveUp(Status.MQTT_QOS);
+  if (first & 2) {
+    if (uint(body, topicTo, 2) === 0) return giveUp(Status.MQTT_PACKET_IDENTIFIER);
+    my.outbox += `@\x02${body.substr(topicTo, 2)}`;
+  }
+  const isOwn = topic === own || topic.substr(0, own.length + 1) === `${own}/`;
+  if (!isOwn) return true;
+  if (length > body.length) takeOverflow();
+  else takeMessage(body.substr(from), topic.length > own.length + 1);
+  return true;
+}
+
+/** Any packet but PUBLISH. */
+export function takeControl(type: number, body: string): boolean {
+  const code = body.charCodeAt(type === 2 ? 1 : 2);
+  if (type === 2) {
+    if (body.charCodeAt(0) > 1 || (code > 0 && body.charCodeAt(0) === 1)) return giveUp(Status.MQTT_FLAGS);
+    if (code > 5) return giveUp(Status.MQTT_RETURN_CODE);
+    if (my.isAccepted || body.charCodeAt(0) === 1) return giveUp(Status.MQTT_UNEXPECTED);
+    if (code > 0) return giveUp(Status.VERSION_REFUSED - 1 + code);
+    my.isAccepted = true;
+    if (my.isAsking || my.given.cloud.pipeline === false) subscribe();
+    return false;
+  }
+  if (type !== 13 && uint(body, 0, 2) === 0) return giveUp(Status.MQTT_PACKET_IDENTIFIER);
+  if (type === 9 && code > 2 && code !== 128) return giveUp(Status.MQTT_RETURN_CODE);
+  if (!my.isAccepted || type === 5 || type === 7) return giveUp(Status.MQTT_UNEXPECTED);
+  if (type === 13) my.answerBy = Infinity;
+  if (type === 6) my.outbox += `p\x02${body}`;
+  if (type !== 9) return type === 13 || type === 6;
+  if (my.subscription === 0 || uint(body, 0, 2) !== my.subscription) return giveUp(Status.MQTT_UNEXPECTED);
+  if (code === 128) return giveUp(Status.SUBSCRIPTION_REFUSED);
+  my.subscription = 0;
+  if (my.isAsking) {
+    const question = takeCall(Method.COUNTER, null, "", null);
+    if (question !== null) publishCall(question);
+    return true;
+  }
+  my.phase = Phase.READY;
+  my.lastLoss = Status.OK;
+  my.readyAt = my.nowMs;
+  writeDown(my.lost, Status.OK, 0);
+  return true;
+}
+
+/** A frame is longer than is kept: of a list nothing else can be said. */
+export function takeOverflow(): void {
+  suspectCall(0, Status.TOO_LONG);
+  for (let i = 1; i < my.flights.length; i++) {
+    const call = my.flights[i];
+    if (call && call.method === Method.LIST && call.phase === CallPhase.SENT)
+      endCall(call, Status.TOO_LONG, null);
+  }
+}
+
+/** A message for us. @param isRequest its topic names a method */
+export function takeMessage(message: string, isRequest: boolean): void {
+  let frame: Frame = {};
+  let status = Status.OK;
+  try {
+    frame = readFrame(message, my.isAsking ? Reading.COUNTER : Reading.FRAME);
+    status = judgeFrame(frame);
+    if (status === Status.OK) status = checkTrailer(message);
+  } catch (refusal) {
+    status = refusal as Status;
+  }
+  const id = typeof frame.id === "number" ? frame.id : idSoFar;
+  if (status !== Status.OK) {
+    if (status !== Status.MAC_REPLAYED && !isRequest) suspectCall(id, status);
+    const isHint =
+      my.isMac &&
+      !my.isAsking &&
+      my.receives === 0 &&
+      !my.wasAsked &&
+      frame.error !== undefined &&
+      frame.error.code === 401;
+    // Nobody can prove that the counter is refused: it is believed once, and while nothing came that was proved.
+    if (isHint && awaitedCall(id) !== null) loseLink(Status.MAC_MISSING, true);
+  } else if (my.isAsking) takeCounter(frame);
+  else if (isRequest || frame.method !== undefined) refuseStranger(frame);
+  else takeAnswer(frame, id);
+}
+
+/** What stands behind the frame: its MAC, or nothing but white space. */
+export function checkTrailer(message: string): Status {
+  const from = end;
+  if (!my.isMac || my.isAsking) {
+    return isRestBlank(message) ? Status.OK : Status.FRAME_TRAILING;
+  }
+  if (message[from] !== "\n") return Status.MAC_MISSING;
+  const dot = message.indexOf(".", from);
+  const digits = message.substr(from + 1, dot - from - 1);
+  const sequence = Number(digits);
+  const mac = message.substr(dot + 1);
+  if (dot < 0 || `${sequence}` !== digits || !(sequence >= 0 && sequence <= NO_END) || mac.length !== 43)
+    return Status.MAC_WRONG;
+  const right = base64url(hmac(my.macKey, `c${message.substr(0, dot)}`), 43);
+  if (!isSame(mac, right, my.macKey)) return Status.MAC_WRONG;
+  if (sequence < my.receives) return Status.MAC_REPLAYED;
+  my.receives = sequence + 1;
+  return Status.OK;
+}
+
+/** The cloud's answer to the question for our counter, or its refusal; what is neither is dropped. */
+export function takeCounter(frame: Frame): void {
+  const question = my.flights[0];
+  const result = frame.result;
+  const counter = result ? (result.c as number) : -1;
+  if (frame.method !== undefined || !question || frame.id !== question.id) return;
+  if (frame.error === undefined) {
+    if (!result || !(counter >= 0 && counter < 4503599627370496 && counter % 1 === 0)) return;
+    if (typeof result.mac !== "string" || !isSame(result.mac, proofOfCounter("a", u64(counter)), my.secret))
+      return;
+    if (counter >= my.latest) {
+      my.latest = counter;
+      my.isFound = true;
+      my.lastLoss = Status.COUNTER_BEHIND;
+    }
+  }
+  loseLink(my.lastLoss, true);
+}
+
+/** We serve no method: a valid sender learns it, once a second; under a MAC nobody does. */
+export function refuseStranger(frame: Frame): void {
+  const src = frame.src;
+  if (my.isMac || src === undefined || src === my.us || frame.nr === true) return;
+  if (typeof frame.id !== "number" || !isId(src) || my.nowMs - my.strangerAt < 1000) return;
+  my.strangerAt = my.nowMs;
+  const answer = `{"v":2,"src":"${my.us}","dst":"${src}","id":${frame.id},"error":{"code":404,"message":"no such method"}}`;
+  my.outbox += mqttPacket(48, text(`${src}/rpc`) + answer);
+}
+
+/** Finds the call that a frame belongs to, and ends it. */
+export function takeAnswer(frame: Frame, id: number): void {
+  const isOurs = frame.dst === undefined || frame.dst === my.us;
+  if (!isOurs || (frame.src !== undefined && frame.src !== cloudAddress())) {
+    if (isOurs && id > 0) suspectCall(id, Status.FOREIGN_ANSWER);
+    return;
+  }
+  const call = awaitedCall(id);
+  if (call === null) return;
+  let status = Status.OK;
+  if (frame.error !== undefined) {
+    call.code = frame.error.code as number;
+    status = statusOf(call.code);
+  } else {
+    const result = frame.result;
+    const method = call.method;
+    if (method === Method.LIST) {
+      const hosts: string[] = [];
+      if (!Array.isArray(result)) status = Status.BAD_RESULT;
+      else
+        for (let i = 0; i < result.length; i++) {
+          const item = result[i] as { host?: unknown } | null;
+          const host = item ? item.host : undefined;
+          if (typeof host !== "string") continue;
+          if (host.length > (my.bounds.hostBytes ?? DEFAULT_LIMITS.hostBytes)) status = Status.HOST_TOO_LONG;
+          else hosts.push(host);
+        }
+      call.value = status === Status.OK ? hosts : null;
+    } else if (method === Method.AUTHENTICATE || method === Method.AUTHORIZE) {
+      let verdict: unknown = result;
+      if (method === Method.AUTHENTICATE && typeof result === "object" && result !== null)
+        verdict = result.success;
+      call.value = verdict === true;
+      status = verdict === true ? Status.OK : verdict === false ? Status.NOT_ALLOWED : Status.BAD_RESULT;
+    } else if (method < Method.LIST && method !== Method.HELLO) {
+      const token = tokenIn(result);
+      if (token.length > (my.bounds.tokenBytes ?? DEFAULT_LIMITS.tokenBytes)) status = Status.TOKEN_TOO_LONG;
+      else if (token === "" && (method === Method.GENERATE || !isAbsent(result))) status = Status.BAD_RESULT;
+    }
+  }
+  endCall(call, status, frame);
+}
