@@ -295,7 +295,12 @@ export class Session {
   }
 
   private handleReady(): void {
-    if (!this.attempts.isLetIn()) return;
+    if (!this.attempts.isLetIn()) {
+      // A question waits no longer than a call: what led to it may have been forged where nobody answers it.
+      const limits = this.config.limits;
+      this.phaseEndsAtMs = Math.min(this.phaseEndsAtMs, this.nowMs + limits.callAttemptMs);
+      return;
+    }
     this.change(Change.ACCEPTED);
     this.status = Status.OK;
     this.failures.ready();

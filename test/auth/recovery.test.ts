@@ -231,13 +231,13 @@ describe("a recovery is made no more than once per wait", () => {
     assert.equal(world.client.state, State.READY);
   });
 
-  it("where nothing answers: the connection has its time, and the next attempt is soon", () => {
+  it("where nothing answers: the question has the time of a call, and the next attempt is soon", () => {
     const { world, keeper } = behind();
     keeper.answers = () => [];
-    world.advance(14_000);
+    world.advance(5_900);
     assert.equal(keeper.recoveries.length, 1);
     keeper.answers = (recovery) => [keeper.right(recovery)];
-    world.advance(46_000);
+    world.advance(54_100);
     assert.equal(world.client.state, State.READY, "within the minute");
   });
 
@@ -290,6 +290,27 @@ describe("a refused counter of the frames", () => {
     world.advance(400_000);
     assert.equal(world.client.state, State.READY);
     assert.ok(visitors(world).filter((id) => id === RECOVERER).length === 1, `${visitors(world)}`);
+  });
+
+  it("that was forged, where nobody answers the question, keeps a call no longer than one lost answer", () => {
+    for (const callAttemptMs of [2_000, 6_000]) {
+      const { world, keeper } = behind({ proof: "mac", limits: { callAttemptMs } }, 0);
+      keeper.answers = () => [];
+      new CloudMac(world);
+      const { answer } = world.peer;
+      world.peer.answer = ({ frame }) => {
+        world.peer.publish(JSON.stringify({ v: 2, src: CLOUD, id: frame.id, error: { code: 401 } }));
+        world.peer.answer = answer;
+        return undefined;
+      };
+      const outcome = world.get();
+      world.until(() => outcome.status !== undefined);
+      assert.equal(outcome.name, "OK");
+      assert.deepEqual(visitors(world), ["device_123", RECOVERER, "device_123"]);
+      const [asked] = keeper.recoveries;
+      const tookMs = outcome.atMs - (asked?.atMs ?? 0);
+      assert.ok(tookMs > callAttemptMs && tookMs < callAttemptMs + 1_500, `${tookMs} ms`);
+    }
   });
 
   it("is no reason for anything once the cloud has proved itself in that session", () => {
