@@ -31,6 +31,7 @@ import { cborItems, cwtLifetimes, shown } from "./suite-cbor.js";
 import { firstFlight } from "./suite-flight.js";
 import { firstFlight5, mqtt5Reader } from "./suite-mqtt5.js";
 import { optionVerdicts } from "./suite-options.js";
+import { recoveryFlight } from "./suite-recovery.js";
 import { bytesOfHex, counterBlocks, hex, tokenOverSleep } from "./suite-store.js";
 import {
   handshakeVerdicts,
@@ -306,6 +307,13 @@ export const cases: EngineCase[] = [
   { name: "a CWT's lifetime and MAC", expected: "0 900 0 900 129 -1 ", run: cwtLifetimes },
   { name: "every MQTT packet a client writes", run: mqttPackets },
   { name: "the first flight with counter and MAC", run: () => firstFlight("counter+mac", null) },
+  {
+    name: "a counter that is behind: the question, its answer, and a token on the next connection (B8)",
+    expected: "0 612e746f6b656e after 3 connections, 1 recovery",
+    run: () => recoveryFlight(1_000).end,
+  },
+  { name: "all that it says meanwhile", run: () => recoveryFlight(1_000).sent },
+  { name: "the same where it is answered byte by byte", run: () => recoveryFlight(1).sent },
   { name: "the first flight with password and key", run: () => firstFlight("password+key", null) },
   {
     name: "every MQTT 5 packet with properties, in windows of several sizes",
