@@ -297,8 +297,7 @@ export class Session {
   private handleReady(): void {
     if (!this.attempts.isLetIn()) {
       // A question waits no longer than a call: what led to it may have been forged where nobody answers it.
-      const limits = this.config.limits;
-      this.phaseEndsAtMs = Math.min(this.phaseEndsAtMs, this.nowMs + limits.callAttemptMs);
+      this.phaseEndsAtMs = Math.min(this.phaseEndsAtMs, this.nowMs + this.config.limits.callAttemptMs);
       return;
     }
     this.change(Change.ACCEPTED);
@@ -344,12 +343,9 @@ export class Session {
   private tendConnection(): void {
     const isReady = this.phase === Phase.READY;
     this.outbox.isShort = false;
-    if (!isReady && this.nowMs >= this.phaseEndsAtMs) {
-      this.fail(Status.CONNECT_TIMEOUT);
-      return;
-    }
-    if (this.keepAlive.isDead(this.nowMs)) {
-      this.fail(Status.KEEP_ALIVE_TIMEOUT);
+    const isLate = !isReady && this.nowMs >= this.phaseEndsAtMs;
+    if (isLate || this.keepAlive.isDead(this.nowMs)) {
+      this.fail(isLate ? Status.CONNECT_TIMEOUT : Status.KEEP_ALIVE_TIMEOUT);
       return;
     }
     if (isReady && this.keepAlive.isDue(this.nowMs)) this.keepAlive.pinged(this.nowMs, this.channel.ping());

@@ -23,6 +23,8 @@ const DAY_MS = 86_400_000;
 const IMPATIENT = { callAttemptMs: 900, callDeadlineMs: 2_000 };
 const TLS_HANDSHAKE = 22;
 const SERVER_KEY_EXCHANGE = 12;
+/** In the first record: behind heads of record and message, version and random (RFC 5246, 7.4.1.2). */
+const SESSION_ID_AT = 5 + 4 + 2 + 32;
 
 const certificateHex = (pem: string) => new X509Certificate(pem).raw.toString("hex");
 const keyHex = (pem: string) =>
@@ -234,6 +236,29 @@ describe("Moddable over TLS", function () {
     const port = await listen(createTcpServer(() => connections++));
     await start(port, { ca: [certificateHex(expired.cert)] });
     assert.deepEqual([(await token()).status, connections], ["TLS_EXPIRED", 0]);
+  });
+
+  it("a second connection offers no session of the first: its handshake is a whole one", async () => {
+    const front = await frontOf(server);
+    const hellos: Buffer[] = [];
+    const port = await listen(
+      createTcpServer((outer) => {
+        const inner = connect(front, "127.0.0.1");
+        outer.once("data", (hello) => hellos.push(hello));
+        outer.on("error", () => inner.destroy()).on("close", () => inner.destroy());
+        inner.on("error", () => outer.destroy()).on("close", () => outer.destroy());
+        outer.pipe(inner).pipe(outer);
+      }),
+    );
+    await start(port, trusting(), { limits: {} });
+    await assertToken();
+    cloud.kick(ID);
+    assert.equal(((await app.ask({ do: "generate" })) as { status: number }).status, Status.OK);
+    assert.equal(hellos.length, 2);
+    for (const hello of hellos) {
+      assert.equal(hello[0], TLS_HANDSHAKE);
+      assert.equal(hello[SESSION_ID_AT], 0, "the length of the session id");
+    }
   });
 
   it("a key exchange whose signature was taken away gets no answer", async () => {
