@@ -25,16 +25,35 @@ const PARTS = {
   websocket: "websocket.ts",
 };
 
-/** On this engine the adapter's own file stands in the place of this one. */
-const replacing = {
+/** What of the adapter stands in the place of shared files on this engine. */
+const REPLACED = { "wire/run": "run.ts" };
+/** The same with the C of `firmware/native`; `manifest_native.json` says it to mcconfig. */
+export const REPLACED_NATIVE = {
+  "wire/copy": "native/copy.ts",
+  "wire/decimal": "native/decimal.ts",
+  "wire/json-text": "native/json-text.ts",
+  "wire/run": "native/run.ts",
+  "wire/whole": "native/whole.ts",
+  "proof/sha256": "native/sha256.ts",
+  "adapters/moddable/window": "native/window.ts",
+};
+
+const replacing = (replaced) => ({
   name: "moddable",
   setup({ onResolve }) {
-    onResolve({ filter: /\/run\.js$/ }, ({ path, resolveDir }) => {
-      const isShared = relative(FIRMWARE, join(resolveDir, path)) === join("wire", "run.js");
-      return isShared ? { path: join(FIRMWARE, "adapters/moddable/run.ts") } : undefined;
+    onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
+      const target = relative(FIRMWARE, join(resolveDir, path)).replace(/\.js$/, "");
+      const replacement = replaced[target];
+      return replacement === undefined
+        ? undefined
+        : { path: join(FIRMWARE, "adapters/moddable", replacement) };
     });
   },
-};
+});
+
+const replacingPlain = replacing(REPLACED);
+/** The C in the place of what it does. */
+export const replacingNative = replacing(REPLACED_NATIVE);
 
 /**
  * A preloaded module's constants stay in flash, its variables take memory; esbuild makes variables of all. The
@@ -43,8 +62,12 @@ const replacing = {
 const constants = (source) =>
   source.replace(/^var (?=[\w$]+ = )/gm, "const ").replace(/\}\)\([\w$]+ \|\| \{\}\);/g, "})({});");
 
-/** @param entry what is bundled in the place of the module `motekey`. Returns the source text. */
-export async function bundleModdable(entry = join(FIRMWARE, "adapters/moddable/motekey.ts")) {
+/**
+ * Returns the source text.
+ * @param entry what is bundled in the place of the module `motekey`
+ * @param native with the C of `firmware/native`
+ */
+export async function bundleModdable(entry = join(FIRMWARE, "adapters/moddable/motekey.ts"), native = false) {
   const { outputFiles } = await build({
     entryPoints: [entry],
     bundle: true,
@@ -53,7 +76,7 @@ export async function bundleModdable(entry = join(FIRMWARE, "adapters/moddable/m
     target: "es2022",
     tsconfig: join(FIRMWARE, "adapters/moddable/tsconfig.json"),
     external: [...ENGINE, ...ENGINE_TLS],
-    plugins: [replacing],
+    plugins: [native ? replacingNative : replacingPlain],
   });
   return constants(outputFiles[0].text);
 }
@@ -65,5 +88,6 @@ export async function buildModdable() {
     writeFileSync(join(FIRMWARE, `dist/moddable-${name}.js`), text);
   }
   writeFileSync(join(FIRMWARE, "dist/moddable.js"), await bundleModdable());
+  writeFileSync(join(FIRMWARE, "dist/moddable-native.js"), await bundleModdable(undefined, true));
   writeFileSync(join(FIRMWARE, "dist/moddable.d.ts"), TYPES);
 }

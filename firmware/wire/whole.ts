@@ -4,6 +4,7 @@ import { type Parties, Party } from "./parties.js";
 /** What of a frame can be read at once: an answer with a token. As in `FrameReader`. */
 export interface Answer {
   readonly names: Parties;
+  readonly isCounter: boolean;
   id: number;
   src: Party;
   dst: Party;

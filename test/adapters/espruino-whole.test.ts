@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createContext, runInContext } from "node:vm";
 import fc from "fast-check";
 import { bundleEspruino } from "../../build/espruino.mjs";
-import { changed, ENTRY, hexOf, ORDINARY, OTHERS, PAIRS } from "../engines/espruino-frames.js";
+import { changed, ENTRY, hexOf, ORDINARY, OTHERS, PAIRS } from "../engines/answer-frames.js";
 import { isReadWhole, readFrame } from "../engines/suite-frame.js";
 
 /** What the files of this engine use of it. */

@@ -1,4 +1,4 @@
-import { startXs, type Xs, type XsReply } from "../engines/xs.js";
+import { startXs, type Xs, type XsOptions, type XsReply } from "../engines/xs.js";
 
 /** What one step costs on XS. Averages over many steps; whole numbers where every step costs the same. */
 export interface StepCost {
@@ -32,9 +32,11 @@ const HANDLER = `globalThis.handleCommand = function (command) {
 /**
  * Starts an engine for measuring and evaluates `setup`, which must define a function `step(i)` in the global
  * scope; `handleCommand` is the meter's own. Close it when done.
+ *
+ * @param options what else the engine is started with
  */
-export async function startMeter(setup: string): Promise<Xs> {
-  const xs = await startXs({ chunkBytes: CHUNK_BYTES });
+export async function startMeter(setup: string, options: XsOptions = {}): Promise<Xs> {
+  const xs = await startXs({ ...options, chunkBytes: CHUNK_BYTES });
   await xs.evaluate(setup);
   await xs.evaluate(HANDLER);
   for (const n of [0, 1, 2]) await run(xs, n); // what only the first runs cost

@@ -1,4 +1,9 @@
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { replacingNative } from "../../build/moddable.mjs";
+
+/** Names modules as an app on Moddable does. */
+const MODDABLE = fileURLToPath(new URL("../../firmware/adapters/moddable/tsconfig.json", import.meta.url));
 
 /** Syntax that Espruino lacks. What esbuild cannot lower to ES2015 without it is refused, with file and line. */
 export const MISSING_SYNTAX: Record<string, boolean> = {
@@ -31,9 +36,15 @@ export const MISSING_SYNTAX: Record<string, boolean> = {
  *
  * @param entry path of the TypeScript file
  * @param globalName global variable that will hold the module's exports
+ * @param heart "native": the C of `firmware/native` in the place of what it does; "both": for XS alone, which may
+ *   import the one beside the other
  * @throws when the sources use syntax that one of the engines lacks
  */
-export async function bundle(entry: string, globalName: string): Promise<string> {
+export async function bundle(
+  entry: string,
+  globalName: string,
+  heart: "typescript" | "native" | "both" = "typescript",
+): Promise<string> {
   const result = await build({
     entryPoints: [entry],
     bundle: true,
@@ -41,8 +52,9 @@ export async function bundle(entry: string, globalName: string): Promise<string>
     format: "iife",
     globalName,
     footer: { js: `globalThis.${globalName} = ${globalName};` }, // strict code evaluated has its own variables
-    target: "es2015",
-    supported: MISSING_SYNTAX,
+    ...(heart === "both" ? { target: "es2022" } : { target: "es2015", supported: MISSING_SYNTAX }),
+    tsconfig: MODDABLE,
+    plugins: heart === "native" ? [replacingNative] : [],
     logLevel: "silent",
   });
   return result.outputFiles[0].text;

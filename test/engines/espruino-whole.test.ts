@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import fc from "fast-check";
 import { bundleEspruino } from "../../build/espruino.mjs";
+import { changed, ENTRY, hexOf, ORDINARY, OTHERS, PAIRS } from "./answer-frames.js";
 import { Espruino, findEspruino } from "./espruino.js";
-import { changed, ENTRY, hexOf, ORDINARY, OTHERS, PAIRS } from "./espruino-frames.js";
 import { readFrame } from "./suite-frame.js";
 
 const RUNS = 400;

@@ -13,6 +13,7 @@ import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { connectAsync } from "mqtt";
 import ts from "typescript";
+import { REPLACED_NATIVE } from "../../build/moddable.mjs";
 import { CertificateAuthority } from "../../host-sim/cloud/certificates.js";
 import { type Cloud, type CloudEvent, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
 import { importsOf } from "../tidy/imports.js";
@@ -112,6 +113,32 @@ describe("An app on Moddable", function () {
     assert.deepEqual(manifest("firmware/manifest.json").include, manifest("manifest.json").include);
   });
 
+  it("has from manifest_native.json each form with C in the place of what it replaces, and the C", () => {
+    const ours = "firmware/adapters/moddable/";
+    const { "~": left, "*": added, ...modules } = manifest(`${ours}manifest_native.json`).modules;
+    const before = manifest("manifest.json").modules;
+    const shared = Object.keys(REPLACED_NATIVE);
+    const natives = shared.map((name) => [
+      `motekey/${name}`,
+      `./${REPLACED_NATIVE[name]?.replace(/\.ts$/, "")}`,
+    ]);
+    assert.deepEqual(modules, Object.fromEntries(natives));
+    const replaced = shared.map((name) => before[`motekey/${name}`] ?? `./firmware/${name}`);
+    assert.deepEqual(
+      [left]
+        .flat()
+        .map((path) => `./${posix.join(ours, path as string)}`)
+        .sort(),
+      replaced.sort(),
+    );
+    assert.equal(posix.join(ours, added as string), "firmware/native/motekey-native");
+    assert.deepEqual(manifest("firmware/manifest_native.json").modules, {
+      "~": "./dist/moddable",
+      motekey: "./dist/moddable-native",
+      "*": "./native/motekey-native",
+    });
+  });
+
   it("is brought by the URL of its git repository, manifest by manifest", async function () {
     const sdk = findModdable(this);
     if (!existsSync(`${ROOT}.git`)) this.skip(); // an archive of the sources
@@ -183,11 +210,15 @@ describe("An app on Moddable", function () {
     }
 
     /** Builds the example and plays it until it has reported; returns its token. */
-    async function report(given: Record<string, unknown>, more: object = {}): Promise<string> {
-      const include = [`${ROOT}${EXAMPLE}/manifest.json`];
+    async function report(
+      given: Record<string, unknown>,
+      more: object = {},
+      manifests: readonly string[] = [],
+    ): Promise<string> {
+      const include = [`${ROOT}${EXAMPLE}/manifest.json`, ...manifests];
       const config = { ...given, file: { root: `${flash}/` } };
       const library = await buildApp(sdk, {
-        name: "example",
+        name: manifests.length === 0 ? "example" : "example-native",
         manifest: { include, config, ...more },
         modules: {},
       });
@@ -218,6 +249,14 @@ describe("An app on Moddable", function () {
         asked().filter((method) => method !== "/v1/Hello"),
         ["/v1/Auth.GetToken"],
       );
+    });
+
+    it("with the C in the place of TypeScript it reports, too", async () => {
+      server = createServer(answer);
+      await startCloudWith({});
+      const native = `${ROOT}firmware/adapters/moddable/manifest_native.json`;
+      await report({ ...(await settings()), port: cloud.port }, {}, [native]);
+      assert.ok(asked().includes("/v1/Auth.GenerateToken"));
     });
 
     it("it asks for another token when its app refuses one", async () => {

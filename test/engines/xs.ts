@@ -27,6 +27,10 @@ export interface XsSnapshot {
 
 /** How to start an engine. */
 export interface XsOptions {
+  /** The engine's program, where it is not the plain one (`native.mjs`). */
+  program?: string;
+  /** What it writes to stderr is dropped. */
+  isQuiet?: boolean;
   /** Answers the engine's `issueCommand(arrayBuffer)`; the engine stands still until then. */
   onCommand?: (bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>;
   /** Computrons one command may take; the engine ends when it takes more. 0, the default: no limit. */
@@ -152,7 +156,9 @@ class Worker {
     const limit = options.computronLimit ?? 0;
     const all = limit > 0 ? ["motekey", "-l", String(limit), ...args] : ["motekey", ...args];
     this.#options = options;
-    this.#child = spawn(XS_WORKER, all, { stdio: ["ignore", "inherit", "inherit", "pipe", "pipe"] });
+    this.#child = spawn(options.program ?? XS_WORKER, all, {
+      stdio: ["ignore", "inherit", options.isQuiet === true ? "ignore" : "inherit", "pipe", "pipe"],
+    });
     this.#to = this.#child.stdio[3] as Writable;
     this.#to.on("error", () => {}); // the exit tells more
     (this.#child.stdio[4] as Readable).on("data", (bytes: Buffer) => {

@@ -4,9 +4,8 @@ import Net from "net";
 import Timer from "timer";
 import type { Address, Link, LinkEvents } from "../../ports.js";
 import { Status } from "../../status.js";
+import { WINDOW_BYTES } from "./window.js";
 
-/** Bytes that one call of `received` brings at the most. */
-const WINDOW_BYTES = 512;
 /** The longest piece that is read at once: further ones cost a call each, longer ones memory. */
 const PIECE_BYTES = 128;
 /** Views of written lengths that are kept: a request, its repetition, an acknowledgement and a ping recur. */

@@ -1,7 +1,7 @@
-/** Frames for which Espruino's own JSON may serve, and those for which it must not. */
+/** Frames that an engine may read at once, and those that it must leave to the strict reader. */
 import fc from "fast-check";
 
-/** What the engine is given. */
+/** What an engine is given that takes CommonJS. */
 export const ENTRY = `
   import { isReadWhole, readFrame } from "./test/engines/suite-frame.js";
   exports["isReadWhole"] = isReadWhole;
@@ -11,7 +11,7 @@ export const ENTRY = `
 export const hexOf = (text: string): string => Buffer.from(text, "latin1").toString("hex");
 const frameOf = (members: string): string => `{"v":2,"src":"cloud","dst":"d1",${members}}`;
 
-/** What the engine's own JSON may judge: as the cloud spells it. */
+/** What may be read at once: as the cloud spells it. */
 export const ORDINARY = [
   frameOf('"id":7,"result":{"token":"a.b-c_d","expires_in":3600}'),
   frameOf('"id":281474976710655,"result":{"token":"abc","expires_in":3600,"issued_at":1760000000}'),
@@ -19,7 +19,7 @@ export const ORDINARY = [
   `${frameOf('"id":7,"result":{"token":"abc","expires_in":3600}')}\n12.q83vEjRWeJCrze8SNFZ4kA`,
 ];
 
-/** Each would read differently, or not at all, if the engine's JSON had its way. */
+/** Each would read differently, or not at all, by a parser that is not strict. */
 export const OTHERS = [
   frameOf('"id":7,"id":8,"result":{"token":"abc","expires_in":3600}'),
   frameOf('"id":7,"result":{"token":"abc","token":"abd","expires_in":3600}'),
