@@ -1,6 +1,6 @@
 import type { Plugin } from "esbuild";
 
-/** The shared files that have a form with C, and where it is in `firmware/adapters/moddable`. */
+/** The shared files that have a form with C, and where it is in `firmware`. */
 export const REPLACED_NATIVE: Readonly<Record<string, string>>;
 /** The C of `firmware/native` in the place of what it does. */
 export const replacingNative: Plugin;

@@ -26,16 +26,16 @@ const PARTS = {
 };
 
 /** What of the adapter stands in the place of shared files on this engine. */
-const REPLACED = { "wire/run": "run.ts" };
+const REPLACED = { "wire/run": "adapters/moddable/run.ts" };
 /** The same with the C of `firmware/native`; `manifest_native.json` says it to mcconfig. */
 export const REPLACED_NATIVE = {
-  "wire/copy": "native/copy.ts",
-  "wire/decimal": "native/decimal.ts",
-  "wire/json-text": "native/json-text.ts",
-  "wire/run": "native/run.ts",
-  "wire/whole": "native/whole.ts",
-  "proof/sha256": "native/sha256.ts",
-  "adapters/moddable/window": "native/window.ts",
+  "wire/copy": "adapters/moddable/native/copy.ts",
+  "wire/decimal": "adapters/moddable/native/decimal.ts",
+  "wire/json-text": "adapters/moddable/native/json-text.ts",
+  "wire/run": "adapters/moddable/native/run.ts",
+  "wire/whole": "adapters/moddable/native/whole.ts",
+  "proof/sha256": "adapters/moddable/native/sha256.ts",
+  "adapters/moddable/window": "adapters/moddable/native/window.ts",
 };
 
 const replacing = (replaced) => ({
@@ -44,9 +44,7 @@ const replacing = (replaced) => ({
     onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
       const target = relative(FIRMWARE, join(resolveDir, path)).replace(/\.js$/, "");
       const replacement = replaced[target];
-      return replacement === undefined
-        ? undefined
-        : { path: join(FIRMWARE, "adapters/moddable", replacement) };
+      return replacement === undefined ? undefined : { path: join(FIRMWARE, replacement) };
     });
   },
 });

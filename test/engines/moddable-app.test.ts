@@ -120,7 +120,7 @@ describe("An app on Moddable", function () {
     const shared = Object.keys(REPLACED_NATIVE);
     const natives = shared.map((name) => [
       `motekey/${name}`,
-      `./${REPLACED_NATIVE[name]?.replace(/\.ts$/, "")}`,
+      `./${posix.relative(ours, `firmware/${REPLACED_NATIVE[name]}`).replace(/\.ts$/, "")}`,
     ]);
     assert.deepEqual(modules, Object.fromEntries(natives));
     const replaced = shared.map((name) => before[`motekey/${name}`] ?? `./firmware/${name}`);

@@ -32,10 +32,11 @@ const LAYERS: readonly (readonly string[])[] = [
 /** What the folders side by side share: text as bytes, which has no better place than the wire's. */
 const SHARED = "firmware/wire/bytes.ts";
 
-/** What an adapter knows of the firmware: SHA-256 serves where an engine has none, or no random numbers; options are checked as the core checks its own; wire/whole is there to be replaced. */
-const ADAPTER_SEES = ["driver", "options", "ports", "status", "proof/sha256", "wire/whole"].map(
-  (name) => `firmware/${name}.ts`,
-);
+/** What an adapter knows of the firmware: SHA-256 serves where an engine has none, or no random numbers; options are checked as the core checks its own; what lies in wire/ here is there to be replaced. */
+const ADAPTER_SEES = [
+  ...["driver", "options", "ports", "status", "proof/sha256"],
+  ...["wire/copy", "wire/decimal", "wire/run", "wire/whole"],
+].map((name) => `firmware/${name}.ts`);
 
 const WORKSPACES: Readonly<Record<string, string>> = {
   motekey: "firmware/index.ts",
