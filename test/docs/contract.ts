@@ -1,5 +1,6 @@
 /** Every command, flag, variable, exit status, error code and reason of the command line, and the test that holds it. */
 import type { Command } from "commander";
+import { STATUS_REASONS, type StatusReason } from "../../tools/auth/status/command.js";
 import { Exit, FAILURES } from "../../tools/cli/failure.js";
 import { nameOf } from "../../tools/cli/help.js";
 import { OBSTACLES, REASONS } from "../../tools/doctor/finding.js";
@@ -73,6 +74,7 @@ export const COMMANDS: Held = {
   "motekey auth whoami": WHOAMI,
   "motekey auth me": WHOAMI,
   "motekey auth status": STATUS,
+  "motekey auth status --offline": ["checked", "with the provider out of reach: not checked, exit 1; --offline trusts the clock"],
   "motekey auth status --explain": ["session", "--explain says where each setting came from"],
   "motekey auth token": ["session", "is printed alone on a line, and is the same while it is good"],
   "motekey auth exec": ["process", "gives a token to the child alone, and ends as it ends"],
@@ -175,6 +177,15 @@ export const PROMISES: Held = {
   "logout --clear forgets what could not be ended": ["accounts", "--clear forgets what could not be ended; readable in a file it is never kept"],
   "no rotated refresh token stays good after a logout": ["accounts", "of rotated refresh tokens none stays good after a logout"],
   "an access token that nobody can end is reported with its end": ["accounts", "an access token that is a JWT is told with its end: at logout, and of a login that is replaced"],
+  "given credentials are tried though a good login is kept": ["checked", "tries wrong credentials {how}, says so, and leaves the login as it is"],
+  "a changed password is kept when it is accepted": ["checked", "keeps a changed password once it is accepted"],
+  "a kept password that was refused is not tried again": ["checked", "does not try a kept password twice that was refused"],
+  "'auth login' keeps a login only if its provider takes it": ["checked", "without new credentials asks the provider, and logs in again where it ended the login"],
+  "a login that the provider ended is marked, listed so, and replaced by 'auth login'": ["checked", "is noticed by '{line}', marked, listed as ended, and made good by 'auth login'"],
+  "a login that the provider ended is ended by a logout all the same": ["checked", "is ended at the provider by a logout all the same"],
+  "'auth status' asks by introspection, else by user info": ["checked", "asks by introspection, else by user info, and names which"],
+  "a JWT that nobody answers for is checked by its signature": ["checked", "says valid though user info refuses its audience, and invalid_token of another's signature or one that is over"],
+  "a token that nobody vouches for is never called valid": ["checked", "of garbage in MOTEKEY_AUTH_TOKEN: never exit 0"],
   "a file of the first version is read, and written as the second": ["store", "is written as the second with the next change, and says the same"],
   "a team's issuer changes by a login that names both": ["belongs", "changes when a login there was asked for by name, and its client with it"],
   "a team's issuer stays where nobody named the team": ["belongs", "stays when nobody named the team, which is said with the way to change it"],
@@ -212,6 +223,25 @@ export const DOCTOR_REASONS: Held = {
   tls_expired: CERTIFICATE,
   tls_not_yet_valid: CERTIFICATE,
   tls_failed: ["doctor", "on a port without TLS: issuer_tls_failed"],
+};
+
+const GIVES_REASON: Test = [
+  "checked",
+  "gives a reason for every state: without a login, over, ended, refused",
+];
+
+/** Reasons of `auth status`. */
+export const STATUS_HELD: Readonly<Record<StatusReason, Test>> = {
+  valid: ["checked", "asks by introspection, else by user info, and names which"],
+  valid_by_clock: [
+    "checked",
+    "with the provider out of reach: not checked, exit 1; --offline trusts the clock",
+  ],
+  not_checked: ["checked", "of an opaque token that the provider has no way to check: not_checked, exit 1"],
+  not_authenticated: GIVES_REASON,
+  token_expired: GIVES_REASON,
+  login_ended: GIVES_REASON,
+  invalid_token: GIVES_REASON,
 };
 
 /** What the tree of commands has, in the words of {@link COMMANDS}, with the default of each flag. */
@@ -257,6 +287,8 @@ export function contractPage(root: Command): Page {
       ["promise", "held by test/tools/"],
       Object.entries(PROMISES).map(([promise, test]) => [promise, heldBy(test)]),
     ),
+    "## Reasons of auth status",
+    table(["reason", "held by test/tools/"], rows(Object.keys(STATUS_REASONS), STATUS_HELD)),
     "## Reasons of doctor",
     table(["reason", "held by test/tools/"], rows(reasons, DOCTOR_REASONS)),
     "[All commands](README.md)",
@@ -266,6 +298,6 @@ export function contractPage(root: Command): Page {
 
 /** Every test that the page names. */
 export const testsOfContract = (): Test[] =>
-  [COMMANDS, VARIABLES, EXITS, ERRORS, PROMISES, DOCTOR_REASONS, { ERROR }].flatMap((held) =>
+  [COMMANDS, VARIABLES, EXITS, ERRORS, PROMISES, STATUS_HELD, DOCTOR_REASONS, { ERROR }].flatMap((held) =>
     Object.values(held),
   );

@@ -49,6 +49,15 @@ const ROWS: readonly [code: FailureCode, line: string, before: Before][] = [
       return { now: () => Date.now() + 7 * HOURS };
     },
   ],
+  [
+    "login_ended",
+    "auth refresh",
+    async (world, identity) => {
+      await loggedIn(world, identity);
+      await identity.disable("ann");
+      return undefined;
+    },
+  ],
   ["invalid_token", "auth whoami", () => ({ env: { MOTEKEY_AUTH_TOKEN: "nonsense" } })],
   ["invalid_credentials", "auth login --username ann", () => ({ input: "wrong" })],
   ["login_denied", "auth login", () => ({ ...ANN_AT_BROWSER, openBrowser: refuse })],

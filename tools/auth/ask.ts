@@ -9,7 +9,7 @@ import { findProvider, type Provider } from "../oidc/provider.js";
 import type { Account } from "../store/account.js";
 import type { Store } from "../store/store.js";
 import { type Credential, chosenTeam, issuerOf, readLogins, tokenOf } from "./current.js";
-import { clientOf, freshAccount } from "./renew.js";
+import { clientOf, endRefused, freshAccount, isRefreshable } from "./renew.js";
 import { issuerOfToken } from "./told.js";
 
 /** What the provider said, and the credential as it is now. */
@@ -32,21 +32,46 @@ export async function askAbout(context: Context, store: Store, credential: Crede
     const person = await asking(provider, () => askPerson(provider, credential.token));
     return { provider, person, account: null };
   }
-  const account = await freshAccount(context, store, credential.account);
+  const talk = (provider: Provider, account: Account) => askPerson(provider, tokenOf(account));
+  const { provider, account, answer } = await withFreshToken(context, store, credential.account, talk);
+  return { provider, account, person: answer };
+}
+
+/**
+ * Talks about a login with a fresh token. One that is refused is refreshed once; when that is refused too, the login
+ * is marked as ended.
+ * @param talk is told whether another token can be had
+ * @throws Failure `login_ended` or `token_expired` when the login is over
+ */
+export async function withFreshToken<T>(
+  context: Context,
+  store: Store,
+  known: Account,
+  talk: (provider: Provider, account: Account, canRenew: boolean) => Promise<T>,
+): Promise<{ readonly provider: Provider; readonly account: Account; readonly answer: T }> {
+  const account = await freshAccount(context, store, known);
   const provider = await findProvider(account.issuer, clientOf(context.system, account), context.system);
-  return asking(provider, async () => {
+  const refusable = async <U>(work: () => Promise<U>): Promise<U | null> => {
     try {
-      return { provider, person: await askPerson(provider, tokenOf(account)), account };
+      return await work();
     } catch (failure) {
       if (!isRefusedToken(failure)) throw failure;
-      const again = await freshAccount(context, store, account, { refused: true });
-      return { provider, person: await askPerson(provider, tokenOf(again)), account: again };
+      return null;
     }
+  };
+  return asking(provider, async () => {
+    const canRenew = isRefreshable(context.system, account);
+    const first = await refusable(async () => ({ answer: await talk(provider, account, canRenew) }));
+    if (first !== null) return { provider, account, ...first };
+    const again = await freshAccount(context, store, account, { refused: true });
+    const second = await refusable(async () => ({ answer: await talk(provider, again, false) }));
+    if (second !== null) return { provider, account: again, ...second };
+    throw await endRefused(store, again);
   });
 }
 
 /** A token that was handed in goes to the provider that was named for it, or that it names itself: no team's can stand in. */
-async function issuerOfGiven(context: Context, store: Store, token: string): Promise<string> {
+export async function issuerOfGiven(context: Context, store: Store, token: string): Promise<string> {
   const { issuer: named } = context.settings;
   if (named !== null) return madeBy(named.value, token);
   const logins = await readLogins(store, context);

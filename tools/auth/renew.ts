@@ -25,7 +25,7 @@ export interface Need {
 
 /** Is the access token good for a while? */
 export function isFresh(account: Account, nowMs: number): boolean {
-  if (account.accessToken === null) return false;
+  if (account.accessToken === null || account.ended) return false;
   if (account.expiresAtMs === null) return true;
   const lifeMs = account.expiresAtMs - account.issuedAtMs;
   return account.expiresAtMs - nowMs > Math.min(MARGIN_MS, lifeMs * MARGIN_OF_LIFE);
@@ -39,6 +39,7 @@ export function isOver(account: Account, nowMs: number): boolean {
 /** Can a new access token be had without anybody's help? */
 export function isRefreshable(system: System, account: Account): boolean {
   const { refreshToken, refreshExpiresAtMs, method } = account;
+  if (account.ended) return false;
   if (refreshToken !== null) return refreshExpiresAtMs === null || refreshExpiresAtMs > system.now();
   const { clientSecret, keyFile } = clientOf(system, account);
   return method === "client" && (clientSecret !== undefined || keyFile !== undefined);
@@ -68,7 +69,7 @@ export function clientOf(system: System, { clientId, issuer, kept }: Account): C
 
 /**
  * The account with an access token that is good for a while.
- * @throws Failure `token_expired` when the login is over
+ * @throws Failure `token_expired` when the login is over, `login_ended` when the provider said so
  */
 export async function freshAccount(
   context: Context,
@@ -86,6 +87,7 @@ export async function freshAccount(
   return store.change(async (change) => {
     const current = change.accounts.find((known) => isSame(known, account));
     if (current === undefined || current.accessToken === null) throw over("somebody logged out meanwhile");
+    if (current.ended) throw endedLogin(current, "it said so before");
     return isGood(current) ? current : renewed(context, store, change, current, need);
   });
 }
@@ -97,7 +99,10 @@ async function renewed(
   account: Account,
   need: Need,
 ): Promise<Account> {
-  if (!isRefreshable(system, account)) throw over("it has no refresh token, or that has ended too");
+  if (!isRefreshable(system, account)) {
+    if (need.refused === true) throw markEnded(change, account, "it refuses the token");
+    throw over("it has no refresh token, or that has ended too");
+  }
   // Loaded here: a token that is still good needs none of the provider's part.
   const { isAway } = await import("../oidc/failure.js");
   const { findProvider } = await import("../oidc/provider.js");
@@ -114,6 +119,10 @@ async function renewed(
     // Nearly over is good enough when there is nothing better.
     const isEnough = !isOver(account, system.now()) && !(need.refused ?? false) && !(need.asked ?? false);
     if (isEnough && isAway(failure)) return account;
+    const { clientSecret, keyFile } = account.kept;
+    const isKept = clientSecret !== undefined || keyFile !== undefined;
+    if (isKept && failure instanceof Failure && failure.code === "invalid_credentials")
+      throw markEnded(change, account, "it refuses the client");
     throw failure;
   }
   if (tokens === null) return afterRefusal(store, change, account, system.now());
@@ -143,8 +152,36 @@ async function afterRefusal(store: Store, change: Change, account: Account, nowM
     change.put(theirs);
     return theirs;
   }
-  change.put({ ...account, refreshToken: null, refreshExpiresAtMs: null });
+  if (!isOver(account, nowMs)) throw markEnded(change, account, "it takes the refresh token no more");
+  // Kept, so that a logout ends what it may still be good for.
+  change.put({ ...account, refreshExpiresAtMs: nowMs });
   throw over("the provider takes its refresh token no more");
+}
+
+/** The provider said no: the next login is a new one, and a logout still ends what may be good. */
+function markEnded(change: Change, account: Account, why: string): Failure {
+  change.put({ ...account, ended: true });
+  return endedLogin(account, why);
+}
+
+/** Marks the login as ended, unless it has another token by now. */
+export function endRefused(store: Store, account: Account): Promise<Failure> {
+  const why = "it refuses the token";
+  return store.change((change) => {
+    const current = change.accounts.find((known) => isSame(known, account));
+    const isOld = current === undefined || current.accessToken !== account.accessToken;
+    return isOld ? endedLogin(account, why) : markEnded(change, current, why);
+  });
+}
+
+/** The failure of a login that the provider ended. */
+export function endedLogin({ method, clientId }: Account, why: string): Failure {
+  const how = method === "client" ? ` --client-id ${clientId}' with its secret or key` : "'";
+  return new Failure(
+    "login_ended",
+    `The provider ended this login: ${why}.`,
+    `Run 'motekey auth login${how}.`,
+  );
 }
 
 /** The fields of an account that new tokens change. */

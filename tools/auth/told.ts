@@ -1,4 +1,5 @@
 /** How accounts and times are told. */
+import { claimsOf } from "../oidc/tokens.js";
 
 /** ISO 8601 to the second, as in JSON answers; null: not known. */
 export function isoTime(ms: number | null): string | null {
@@ -24,12 +25,3 @@ export function issuerOfToken(token: string): string | null {
 
 /** Does the token look like a JWT (RFC 7519): claims that anybody can read? */
 export const isJwt = (token: string): boolean => Object.keys(claimsOf(token)).length > 0;
-
-/** Empty for a token that is no JWT. */
-function claimsOf(token: string): Readonly<Record<string, unknown>> {
-  try {
-    return JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8")) ?? {};
-  } catch {
-    return {};
-  }
-}

@@ -22,6 +22,10 @@ export const FAILURES = {
     exit: Exit.AUTHENTICATION_NEEDED,
     meaning: "the login is over: the access token has ended and cannot be refreshed",
   },
+  login_ended: {
+    exit: Exit.AUTHENTICATION_NEEDED,
+    meaning: "the provider ended the login: it takes its tokens no more",
+  },
   invalid_token: {
     exit: Exit.AUTHENTICATION_NEEDED,
     meaning: "the provider refuses the token although its time is not over",

@@ -60,7 +60,7 @@ export function refusedToken(options?: ErrorOptions): Failure {
   return new Failure(
     "invalid_token",
     "The provider refuses the token.",
-    "Run 'motekey auth login --force'.",
+    "Run 'motekey auth login'.",
     options,
   );
 }

@@ -14,7 +14,7 @@ import { Requests } from "./requests.js";
 /** What this program asks for; a provider is asked for those of them that it knows. */
 const SCOPES = ["openid", "offline_access", "profile", "email", "organization"];
 /** Clocks that differ by less are no reason to refuse a login. */
-const CLOCK_TOLERANCE_SECONDS = 30;
+export const CLOCK_TOLERANCE_SECONDS = 30;
 
 /** Grants by their `grant_type`. */
 export const GRANTS = {

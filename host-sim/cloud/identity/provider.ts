@@ -117,7 +117,11 @@ function ofParts(parts: ProviderParts, issuer: string): Configuration {
         userCodeConfirmSource: deviceConfirmPage,
         successSource: deviceDonePage,
       },
-      introspection: { enabled: true, allowedPolicy: isOwn },
+      introspection: {
+        enabled: true,
+        allowedPolicy: async (ctx, client, token) =>
+          (await isOwn(ctx, client, token)) && !isBarred(directory, token),
+      },
       resourceIndicators: { enabled: false },
       revocation: { enabled: true, allowedPolicy: isOwn },
       rpInitiatedLogout: {
@@ -133,4 +137,10 @@ function ofParts(parts: ProviderParts, issuer: string): Configuration {
 /** Clients revoke their own tokens, and ask about their own. */
 async function isOwn(_ctx: unknown, client: { clientId: string }, token: object): Promise<boolean> {
   return "clientId" in token && token.clientId === client.clientId;
+}
+
+/** A token of a user who may not log in any more is not active (RFC 7662 section 2.2). */
+function isBarred(directory: Directory, token: object): boolean {
+  const id = "accountId" in token && typeof token.accountId === "string" ? token.accountId : null;
+  return id !== null && directory.user(id)?.disabled === true;
 }

@@ -42,7 +42,8 @@ export async function list(context: Context): Promise<void> {
   if (rows.length === 0) output.note("Run 'motekey auth login' to log in.");
 }
 
-function stateOf(account: Account, system: System): "valid" | "refreshable" | "expired" {
+function stateOf(account: Account, system: System): "valid" | "refreshable" | "expired" | "ended" {
+  if (account.ended) return "ended";
   if (!isOver(account, system.now())) return "valid";
   return isRefreshable(system, account) ? "refreshable" : "expired";
 }

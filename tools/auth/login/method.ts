@@ -27,8 +27,8 @@ export interface LoginFlags {
   readonly scopes?: string;
 }
 
-/** A way to log in, with what it needs. */
-export type Method =
+/** A way to log in, with what it needs. `isGiven`: somebody gave a secret now, which is to be tried. */
+export type Method = { readonly isGiven: boolean } & (
   | {
       readonly kind: "browser";
       readonly client: Client;
@@ -42,7 +42,8 @@ export type Method =
       readonly password: string | null;
     }
   | { readonly kind: "client"; readonly client: Client }
-  | { readonly kind: "token"; readonly client: Client };
+  | { readonly kind: "token"; readonly client: Client }
+);
 
 /** What serves where nothing else is named. All of it belongs to the issuer that will be asked. */
 export interface Usual {
@@ -57,7 +58,7 @@ export function methodOf({ system, output }: Context, flags: LoginFlags, usual: 
   checkCombination(flags);
   const named = namedClient(system, flags);
   const client = named ?? { clientId: usual.clientId ?? CLIENT_ID };
-  if (flags.withToken === true) return { kind: "token", client };
+  if (flags.withToken === true) return { kind: "token", client, isGiven: true };
   for (const name of ["password", "clientSecret"] as const) {
     if (flags[name] !== undefined)
       output.warn(`${FLAGS[name]} is seen by everybody on this machine; ${BETTER[name]}`);
@@ -69,16 +70,26 @@ export function methodOf({ system, output }: Context, flags: LoginFlags, usual: 
   const given = flags.username ?? variable(system, "MOTEKEY_USERNAME");
   if (given !== undefined) {
     const password = flags.password ?? variable(system, "MOTEKEY_PASSWORD") ?? null;
-    return { kind: "password", client, username: given === true ? null : given, password };
+    const username = given === true ? null : given;
+    return { kind: "password", client, username, password, isGiven: username === null || password !== null };
   }
   if (flags.password !== undefined) throw usage("--password needs --username.", "Give --username NAME.");
-  if (client.clientSecret !== undefined || client.keyFile !== undefined) return { kind: "client", client };
+  if (client.clientSecret !== undefined || client.keyFile !== undefined)
+    return { kind: "client", client, isGiven: true };
   const { account } = usual;
   const isTheirs = named === null || named.clientId === account?.clientId;
   if (account?.method === "password" && account.kept.username !== undefined && isTheirs) {
     const { username, password = null } = account.kept;
-    return { kind: "password", client: named ?? clientOf(system, account), username, password };
+    return {
+      kind: "password",
+      client: named ?? clientOf(system, account),
+      username,
+      password,
+      isGiven: false,
+    };
   }
+  if (account?.method === "client" && named?.clientId === account.clientId && !isBrowser)
+    return { kind: "client", client: clientOf(system, account), isGiven: false };
   return browserMethod(system, flags, client);
 }
 
@@ -86,7 +97,7 @@ function browserMethod(system: System, flags: LoginFlags, client: Client): Metho
   const isRefused = flags.browser === false || flags.launchBrowser === false;
   const launch = !isRefused && (flags.browser === true || hasBrowser(system));
   const device = flags.deviceCode === true ? "always" : launch ? "never" : "if-any";
-  return { kind: "browser", client, launch, device };
+  return { kind: "browser", client, launch, device, isGiven: false };
 }
 
 /** Over SSH, or on a Linux without a display, a browser would open where nobody sees it, or not at all. */
@@ -152,4 +163,12 @@ export async function passwordOf(system: System, given: string | null): Promise<
   const piped = system.stdin.isTTY === true ? "" : await readPipedLine(system);
   if (piped === "") throw needsTerminal("A password is needed", "Pipe it in, or set MOTEKEY_PASSWORD.");
   return piped;
+}
+
+/** A password that is piped in beside a user's name is given, though no flag says so. */
+export async function withPiped(system: System, method: Method): Promise<Method> {
+  if (method.kind !== "password" || method.username === null || method.password !== null) return method;
+  if (system.stdin.isTTY === true) return method;
+  const piped = await readPipedLine(system);
+  return piped === "" ? method : { ...method, password: piped, isGiven: true };
 }

@@ -1,6 +1,6 @@
 import type { Context } from "../../cli/act.js";
 import { Failure, printable, usage } from "../../cli/failure.js";
-import { readPipedLine } from "../../cli/prompt.js";
+import { hasTerminal, readPipedLine } from "../../cli/prompt.js";
 import { isSameIssuer, isTeamNamed } from "../../cli/settings.js";
 import { logInByBrowser } from "../../oidc/browser.js";
 import { hasDeviceGrant, logInByDevice } from "../../oidc/device.js";
@@ -11,6 +11,7 @@ import type { Tokens } from "../../oidc/tokens.js";
 import { type Account, isSame, labelOf } from "../../store/account.js";
 import type { Logins, Store } from "../../store/store.js";
 import { madeBy } from "../ask.js";
+import { checked } from "../check.js";
 import {
   chosenTeam,
   environmentToken,
@@ -22,26 +23,34 @@ import {
 } from "../current.js";
 import { endAside, leftInWords, putAside } from "../end.js";
 import { endLogin } from "../logout/run.js";
-import { freshAccount } from "../renew.js";
+import { freshAccount, isOver } from "../renew.js";
 import { endOfToken, isoTime } from "../told.js";
 import { accountOf } from "./account.js";
-import { type LoginFlags, type Method, methodOf, passwordOf, type Usual, usernameOf } from "./method.js";
+import {
+  type LoginFlags,
+  type Method,
+  methodOf,
+  passwordOf,
+  type Usual,
+  usernameOf,
+  withPiped,
+} from "./method.js";
 
 /** Logs in, unless the login that is there is still good. */
 export async function login(context: Context, flags: LoginFlags): Promise<void> {
-  const { output } = context;
+  const { output, system } = context;
   const store = openStore(context);
   let logins = await readLogins(store, context);
   const issuer = issuerOf(context, logins, chosenTeam(context, logins)?.value ?? null).value;
   const target = { issuer, team: teamAt(context, logins, issuer) };
-  const method = methodOf(context, flags, usualAt(target, logins));
+  const method = await withPiped(system, methodOf(context, flags, usualAt(target, logins)));
   await store.prepare(flags.insecureStorage === true);
   const known = knownAccount(target, logins, method);
   if (flags.clear === true && known !== null) {
     await endLogin(context, store, known, true);
     logins = await readLogins(store, context);
   }
-  const isNew = flags.force === true || flags.clear === true;
+  const isNew = flags.force === true || flags.clear === true || method.isGiven;
   const account =
     (isNew || known === null || !hasScopes(known, flags.scopes)
       ? null
@@ -95,14 +104,17 @@ function hasScopes({ scope }: Account, wanted: string | undefined): boolean {
   return wanted === undefined || sorted(wanted) === sorted(scope);
 }
 
-/** The account with a fresh token; null when its login is over. */
+/** The account with a fresh token that its provider takes; null when its login is over. */
 async function stillGood(context: Context, store: Store, account: Account): Promise<Account | null> {
-  if (account.accessToken === null) return null;
-  try {
-    return await freshAccount(context, store, account);
-  } catch (failure) {
-    return overIfOver(failure);
-  }
+  if (account.accessToken === null || account.ended) return null;
+  const verdict = await checked(context, store, { source: "login", account, label: account.name });
+  if (verdict.isGood === false) return null;
+  if (verdict.isGood === true) return verdict.account;
+  // Nobody could be asked: what is over by the clock is over.
+  if (verdict.failure !== null && isOver(verdict.account ?? account, context.system.now()))
+    throw verdict.failure;
+  context.output.note(`Not checked: ${verdict.failure?.message ?? ""}`);
+  return verdict.account ?? account;
 }
 
 async function logIn(
@@ -114,7 +126,7 @@ async function logIn(
   isAgain = false,
 ): Promise<Account> {
   const provider = await findProvider(issuer, method.client, context.system);
-  const { tokens, username, password } = await grantOf(context, flags, method, provider).catch(
+  const { tokens, username, password } = await grantOf(context, flags, store, method, provider).catch(
     async (failure) => {
       // Granted, and refused here: what is not kept must not stay good.
       const granted = provider.requests.takeGrant();
@@ -176,14 +188,9 @@ async function stillAlive(context: Context, store: Store, account: Account): Pro
     return await freshAccount(context, store, account, { asked: true });
   } catch (failure) {
     if (isAway(failure)) return account;
-    return overIfOver(failure);
+    if (failure instanceof Failure && failure.code === "login_ended") return null;
+    throw failure;
   }
-}
-
-/** Null where the login is over. @throws whatever else failed */
-function overIfOver(failure: unknown): null {
-  if (failure instanceof Failure && failure.code === "token_expired") return null;
-  throw failure;
 }
 
 /** A team goes to another provider only where somebody named both. */
@@ -203,6 +210,7 @@ interface Granted {
 async function grantOf(
   context: Context,
   flags: LoginFlags,
+  store: Store,
   method: Method,
   provider: Provider,
 ): Promise<Granted> {
@@ -218,12 +226,20 @@ async function grantOf(
     }
     case "password": {
       const username = await usernameOf(system, method.username);
-      const password = await passwordOf(system, method.password);
-      return {
+      const isKept = method.password !== null && !method.isGiven;
+      const known = isKept ? method.password : await passwordOf(system, method.password);
+      const asked = async (password: string): Promise<Granted> => ({
         tokens: await logInByPassword(provider, { username, password }, scope, system.now),
         username,
         password,
-      };
+      });
+      return asked(known ?? "").catch(async (failure) => {
+        if (!isKept || !(failure instanceof Failure) || failure.code !== "invalid_credentials") throw failure;
+        await forgetPassword(store, provider, username);
+        if (!hasTerminal(system)) throw refusedPassword(username, failure);
+        output.note(`The password that was kept for ${username} is refused.`);
+        return asked(await passwordOf(system, null));
+      });
     }
     case "client":
       return { tokens: await logInAsClient(provider, flags.scopes, system.now), ...anonymous };
@@ -231,6 +247,26 @@ async function grantOf(
       return { tokens: await pipedToken(context, provider.issuer), ...anonymous };
   }
 }
+
+/** A password that was refused is not tried again: some providers lock a user out after a few. */
+async function forgetPassword(store: Store, provider: Provider, username: string): Promise<void> {
+  await store.change((change) => {
+    for (const account of change.accounts) {
+      const isTheirs = account.clientId === provider.clientId && account.kept.username === username;
+      if (!isTheirs || !isSameIssuer(account.issuer, provider.issuer)) continue;
+      const { password: _, ...kept } = account.kept;
+      change.put({ ...account, kept });
+    }
+  });
+}
+
+const refusedPassword = (username: string, cause: Failure): Failure =>
+  new Failure(
+    "invalid_credentials",
+    `The provider refuses the password that was kept for ${username}; it is forgotten.`,
+    `Pipe the new one into 'motekey auth login --username ${username}'.`,
+    { cause },
+  );
 
 async function pipedToken({ system }: Context, issuer: string): Promise<Tokens> {
   if (system.stdin.isTTY === true)

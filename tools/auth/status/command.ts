@@ -15,16 +15,33 @@ export const STATUS_FIELDS = [
   "source",
   "storage",
   "checked",
+  "reason",
+  "detail",
   "settings",
 ];
+
+/** The reasons that `--json` shows, which never change their meaning. */
+export const STATUS_REASONS = {
+  valid: "the provider takes the token",
+  valid_by_clock: "with --offline: the token's time is not over by this machine's clock",
+  not_checked: "the provider could not be asked, or has no way to check this token",
+  not_authenticated: "there is no login",
+  token_expired: "the login is over, and cannot be refreshed",
+  login_ended: "the provider takes the login no more",
+  invalid_token: "the provider refuses a token that was handed in",
+} as const satisfies Record<string, string>;
+
+/** One of {@link STATUS_REASONS}. */
+export type StatusReason = keyof typeof STATUS_REASONS;
 
 /** `motekey auth status` */
 export function statusCommand(act: Act): Command {
   const command = new Command("status")
     .summary("is the login good?")
     .description(
-      "Says whether the login is good. A token that is over is refreshed first where it can be. Exit 0: authenticated, and the token is valid; 1: not so.",
+      "Asks the provider whether the login is good. A token that is over is refreshed first where it can be. Exit 0: authenticated, and the token is valid; 1: not so, or the provider could not be asked.",
     )
+    .option("--offline", "ask nobody: trust the token's end and this machine's clock")
     .option("--explain", "also say where each setting came from");
   act<StatusFlags>(command, async () => (await import("./run.js")).status);
   withFields(command, STATUS_FIELDS);
@@ -33,10 +50,14 @@ export function statusCommand(act: Act): Command {
       ["motekey auth status", "For people"],
       ["if motekey auth status --quiet; then ./deploy.sh; fi", "For scripts"],
       ["motekey auth status --json", "For programs"],
+      ["motekey auth status --offline", "Without the network"],
       ["motekey auth status --explain", "Why this team, and why this provider?"],
     ],
     notes: [
-      "'checked' says who judged the token: 'provider' was asked; 'clock' when the provider is out of reach or has no user info, and only the token's end is known.",
+      "'checked' says how: 'introspection' (RFC 7662) where the provider has it for this client, else 'userinfo', else 'signature' (the token is a JWT, signed by the provider's keys); 'clock' with --offline.",
+      `'reason' is one of: ${Object.entries(STATUS_REASONS)
+        .map(([reason, meaning]) => `${reason} (${meaning})`)
+        .join(", ")}. 'detail' says more.`,
     ],
   });
 }

@@ -2,91 +2,115 @@ import type { Context } from "../../cli/act.js";
 import { Exit, Failure } from "../../cli/failure.js";
 import type { Json } from "../../cli/output.js";
 import type { Setting } from "../../cli/settings.js";
+import type { Means } from "../../oidc/check.js";
+import type { Account } from "../../store/account.js";
 import type { Logins, Store } from "../../store/store.js";
-import { askAbout } from "../ask.js";
+import { checked } from "../check.js";
 import { type Credential, chosenTeam, findCredential, openStore } from "../current.js";
+import { endedLogin } from "../renew.js";
 import { endOfToken, isoTime, plainTime } from "../told.js";
+import type { StatusReason } from "./command.js";
 
 /** The flags of `motekey auth status`. */
 export interface StatusFlags {
   readonly explain?: boolean;
+  readonly offline?: boolean;
 }
 
 /** What is found out. */
 interface Status {
-  readonly tokenValid: boolean;
+  readonly reason: StatusReason;
   readonly email: string | null;
   readonly name: string | null;
   readonly expiresAtMs: number | null;
   readonly issuer: string | null;
-  /** Who judged the token; null: there is none. */
-  readonly checked: "provider" | "clock" | null;
+  /** How the token was checked; null: it was not. */
+  readonly checked: Means | "clock" | null;
   /** Why it is not valid, or could not be asked about. */
-  readonly reason: Failure | null;
+  readonly failure: Failure | null;
 }
 
 /** Says whether the login is good. Resolves to 0 or 1. */
-export async function status(context: Context, { explain }: StatusFlags): Promise<number> {
+export async function status(context: Context, { explain, offline }: StatusFlags): Promise<number> {
   const { output } = context;
   const store = openStore(context);
   const credential = await findCredential(context, store);
   const logins = credential?.source === "MOTEKEY_AUTH_TOKEN" ? null : await store.read();
-  const found = credential === null ? NOTHING : await judged(context, store, credential);
+  const found = await foundOut(context, store, credential, offline === true);
   const settings = explain === true ? settingsOf(context, logins, credential, found) : null;
   output.answer(
     jsonOf(context, credential, logins, found, settings),
     textOf(context, credential, logins, found, settings),
   );
-  if (found.tokenValid && found.reason !== null) output.note(`Not asked: ${found.reason.message}`);
-  return found.tokenValid ? Exit.DONE : Exit.FAILED;
+  return isValid(found) ? Exit.DONE : Exit.FAILED;
 }
 
+const isValid = ({ reason }: Status): boolean => reason === "valid" || reason === "valid_by_clock";
+
 const NOTHING: Status = {
-  tokenValid: false,
+  reason: "not_authenticated",
   email: null,
   name: null,
   expiresAtMs: null,
   issuer: null,
   checked: null,
-  reason: null,
+  failure: null,
 };
 
-/** Failures after which the token's end is all that is known. */
-const UNASKED = new Set(["issuer_unreachable", "issuer_missing", "issuer_invalid"]);
-
-async function judged(context: Context, store: Store, credential: Credential): Promise<Status> {
+async function foundOut(
+  context: Context,
+  store: Store,
+  credential: Credential | null,
+  offline: boolean,
+): Promise<Status> {
+  if (credential === null) return NOTHING;
+  if (offline) return byClock(credential, context.system.now());
   const before = ofCredential(credential);
-  try {
-    const { person, provider, account } = await askAbout(context, store, credential);
-    const now =
-      account === null || credential.source !== "login" ? before : ofCredential({ ...credential, account });
-    return {
-      ...now,
-      email: person?.email ?? now.email,
-      name: person?.email ?? person?.username ?? now.name,
-      issuer: provider.issuer,
-      tokenValid: true,
-      checked: person === null ? "clock" : "provider",
-      reason: null,
-    };
-  } catch (failure) {
-    if (!(failure instanceof Failure)) throw failure;
-    const isOverNow = before.expiresAtMs !== null && before.expiresAtMs <= context.system.now();
-    const isUnasked = UNASKED.has(failure.code);
-    return {
-      ...before,
-      tokenValid: isUnasked && !isOverNow,
-      checked: isUnasked ? "clock" : "provider",
-      reason: failure,
-    };
+  const { isGood, confirmed, issuer, account, failure } = await checked(context, store, credential);
+  const now = account === null ? before : ofAccount(account);
+  if (isGood !== true) {
+    const isNo = isGood === false && failure !== null;
+    return { ...now, issuer, reason: isNo ? (failure.code as StatusReason) : "not_checked", failure };
   }
+  const person = confirmed?.person ?? null;
+  return {
+    ...now,
+    email: person?.email ?? now.email,
+    name: person?.email ?? person?.username ?? now.name,
+    issuer,
+    reason: "valid",
+    checked: confirmed?.by ?? null,
+  };
+}
+
+/** What is known without asking anybody. A token without an end that can be read says nothing. */
+function byClock(credential: Credential, nowMs: number): Status {
+  const known = ofCredential(credential);
+  const { expiresAtMs } = known;
+  if (credential.source === "login" && credential.account.ended)
+    return { ...known, reason: "login_ended", failure: endedLogin(credential.account, "it said so before") };
+  if (expiresAtMs === null && credential.source !== "login") {
+    const failure = new Failure("not_supported", "The token's end cannot be read.", "Ask without --offline.");
+    return { ...known, reason: "not_checked", failure };
+  }
+  if (expiresAtMs === null || expiresAtMs > nowMs)
+    return { ...known, reason: "valid_by_clock", checked: "clock" };
+  const failure = new Failure("token_expired", "The access token is over.", "Ask without --offline.");
+  return { ...known, reason: "token_expired", checked: "clock", failure };
 }
 
 function ofCredential(credential: Credential): Status {
   if (credential.source !== "login") return { ...NOTHING, expiresAtMs: endOfToken(credential.token) };
-  const { email, name, expiresAtMs, issuer } = credential.account;
-  return { ...NOTHING, email, name, expiresAtMs, issuer };
+  return ofAccount(credential.account);
 }
+
+const ofAccount = ({ email, name, expiresAtMs, issuer }: Account): Status => ({
+  ...NOTHING,
+  email,
+  name,
+  expiresAtMs,
+  issuer,
+});
 
 type Settings = Readonly<Record<string, Setting | null>>;
 
@@ -116,16 +140,18 @@ function jsonOf(
 ): Json {
   const account = credential?.source === "login" ? credential.account : null;
   return {
-    authenticated: found.tokenValid,
+    authenticated: isValid(found),
     email: found.email,
     expires_at: isoTime(found.expiresAtMs),
-    token_valid: found.tokenValid,
+    token_valid: isValid(found),
     account: credential?.source === "login" ? credential.label : null,
     team: account?.team ?? context.settings.team?.value ?? null,
     issuer: found.issuer,
     source: credential?.source ?? null,
     storage: account === null ? null : storageOf(logins),
     checked: found.checked,
+    reason: found.reason,
+    detail: found.failure === null ? null : `${found.failure.message} ${found.failure.next}`.trim(),
     settings,
   };
 }
@@ -142,13 +168,21 @@ function textOf(
 ): string {
   const { green, red, yellow } = output.colours;
   const lines: string[] = [];
-  if (found.tokenValid) {
+  const { failure } = found;
+  if (isValid(found)) {
     lines.push(`${green("✓")} Authenticated as ${found.name ?? "the holder of the token"}`);
     lines.push(`Token expires: ${plainTime(found.expiresAtMs)}`);
+    lines.push(
+      `Checked: ${found.checked === "clock" ? "by this machine's clock only" : `${found.checked} at ${found.issuer}`}`,
+    );
   } else if (credential === null) {
     lines.push(`${red("✗")} Not authenticated`, "Run 'motekey auth login' to authenticate");
+  } else if (found.reason === "not_checked") {
+    lines.push(`${red("✗")} Not checked: ${failure?.message ?? ""}`, failure?.next ?? "");
+    if (credential.source === "login")
+      lines.push("'motekey auth status --offline' trusts this machine's clock.");
   } else {
-    lines.push(`${red("✗")} ${found.reason?.message ?? "Not authenticated"}`, found.reason?.next ?? "");
+    lines.push(`${red("✗")} ${failure?.message ?? "Not authenticated"}`, failure?.next ?? "");
   }
   if (credential?.source === "login") {
     const { team } = credential.account;
