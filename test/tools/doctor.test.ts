@@ -372,13 +372,13 @@ describe("doctor", () => {
       assert.equal(found(await doctor(), "not_authenticated").level, "note");
     });
 
-    it("that is over: token_expired", async () => {
+    it("that the provider ended: login_ended", async () => {
       const aged = await startAcme();
       closing.push(() => aged.close());
       world.env.MOTEKEY_ISSUER = aged.issuer;
       await logIn();
       aged.age(24 * 60 * 60);
-      assert.match(found(await doctor(), "token_expired").next ?? "", /auth login/);
+      assert.match(found(await doctor(), "login_ended").next ?? "", /auth login/);
     });
 
     it("whose token the provider refuses: invalid_token", async () => {
