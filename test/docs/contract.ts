@@ -1,6 +1,6 @@
 /** Every command, flag, variable, exit status, error code and reason of the command line, and the test that holds it. */
 import type { Command } from "commander";
-import { STATUS_REASONS, type StatusReason } from "../../tools/auth/status/command.js";
+import { STATUS_REASONS, type StatusReason } from "../../tools/auth/status/reasons.js";
 import { Exit, FAILURES } from "../../tools/cli/failure.js";
 import { nameOf } from "../../tools/cli/help.js";
 import { OBSTACLES, REASONS } from "../../tools/doctor/finding.js";

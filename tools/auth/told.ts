@@ -1,5 +1,5 @@
 /** How accounts and times are told. */
-import { claimsOf } from "../oidc/tokens.js";
+import { claimsOf } from "../cli/jwt.js";
 
 /** ISO 8601 to the second, as in JSON answers; null: not known. */
 export function isoTime(ms: number | null): string | null {

@@ -2,11 +2,11 @@
 import { createLocalJWKSet, type JSONWebKeySet, errors as jose, jwtVerify } from "jose";
 import * as oidc from "openid-client";
 import { Failure } from "../cli/failure.js";
+import { claimsOf } from "../cli/jwt.js";
 import { isSameIssuer } from "../cli/settings.js";
 import { asking, isAway, isRefusedToken, refusedToken } from "./failure.js";
 import { askPerson, type Person } from "./person.js";
 import { CLOCK_TOLERANCE_SECONDS, type Provider } from "./provider.js";
-import { claimsOf } from "./tokens.js";
 
 /** How a token was checked. */
 export type Means = "introspection" | "userinfo" | "signature";

@@ -44,12 +44,3 @@ function endOf(nowMs: number, seconds: unknown): number | null {
   if (typeof seconds !== "number" || !Number.isFinite(seconds)) return null;
   return nowMs + Math.min(Math.max(seconds, 0), LIFETIME_SECONDS_MAX) * 1000;
 }
-
-/** The claims of a JWT (RFC 7519), unverified; empty for a token that is none. */
-export function claimsOf(token: string): Readonly<Record<string, unknown>> {
-  try {
-    return JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8")) ?? {};
-  } catch {
-    return {};
-  }
-}

@@ -9,7 +9,7 @@ import { checked } from "../check.js";
 import { type Credential, chosenTeam, findCredential, openStore } from "../current.js";
 import { endedLogin } from "../renew.js";
 import { endOfToken, isoTime, plainTime } from "../told.js";
-import type { StatusReason } from "./command.js";
+import type { StatusReason } from "./reasons.js";
 
 /** The flags of `motekey auth status`. */
 export interface StatusFlags {
