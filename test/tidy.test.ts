@@ -33,8 +33,6 @@ const ENTRIES = [
   "firmware/websocket.ts",
   "firmware/promises.ts",
   "host-sim/index.ts",
-  "tools/nvs/partition.ts",
-  "tools/nvs/value.ts",
 ];
 
 /** What Espruino 2v29 cannot parse, in esbuild's words: lowered where esbuild can, refused where it cannot. */

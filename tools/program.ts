@@ -11,6 +11,7 @@ import type { System } from "./cli/system.js";
 import { normalWords, ownWords } from "./cli/words.js";
 import { cloudCommand } from "./cloud/command.js";
 import { completionCommand } from "./completion/command.js";
+import { deviceCommand } from "./device/command.js";
 import { doctorCommand } from "./doctor/command.js";
 import { environmentCommand } from "./environment/command.js";
 import { VERSION } from "./version.js";
@@ -44,6 +45,7 @@ export function program(act: Act): Command {
     ],
   });
   root.addCommand(authCommand(act));
+  root.addCommand(deviceCommand(act));
   root.addCommand(doctorCommand(act));
   root.addCommand(cloudCommand(act));
   root.addCommand(completionCommand(act, () => root));

@@ -33,6 +33,10 @@ const SECRETS: Test = [
   "process",
   "no output, no child's environment and no command line of a child holds one",
 ];
+const ENCRYPTED: Test = [
+  "device-image",
+  "--keys and --hmac-key encrypt it, as the keys partition or the chip's HMAC key say",
+];
 const ERROR: Test = ["errors", "{code}: 'motekey {line}' tells it with its exit status and the next step"];
 
 // biome-ignore format: a table
@@ -80,6 +84,24 @@ export const COMMANDS: Held = {
   "motekey auth exec": ["process", "gives a token to the child alone, and ends as it ends"],
   "motekey auth refresh": REFRESH,
   "motekey auth refresh --scopes <scopes>": REFRESH,
+  "motekey device": ["program", "'motekey {line}' shows help with examples on stdout"],
+  "motekey device image": ["device-image", "makes a partition with the credential in both slots, for its owner only, and tells what it is"],
+  "motekey device image --id <id>": ["device-firmware", "gets a token at its first connection: its counter begins above the cloud's"],
+  "motekey device image --psk-file <file>": ["device-image", "the key is read from standard input with --psk-file -"],
+  "motekey device image --counter <number>": ["device-firmware", "gets a token at its first connection: its counter begins above the cloud's"],
+  "motekey device image --size <bytes>": ["device-image", "--size in decimal or hex; below 0x3000 it is refused"],
+  "motekey device image --merge <file>": ["device-image", "--merge keeps every other key byte for byte, and no older record that could win"],
+  "motekey device image --set <namespace.key=type:value>": ["device-image", "--set and --settings write settings of the app's, of every type"],
+  "motekey device image --settings <file>": ["device-image", "--set and --settings write settings of the app's, of every type"],
+  "motekey device image -o, --out <file>": ["device-image", "makes a partition with the credential in both slots, for its owner only, and tells what it is"],
+  "motekey device image --force": ["device-image", "a file that is there is replaced with --force only, and its wider mode goes with it"],
+  "motekey device image --dry-run": ["device-image", "--json has its fields; --dry-run writes nothing"],
+  "motekey device image --keys <file>": ENCRYPTED,
+  "motekey device image --hmac-key <file>": ENCRYPTED,
+  "motekey device inspect": ["device-image", "prints a table: numbers as they are, records with fingerprints, and how full it is"],
+  "motekey device inspect --against <file>": ["device-image", "--against tells what was added, changed and removed"],
+  "motekey device inspect --keys <file>": ["device-image", "opens an encrypted one with --keys or --hmac-key, and with no others"],
+  "motekey device inspect --hmac-key <file>": ["device-image", "opens an encrypted one with --keys or --hmac-key, and with no others"],
   "motekey doctor": DOCTOR,
   "motekey doctor --port <number>": ["doctor", "with a port that another program has: port_taken"],
   "motekey doctor --cloud <url>": ["doctor-device", "that is there: no problem"],
@@ -157,6 +179,8 @@ export const PROMISES: Held = {
   "no output quotes a secret, in whatever form a library or a provider wrote it": ["secrets", "'motekey {line}' at a provider that says all it hears"],
   "no error quotes a token that no HTTP header can hold": ["secrets", "from the environment"],
   "no error quotes what follows a flag that nobody knows": ["secrets", "the slip 'motekey {line}'"],
+  "no key, password or token of a device is in any output": ["device-image", "no output holds a key, a password or a token, in hex or base64 neither"],
+  "a key on the command line of 'device' is refused, and a key file that others can read": ["device-image", "keys come from files of their owner's alone, or standard input"],
   "a password is offered to its issuer only": ["belongs", "a password goes to its issuer only: 'auth login --issuer OTHER {flags}', also after logout"],
   "a password is offered to its client only": ["belongs", "a password goes to its client only"],
   "a client's secret is offered to its issuer only": ["belongs", "a client's secret goes to its issuer only, also one from the environment"],

@@ -22,7 +22,7 @@ describe("the command line", () => {
     assert.deepEqual(await world.line("--version"), { exit: 0, stdout: `${version}\n`, stderr: "" });
   });
 
-  for (const line of ["--help", "", "help auth", "auth --help", "auth login -h"]) {
+  for (const line of ["--help", "", "help auth", "auth --help", "device --help", "auth login -h"]) {
     it(`'motekey ${line}' shows help with examples on stdout`, async () => {
       const { exit, stdout, stderr } = await world.line(line);
       assert.equal(exit, 0);

@@ -1,0 +1,77 @@
+import { Command, Option } from "commander";
+import { type Act, withFields } from "../../cli/act.js";
+import { withHelp } from "../../cli/help.js";
+import { withKeyFlags } from "../keys.js";
+import type { ImageFlags } from "./run.js";
+
+/** The fields of its answer. */
+export const IMAGE_FIELDS = [
+  "file",
+  "device",
+  "key_fingerprint",
+  "counter",
+  "bytes",
+  "encrypted",
+  "used",
+  "usable",
+  "replaced",
+  "changes",
+  "sha256",
+  "written",
+];
+
+const each = (value: string, before: string[] = []): string[] => [...before, value];
+
+/** `motekey device image` */
+export function imageCommand(act: Act): Command {
+  const command = new Command("image")
+    .summary("make a device's NVS partition, or put its credential into one")
+    .description(
+      "Makes the image of a device's NVS partition, as ESP-IDF and Moddable read it, with its credential in both slots. With --merge the partition that was read from the device keeps everything else that it holds.",
+    )
+    .requiredOption("--id <id>", "the device")
+    .requiredOption("--psk-file <file>", "its pre-shared key; - reads it from standard input")
+    .addOption(new Option("--psk <key>").hideHelp())
+    .option(
+      "--counter <number>",
+      "the highest counter that the cloud has accepted of it; it begins above",
+      "0",
+    )
+    .option(
+      "--size <bytes>",
+      "the partition's size, as in the partition table; with --merge that of the file",
+      "0x6000",
+    )
+    .option("--merge <file>", "the partition as it was read from the device")
+    .option(
+      "--set <namespace.key=type:value>",
+      "a setting of the app's; may be repeated, and is no place for secrets",
+      each,
+    )
+    .option("--settings <file>", "settings of the app's, one a line as for --set, such as its Wi-Fi password")
+    .requiredOption("-o, --out <file>", "where the image goes, for its owner only")
+    .option("--force", "replace the file")
+    .option("--dry-run", "do all but write the file");
+  withKeyFlags(command);
+  act<ImageFlags>(command, async () => (await import("./run.js")).image);
+  withFields(command, IMAGE_FIELDS);
+  return withHelp(command, {
+    examples: [
+      ["motekey device image --id device_123 --psk-file device_123.psk --out nvs.bin", "For a new device"],
+      [
+        "motekey device image --id device_123 --psk-file device_123.psk --counter 1217 --merge read.bin --out nvs.bin",
+        "For a device whose partition holds other things too",
+      ],
+      [
+        "motekey device image --id device_123 --psk-file - --set app.interval=u32:600 --out nvs.bin < device_123.psk",
+        "With a setting of the app's own",
+      ],
+    ],
+    notes: [
+      "The image is the whole partition, and all of it must be written: behind a shorter one ESP-IDF finds the old pages, and may bring an old key back to life. It holds nothing of what was replaced.",
+      "An image is refused that is below 0x3000 bytes, has no page free, would be more than three quarters full, or is encrypted where the device's partition is not, or the other way round. Of two keys that ESP-IDF takes for one it erases one at its start: these are refused too.",
+      "Values are written as u8:1, i32:-5, u64:7 (and the other numbers), string:text, hex:00ff or base64:AP8=.",
+      "A credential in flash can be read by whoever holds the device, unless the chip encrypts its flash.",
+    ],
+  });
+}

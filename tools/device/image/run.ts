@@ -1,0 +1,121 @@
+import { createHash } from "node:crypto";
+import type { Context } from "../../cli/act.js";
+import { printable, usage } from "../../cli/failure.js";
+import { differences } from "../../nvs/diff.js";
+import type { NvsKeys } from "../../nvs/keys.js";
+import { Partition } from "../../nvs/partition.js";
+import { parseValue } from "../../nvs/value.js";
+import { hex } from "../../nvs/writer.js";
+import { fileBytes, secretBytes, secretLine, writeOwn } from "../files.js";
+import { type KeyFlags, keysOf } from "../keys.js";
+import { NAMESPACE, provision } from "../provision.js";
+import { keyFingerprint } from "../record.js";
+
+/** The flags of `motekey device image`. */
+export interface ImageFlags extends KeyFlags {
+  readonly id: string;
+  readonly pskFile: string;
+  readonly psk?: string;
+  readonly counter: string;
+  readonly size: string;
+  readonly merge?: string;
+  readonly set?: readonly string[];
+  readonly settings?: string;
+  readonly out: string;
+  readonly force?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** Makes a device's NVS partition, or puts its credential into the one it has. */
+export async function image(context: Context, flags: ImageFlags): Promise<void> {
+  const { system, output } = context;
+  if (flags.psk !== undefined)
+    throw usage(
+      "A key on the command line can be read by everybody on this machine.",
+      "Give --psk-file FILE, or - for standard input.",
+    );
+  const counter = numberOf("--counter", flags.counter);
+  const keys = await keysOf(system, flags);
+  const partition = await partitionOf(context, flags, keys);
+  const before = Partition.read(partition.toBytes());
+  const psk = await secretLine(system, "--psk-file", flags.pskFile);
+  if (psk === "") throw usage("The key is empty.", "--psk-file holds the device's PSK.");
+  for (const line of await settingsOf(context, flags)) set(partition, line);
+  const made = provision(partition, { id: flags.id, psk, counter });
+  const bytes = partition.toBytes(keys);
+  keys?.wipe();
+  const changes = differences(before, partition);
+  if (flags.dryRun !== true) await writeOwn(system, flags.out, bytes, flags.force === true);
+  const answer = {
+    file: flags.out,
+    device: flags.id,
+    key_fingerprint: keyFingerprint(psk),
+    counter: made.counter,
+    bytes: bytes.length,
+    encrypted: keys !== null,
+    used: made.usage.used,
+    usable: made.usage.usable,
+    replaced: made.isReplaced,
+    changes,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+    written: flags.dryRun !== true,
+  };
+  output.answer(answer, textOf(answer));
+  if (made.isReplaced)
+    output.note("The partition had another credential: it is gone, with what was kept for it.");
+  output.note(
+    `Write all ${hex(bytes.length)} bytes to the partition; a part of them brings old values back.`,
+  );
+}
+
+function textOf(answer: {
+  file: string;
+  device: string;
+  key_fingerprint: string;
+  counter: number;
+  bytes: number;
+  encrypted: boolean;
+  used: number;
+  usable: number;
+  written: boolean;
+}): string {
+  const percent = Math.round((answer.used * 100) / answer.usable);
+  const rows = [
+    [
+      "Image",
+      `${answer.file}${answer.written ? "" : " (not written)"}, ${hex(answer.bytes)} bytes${answer.encrypted ? ", encrypted" : ""}`,
+    ],
+    ["Device", answer.device],
+    ["Key", `fingerprint ${answer.key_fingerprint}`],
+    ["Counter", `begins above ${answer.counter}`],
+    ["Used", `${answer.used} of ${answer.usable} entries, ${percent}%`],
+  ];
+  return rows.map(([name = "", value]) => `${name.padEnd(9)}${value}`).join("\n");
+}
+
+async function partitionOf(context: Context, flags: ImageFlags, keys: NvsKeys | null): Promise<Partition> {
+  if (flags.merge === undefined) return new Partition(numberOf("--size", flags.size));
+  return Partition.read(await fileBytes(context.system, "--merge", flags.merge), keys);
+}
+
+async function settingsOf({ system }: Context, flags: ImageFlags): Promise<string[]> {
+  const lines = [...(flags.set ?? [])];
+  if (flags.settings === undefined) return lines;
+  const text = (await secretBytes(system, "--settings", flags.settings)).toString();
+  return [...lines, ...text.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.startsWith("#"))];
+}
+
+function set(partition: Partition, line: string): void {
+  const [, namespace = "", key = "", value = ""] = /^([^.=]+)\.([^=]+)=(.*)$/s.exec(line) ?? [];
+  if (namespace === "")
+    throw usage("A setting is not written as namespace.key=type:value.", "Such as app.interval=u32:600.");
+  if (namespace === NAMESPACE && key.startsWith("motekey-"))
+    throw usage(`'${printable(key, 40)}' is motekey's own.`, "Give --id, --psk-file and --counter instead.");
+  partition.set(namespace, key, parseValue(value));
+}
+
+function numberOf(flag: string, text: string): number {
+  const number = Number(text);
+  if (/^(\d+|0x[\da-fA-F]+)$/.test(text) && Number.isSafeInteger(number)) return number;
+  throw usage(`${flag} is a whole number, not '${printable(text, 40)}'.`, "Write it as 24576 or 0x6000.");
+}

@@ -1,0 +1,126 @@
+/** A device's credential in its NVS partition: written by the firmware's own code, through a store of the partition. */
+import { readCredential, Status, writeCredential } from "../../firmware/index.js";
+import { Keeper } from "../../firmware/keep/keeper.js";
+import {
+  KeptRecord,
+  PAYLOAD_AT,
+  RECORD_BYTES_MIN,
+  RecordKind,
+  writeUint32,
+} from "../../firmware/keep/record.js";
+import type { Store } from "../../firmware/ports.js";
+import { usage } from "../cli/failure.js";
+import type { Partition, Usage } from "../nvs/partition.js";
+import { blobValue } from "../nvs/value.js";
+import { unfit } from "../nvs/writer.js";
+
+/** The domain of the firmware's PreferenceStore. */
+export const NAMESPACE = "motekey";
+/** The names of the firmware's values (RECORD.md); the app's own may lie in the same namespace. */
+const NAMES = /^motekey-(cred[ab]|ctr[ab]|h\d+[ab]|mark)$/;
+const COUNTER_NAME = "motekey-ctr";
+const COUNTER_BYTES = 8;
+/** Devices refuse higher ones. */
+const COUNTER_MAX = 2 ** 52;
+
+/** The firmware's store over a partition, as its PreferenceStore over NVS: blobs only. */
+export class PartitionStore implements Store {
+  constructor(private readonly partition: Partition) {}
+
+  read(name: string, out: Uint8Array): number {
+    const value = this.partition.get(NAMESPACE, name);
+    if (value === null || value.type !== "blob") return -1;
+    out.set(value.data.subarray(0, out.length));
+    return value.data.length;
+  }
+
+  write(name: string, bytes: Uint8Array, length: number): boolean {
+    this.partition.set(NAMESPACE, name, blobValue(Uint8Array.from(bytes.subarray(0, length))));
+    return true;
+  }
+}
+
+/** Who a device is. */
+export interface Identity {
+  readonly id: string;
+  readonly psk: string;
+  /** The highest counter that the cloud has accepted of it. */
+  readonly counter: number;
+}
+
+/** What writing a credential came to. */
+export interface Provisioned {
+  /** Whether the partition had another credential, or a damaged one, which is gone. */
+  readonly isReplaced: boolean;
+  /** The device begins above this. */
+  readonly counter: number;
+  readonly usage: Usage;
+}
+
+/**
+ * Puts a credential into both of its slots. What the device had kept for another credential goes, so that no record of
+ * a higher generation wins over this one; all else of the partition stays. The counter never goes back.
+ * @throws Failure where the partition would be more than three quarters full: nothing is changed in flash then
+ */
+export function provision(partition: Partition, { id, psk, counter }: Identity): Provisioned {
+  if (!Number.isSafeInteger(counter) || counter < 0 || counter > COUNTER_MAX)
+    throw usage("The counter is a number from 0 to 2^52.", "It is the highest that the cloud has accepted.");
+  const store = new PartitionStore(partition);
+  const before = readCredential(store);
+  const isSame = before.credential?.deviceId === id && Buffer.from(before.credential.psk).toString() === psk;
+  const begin = Math.max(counter, counterIn(store));
+  for (const { namespace, key } of [...partition.items()])
+    if (namespace === NAMESPACE && NAMES.test(key) && !(isSame && /-h\d+[ab]$/.test(key)))
+      partition.delete(namespace, key);
+  checked(() => writeCredential(store, { deviceId: id, psk }));
+  writeCounter(store, begin);
+  const isReplaced = !isSame && before.status !== Status.CREDENTIAL_MISSING;
+  return { isReplaced, counter: begin, usage: roomIn(partition) };
+}
+
+/**
+ * How full the partition is. Beyond three quarters ESP-IDF tidies up all the time, and a cut of power while it erases a
+ * sector takes values with it (RECORD.md).
+ */
+export function roomIn(partition: Partition): Usage {
+  const usage = partition.usage();
+  if (usage.used * 4 <= usage.usable * 3) return usage;
+  const percent = Math.floor((usage.used * 100) / usage.usable);
+  throw unfit(
+    `The partition would be ${percent}% full: ${usage.used} of ${usage.usable} entries. At most 75% is safe against cuts of power.`,
+    "Give the partition more pages in the partition table, or store less.",
+  );
+}
+
+/** The firmware's complaints about an id or a key, for people. */
+function checked(write: () => Status): void {
+  try {
+    write();
+  } catch (failure) {
+    const text = (failure as Error).message.replace(/^motekey: /, "");
+    throw usage(`The device cannot be made: ${text}.`, "Check its id and its key.");
+  }
+}
+
+const recordOf = (store: Store): KeptRecord =>
+  new KeptRecord(new Keeper(store), COUNTER_NAME, RecordKind.COUNTER, RecordKind.COUNTER);
+
+function counterIn(store: Store): number {
+  const buffer = Buffer.alloc(RECORD_BYTES_MIN + COUNTER_BYTES);
+  return recordOf(store).load(buffer) === COUNTER_BYTES ? Number(buffer.readBigUInt64BE(PAYLOAD_AT)) : 0;
+}
+
+/** In both slots: of one copy any bit that rots would send the device back to counter 1. */
+function writeCounter(store: Store, counter: number): void {
+  const buffer = new Uint8Array(RECORD_BYTES_MIN + COUNTER_BYTES);
+  const record = recordOf(store);
+  record.load(buffer);
+  const payload = {
+    layOut(into: Uint8Array): number {
+      writeUint32(into, PAYLOAD_AT, Math.floor(counter / 2 ** 32));
+      writeUint32(into, PAYLOAD_AT + 4, counter % 2 ** 32);
+      return COUNTER_BYTES;
+    },
+  };
+  for (let slot = 0; slot < 2; slot++) record.save(RecordKind.COUNTER, buffer, payload);
+}
