@@ -5,6 +5,7 @@ import { decode, encode } from "./codec.js";
 import { connects } from "./connects.js";
 import { firstToken } from "./first-token.js";
 import { memory } from "./memory.js";
+import { nvs } from "./nvs.js";
 import { roundTrip } from "./round-trip.js";
 import type { Group, Row } from "./row.js";
 import { startUp } from "./start-up.js";
@@ -13,7 +14,7 @@ import { heading, lines } from "./table.js";
 const HELP = `npm run bench -- [options]
   --json         an array of {name, ours, peer, unit, ratio, goal, reached, against, tried}
   --only <name>  only the groups whose name contains this: encode, decode, first token, round trip,
-                 connects, cloud connects, memory, start-up; may be repeated
+                 connects, cloud connects, memory, nvs, start-up; may be repeated
   --quick        short rounds: whether it runs, not how fast
   --help`;
 
@@ -25,6 +26,7 @@ const GROUPS: readonly Group[] = [
   connects,
   cloudConnects,
   memory,
+  nvs,
   startUp,
 ];
 

@@ -4,7 +4,7 @@ import { compile } from "../compiled.js";
 import { interleave, type Samples } from "./samples.js";
 
 /** The programs that rows run in processes of their own, so that none warms up or fills the heap of another. */
-const PROGRAMS = ["cloud", "codec", "connects", "fleet", "memory", "responder", "round-trip"] as const;
+const PROGRAMS = ["cloud", "codec", "connects", "fleet", "memory", "nvs", "responder", "round-trip"] as const;
 
 /** One of `test/bench/programs`. */
 export type ProgramName = (typeof PROGRAMS)[number];

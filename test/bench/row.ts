@@ -63,6 +63,10 @@ export const timesBetter = (times: number, figures: Figures): Row =>
 export const atMost = (most: number, figures: Figures): Row =>
   made(figures, { words: `≤ ${most} ${figures.unit}`, isReached: ({ ours }) => ours <= most });
 
+/** A figure of ours that must be at least `least`. */
+export const atLeast = (least: number, figures: Figures): Row =>
+  made(figures, { words: `≥ ${least} ${figures.unit}`, isReached: ({ ours }) => ours >= least });
+
 /** A figure of ours that must be at most `times` the peer's; its ratio is peer ÷ ours. */
 export const withinTimes = (times: number, figures: Figures): Row =>
   made(figures, { words: `≤ ${times}× the peer's`, isReached: ({ ratio }) => ratio * times >= 1 });

@@ -10,6 +10,7 @@ import {
 } from "../../firmware/keep/record.js";
 import type { Store } from "../../firmware/ports.js";
 import { usage } from "../cli/failure.js";
+import type { NvsKeys } from "../nvs/keys.js";
 import type { Partition, Usage } from "../nvs/partition.js";
 import { blobValue } from "../nvs/value.js";
 import { unfit } from "../nvs/writer.js";
@@ -54,13 +55,11 @@ export interface Provisioned {
   readonly isReplaced: boolean;
   /** The device begins above this. */
   readonly counter: number;
-  readonly usage: Usage;
 }
 
 /**
  * Puts a credential into both of its slots. What the device had kept for another credential goes, so that no record of
  * a higher generation wins over this one; all else of the partition stays. The counter never goes back.
- * @throws Failure where the partition would be more than three quarters full: nothing is changed in flash then
  */
 export function provision(partition: Partition, { id, psk, counter }: Identity): Provisioned {
   if (!Number.isSafeInteger(counter) || counter < 0 || counter > COUNTER_MAX)
@@ -75,19 +74,22 @@ export function provision(partition: Partition, { id, psk, counter }: Identity):
   checked(() => writeCredential(store, { deviceId: id, psk }));
   writeCounter(store, begin);
   const isReplaced = !isSame && before.status !== Status.CREDENTIAL_MISSING;
-  return { isReplaced, counter: begin, usage: roomIn(partition) };
+  return { isReplaced, counter: begin };
 }
 
 /**
- * How full the partition is. Beyond three quarters ESP-IDF tidies up all the time, and a cut of power while it erases a
- * sector takes values with it (RECORD.md).
+ * The bytes of a device's partition, and how full it is. Beyond three quarters ESP-IDF tidies up all the time, and a cut
+ * of power while it erases a sector takes values with it (RECORD.md).
+ * @param keys with them it is encrypted
+ * @throws Failure where it is fuller than that
  */
-export function roomIn(partition: Partition): Usage {
-  const usage = partition.usage();
-  if (usage.used * 4 <= usage.usable * 3) return usage;
-  const percent = Math.floor((usage.used * 100) / usage.usable);
+export function imageOf(partition: Partition, keys: NvsKeys | null): { bytes: Buffer; usage: Usage } {
+  const image = partition.write(keys);
+  const { used, usable } = image.usage;
+  if (used * 4 <= usable * 3) return image;
+  const percent = Math.floor((used * 100) / usable);
   throw unfit(
-    `The partition would be ${percent}% full: ${usage.used} of ${usage.usable} entries. At most 75% is safe against cuts of power.`,
+    `The partition would be ${percent}% full: ${used} of ${usable} entries. At most 75% is safe against cuts of power.`,
     "Give the partition more pages in the partition table, or store less.",
   );
 }

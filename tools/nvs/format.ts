@@ -13,8 +13,9 @@ export const ENTRIES_AT = 64;
 /** ESP-IDF writes to no smaller partition: two pages in use, and one that is free to tidy up into. */
 export const PARTITION_BYTES_MIN = 3 * PAGE_BYTES;
 
-/** ESP-IDF's keys and names have at most so many bytes. */
-export const KEY_BYTES_MAX = 15;
+/** A key's field, and the most of it that a key or a name may take: a NUL ends it. */
+export const KEY_BYTES = 16;
+export const KEY_BYTES_MAX = KEY_BYTES - 1;
 
 /** States of a page, each a word with fewer bits set than the one before: NOR flash only clears bits. */
 export const PageState = {

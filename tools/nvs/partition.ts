@@ -101,18 +101,15 @@ export class Partition {
    * @throws Failure where it does not fit
    */
   toBytes(keys: NvsKeys | null = null): Buffer {
-    return this.written().finish(keys);
+    return this.write(keys).bytes;
   }
 
-  /** How much would be used. @throws Failure where it does not fit */
-  usage(): Usage {
-    return { used: this.written().entries, usable: (this.size / PAGE_BYTES - 1) * ENTRIES_PER_PAGE };
-  }
-
-  private written(): PartitionWriter {
+  /** The same, and how much of it is used. */
+  write(keys: NvsKeys | null = null): { bytes: Buffer; usage: Usage } {
     const writer = new PartitionWriter(this.size, this.version);
     for (const one of this.kept.values()) writer.write(one.namespace, one.key, one);
-    return writer;
+    const usage = { used: writer.entries, usable: (this.size / PAGE_BYTES - 1) * ENTRIES_PER_PAGE };
+    return { bytes: writer.finish(keys), usage };
   }
 
   /** As ESP-IDF does: with the lowest index that is free. */

@@ -59,8 +59,8 @@ function refuseUnreadable(
   stored: Buffer,
   whose: "encrypted" | "other keys'",
 ): void {
-  const used = usedEntries(stored).length;
-  if (used === 0 || readable > 0 || !findings.some(({ entry }) => entry !== null)) return;
+  if (readable > 0 || !findings.some(({ entry }) => entry !== null) || usedEntries(stored).length === 0)
+    return;
   if (whose === "encrypted")
     throw unfit(
       "The partition is encrypted, or is no NVS: none of its entries can be read.",

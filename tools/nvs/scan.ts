@@ -99,18 +99,19 @@ class Scanner {
 
   scanned(): Scan {
     const pages: PageUse[] = [];
-    const found: { sequence: number; entries: Entry[] }[] = [];
+    const found = new Map<number, Entry[]>();
     for (let number = 0; number * PAGE_BYTES < this.bytes.length; number++) {
       const page = this.header(number);
       pages.push(page);
       if (page.sequence === null) continue;
       const { sequence } = page;
-      if (found.some((other) => other.sequence === sequence))
+      if (found.has(sequence))
         this.damage(number, null, `its sequence number ${sequence} is that of another page`);
-      found.push({ sequence, entries: this.entries(number, page.state === "active") });
+      else found.set(sequence, this.entries(number, page.state === "active"));
     }
-    found.sort((a, b) => a.sequence - b.sequence);
-    return { pages, entries: found.flatMap(({ entries }) => entries), findings: this.findings };
+    const sequences = [...found.keys()].sort((a, b) => a - b);
+    const entries = sequences.flatMap((sequence) => found.get(sequence) as Entry[]);
+    return { pages, entries, findings: this.findings };
   }
 
   private header(number: number): PageUse {

@@ -8,7 +8,7 @@ import { parseValue } from "../../nvs/value.js";
 import { hex } from "../../nvs/writer.js";
 import { fileBytes, secretBytes, secretLine, writeOwn } from "../files.js";
 import { type KeyFlags, keysOf } from "../keys.js";
-import { NAMESPACE, provision } from "../provision.js";
+import { imageOf, NAMESPACE, provision } from "../provision.js";
 import { keyFingerprint } from "../record.js";
 
 /** The flags of `motekey device image`. */
@@ -42,7 +42,7 @@ export async function image(context: Context, flags: ImageFlags): Promise<void> 
   if (psk === "") throw usage("The key is empty.", "--psk-file holds the device's PSK.");
   for (const line of await settingsOf(context, flags)) set(partition, line);
   const made = provision(partition, { id: flags.id, psk, counter });
-  const bytes = partition.toBytes(keys);
+  const { bytes, usage: room } = imageOf(partition, keys);
   keys?.wipe();
   const changes = differences(before, partition);
   if (flags.dryRun !== true) await writeOwn(system, flags.out, bytes, flags.force === true);
@@ -53,8 +53,8 @@ export async function image(context: Context, flags: ImageFlags): Promise<void> 
     counter: made.counter,
     bytes: bytes.length,
     encrypted: keys !== null,
-    used: made.usage.used,
-    usable: made.usage.usable,
+    used: room.used,
+    usable: room.usable,
     replaced: made.isReplaced,
     changes,
     sha256: createHash("sha256").update(bytes).digest("hex"),
