@@ -76,11 +76,14 @@ import { Messages } from "./firmware/messages.js";
 exports.Messages = Messages;
 `;
 
+/** A word of the language there, which the minifier would take for a variable: a global of that name is left alone. */
+const RESERVED = "if (0) of;";
+
 /** Returns the source text. */
 export async function bundleEspruino({ mangle = true, minify = true, entry = ENTRY, native = true } = {}) {
   const names = mangle ? privateNames(entry === MESSAGES_ENTRY ? ["messages.ts"] : []) : [];
   const result = await build({
-    stdin: { contents: entry, resolveDir: ROOT },
+    stdin: { contents: `${entry}\n${RESERVED}`, resolveDir: ROOT },
     bundle: true,
     write: false,
     minify,

@@ -168,7 +168,7 @@ describe("Espruino", function () {
         }, motekey.espruinoPorts({ psk: credential.psk }));
         auth.onState = function() {
           var name = auth.explain().name;
-          if (/UNREACHABLE|UNKNOWN|LOST/.test(name)) tell(name);
+          if (/UNREACHABLE|UNKNOWN|HUNG/.test(name)) tell(name);
         };`;
       espruino = await Espruino.start(program, script, { motekey: await bundleEspruino() });
       return espruino.next();
@@ -188,7 +188,7 @@ describe("Espruino", function () {
       await once(server.listen(0, "127.0.0.1"), "listening");
       try {
         const { port } = server.address() as AddressInfo;
-        assert.equal(await ask("127.0.0.1", port), "CONNECTION_LOST");
+        assert.equal(await ask("127.0.0.1", port), "HUNG_UP");
       } finally {
         server.close();
       }
