@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { figure } from "./figure.js";
 import type { Row } from "./row.js";
-import { interleave } from "./samples.js";
+import { interleave, medianPair } from "./samples.js";
 
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 const run = promisify(execFile);
@@ -39,6 +39,10 @@ describe("npm run bench", () => {
     const sampler = (name: string) => () => order.push(name);
     await interleave({ a: sampler("a"), b: sampler("b"), c: sampler("c") }, 3);
     assert.equal(order.join(""), "abcbcacababc");
+  });
+
+  it("prints of paired samples the round in the middle, whose ratio is that of what is printed", () => {
+    assert.deepEqual(medianPair([90, 200, 50], [100, 400, 40]), [90, 100]);
   });
 
   it("names its groups when none is chosen", async () => {

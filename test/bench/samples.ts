@@ -9,6 +9,16 @@ export function medianRatio(above: readonly number[], below: readonly number[]):
   return median(above.map((value, index) => value / (below[index] ?? Number.NaN)));
 }
 
+/** The two samples of one round whose ratio is {@link medianRatio}: the printed ratio is that of printed figures. */
+export function medianPair(
+  above: readonly number[],
+  below: readonly number[],
+): [above: number, below: number] {
+  const ratio = medianRatio(above, below);
+  const round = above.findIndex((value, index) => value / (below[index] ?? Number.NaN) === ratio);
+  return [above[round] ?? Number.NaN, below[round] ?? Number.NaN];
+}
+
 /** Names of what is compared, and what takes one sample of it. */
 export type Samplers<Name extends string> = Readonly<Record<Name, () => number | Promise<number>>>;
 
