@@ -32,6 +32,18 @@ export const TEXT_RULES: readonly Rule[] = [
     /\/\/[\w.-]*registry[\w-]*\.|\bregistry\.(?:npm|yarn)/,
   ),
   lineRule("no-later", "do it, or file an issue", isOurText, /\b(?:TO[D]O|FIX[M]E)\b/),
+  lineRule(
+    "no-weak-signal",
+    "a garbage collection may remove it, and it never aborts: waitFor() and whichever() of tools/cli/wait.ts hold theirs",
+    (path) => isCode(path) && path !== "tools/cli/wait.ts",
+    /\bAbortSignal\.(?:timeout|any)\b/,
+  ),
+  lineRule(
+    "no-spin",
+    "what never comes is waited for for ever: await the event, or until() of test/until.ts",
+    isCode,
+    /\bwhile \(.*\) await new Promise\(.*\bsetImmediate\b/,
+  ),
   lineRule("no-only", "one test alone hides the others", isCode, /\.only\(/),
   lineRule("no-ts-ignore", "mend the type instead", isCode, /@ts-(?:ignore|nocheck)\b/),
   lineRule("no-banner", "the licence is in LICENSE", isCode, /SPDX-License-Identifie[r]|Copyright \([cC]\)/),

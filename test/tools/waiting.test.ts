@@ -30,14 +30,14 @@ describe("waiting", () => {
   });
   afterEach(() => world.end());
 
-  it("a time limit fires although garbage is collected meanwhile", async () => {
+  it("a time limit fires, and a signal of several aborts, although garbage is collected meanwhile", async () => {
     const child = spawn(process.execPath, ["--expose-gc", await compiled(WAITER)], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     let said = "";
     child.stdout.on("data", (chunk) => (said += chunk));
     const [exit] = await once(child, "exit");
-    assert.deepEqual({ exit, said }, { exit: 0, said: "the time is over" });
+    assert.deepEqual({ exit, said }, { exit: 0, said: "the time is over; the other aborted" });
   });
 
   it("an idle connection to the loopback holds up no login", async () => {

@@ -1,4 +1,5 @@
-/** Time limits that fire. */
+/** Time limits that fire, and signals that are held. */
+
 /**
  * What `work` resolves to, unless the time is over or `interrupted` aborts first; the signal then ends the work.
  *
@@ -30,4 +31,15 @@ export function waitFor<T>(
     };
     work(ended.signal).finally(settle).then(resolve, reject);
   });
+}
+
+/** A signal that aborts, with its reason, as the first of these does, which hold it. */
+export function whichever(...signals: readonly AbortSignal[]): AbortSignal {
+  const first = new AbortController();
+  for (const signal of signals) {
+    const abort = (): void => first.abort(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true, signal: first.signal });
+  }
+  return first.signal;
 }

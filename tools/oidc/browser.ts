@@ -4,7 +4,7 @@ import { Failure, printable } from "../cli/failure.js";
 import type { Output } from "../cli/output.js";
 import { askLine, hasTerminal } from "../cli/prompt.js";
 import type { System } from "../cli/system.js";
-import { waitFor } from "../cli/wait.js";
+import { waitFor, whichever } from "../cli/wait.js";
 import { asking } from "./failure.js";
 import { Loopback } from "./loopback.js";
 import { GRANTS, needGrant, type Provider } from "./provider.js";
@@ -117,7 +117,7 @@ async function show(url: URL, launch: boolean, system: System, output: Output): 
 async function paste(loopback: Loopback, system: System, output: Output, ended: AbortSignal): Promise<URL> {
   const expected = new URL(loopback.redirectUri);
   for (;;) {
-    const text = (await askLine(system, "", AbortSignal.any([ended, loopback.answered]))).trim();
+    const text = (await askLine(system, "", whichever(ended, loopback.answered))).trim();
     const answer = URL.canParse(text) ? new URL(text) : null;
     const isOurs = answer?.origin === expected.origin && answer.pathname === expected.pathname;
     if (answer !== null && isOurs && loopback.take(answer)) return answer;

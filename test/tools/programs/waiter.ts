@@ -1,5 +1,5 @@
 /** Waits for what never comes, with collections running; says the failure's words. Needs --expose-gc. */
-import { waitFor } from "../../../tools/cli/wait.js";
+import { waitFor, whichever } from "../../../tools/cli/wait.js";
 
 const collect = setInterval(() => globalThis.gc?.(), 5);
 if (globalThis.gc === undefined) throw new Error("run with --expose-gc");
@@ -11,5 +11,14 @@ const failure: unknown = await waitFor(
   () => never,
   interrupted.signal,
 ).catch((reason: unknown) => reason);
+process.stdout.write(`${(failure as Error).message}; `);
+
+const [one, other] = [new AbortController(), new AbortController()];
+setTimeout(() => other.abort("the other aborted"), 200);
+process.stdout.write(
+  await new Promise<string>((resolve) => {
+    const first = whichever(one.signal, other.signal);
+    first.addEventListener("abort", () => resolve(first.reason));
+  }),
+);
 clearInterval(collect);
-process.stdout.write((failure as Error).message);
