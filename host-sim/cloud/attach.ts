@@ -3,7 +3,7 @@ import { connect, isIP, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { type ErrorWithSubackPacket, MqttClient } from "mqtt";
 import { type BrokerAddress, brokerAddress } from "./broker-address.js";
-import { brokerFailure } from "./broker-failure.js";
+import { brokerFailure, brokerLoss } from "./broker-failure.js";
 import {
   type Channel,
   type Receiver,
@@ -75,7 +75,7 @@ export class Attachment implements Channel {
     const address = brokerAddress(broker);
     // Brokers that tie the client id to the user name refuse, or rewrite, any other.
     const id = address.user || `motekey-cloud-${randomBytes(4).toString("hex")}`;
-    const line: Line = { failure: null };
+    const line: Line = { failure: null, wasAccepted: false };
     const openGated = (): Socket => {
       const socket = openStream(address, tls, id, line);
       gateData(socket, new PacketGate(PACKET_BYTES_MAX, PACKET_BYTES_MAX), () => {
@@ -95,6 +95,9 @@ export class Attachment implements Channel {
       reconnectOnConnackError: true,
       // All grants are looked at again, and the way is proved again.
       resubscribe: false,
+    });
+    client.on("connect", () => {
+      line.wasAccepted = true;
     });
     client.on("error", (failure) => {
       line.failure ??= failure;
@@ -160,10 +163,13 @@ export class Attachment implements Channel {
 
   /** The connection is over, and why. */
   private failed(): Error {
-    const { failure } = this.line;
+    const { failure, wasAccepted } = this.line;
     if (failure instanceof PacketTooLong) return failure;
     const cause = failure === null ? undefined : failure;
-    return new Error(`Cannot connect to the broker ${this.url}: ${brokerFailure(failure)}`, { cause });
+    const sentence = wasAccepted
+      ? `Lost the broker ${this.url}: ${brokerLoss(failure)}`
+      : `Cannot connect to the broker ${this.url}: ${brokerFailure(failure)}`;
+    return new Error(sentence, { cause });
   }
 
   /** @param trouble null: attached */
@@ -258,11 +264,14 @@ class PacketTooLong extends Error {
 /** What ended the connection under way; null: nothing that anybody said. */
 interface Line {
   failure: Error | null;
+  /** CONNACK came. */
+  wasAccepted: boolean;
 }
 
 /** A socket of ours, since MQTT.js keeps most of a socket's errors to itself. */
 function openStream({ host, port, isSecure }: BrokerAddress, tls: BrokerTls, id: string, line: Line): Socket {
   line.failure = null;
+  line.wasAccepted = false;
   const servername = isIP(host) === 0 ? { servername: host } : {};
   const socket = isSecure
     ? connectTls({ host, port, ...servername, ...tlsOptions(tls, id) })

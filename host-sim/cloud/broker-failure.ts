@@ -23,7 +23,20 @@ const BY_RETURN_CODE: Readonly<Record<number, string>> = {
 
 /** MQTT.js's own words where no CONNACK came in time. */
 const NO_CONNACK = /^connack timeout/;
+/** What it says of a PINGREQ that nobody answers. */
+const NO_PINGRESP = /^keepalive timeout/i;
+const SILENT: readonly unknown[] = ["ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"];
+const CLOSED: readonly unknown[] = [undefined, "ECONNRESET", "EPIPE"];
 const CERTIFICATE_CODES = /CERT|ISSUER|SIGNATURE|CRL|^ERR_(?:SSL|TLS)/;
+
+/** Half a sentence about what ended a connection that the broker had accepted. It holds nothing that was sent. */
+export function brokerLoss(failure: unknown): string {
+  const { code, message } = (failure ?? {}) as { code?: unknown; message?: unknown };
+  if (SILENT.includes(code) || NO_PINGRESP.test(String(message)))
+    return "it does not answer any more; check the network";
+  if (CLOSED.includes(code)) return "it closed the connection; see the broker's log";
+  return `the connection failed (${code}); see the broker's log`;
+}
 
 /** One sentence about why a broker cannot be had. It holds nothing that was sent. */
 export function brokerFailure(failure: unknown): string {

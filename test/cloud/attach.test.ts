@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import { connectAsync } from "mqtt";
-import { brokerFailure } from "../../host-sim/cloud/broker-failure.js";
+import { brokerFailure, brokerLoss } from "../../host-sim/cloud/broker-failure.js";
 import { type Cloud, type CloudOptions, type HealthAnswer, startCloud } from "../../host-sim/cloud/index.js";
 import { OpenBroker } from "../host-sim/open-broker.js";
 import { findMosquitto, type Mosquitto, startMosquitto } from "../servers/mosquitto.js";
@@ -277,19 +277,42 @@ describe("the cloud attached to a broker that comes and goes", () => {
   });
 
   it("comes back after refused connections, and says meanwhile what is wrong, by event and /health", async () => {
-    assert.deepEqual(await health(), { code: 200, status: "ok", troubles: {} });
+    const recoveries = { told: 0, refused: 0 };
+    assert.deepEqual(await health(), { code: 200, status: "ok", troubles: {}, recoveries });
     const refused = cloud.next("broker-lost", ({ reason }) => /refuses user and password/.test(reason));
     broker.refuseNext(2);
     broker.drop();
     const { reason } = await refused;
-    assert.deepEqual(await health(), { code: 503, status: "troubled", troubles: { broker: reason } });
+    assert.deepEqual(await health(), {
+      code: 503,
+      status: "troubled",
+      troubles: { broker: reason },
+      recoveries,
+    });
     assert.equal(cloud.health.status, "troubled");
     await cloud.next("broker-attached");
-    assert.deepEqual(await health(), { code: 200, status: "ok", troubles: {} });
+    assert.deepEqual(await health(), { code: 200, status: "ok", troubles: {}, recoveries });
     assert.equal(broker.refusedCount, 2);
     const device = await Client.ready(broker.url, { id: ID, psk: PSK });
     assert.equal((await device.call("/v1/Hello")).error, undefined);
     device.close();
+  });
+
+  it("says of a connection that the broker had accepted that it was closed, and of one that it had not why", async () => {
+    const lost = cloud.next("broker-lost");
+    broker.drop();
+    const { reason } = await lost;
+    assert.equal(reason, `Lost the broker ${broker.url}: it closed the connection; see the broker's log`);
+    await cloud.next("broker-attached");
+    const silence = Object.assign(new Error("read ETIMEDOUT"), { code: "ETIMEDOUT" });
+    for (const [failure, said] of [
+      [null, /it closed the connection/],
+      [Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }), /it closed the connection/],
+      [silence, /it does not answer any more/],
+      [new Error("Keepalive timeout"), /it does not answer any more/],
+      [Object.assign(new Error("bad record mac"), { code: "ERR_SSL_BAD" }), /failed \(ERR_SSL_BAD\)/],
+    ] as const)
+      assert.match(brokerLoss(failure), said);
   });
 
   /** The fixed header of a PUBLISH at QoS 0. */

@@ -96,7 +96,6 @@ describe("the firmware, when the cloud fails it:", () => {
         .map(({ id }) => id);
       assert.deepEqual([ids.length, new Set(ids).size, cloud.stats.tokens], [3, 1, 1]);
       assert.ok(device.auth.counters.retries >= 2);
-      await tap.close();
     });
 
     for (const proof of ["password", "counter+mac", "password+digest"] as const) {

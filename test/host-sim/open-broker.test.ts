@@ -153,8 +153,8 @@ describe("an attacker on a broker that allows everything", () => {
 
   it("a forged Hello or challenge talks us into no weaker proof: every frame of ours keeps its MAC", async () => {
     const tap = await Tap.start(broker.port);
-    // A 401 may mean that the counter is behind: the device asks for it, once, for as long as a connection may take.
-    const limits = { connectTimeoutMs: 1_000, callDeadlineMs: 60_000 };
+    // A 401 may mean that the counter is behind: the device asks for it, once, and waits as for any call.
+    const limits = { callDeadlineMs: 60_000 };
     device = new Device(tap.port, await cloud.addDevice({ id: ID }), { proof: "mac", limits });
     cloud.faults.rawReply = ({ method, text }) =>
       method === "/v1/Hello" ? text.replace('"mac":1', '"none":1') : undefined;
@@ -172,7 +172,6 @@ describe("an attacker on a broker that allows everything", () => {
     assert.ok(questions.length <= 1, questions.join());
     assert.ok(device.auth.counters.losses <= 1);
     assert.equal(device.auth.counters.recoveries, 0);
-    await tap.close();
   });
 
   it("an MD5 challenge is refused, and nothing is answered to it (digest)", async () => {

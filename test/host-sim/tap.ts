@@ -18,7 +18,12 @@ export class Recording {
   }
 }
 
-/** A TCP relay between devices and a broker that hears everything, and can cut every line. */
+const running = new Set<Tap>();
+
+// A test that fails closes nothing itself, and what still relays would keep the process from its end.
+afterEach(() => Promise.all([...running].map((tap) => tap.close())));
+
+/** A TCP relay between devices and a broker that hears everything, and can cut every line; it ends with its test. */
 export class Tap {
   readonly recordings: Recording[] = [];
   private readonly sockets = new Set<Socket>();
@@ -30,6 +35,7 @@ export class Tap {
     public targetPort: number,
   ) {
     server.on("connection", (device) => this.relay(device));
+    running.add(this);
   }
 
   static async start(targetPort: number): Promise<Tap> {
@@ -63,6 +69,7 @@ export class Tap {
   }
 
   async close(): Promise<void> {
+    if (!running.delete(this)) return;
     this.cut();
     this.server.close();
     await once(this.server, "close");
