@@ -3,6 +3,9 @@ import * as v from "valibot";
 import { isSameIssuer } from "../cli/settings.js";
 
 const text = v.string();
+/** The last day that a Date can hold (ECMA-262, 21.4.1.1). */
+const TIME_MS_MAX = 8.64e15;
+const time = v.pipe(v.number(), v.minValue(0), v.maxValue(TIME_MS_MAX));
 const maybeText = v.nullable(v.string());
 
 const OrganizationSchema = v.object({ id: text, guid: maybeText, name: text });
@@ -30,9 +33,9 @@ export const AccountSchema = v.object({
   scope: text,
   accessToken: maybeText,
   refreshToken: maybeText,
-  issuedAtMs: v.number(),
-  expiresAtMs: v.nullable(v.number()),
-  refreshExpiresAtMs: v.nullable(v.number()),
+  issuedAtMs: time,
+  expiresAtMs: v.nullable(time),
+  refreshExpiresAtMs: v.nullable(time),
   /** The provider said that it takes these tokens no more. */
   ended: v.optional(v.boolean(), false),
   /** Refresh tokens that were rotated: a provider may have left them good (RFC 6749 section 6). */

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { Failure } from "../cli/failure.js";
 import { AccountSchema } from "./account.js";
+import type { Owner } from "./vault.js";
 
 /** What this motekey writes. It reads the first version too: see store. */
 export const VERSION = 2;
@@ -20,6 +21,11 @@ const id = v.optional(v.string());
 const SealedSchema = v.object({ team: name, name, id, sealed: v.string() });
 const OpenSchema = v.object({ team: name, name, id, open: AccountSchema });
 
+const OwnerSchema = v.fallback(
+  v.object({ team: v.fallback(name, "?"), name: v.fallback(name, "?"), id: v.fallback(id, undefined) }),
+  { team: "?", name: "?", id: undefined },
+);
+
 const StateSchema = v.looseObject({
   /** What has none was written by the first version, or by hand. */
   version: v.optional(v.picklist([1, VERSION]), 1),
@@ -29,18 +35,29 @@ const StateSchema = v.looseObject({
   key: v.optional(v.string()),
   active_team: v.optional(name),
   teams: v.optional(v.record(name, TeamSchema), {}),
-  accounts: v.optional(v.array(v.union([SealedSchema, OpenSchema])), []),
+  /** Each is looked at alone (see {@link entryIn}): one that holds nonsense keeps nobody else out. */
+  accounts: v.optional(v.array(v.unknown()), []),
   /** Logins that are over here, and whose tokens the provider has not ended yet. */
-  ending: v.optional(v.array(SealedSchema), []),
-  /** An access token that somebody wrote here; motekey never does. */
-  auth_token: v.optional(v.pipe(v.string(), v.nonEmpty())),
+  ending: v.optional(v.array(v.unknown()), []),
+  /** An access token that somebody wrote here, or what should be one; motekey never writes it. */
+  auth_token: v.optional(v.unknown()),
 });
 
 /** The file's content. Fields that motekey does not know are kept. */
 export type State = v.InferOutput<typeof StateSchema>;
 
 /** One account in the file: sealed, or open where there is no keychain. */
-export type Entry = State["accounts"][number];
+export type Entry = v.InferOutput<typeof SealedSchema> | v.InferOutput<typeof OpenSchema>;
+
+/** An entry of `accounts` or `ending`; or why it is none, and whose it seems to be. */
+export function entryIn(content: unknown): Entry | { readonly why: string; readonly owner: Owner } {
+  const result = v.safeParse(v.union([SealedSchema, OpenSchema]), content);
+  if (result.success) return result.output;
+  const owner = v.parse(OwnerSchema, content);
+  const open = v.safeParse(OpenSchema, content);
+  const place = open.success ? null : v.getDotPath(open.issues[0]);
+  return { why: `it is wrong at ${place ?? "its top"}`, owner };
+}
 
 /** Two spaces in, as people edit it. */
 export const written = (state: State): string => `${JSON.stringify(state, null, 2)}\n`;

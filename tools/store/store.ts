@@ -8,8 +8,8 @@ import type { Keychain } from "../cli/system.js";
 import { type Account, type AccountKey, AccountSchema, idOf, isSame } from "./account.js";
 import { type ReadFile, readPrivate, withLock, writePrivate } from "./file.js";
 import { probeKeychain } from "./keychain.js";
-import { type Entry, emptyState, parsedState, type State, VERSION, written } from "./state.js";
-import { KEY_BYTES, seal, unseal } from "./vault.js";
+import { type Entry, emptyState, entryIn, parsedState, type State, VERSION, written } from "./state.js";
+import { KEY_BYTES, type Owner, seal, unseal } from "./vault.js";
 
 /** Where secrets lie: sealed by a key in the keychain, or readable in the file. */
 export type Storage = "keychain" | "file";
@@ -25,8 +25,20 @@ export interface Logins {
   readonly storage: Storage;
   /** A token that somebody wrote into the file by hand. */
   readonly authToken: string | null;
+  /** Stands anything in a token's place by hand? */
+  readonly hasAuthToken: boolean;
+  /** Entries that hold nonsense; they stay in the file until a login takes their place, or they are removed. */
+  readonly unreadable: readonly Unreadable[];
   /** What should be mended, for a warning; null: nothing. */
   readonly warning: string | null;
+}
+
+/** An entry that cannot be read, whose it seems to be, and why. */
+export interface Unreadable {
+  readonly owner: Owner;
+  readonly why: string;
+  readonly list: "accounts" | "ending";
+  readonly entry: unknown;
 }
 
 /** Changes made to the store while its lock is held; written when all of them are made. */
@@ -37,6 +49,9 @@ export interface Change extends Logins {
   /** Keeps the tokens of a login that is over here until they have ended; never where they could be read. */
   putEnding(account: Account): void;
   removeEnding(account: Account): void;
+  removeUnreadable(unreadable: Unreadable): void;
+  /** Removes what stands in the place of a token by hand. */
+  removeAuthToken(): void;
   makeDefault(account: AccountKey): void;
   /** Keeps the client id that is there where none is given, at the same issuer. */
   setTeam(name: string, team: { readonly issuer: string; readonly client_id?: string }): void;
@@ -97,15 +112,20 @@ export class Store {
   }
 
   private async opened(state: State, file: ReadFile | null): Promise<Logins> {
-    this.secrets.keep(state.auth_token);
-    const accounts = await this.openAll(state);
+    const { auth_token } = state;
+    const authToken = typeof auth_token === "string" && auth_token.trim() !== "" ? auth_token.trim() : null;
+    this.secrets.keep(authToken);
+    const [accounts, broken] = await this.openAll(state, "accounts");
+    const [ending, brokenEnding] = await this.openAll(state, "ending");
     return {
       accounts,
-      ending: await this.openEnding(state),
+      ending,
+      unreadable: [...broken, ...brokenEnding],
       activeTeam: state.active_team ?? null,
       teams: state.version === VERSION ? state.teams : migratedTeams(state.teams, accounts),
       storage: state.storage ?? "keychain",
-      authToken: state.auth_token ?? null,
+      authToken,
+      hasAuthToken: auth_token !== undefined,
       warning: this.exposure(state, file),
     };
   }
@@ -114,7 +134,7 @@ export class Store {
   private exposure(state: State, file: ReadFile | null): string | null {
     if (file === null || !file.readableByOthers) return null;
     const what = `Others can read ${this.path} (mode ${file.mode}).`;
-    if (state.accounts.some((entry) => "open" in entry)) {
+    if (state.accounts.some((entry) => "open" in Object(entry))) {
       throw new Failure(
         "storage_unsafe",
         what,
@@ -124,32 +144,38 @@ export class Store {
     return state.auth_token === undefined ? null : `${what} Run chmod 600 ${this.path}.`;
   }
 
-  private async openAll(state: State): Promise<Account[]> {
+  private async openAll(
+    state: State,
+    list: Unreadable["list"],
+  ): Promise<[accounts: Account[], unreadable: Unreadable[]]> {
     const accounts: Account[] = [];
-    for (const entry of state.accounts) accounts.push(await this.open(entry, state));
+    const unreadable: Unreadable[] = [];
+    for (const content of state[list]) {
+      const entry = entryIn(content);
+      const opened = "why" in entry ? entry : await this.open(entry, list, state);
+      if ("why" in opened) unreadable.push({ ...opened, list, entry: content });
+      else accounts.push(opened);
+    }
     for (const { name, team, email, subject, kept, accessToken, refreshToken, earlier } of accounts) {
       this.secrets.keep(accessToken, refreshToken, ...earlier, kept.password, kept.clientSecret);
       this.secrets.show(name, team, email, subject, kept.username);
     }
-    return accounts;
+    return [accounts, unreadable];
   }
 
-  private async openEnding(state: State): Promise<Account[]> {
-    const accounts: Account[] = [];
-    for (const entry of state.ending)
-      accounts.push(await this.open({ ...entry, id: endingId(entry.id) }, state));
-    return accounts;
-  }
-
-  private async open(entry: Entry, state: State): Promise<Account> {
+  private async open(
+    entry: Entry,
+    list: Unreadable["list"],
+    state: State,
+  ): Promise<Account | Pick<Unreadable, "owner" | "why">> {
     if ("open" in entry) return { ...entry.open, team: entry.team, name: entry.name };
-    const text = unseal(await this.haveKey(state), entry, entry.sealed);
-    if (text !== null) return v.parse(AccountSchema, JSON.parse(text));
-    throw new Failure(
-      "storage_broken",
-      `The login of ${entry.name} in ${this.path} was changed, or sealed with another key.`,
-      "Move the file away and log in again.",
-    );
+    const { team, name, id } = entry;
+    const owner = { team, name, id: list === "ending" ? endingId(id) : id };
+    const text = unseal(await this.haveKey(state), owner, entry.sealed);
+    if (text === null) return { owner: entry, why: "it was changed, or sealed with another key" };
+    const account = v.safeParse(AccountSchema, JSON.parse(text));
+    if (account.success) return account.output;
+    return { owner: entry, why: `it is wrong at ${v.getDotPath(account.issues[0]) ?? "its top"}` };
   }
 
   private async closed(state: State, draft: Draft): Promise<State> {
@@ -169,9 +195,20 @@ export class Store {
         ? []
         : [{ ...owner, sealed: seal(key, { ...owner, id: endingId(owner.id) }, text) }];
     });
-    const { active_team: _, ...rest } = state;
+    const { active_team: _, auth_token, ...rest } = state;
     const active = draft.activeTeam === null ? {} : { active_team: draft.activeTeam };
-    return { ...rest, version: VERSION, ...active, teams: draft.teams, accounts, ending };
+    const byHand = draft.hasAuthToken ? { auth_token } : {};
+    const left = (name: Unreadable["list"]) =>
+      draft.unreadable.filter(({ list }) => list === name).map(({ entry }) => entry);
+    return {
+      ...rest,
+      version: VERSION,
+      ...active,
+      ...byHand,
+      teams: draft.teams,
+      accounts: [...accounts, ...left("accounts")],
+      ending: [...ending, ...left("ending")],
+    };
   }
 
   /** The key that is there. */
@@ -218,14 +255,24 @@ function readable({ username, keyFile }: Account["kept"]): Account["kept"] {
   return { ...(username === undefined ? {} : { username }), ...(keyFile === undefined ? {} : { keyFile }) };
 }
 
+/** Seems an entry to be the account's? The first version's entries have a name only. */
+function isOf(owner: Owner, account: AccountKey): boolean {
+  return (
+    owner.team === account.team &&
+    (owner.id === undefined ? owner.name === account.name : owner.id === idOf(account))
+  );
+}
+
 class Draft implements Change {
   isChanged = false;
   accounts: readonly Account[];
   ending: readonly Account[];
   activeTeam: string | null;
   teams: State["teams"];
+  unreadable: readonly Unreadable[];
+  authToken: string | null;
+  hasAuthToken: boolean;
   readonly storage: Storage;
-  readonly authToken: string | null;
   readonly warning: string | null;
 
   constructor(logins: Logins) {
@@ -233,14 +280,17 @@ class Draft implements Change {
     this.ending = logins.ending;
     this.activeTeam = logins.activeTeam;
     this.teams = logins.teams;
-    this.storage = logins.storage;
+    this.unreadable = logins.unreadable;
     this.authToken = logins.authToken;
+    this.hasAuthToken = logins.hasAuthToken;
+    this.storage = logins.storage;
     this.warning = logins.warning;
   }
 
   put(account: Account): void {
     const index = this.accounts.findIndex((known) => isSame(known, account));
     this.accounts = index === -1 ? [...this.accounts, account] : this.accounts.with(index, account);
+    this.unreadable = this.unreadable.filter(({ owner, list }) => list === "ending" || !isOf(owner, account));
     this.isChanged = true;
     const { account: teamDefault } = this.teams[account.team] ?? {};
     if (teamDefault === undefined) this.patchTeam(account.team, { account: idOf(account) });
@@ -266,6 +316,17 @@ class Draft implements Change {
     this.ending = this.ending.filter(
       (known) => known.accessToken !== accessToken || known.refreshToken !== refreshToken,
     );
+    this.isChanged = true;
+  }
+
+  removeUnreadable({ entry }: Unreadable): void {
+    this.unreadable = this.unreadable.filter((known) => known.entry !== entry);
+    this.isChanged = true;
+  }
+
+  removeAuthToken(): void {
+    this.authToken = null;
+    this.hasAuthToken = false;
     this.isChanged = true;
   }
 
