@@ -165,6 +165,10 @@ const PARTITION: Test = [
 export const ERRORS: Held = {
   partition_damaged: PARTITION,
   partition_unfit: PARTITION,
+  keyring_missing: [
+    "keychain",
+    "one without any keyring is not called locked: it says that there is none, and the next step",
+  ],
   keychain_locked: [
     "keychain",
     "a locked one is not an absent one: it says to unlock it, before anybody is asked",
@@ -176,6 +180,14 @@ export const ERRORS: Held = {
 // biome-ignore format: a table
 /** What holds across commands. */
 export const PROMISES: Held = {
+  "logout removes a token that was written into the file by hand": ["by-hand", "'auth logout' removes it with the default login, and says what stays good"],
+  "no login is shadowed by a token in the file without a word": ["by-hand", "login warns that it goes before the login, and names what removes it"],
+  "status and whoami say where a token comes from": ["by-hand", "status and whoami say that it is in use"],
+  "a bad token in the file is no dead end": ["by-hand", "a bad one is no dead end: {what}"],
+  "--issuer chooses among the kept logins": ["by-hand", "the account that is logged in there is used, whatever is the default"],
+  "--issuer of nobody's login is told, with whose logins there are": ["by-hand", "where nobody is logged in there, an error says who is, and where"],
+  "logout of nobody shows no tick, and exits with 1": ["logout", "of an account that nobody knows: no tick, and exit 1; of one that has logged out already: exit 0"],
+  "an entry of the file that holds nonsense keeps no other out": ["by-hand", "an account that cannot be read is named, and the others are usable"],
   "no output quotes a secret, in whatever form a library or a provider wrote it": ["secrets", "'motekey {line}' at a provider that says all it hears"],
   "no error quotes a token that no HTTP header can hold": ["secrets", "from the environment"],
   "no error quotes what follows a flag that nobody knows": ["secrets", "the slip 'motekey {line}'"],

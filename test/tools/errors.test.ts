@@ -189,6 +189,7 @@ const CANARIES = {
 
 /** Those that take a system's service, or a minute: each has a test of its own. */
 const ELSEWHERE: readonly FailureCode[] = [
+  "keyring_missing",
   "keychain_locked",
   "keychain_silent",
   "storage_busy",

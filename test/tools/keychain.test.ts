@@ -90,6 +90,18 @@ describe("the system's keychain", () => {
     assert.doesNotMatch(stderr, /--insecure-storage/);
   });
 
+  it("one without any keyring is not called locked: it says that there is none, and the next step", async () => {
+    const said = await session(
+      `${LOCKED}; motekey auth login --username ann --json; motekey auth login --username ann`,
+    );
+    assert.match(said.stderr, /"code":"keyring_missing"/);
+    assert.match(
+      said.stderr,
+      /Error: The system keychain has no keyring to keep anything in \(.*\)\. Make one: .*--insecure-storage/,
+    );
+    assert.doesNotMatch(said.stderr, /locked/);
+  });
+
   describe("behind a bus that says nothing", () => {
     let bus: Server;
     let env: Record<string, string>;

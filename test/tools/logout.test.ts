@@ -79,7 +79,7 @@ describe("auth logout", () => {
     await alsoBob();
     good(await world.line("auth login --client-id ci", { env: { MOTEKEY_CLIENT_SECRET: CI.secret } }));
     const { exit, list } = await results("auth logout eve bob ci ann@example.com");
-    assert.equal(exit, 0);
+    assert.equal(exit, 1, "nobody knows eve");
     const of = (account: string) => list.find((one: { account: string }) => one.account === account)?.result;
     assert.equal(of("eve"), "already");
     assert.equal(of("bob@example.com"), "revoked");
@@ -135,6 +135,14 @@ describe("auth logout", () => {
   it("MOTEKEY_AUTH_TOKEN is not ended, and that is told", async () => {
     const said = good(await world.line("auth logout --force", { env: { MOTEKEY_AUTH_TOKEN: "given" } }));
     assert.match(said.stderr, /Warning: MOTEKEY_AUTH_TOKEN is still set/);
+  });
+
+  it("of an account that nobody knows: no tick, and exit 1; of one that has logged out already: exit 0", async () => {
+    const nobody = await world.line("auth logout nobody --force");
+    assert.deepEqual([nobody.exit, nobody.stdout], [1, "✗ nobody: No such account is known\n"]);
+    good(await world.line("auth logout --force"));
+    const again = await world.line("auth logout ann --force");
+    assert.deepEqual([again.exit, again.stdout], [0, "- ann: Was not logged in\n"]);
   });
 
   it("--all with names is wrong usage", async () => {

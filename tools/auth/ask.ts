@@ -8,7 +8,7 @@ import { askPerson, type Person } from "../oidc/person.js";
 import { findProvider, type Provider } from "../oidc/provider.js";
 import type { Account } from "../store/account.js";
 import type { Store } from "../store/store.js";
-import { type Credential, chosenTeam, issuerOf, readLogins, tokenOf } from "./current.js";
+import { advised, type Credential, chosenTeam, issuerOf, readLogins, tokenOf } from "./current.js";
 import { clientOf, endRefused, freshAccount, isRefreshable } from "./renew.js";
 import { issuerOfToken } from "./told.js";
 
@@ -29,7 +29,9 @@ export async function askAbout(context: Context, store: Store, credential: Crede
   if (credential.source !== "login") {
     const issuer = await issuerOfGiven(context, store, credential.token);
     const provider = await findProvider(issuer, { clientId: CLIENT_ID }, context.system);
-    const person = await asking(provider, () => askPerson(provider, credential.token));
+    const person = await asking(provider, () => askPerson(provider, credential.token)).catch((failure) => {
+      throw advised(failure, credential);
+    });
     return { provider, person, account: null };
   }
   const talk = (provider: Provider, account: Account) => askPerson(provider, tokenOf(account));

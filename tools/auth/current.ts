@@ -1,10 +1,10 @@
 /** Whose login a command works with. */
 import type { Context } from "../cli/act.js";
-import { Failure, notAuthenticated, usage } from "../cli/failure.js";
-import { checkedIssuer, type Setting } from "../cli/settings.js";
+import { Failure, notAuthenticated, printable, usage } from "../cli/failure.js";
+import { checkedIssuer, isSameIssuer, type Setting } from "../cli/settings.js";
 import { variable } from "../cli/system.js";
 import { type Account, idOf, labelOf } from "../store/account.js";
-import { type Logins, Store } from "../store/store.js";
+import { type Logins, Store, type Unreadable } from "../store/store.js";
 
 /** A token that was handed to this process, or a login that is kept. */
 export type Credential =
@@ -25,7 +25,33 @@ export function openStore({ settings, system }: Context): Store {
 export async function readLogins(store: Store, { output }: Context): Promise<Logins> {
   const logins = await store.read();
   if (logins.warning !== null) output.warn(logins.warning);
+  for (const one of logins.unreadable) output.warn(`${unreadableIn(store.path, one)} ${replaceIt(one)}`);
+  if (logins.hasAuthToken && logins.authToken === null)
+    output.warn(`auth_token in ${store.path} is no token, and is ignored. ${REMOVE_BY_HAND}`);
   return logins;
+}
+
+/** The name by which `auth logout` knows the token that somebody wrote into the file. */
+export const BY_HAND = "auth_token";
+/** How to be rid of it. */
+export const REMOVE_BY_HAND = `'motekey auth logout ${BY_HAND}' removes it.`;
+
+/** What is in the way of an entry, in words. */
+function unreadableIn(path: string, { owner, why }: Unreadable): string {
+  return `The login of ${printable(owner.name, 100)} (team ${printable(owner.team, 100)}) in ${path} cannot be read: ${why}.`;
+}
+
+const replaceIt = ({ owner }: Unreadable): string =>
+  `'motekey auth login' replaces it, 'motekey auth logout ${printable(owner.name, 100)}' forgets it.`;
+
+/** Where a token that was handed in is refused, another login does not help: the next step names where it stands. */
+export function advised(failure: unknown, { source }: Credential): unknown {
+  if (source === "login" || !(failure instanceof Failure) || failure.code !== "invalid_token") return failure;
+  const next =
+    source === "auth_token"
+      ? `It stands as auth_token in the configuration file, and goes before every login: ${REMOVE_BY_HAND}`
+      : `${source} goes before every login: set another token, or unset it.`;
+  return new Failure(failure.code, failure.message, next, { cause: failure });
 }
 
 /** The token from the environment, which is used and never kept. */
@@ -63,16 +89,56 @@ export function chosenTeam({ settings }: Context, logins: Logins): Setting | nul
   return logins.activeTeam === null ? null : { value: logins.activeTeam, from: "active account" };
 }
 
-/** The default account of the chosen team; null where nobody is logged in there. */
+/**
+ * The default account of the chosen team, at the issuer that was named if any was; null where nobody is logged in.
+ * @throws Failure where others are logged in, but nobody at that issuer, or the account cannot be read
+ */
 export function defaultAccount(context: Context, logins: Logins): Account | null {
   const team = chosenTeam(context, logins);
-  if (team === null) return null;
-  const account = defaultOf(team.value, logins);
-  if (account !== null) return account.accessToken === null ? null : account;
+  const usual = team === null ? null : defaultOf(team.value, logins);
+  const { issuer } = context.settings;
+  if (usual !== null && (issuer === null || isSameIssuer(usual.issuer, issuer.value)))
+    return usual.accessToken === null ? null : usual;
+  const there = issuer === null ? null : accountAt(issuer, context, logins);
+  if (there !== null) return there;
+  if (usual !== null || team === null) return null;
+  const unreadable = logins.unreadable.find(
+    ({ owner, list }) => list === "accounts" && owner.team === team.value,
+  );
+  if (unreadable !== undefined) {
+    const what = unreadableIn(context.settings.config.value, unreadable);
+    throw new Failure("storage_broken", what, replaceIt(unreadable));
+  }
   if (context.settings.team !== null && !Object.hasOwn(logins.teams, team.value)) {
     throw unknownTeam(team, Object.keys(logins.teams));
   }
   return null;
+}
+
+/** Who is logged in at an issuer: the team's default before others. */
+function accountAt(issuer: Setting, { settings }: Context, logins: Logins): Account | null {
+  const there = logins.accounts.filter(
+    ({ team, accessToken }) =>
+      accessToken !== null && (settings.team === null || team === settings.team.value),
+  );
+  const found = there.filter((account) => isSameIssuer(account.issuer, issuer.value));
+  const usual = found.filter((account) => isTeamDefault(account, logins));
+  const [account, ...others] = usual.length > 0 ? usual : found;
+  if (account !== undefined && others.length === 0) return account;
+  if (account !== undefined) {
+    const labels = [account, ...others].map((one) => `${labelOf(one, logins.accounts)} (team ${one.team})`);
+    throw usage(
+      `Several accounts of ${issuer.value} are logged in: ${labels.join(", ")}.`,
+      "Say which: --team NAME.",
+    );
+  }
+  if (there.length === 0) return null;
+  const known = there.map((one) => `${labelOf(one, logins.accounts)} at ${printable(one.issuer, 200)}`);
+  throw new Failure(
+    "not_authenticated",
+    `Nobody is logged in at ${issuer.value} (${issuer.from}); logged in: ${known.join(", ")}.`,
+    `Run 'motekey auth login --issuer ${issuer.value}', or leave ${issuer.from} out.`,
+  );
 }
 
 /** The account of whoever names the team only, also when no more than a user name and a password is left of it. */

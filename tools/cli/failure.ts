@@ -57,6 +57,10 @@ export const FAILURES = {
   account_unknown: { exit: Exit.FAILED, meaning: "no such account is logged in" },
   organization_unknown: { exit: Exit.FAILED, meaning: "the account is in no such organization" },
   keychain_absent: { exit: Exit.FAILED, meaning: "no system keychain answers here" },
+  keyring_missing: {
+    exit: Exit.FAILED,
+    meaning: "there is a keychain, and no keyring in it to keep anything in",
+  },
   keychain_locked: { exit: Exit.FAILED, meaning: "there is a keychain, and it is locked" },
   keychain_silent: { exit: Exit.FAILED, meaning: "the keychain did not answer in time" },
   key_missing: { exit: Exit.FAILED, meaning: "the keychain no longer has the key that opens the file" },

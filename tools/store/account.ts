@@ -4,7 +4,7 @@ import { isSameIssuer } from "../cli/settings.js";
 
 const text = v.string();
 /** The last day that a Date can hold (ECMA-262, 21.4.1.1). */
-const TIME_MS_MAX = 8.64e15;
+export const TIME_MS_MAX = 8.64e15;
 const time = v.pipe(v.number(), v.minValue(0), v.maxValue(TIME_MS_MAX));
 const maybeText = v.nullable(v.string());
 

@@ -85,6 +85,8 @@ export async function probeKeychain(keychain: Keychain): Promise<void> {
 function keychainFailure(words: string): Failure {
   const said = printable(words);
   if (/did not receive a reply|timed? ?out/i.test(said)) return silent("in time");
+  // The Secret Service answers, and nobody has made a collection yet.
+  if (/no result found/i.test(said)) return noKeyring(said);
   if (/^Couldn't access platform (secure )?storage|\blocked\b|dismissed/i.test(said)) {
     return new Failure(
       "keychain_locked",
@@ -94,6 +96,13 @@ function keychainFailure(words: string): Failure {
   }
   return noKeychain("keychain_absent", `No system keychain answers here (${said}).`);
 }
+
+const noKeyring = (said: string): Failure =>
+  new Failure(
+    "keyring_missing",
+    `The system keychain has no keyring to keep anything in (${said}).`,
+    "Make one: 'gnome-keyring-daemon --unlock' makes it from a password on its standard input, and so does a login to the desktop. Or keep the login in a file that only you can read: --insecure-storage.",
+  );
 
 const silent = (when: string): Failure =>
   noKeychain("keychain_silent", `The system keychain did not answer ${when}.`);

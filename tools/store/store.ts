@@ -320,7 +320,8 @@ class Draft implements Change {
   }
 
   removeUnreadable({ entry }: Unreadable): void {
-    this.unreadable = this.unreadable.filter((known) => known.entry !== entry);
+    const text = JSON.stringify(entry);
+    this.unreadable = this.unreadable.filter((known) => JSON.stringify(known.entry) !== text);
     this.isChanged = true;
   }
 

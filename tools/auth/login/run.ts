@@ -19,6 +19,7 @@ import {
   issuerOf,
   isTeamDefault,
   openStore,
+  REMOVE_BY_HAND,
   readLogins,
 } from "../current.js";
 import { endAside, leftInWords, putAside } from "../end.js";
@@ -57,6 +58,8 @@ export async function login(context: Context, flags: LoginFlags): Promise<void> 
       : await stillGood(context, store, known)) ?? (await logIn(context, flags, store, method, target));
   if (environmentToken(context) !== null)
     output.warn("MOTEKEY_AUTH_TOKEN is set, and goes before this login.");
+  if (logins.authToken !== null)
+    output.warn(`auth_token in ${store.path} goes before this login; ${REMOVE_BY_HAND}`);
   tell(context, account, method, await store.read());
 }
 

@@ -1,19 +1,22 @@
 import type { Context } from "../../cli/act.js";
 import { Exit, Failure, notAuthenticated, usage } from "../../cli/failure.js";
 import { askYes, hasTerminal, needsTerminal } from "../../cli/prompt.js";
+import { isSameIssuer } from "../../cli/settings.js";
 import { type Account, isSame, labelOf } from "../../store/account.js";
-import type { Change, Logins, Store } from "../../store/store.js";
+import type { Change, Logins, Store, Unreadable } from "../../store/store.js";
 import {
   accountsNamed,
   ambiguous,
+  BY_HAND,
   defaultAccount,
   defaultOf,
   environmentToken,
   openStore,
+  REMOVE_BY_HAND,
   readLogins,
 } from "../current.js";
 import { type Ended, endAside, leftInWords, putAside } from "../end.js";
-import { isoTime } from "../told.js";
+import { endOfToken, isoTime } from "../told.js";
 
 /** The flags of `motekey auth logout`. */
 export interface LogoutFlags {
@@ -40,56 +43,104 @@ export async function logout(context: Context, flags: LogoutFlags, names: string
     throw usage("--all and names of accounts exclude each other.", "Give --all, or the names.");
   const store = openStore(context);
   const logins = await readLogins(store, context);
-  const { accounts, missing } = chosen(context, flags, names, logins);
+  const { accounts, missing, unreadable, byHand } = chosen(context, flags, names, logins);
   const earlier = earlierOf(context, flags, accounts, logins);
-  if (accounts.length > 0 && flags.force !== true) {
+  if (accounts.length + unreadable.length + (byHand ? 1 : 0) > 0 && flags.force !== true) {
     if (!hasTerminal(system)) throw needsTerminal("Logging out asks first", "Give --force.");
     if (!(await askYes(system, "Are you sure you want to logout?"))) {
       output.note("Nothing was changed.");
       return Exit.FAILED;
     }
   }
-  const results: LoggedOut[] = missing;
+  const results: LoggedOut[] = [...missing];
   for (const account of accounts) results.push(await endLogin(context, store, account, flags.clear === true));
   for (const aside of earlier) results.push(await endEarlier(context, store, aside, flags.clear === true));
-  tell(context, results, flags, await readLogins(store, context));
-  return results.some(({ result }) => result === "failed") ? Exit.FAILED : Exit.DONE;
+  for (const one of unreadable) results.push(await forgetUnreadable(store, one));
+  if (byHand) results.push(await removeByHand(store, logins));
+  tell(context, results, flags, await store.read());
+  const isLeft = results.some(({ result }) => result === "failed") || missing.some(isUnknown);
+  return isLeft ? Exit.FAILED : Exit.DONE;
+}
+
+const UNKNOWN = "no such account is known";
+const isUnknown = ({ detail }: LoggedOut): boolean => detail === UNKNOWN;
+
+/** Removes the token that somebody wrote into the file. Who made it may go on using it. */
+async function removeByHand(store: Store, { authToken }: Logins): Promise<LoggedOut> {
+  const told = { account: BY_HAND, team: null, good_until: null };
+  try {
+    await store.change((change) => change.removeAuthToken());
+  } catch (failure) {
+    if (!(failure instanceof Failure)) throw failure;
+    const how = `Remove the line "auth_token" from ${store.path}.`;
+    return { ...told, result: "failed", detail: `${failure.message.replace(/\.?$/, ".")} ${how}` };
+  }
+  if (authToken === null) return { ...told, result: "local-only", detail: "it was no token" };
+  const good_until = isoTime(endOfToken(authToken));
+  return {
+    ...told,
+    result: "local-only",
+    detail: "it was made elsewhere, and stays good there",
+    good_until,
+  };
+}
+
+/** Forgets what cannot be read: its tokens are not known. */
+async function forgetUnreadable(store: Store, one: Unreadable): Promise<LoggedOut> {
+  const told = { account: one.owner.name, team: one.owner.team, good_until: null };
+  try {
+    await store.change((change) => change.removeUnreadable(one));
+    return { ...told, result: "local-only", detail: `its tokens could not be read: ${one.why}` };
+  } catch (failure) {
+    if (!(failure instanceof Failure)) throw failure;
+    return { ...told, result: "failed", detail: `${failure.message} ${failure.next}`.trim() };
+  }
 }
 
 interface Chosen {
   readonly accounts: readonly Account[];
-  readonly missing: LoggedOut[];
+  readonly missing: readonly LoggedOut[];
+  readonly unreadable: readonly Unreadable[];
+  /** The token that somebody wrote into the file. */
+  readonly byHand: boolean;
 }
 
 function chosen(context: Context, flags: LogoutFlags, names: readonly string[], logins: Logins): Chosen {
-  const { team } = context.settings;
+  const { team, issuer } = context.settings;
+  const { hasAuthToken } = logins;
+  const isHere = (of: { readonly team: string }) => team === null || of.team === team.value;
   const isThere = (account: Account) => account.accessToken !== null || flags.clear === true;
   if (flags.all === true) {
-    const here = logins.accounts.filter((account) => team === null || account.team === team.value);
-    return { accounts: here.filter(isThere), missing: [] };
+    const isAt = (account: Account) =>
+      issuer?.from !== "--issuer" || isSameIssuer(account.issuer, issuer.value);
+    const accounts = logins.accounts.filter(
+      (account) => isHere(account) && isAt(account) && isThere(account),
+    );
+    const unreadable = logins.unreadable.filter(({ owner }) => isHere(owner));
+    return { accounts, missing: [], unreadable, byHand: hasAuthToken && team === null };
   }
   if (names.length === 0) {
     const account =
       defaultAccount(context, logins) ?? (flags.clear === true ? onlyKept(context, logins) : null);
-    if (account === null) throw notAuthenticated();
-    return { accounts: [account], missing: [] };
+    if (account === null && !hasAuthToken) throw notAuthenticated();
+    const accounts = account === null ? [] : [account];
+    return { accounts, missing: [], unreadable: [], byHand: hasAuthToken };
   }
   const accounts: Account[] = [];
   const missing: LoggedOut[] = [];
+  const unreadable: Unreadable[] = [];
   for (const name of new Set(names)) {
-    const found = accountsNamed(name, context, logins).filter(isThere);
+    const named = accountsNamed(name, context, logins);
+    const found = named.filter(isThere);
     if (found.length > 1) throw ambiguous(name, found, logins);
     accounts.push(...found);
-    if (found.length === 0)
-      missing.push({
-        account: name,
-        team: team?.value ?? null,
-        result: "already",
-        detail: "was not logged in",
-        good_until: null,
-      });
+    const broken = logins.unreadable.filter(({ owner }) => owner.name === name && isHere(owner));
+    unreadable.push(...broken);
+    if (found.length + broken.length > 0 || (name === BY_HAND && hasAuthToken)) continue;
+    const detail = named.length === 0 ? UNKNOWN : "was not logged in";
+    missing.push({ account: name, team: team?.value ?? null, result: "already", detail, good_until: null });
   }
-  return { accounts, missing };
+  return { accounts, missing, unreadable, byHand: hasAuthToken && names.includes(BY_HAND) };
 }
 
 /** Logins that are over here, and could not be ended at the provider. */
@@ -198,10 +249,14 @@ function notEnded(ending: readonly Account[]): string {
 function tell(context: Context, results: readonly LoggedOut[], flags: LogoutFlags, left: Logins): void {
   const { output } = context;
   const isOne = results.length === 1 && results[0]?.result === "revoked";
-  const lines = results.map(({ account, result, detail }) => {
-    const mark = result === "failed" ? output.colours.red("✗") : output.colours.green("✓");
+  const { red, green } = output.colours;
+  const lines = results.map((one) => {
+    const { account, result, detail } = one;
+    if (isUnknown(one)) return `${red("✗")} ${account}: No such account is known`;
+    if (result === "already") return `- ${account}: ${SENTENCES.already}`;
+    const mark = result === "failed" ? red("✗") : green("✓");
     const who = isOne ? "" : `${account}: `;
-    return `${mark} ${who}${SENTENCES[result]}${detail === null || result === "already" ? "" : `: ${detail}`}`;
+    return `${mark} ${who}${SENTENCES[result]}${detail === null ? "" : `: ${detail}`}`;
   });
   output.answer(
     results.map((result) => ({ ...result })),
@@ -220,4 +275,8 @@ function tell(context: Context, results: readonly LoggedOut[], flags: LogoutFlag
     output.note("The user name and password stay kept; --clear erases them.");
   if (environmentToken(context) !== null)
     output.warn("MOTEKEY_AUTH_TOKEN is still set, and is used by all commands.");
+  if (left.authToken !== null) {
+    const { value } = context.settings.config;
+    output.warn(`auth_token stays in ${value}, and is used by all commands; ${REMOVE_BY_HAND}`);
+  }
 }

@@ -3,7 +3,17 @@ import { type Act, withFields } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
 
 /** The fields of its answer. */
-export const WHOAMI_FIELDS = ["id", "email", "name", "organization", "role", "created_at", "account", "team"];
+export const WHOAMI_FIELDS = [
+  "id",
+  "email",
+  "name",
+  "organization",
+  "role",
+  "created_at",
+  "account",
+  "team",
+  "source",
+];
 
 /** `motekey auth whoami` */
 export function whoamiCommand(act: Act): Command {

@@ -28,9 +28,11 @@ export async function whoami(context: Context): Promise<void> {
       created_at,
       account: credential.source === "login" ? credential.label : null,
       team: account?.team ?? context.settings.team?.value ?? null,
+      source: credential.source,
     },
     lines(person, organization),
   );
+  if (credential.source !== "login") context.output.note(`Token from: ${credential.source}`);
 }
 
 function lines({ id, email, name, role }: Person, organization: string | null): string {
