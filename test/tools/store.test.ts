@@ -236,41 +236,6 @@ describe("the store", () => {
     assert.match(unreadable[0]?.why ?? "", /was changed, or sealed with another key/);
   });
 
-  it("an entry that holds nonsense keeps no other out, and stays until a login takes its place", async () => {
-    await store.prepare(true);
-    await store.change((change) => {
-      for (const name of ["ann", "bob"]) change.put(accountOf(name));
-    });
-    const state = JSON.parse(text());
-    const [ann, bob] = state.accounts;
-    const spoil = (more: object) => ({ ...bob, open: { ...bob.open, ...more } });
-    const nonsense: [content: unknown, why: RegExp][] = [
-      [spoil({ expiresAtMs: 1e300 }), /^it is wrong at open\.expiresAtMs$/],
-      [spoil({ issuedAtMs: -1 }), /^it is wrong at open\.issuedAtMs$/],
-      [spoil({ accessToken: 42 }), /^it is wrong at open\.accessToken$/],
-      [spoil({ kept: null }), /^it is wrong at open\.kept$/],
-      [{ ...bob, open: "canary" }, /^it is wrong at open$/],
-      [{ team: 1, name: [], sealed: {} }, /^it is wrong at /],
-      ["canary", /^it is wrong at its top$/],
-      [null, /^it is wrong at its top$/],
-    ];
-    for (const [content, why] of nonsense) {
-      writeFileSync(world.config, JSON.stringify({ ...state, accounts: [content, ann] }));
-      const { accounts, unreadable } = await store.read();
-      assert.deepEqual(
-        accounts.map(({ name }) => name),
-        ["ann"],
-      );
-      assert.match(unreadable[0]?.why ?? "", why);
-      await store.change((change) => change.makeDefault(accountOf("ann")));
-      assert.deepEqual(JSON.parse(text()).accounts.at(-1), content, "kept as it is");
-    }
-    writeFileSync(world.config, JSON.stringify({ ...state, accounts: [spoil({ expiresAtMs: 1e300 }), ann] }));
-    await store.change((change) => change.put(accountOf("bob")));
-    const { accounts, unreadable } = await store.read();
-    assert.deepEqual([accounts.length, unreadable.length], [2, 0]);
-  });
-
   it("says what to do when the keychain lost the key", async () => {
     await saved(accountOf("ann"));
     const { keychain } = new World();
