@@ -238,6 +238,12 @@ describe("by hand", () => {
       }
     });
 
+    it("status says so too, and exits with 1", async () => {
+      const said = await world.line(`auth status --issuer ${second.issuer}`);
+      assert.equal(said.exit, 1);
+      assert.match(said.stdout, /^✗ Nobody is logged in at .* \(--issuer\); logged in: ann@example\.com at /);
+    });
+
     it("of several there that are their teams' defaults: an error says which there are", async () => {
       good(await ann(identity.issuer, "staging"));
       good(await ann(second.issuer, "other"));

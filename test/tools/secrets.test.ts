@@ -355,8 +355,8 @@ describe("what commands say", () => {
     const writers = readdirSync(root, { recursive: true, encoding: "utf8" })
       .filter((path) => path.endsWith(".ts") && !/dist|\.cache/.test(path))
       .filter((path) => /std(out|err)\.write\(|console\./.test(readFileSync(join(root, path), "utf8")));
-    // The keychain's process answers its parent alone; main waits until all is written.
-    const expected = ["cli/output.ts", "cli/prompt.ts", "main.ts", "program.ts", "store/keychain-process.ts"];
+    // The machine waits until all is written.
+    const expected = ["cli/output.ts", "cli/prompt.ts", "machine.ts", "program.ts"];
     assert.deepEqual(writers.sort(), expected);
   });
 

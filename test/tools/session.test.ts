@@ -314,6 +314,7 @@ describe("a login", () => {
         role: "admin",
         account: "ann@example.com",
         team: "acme",
+        source: "login",
       });
     });
 

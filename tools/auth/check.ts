@@ -7,7 +7,7 @@ import { findProvider } from "../oidc/provider.js";
 import type { Account } from "../store/account.js";
 import type { Store } from "../store/store.js";
 import { issuerOfGiven, withFreshToken } from "./ask.js";
-import { type Credential, tokenOf } from "./current.js";
+import { advised, type Credential, tokenOf } from "./current.js";
 
 /** What came of asking. */
 export interface Verdict {
@@ -37,7 +37,13 @@ export async function checked(context: Context, store: Store, credential: Creden
   } catch (failure) {
     if (!(failure instanceof Failure) || /^(storage|key)/.test(failure.code)) throw failure;
     const isGood = NO.includes(failure.code) ? false : null;
-    return { isGood, confirmed: null, issuer: known?.issuer ?? null, account: known, failure };
+    return {
+      isGood,
+      confirmed: null,
+      issuer: known?.issuer ?? null,
+      account: known,
+      failure: advised(failure, credential),
+    };
   }
 }
 

@@ -45,7 +45,7 @@ const replaceIt = ({ owner }: Unreadable): string =>
   `'motekey auth login' replaces it, 'motekey auth logout ${printable(owner.name, 100)}' forgets it.`;
 
 /** Where a token that was handed in is refused, another login does not help: the next step names where it stands. */
-export function advised(failure: unknown, { source }: Credential): unknown {
+export function advised<T>(failure: T, { source }: Credential): T | Failure {
   if (source === "login" || !(failure instanceof Failure) || failure.code !== "invalid_token") return failure;
   const next =
     source === "auth_token"

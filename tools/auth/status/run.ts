@@ -34,15 +34,31 @@ interface Status {
 export async function status(context: Context, { explain, offline }: StatusFlags): Promise<number> {
   const { output } = context;
   const store = openStore(context);
-  const credential = await findCredential(context, store);
+  const { credential, missing } = await used(context, store);
   const logins = credential?.source === "MOTEKEY_AUTH_TOKEN" ? null : await store.read();
-  const found = await foundOut(context, store, credential, offline === true);
+  const found =
+    credential === null
+      ? { ...NOTHING, failure: missing }
+      : await foundOut(context, store, credential, offline === true);
   const settings = explain === true ? settingsOf(context, logins, credential, found) : null;
   output.answer(
     jsonOf(context, credential, logins, found, settings),
     textOf(context, credential, logins, found, settings),
   );
   return isValid(found) ? Exit.DONE : Exit.FAILED;
+}
+
+/** What is in use; or, where nobody is logged in at the issuer that was named, who is elsewhere. */
+async function used(
+  context: Context,
+  store: Store,
+): Promise<{ readonly credential: Credential | null; readonly missing: Failure | null }> {
+  try {
+    return { credential: await findCredential(context, store), missing: null };
+  } catch (failure) {
+    if (!(failure instanceof Failure) || failure.code !== "not_authenticated") throw failure;
+    return { credential: null, missing: failure };
+  }
 }
 
 const isValid = ({ reason }: Status): boolean => reason === "valid" || reason === "valid_by_clock";
@@ -60,10 +76,9 @@ const NOTHING: Status = {
 async function foundOut(
   context: Context,
   store: Store,
-  credential: Credential | null,
+  credential: Credential,
   offline: boolean,
 ): Promise<Status> {
-  if (credential === null) return NOTHING;
   if (offline) return byClock(credential, context.system.now());
   const before = ofCredential(credential);
   const { isGood, confirmed, issuer, account, failure } = await checked(context, store, credential);
@@ -175,11 +190,11 @@ function textOf(
     lines.push(
       `Checked: ${found.checked === "clock" ? "by this machine's clock only" : `${found.checked} at ${found.issuer}`}`,
     );
-  } else if (credential === null) {
+  } else if (credential === null && failure === null) {
     lines.push(`${red("✗")} Not authenticated`, "Run 'motekey auth login' to authenticate");
   } else if (found.reason === "not_checked") {
     lines.push(`${red("✗")} Not checked: ${failure?.message ?? ""}`, failure?.next ?? "");
-    if (credential.source === "login")
+    if (credential?.source === "login")
       lines.push("'motekey auth status --offline' trusts this machine's clock.");
   } else {
     lines.push(`${red("✗")} ${failure?.message ?? "Not authenticated"}`, failure?.next ?? "");
