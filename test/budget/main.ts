@@ -3,6 +3,7 @@
  * grew. `--json` prints an array of `{name, value, unit, kept, aim, reached}`; `--update` keeps the new figures.
  */
 import { xsMissing } from "../engines/install.mjs";
+import { chipFigures } from "./chip.js";
 import { espruinoFigures } from "./espruino.js";
 import { complaint, type Figure, isReached, type Kept, readKept, writeKept } from "./figures.js";
 import { flightFigures } from "./flights.js";
@@ -16,6 +17,7 @@ const PARTS: [title: string, measure: () => Promise<Figure[]>][] = [
   ["A round trip on XS beside JSON.stringify and JSON.parse", peerFigures],
   ["From an open connection to a token", flightFigures],
   ["Memory and code", sizeFigures],
+  ["On XS of 32 bit, as on a chip", chipFigures],
   ["On Espruino", espruinoFigures],
   ["On Moddable", moddableFigures],
 ];

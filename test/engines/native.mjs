@@ -1,7 +1,10 @@
 // The XS engine of `install.mjs` with the C of `firmware/native` in it, as a device has it by `manifest_native.json`:
-// compiled against the same sources, in seconds, from what that build left.
+// compiled against the same sources, in seconds, from what that build left. And the same for 32 bit, with slots of 16
+// bytes as on a microcontroller: `node test/engines/native.mjs` builds that one, which takes half a minute.
 import { spawnSync } from "node:child_process";
 import {
+  appendFileSync,
+  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -26,11 +29,40 @@ const CACHE = fileURLToPath(new URL("../../.cache/xs/", import.meta.url));
 export const NATIVE = fileURLToPath(new URL("../../firmware/native/motekey-native.c", import.meta.url));
 
 /**
+ * The engine's heap, by number: slots and bytes of chunks in use; the most of each; all that there are. -1: garbage is
+ * collected, and what was most is what is left. -2: from here on the heap does not grow, as with `"incremental": 0`.
+ */
+const HEAP_IN_ENGINE = `
+txInteger fxHeap(txMachine* the, txInteger which)
+{
+  switch (which) {
+    case 0: return the->currentHeapCount;
+    case 1: return the->currentChunksSize;
+    case 2: return the->peakHeapCount;
+    case 3: return the->peakChunksSize;
+    case 4: return the->maximumHeapCount;
+    case 5: return the->maximumChunksSize;
+    case -2: the->minimumHeapCount = the->minimumChunksSize = 0; return 0;
+  }
+  fxCollectGarbage(the);
+  the->peakHeapCount = the->currentHeapCount;
+  the->peakChunksSize = the->currentChunksSize;
+  return 0;
+}`;
+
+/**
  * Kinds of builds. With AddressSanitizer each chunk is an allocation of its own, so that a byte beyond a buffer is
- * seen; the engine itself is not watched.
+ * seen; the engine itself is not watched. The chip's has 32 bit, and tells what its heap holds.
  */
 const KINDS = {
   plain: { flags: [], objects: [], more: "" },
+  chip: {
+    flags: ["-m32"],
+    objects: null, // all anew
+    engine: HEAP_IN_ENGINE,
+    more: `extern xsIntegerValue fxHeap(xsMachine*, xsIntegerValue);
+void xs_heap(xsMachine* the) { xsmcSetInteger(xsResult, fxHeap(the, xsmcToInteger(xsArg(0)))); }`,
+  },
   asan: {
     flags: ["-fsanitize=address", "-fno-omit-frame-pointer", "-DmxNoChunks=1"],
     objects: ["xsMemory.o"],
@@ -97,15 +129,18 @@ export function buildNative(kind) {
   const folder = join(CACHE, kind);
   const program = join(folder, PROGRAM);
   if (isFresh(program)) return program;
-  const { flags, objects, more } = KINDS[kind];
-  const anew = new Set(["xsnap-worker.o", ...objects]);
-  copyAll(join(XSNAP, "build", OBJECTS), join(folder, OBJECTS), (name) => !anew.has(name));
+  const { flags, objects, more, engine = "" } = KINDS[kind];
+  const anew = new Set(["xsnap-worker.o", ...(objects ?? [])]);
+  if (objects !== null)
+    copyAll(join(XSNAP, "build", OBJECTS), join(folder, OBJECTS), (name) => !anew.has(name));
   copyAll(join(XSNAP, "sources"), join(folder, "sources"), (name) => name !== "xsnap-worker.c");
   for (const [name, text] of Object.entries(workerSource(more)))
     writeFileSync(join(folder, "sources", name), text);
+  if (engine !== "") appendFileSync(join(folder, "sources/xsnapPlatform.c"), engine);
   const make = spawnSync(
     "make",
     [
+      "-j2",
       "-f",
       "xsnap-worker.mk",
       "GOAL=release",
@@ -121,6 +156,30 @@ export function buildNative(kind) {
   return program;
 }
 
+/** The program of the 32-bit engine: the engine itself, or a script that has an emulator run it. */
+const CHIP = join(CACHE, "chip/xs");
+
+/** Why there is no engine of 32 bit, and what to do about it; null when it is built. */
+export function chipMissing() {
+  return existsSync(CHIP) && isFresh(CHIP)
+    ? null
+    : "XS of 32 bit is not built: install gcc-multilib and qemu-user, then run node test/engines/native.mjs";
+}
+
+/** Builds it unless that is done. Kernels that run no programs of 32 bit need qemu-user. @returns the program's path */
+export function buildChip() {
+  if (chipMissing() === null) return CHIP;
+  const program = buildNative("chip");
+  const runs = (command) =>
+    spawnSync(command, [...(command === program ? [] : [program]), "-v"]).status === 0;
+  const runner = runs(program) ? "" : "qemu-i386 ";
+  if (runner !== "" && !runs("qemu-i386"))
+    throw new Error("This kernel runs no programs of 32 bit: install qemu-user");
+  writeFileSync(CHIP, `#!/bin/sh\nexec ${runner}${program} "$@"\n`);
+  chmodSync(CHIP, 0o755);
+  return CHIP;
+}
+
 /** Has the compiler judge the C alone, strictly. @returns what it wrote */
 export function warningsOfNative() {
   const includes = ["xs/includes", "xs/platforms", "xs/sources"].map((name) => `-I${join(MODDABLE, name)}`);
@@ -133,3 +192,5 @@ export function warningsOfNative() {
   });
   return stdout + stderr;
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(`XS of 32 bit is built: ${buildChip()}`);

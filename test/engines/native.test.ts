@@ -7,7 +7,7 @@ import { chunkBytesPer, slotsPer, startMeter } from "../budget/meter.js";
 import { ACCEPTED, REFUSALS } from "../wire/json-cases.js";
 import { changed, hexOf, ORDINARY, OTHERS, PAIRS } from "./answer-frames.js";
 import { bundle } from "./bundle.js";
-import { buildNative, NATIVE, warningsOfNative } from "./native.mjs";
+import { buildChip, buildNative, chipMissing, NATIVE, warningsOfNative } from "./native.mjs";
 import { requireXs } from "./require-xs.js";
 import * as node from "./suite.js";
 import { startXs, type Xs } from "./xs.js";
@@ -16,11 +16,11 @@ const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta
 /** In the engine: what XS's compiler makes of `native("…")`. */
 const NATIVES = "globalThis.native = (name) => globalThis[name];";
 const WINDOW_BYTES = [1, 7, 4096];
-const FRAMES = 1_000;
+const FRAMES = 500;
 /** Of each pair, and of calls with whatever there is. `npm run fuzz -- --target native` runs more of them. */
-const COMPARED = 400;
-const COMPARED_HASHES = 40;
-const STORMS = 2_000;
+const COMPARED = 250;
+const COMPARED_HASHES = 25;
+const STORMS = 1_000;
 const STEPS = 20;
 
 describe("the C in the place of TypeScript, on XS", function () {
@@ -52,6 +52,28 @@ describe("the C in the place of TypeScript, on XS", function () {
         }
       });
     }
+  });
+
+  describe("does the same on XS of 32 bit, as on a chip", () => {
+    before(function () {
+      const missing = chipMissing();
+      if (missing === null) return;
+      if (process.env.CI === "true") throw new Error(missing);
+      console.log(`    skipped: ${missing}`);
+      this.skip();
+    });
+
+    for (const heart of ["typescript", "native"] as const)
+      it(`${node.cases.length} things, ${heart === "native" ? "with the C" : "in TypeScript alone"}`, async () => {
+        const chip = await startXs({ program: buildChip() });
+        try {
+          await chip.evaluate(NATIVES + (await bundle(fileOf("suite.ts"), "suite", heart)));
+          for (const [index, { name, run }] of node.cases.entries())
+            assert.equal(await chip.text(`suite.cases[${index}].run()`), run(), name);
+        } finally {
+          await chip.close();
+        }
+      });
   });
 
   describe("leaves no garbage", () => {
