@@ -4,6 +4,7 @@ import { Broker } from "./broker.js";
 import { brokerAddress } from "./broker-address.js";
 import type { CertificateAuthority, KeyPair, KeyType } from "./certificates.js";
 import type { Channel } from "./channel.js";
+import { DeviceService } from "./device-service.js";
 import { Door } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import { Events } from "./events.js";
@@ -282,19 +283,31 @@ async function startWith(
   const { connectLimitMs = CONNECT_LIMIT_MS } = options;
   const door = new Door(registry, proofs, options.anonymous ?? true, recoveries);
   const hook = openHook(options, host, door, events, tls);
-  const served = { registry, tokens, health, rpc, hook, apiHost, tls, connectLimitMs };
-  const http = await Http.start(host, options.httpPort ?? 0, served);
   let identity: Identity | null = null;
+  let cloud: Cloud | null = null;
+  const devices = new DeviceService({
+    registry,
+    events,
+    now,
+    async disable(id) {
+      tokens.revokeAll(id);
+      await cloud?.disable(id);
+    },
+  });
+  const operator = async (token: string) => (token === "" ? null : (identity?.operator(token) ?? null));
+  const served = { registry, tokens, health, rpc, devices, operator, hook, apiHost, tls, connectLimitMs };
+  const http = await Http.start(host, options.httpPort ?? 0, served);
   try {
     identity = await startIdentityBeside(options);
     const parts = { door, peers, events, faults, tls, receiver: rpc, connectLimitMs };
     const channel = await startChannel(options, parts, health);
     const broker = channel instanceof Broker ? channel : null;
     const webSockets = new WebSockets(http.server, { ...parts, broker });
-    return new Cloud(
+    cloud = new Cloud(
       { registry, tokens, peers, events, health, rpc, channel, http, webSockets, identity, tls, apiHost },
       faults,
     );
+    return cloud;
   } catch (failure) {
     await Promise.all([http.close(), identity?.close()]);
     throw failure;

@@ -2,10 +2,12 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { readBody } from "./body.js";
 import { MESSAGE_BYTES_MAX } from "./channel.js";
+import type { DeviceService } from "./device-service.js";
 import { RpcError } from "./frame.js";
 import type { Health } from "./health.js";
 import { HOOK_PATH, type Hook } from "./hook/index.js";
 import { makeHttpServer } from "./http-server.js";
+import type { Operator } from "./identity/index.js";
 import type { Registry } from "./registry.js";
 import { RPC_PATH, type Rpc } from "./rpc.js";
 import type { CloudTls } from "./tls.js";
@@ -22,6 +24,9 @@ export interface HttpParts {
   tokens: Tokens;
   health: Health;
   rpc: Rpc;
+  devices: DeviceService;
+  /** The operator of an access token; null where there is none. */
+  operator: (token: string) => Promise<Operator | null>;
   /** null: no broker asks. */
   hook: Hook | null;
   /** The host that tokens for the cloud's own API are issued for. */
@@ -84,7 +89,8 @@ async function serve(parts: HttpParts, request: IncomingMessage, response: Serve
   }
   if (request.method !== "POST") return answer(response, 405, { error: "Use POST" }, { allow: "POST" });
   const caller = bearer(parts, request) ?? linked(parts, request);
-  if (caller === null) {
+  const operator = caller === null ? await parts.operator(tokenIn(request)) : null;
+  if (caller === null && operator === null) {
     const hint = { error: `Give a good token of the cloud for ${parts.apiHost}: Authorization: Bearer …` };
     return answer(response, 401, hint, { "www-authenticate": "Bearer" });
   }
@@ -95,24 +101,31 @@ async function serve(parts: HttpParts, request: IncomingMessage, response: Serve
     response.once("finish", () => request.destroy());
     return answer(response, 413, hint, { connection: "close" });
   }
-  await post(parts.rpc, caller, body, response);
+  const asked =
+    operator === null ? parts.rpc.post(caller as Entity, body) : parts.devices.post(operator, body);
+  await post(asked, response);
 }
 
-async function post(rpc: Rpc, caller: Entity, body: Buffer, response: ServerResponse): Promise<void> {
+async function post(asked: Promise<Uint8Array | object | null>, response: ServerResponse): Promise<void> {
   try {
-    const reply = await rpc.post(caller, body);
+    const reply = await asked;
     if (reply === null) response.writeHead(204).end();
-    else response.writeHead(200, { "content-type": "application/json" }).end(reply);
+    else if (reply instanceof Uint8Array)
+      response.writeHead(200, { "content-type": "application/json" }).end(reply);
+    else answer(response, 200, reply);
   } catch (failure) {
     if (!(failure instanceof RpcError)) throw failure;
     answer(response, failure.code, { error: failure.message });
   }
 }
 
+/** The bearer token of a request (RFC 6750 section 2.1); empty where there is none. */
+function tokenIn(request: IncomingMessage): string {
+  return BEARER.exec(request.headers.authorization ?? "")?.[1] ?? "";
+}
+
 function bearer(parts: HttpParts, request: IncomingMessage): Entity | null {
-  const token = BEARER.exec(request.headers.authorization ?? "")?.[1];
-  if (token === undefined) return null;
-  const check = parts.tokens.check(token, parts.apiHost);
+  const check = parts.tokens.check(tokenIn(request), parts.apiHost);
   const caller = check.active ? parts.registry.get(check.sub) : undefined;
   return caller === undefined || caller.disabled ? null : caller;
 }

@@ -107,6 +107,20 @@ export class Registry {
     this.file?.changed();
   }
 
+  /** Remembers what an operator did with an entity. */
+  note(entity: Entity, deed: NonNullable<Entity["history"]>[number]): void {
+    entity.history = [...(entity.history ?? []), deed];
+    this.file?.changed();
+  }
+
+  /** The devices whose ids come after this one, in the order of their ids. */
+  devicesAfter(id: string): Entity[] {
+    const devices = [...this.entities.values()].filter(
+      ({ role, id: other }) => role === "device" && other > id,
+    );
+    return devices.sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
   /** Bars an entity. */
   disable(id: string): void {
     this.need(id).disabled = true;

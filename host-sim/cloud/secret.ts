@@ -22,6 +22,11 @@ export function hmac(key: Uint8Array, ...parts: (string | Uint8Array)[]): Buffer
   return mac.digest();
 }
 
+/** What operators know a PSK by: 16 digits of hex, by which a random key cannot be guessed. */
+export function keyFingerprint(psk: string): string {
+  return hmac(Buffer.from(psk, "utf8"), "motekey/fingerprint").toString("hex", 0, 8);
+}
+
 /** A key of 32 bytes for one purpose, HKDF-SHA-256 (RFC 5869) of the PSK's UTF-8 bytes, without salt. */
 export function deriveKey(psk: string, purpose: string): Buffer {
   return Buffer.from(hkdfSync("sha256", Buffer.from(psk, "utf8"), new Uint8Array(0), purpose, 32));

@@ -99,6 +99,11 @@ export class Tokens {
     return true;
   }
 
+  /** Ends all tokens of a caller. */
+  revokeAll(sub: string): void {
+    for (const host of [...(this.byCaller.get(sub)?.keys() ?? [])]) this.revoke(sub, host);
+  }
+
   /** Is this a good token for this host, and whose (RFC 7662)? */
   check(text: string, host: string): TokenCheck {
     const token = this.byHash.get(hashOf(text));

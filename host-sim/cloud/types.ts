@@ -18,6 +18,8 @@ export interface Entity {
   certFingerprint?: string;
   counters: Record<CounterPurpose, number>;
   disabled: boolean;
+  /** What operators did with it, in their order. */
+  history?: { did: "created" | "revoked"; by: string; at: string }[];
 }
 
 /** What `addDevice` takes. Without `psk` one is made: 32 random bytes as 43 characters of base64url. */
@@ -68,6 +70,9 @@ export type CloudEvent =
   | { event: "registry-failed"; reason: string }
   /** Something in the cloud threw, or in a hook of the test; whom it served got no answer, or 500. */
   | { event: "failed"; id: string; reason: string }
+  /** An operator registered or revoked a device. */
+  | { event: "device-created"; id: string; by: string }
+  | { event: "device-revoked"; id: string; by: string }
   | { event: "token"; id: string; host: string; expiresInSeconds: number }
   | { event: "revoked"; id: string; host: string }
   /** A device was told its counter, for the `recoveries`th time since the start. */

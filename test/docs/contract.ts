@@ -33,9 +33,22 @@ const SECRETS: Test = [
   "process",
   "no output, no child's environment and no command line of a child holds one",
 ];
+const NO_CLOUD: Test = [
+  "device-cloud",
+  "an address that is no cloud's: cloud_unreachable, cloud_invalid, and none that would show the token",
+];
+const CREATE: Test = [
+  "device-cloud",
+  "create makes a key in a file of its owner's alone, and the device is let in with it",
+];
+const DEVICES: Test = ["device-cloud", "list has every device, over many pages too"];
+const REVOKE: Test = [
+  "device-cloud",
+  "revoke ends connection and tokens, and the device is refused from then on",
+];
 const ENCRYPTED: Test = [
   "device-image",
-  "--keys and --hmac-key encrypt it, as the keys partition or the chip's HMAC key say",
+  "--keys-file and --hmac-key-file encrypt it, as the keys partition or the chip's HMAC key say",
 ];
 const ERROR: Test = ["errors", "{code}: 'motekey {line}' tells it with its exit status and the next step"];
 
@@ -85,6 +98,20 @@ export const COMMANDS: Held = {
   "motekey auth refresh": REFRESH,
   "motekey auth refresh --scopes <scopes>": REFRESH,
   "motekey device": ["program", "'motekey {line}' shows help with examples on stdout"],
+  "motekey device create": CREATE,
+  "motekey device create --id <id>": CREATE,
+  "motekey device create -o, --out <file>": ["device-cloud", "create again, after any cut, is the same device with the same key"],
+  "motekey device create --dry-run": ["device-cloud", "create without --id makes one, and --dry-run registers nothing and writes nothing"],
+  "motekey device create --cloud <url>": NO_CLOUD,
+  "motekey device list": DEVICES,
+  "motekey device ls": ["completion", "offers commands, aliases included"],
+  "motekey device list --cloud <url>": NO_CLOUD,
+  "motekey device show": ["device-cloud", "show has the counter, the key's fingerprint, and who did what"],
+  "motekey device show --cloud <url>": NO_CLOUD,
+  "motekey device revoke": REVOKE,
+  "motekey device revoke --force": REVOKE,
+  "motekey device revoke --dry-run": REVOKE,
+  "motekey device revoke --cloud <url>": NO_CLOUD,
   "motekey device image": ["device-image", "makes a partition with the credential in both slots, for its owner only, and tells what it is"],
   "motekey device image --id <id>": ["device-firmware", "gets a token at its first connection: its counter begins above the cloud's"],
   "motekey device image --psk-file <file>": ["device-image", "the key is read from standard input with --psk-file -"],
@@ -96,12 +123,12 @@ export const COMMANDS: Held = {
   "motekey device image -o, --out <file>": ["device-image", "makes a partition with the credential in both slots, for its owner only, and tells what it is"],
   "motekey device image --force": ["device-image", "a file that is there is replaced with --force only, and its wider mode goes with it"],
   "motekey device image --dry-run": ["device-image", "--json has its fields; --dry-run writes nothing"],
-  "motekey device image --keys <file>": ENCRYPTED,
-  "motekey device image --hmac-key <file>": ENCRYPTED,
+  "motekey device image --keys-file <file>": ENCRYPTED,
+  "motekey device image --hmac-key-file <file>": ENCRYPTED,
   "motekey device inspect": ["device-image", "prints a table: numbers as they are, records with fingerprints, and how full it is"],
   "motekey device inspect --against <file>": ["device-image", "--against tells what was added, changed and removed"],
-  "motekey device inspect --keys <file>": ["device-image", "opens an encrypted one with --keys or --hmac-key, and with no others"],
-  "motekey device inspect --hmac-key <file>": ["device-image", "opens an encrypted one with --keys or --hmac-key, and with no others"],
+  "motekey device inspect --keys-file <file>": ["device-image", "opens an encrypted one with --keys or --hmac-key-file, and with no others"],
+  "motekey device inspect --hmac-key-file <file>": ["device-image", "opens an encrypted one with --keys or --hmac-key-file, and with no others"],
   "motekey doctor": DOCTOR,
   "motekey doctor --port <number>": ["doctor", "with a port that another program has: port_taken"],
   "motekey doctor --cloud <url>": ["doctor-device", "that is there: no problem"],
@@ -136,6 +163,7 @@ export const VARIABLES: Held = {
   MOTEKEY_PASSWORD: ["login", "by MOTEKEY_USERNAME and MOTEKEY_PASSWORD"],
   MOTEKEY_CLIENT_ID: ["login", "MOTEKEY_CLIENT_ID and MOTEKEY_CLIENT_SECRET are a service account without flags"],
   MOTEKEY_CLIENT_SECRET: ["login", "with its secret, by flag (with a warning) or by MOTEKEY_CLIENT_SECRET"],
+  MOTEKEY_CLOUD: CREATE,
   MOTEKEY_CLOUD_FOLDER: ["process", "MOTEKEY_CLOUD_FOLDER is where 'cloud start' keeps what it learns"],
   MOTEKEY_DEBUG: SECRETS,
   NO_COLOR: ["terminal", "colours are for terminals: NO_COLOR, a pipe and --json have none"],
@@ -163,6 +191,17 @@ const PARTITION: Test = [
 
 /** Error codes that are not made where all the others are. */
 export const ERRORS: Held = {
+  cloud_unreachable: NO_CLOUD,
+  cloud_invalid: NO_CLOUD,
+  not_allowed: ["device-cloud", "who may only read, and a login without the scope: not_allowed"],
+  device_unknown: [
+    "device-cloud",
+    "create without --id makes one, and --dry-run registers nothing and writes nothing",
+  ],
+  device_exists: [
+    "device-cloud",
+    "an id that is taken, with another key: device_exists, and nothing is changed",
+  ],
   partition_damaged: PARTITION,
   partition_unfit: PARTITION,
   keyring_missing: [

@@ -25,6 +25,7 @@ describe("completion", () => {
 
   it("offers commands, aliases included", async () => {
     assert.deepEqual(await offered("au"), ["auth"]);
+    assert.ok((await offered("device", "")).includes("ls"));
     const commands = await offered("auth", "");
     for (const name of [
       "login",

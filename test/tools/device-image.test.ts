@@ -150,14 +150,14 @@ describe("motekey device", () => {
       assert.deepEqual(made.get("wifi", "password"), stringValue(WIFI));
     });
 
-    it("--keys and --hmac-key encrypt it, as the keys partition or the chip's HMAC key say", async () => {
+    it("--keys-file and --hmac-key-file encrypt it, as the keys partition or the chip's HMAC key say", async () => {
       const keys = new NvsKeys(pattern(64, 11));
       file("keys.bin", keys.toPartition());
       file("hmac.bin", pattern(32, 5));
-      good(await image("--keys keys.bin"));
+      good(await image("--keys-file keys.bin"));
       assert.ok(!readFileSync(path("nvs.bin")).includes(PSK));
       assert.notEqual(partition("nvs.bin", keys).get("motekey", "motekey-creda"), null);
-      good(await image("--hmac-key hmac.bin --force"));
+      good(await image("--hmac-key-file hmac.bin --force"));
       assert.notEqual(
         partition("nvs.bin", NvsKeys.ofHmacKey(pattern(32, 5))).get("motekey", "motekey-creda"),
         null,
@@ -214,7 +214,7 @@ describe("motekey device", () => {
         "an encrypted image for a plain partition",
         1,
         /The partition is not encrypted, and keys were given/,
-        "--merge used.bin --keys keys.bin",
+        "--merge used.bin --keys-file keys.bin",
         async () => {
           await used();
           file("keys.bin", new NvsKeys(pattern(64, 11)).toPartition());
@@ -290,15 +290,15 @@ describe("motekey device", () => {
       assert.doesNotMatch(stdout, /wifi/);
     });
 
-    it("opens an encrypted one with --keys or --hmac-key, and with no others", async () => {
+    it("opens an encrypted one with --keys or --hmac-key-file, and with no others", async () => {
       file("hmac.bin", pattern(32, 5));
       file("keys.bin", new NvsKeys(pattern(64, 11)).toPartition());
-      good(await image("--keys keys.bin"));
+      good(await image("--keys-file keys.bin"));
       assert.match(
-        good(await world.line("device inspect nvs.bin --keys keys.bin")).stdout,
+        good(await world.line("device inspect nvs.bin --keys-file keys.bin")).stdout,
         /0x6000 bytes, encrypted/,
       );
-      const others = await world.line("device inspect nvs.bin --hmac-key hmac.bin");
+      const others = await world.line("device inspect nvs.bin --hmac-key-file hmac.bin");
       assert.match(others.stderr, /These are not the keys of the partition/);
       assert.equal((await world.line("device inspect nvs.bin")).exit, 1);
     });
@@ -309,8 +309,8 @@ describe("motekey device", () => {
     assert.equal(onLine.exit, 2);
     assert.match(onLine.stderr, /Give --psk-file FILE, or - for standard input\./);
     for (const [name, flag] of [
-      ["keys.bin", "--keys"],
-      ["hmac.bin", "--hmac-key"],
+      ["keys.bin", "--keys-file"],
+      ["hmac.bin", "--hmac-key-file"],
       ["settings", "--settings"],
     ] as const) {
       file(name, pattern(64, 1));

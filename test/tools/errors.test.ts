@@ -193,6 +193,11 @@ const ELSEWHERE: readonly FailureCode[] = [
   "keychain_locked",
   "keychain_silent",
   "storage_busy",
+  "cloud_unreachable",
+  "cloud_invalid",
+  "not_allowed",
+  "device_unknown",
+  "device_exists",
   "partition_damaged",
   "partition_unfit",
 ];

@@ -71,6 +71,14 @@ export const FAILURES = {
   },
   storage_broken: { exit: Exit.FAILED, meaning: "the file does not hold what motekey writes" },
   storage_busy: { exit: Exit.FAILED, meaning: "another process has held the lock for too long" },
+  cloud_unreachable: { exit: Exit.FAILED, meaning: "the cloud of the devices does not answer" },
+  cloud_invalid: {
+    exit: Exit.FAILED,
+    meaning: "something answers there, and not as a cloud of devices does",
+  },
+  not_allowed: { exit: Exit.FAILED, meaning: "the login's role or scopes do not allow it" },
+  device_unknown: { exit: Exit.FAILED, meaning: "the cloud knows no such device" },
+  device_exists: { exit: Exit.FAILED, meaning: "the id is another device's, or was revoked" },
   partition_damaged: {
     exit: Exit.FAILED,
     meaning: "a partition, an image or a file of keys holds bytes that are not as they were written",

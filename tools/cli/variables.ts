@@ -8,6 +8,7 @@ export const VARIABLES: readonly (readonly [name: string, meaning: string])[] = 
   ["MOTEKEY_PASSWORD", "the password of 'auth login'"],
   ["MOTEKEY_CLIENT_ID", "the client of 'auth login', as --client-id"],
   ["MOTEKEY_CLIENT_SECRET", "the service account's secret"],
+  ["MOTEKEY_CLOUD", "the cloud's HTTP address, for 'device', as --cloud"],
   ["MOTEKEY_CLOUD_FOLDER", "where 'cloud start' keeps what it learns, as --folder"],
   ["MOTEKEY_DEBUG", "1: an unexpected failure shows where it happened"],
   ["NO_COLOR", "no colours, whatever the terminal"],

@@ -1,18 +1,26 @@
 import { Command } from "commander";
 import type { Act } from "../cli/act.js";
 import { withHelp } from "../cli/help.js";
+import { createCommand } from "./create/command.js";
 import { imageCommand } from "./image/command.js";
 import { inspectCommand } from "./inspect/command.js";
+import { listCommand } from "./list/command.js";
+import { revokeCommand } from "./revoke/command.js";
+import { showCommand } from "./show/command.js";
 
 /** `motekey device …` */
 export function deviceCommand(act: Act): Command {
   const command = new Command("device")
     .summary("credentials for devices, at the bench")
-    .description("Puts credentials into the flash images of devices, and shows what such an image holds.")
+    .description(
+      "Registers devices with the cloud, puts their credentials into flash images, and shows what such an image holds.",
+    )
     .helpCommand(false);
-  for (const make of [imageCommand, inspectCommand]) command.addCommand(make(act));
+  for (const make of [createCommand, imageCommand, inspectCommand, listCommand, showCommand, revokeCommand])
+    command.addCommand(make(act));
   return withHelp(command, {
     examples: [
+      ["motekey device create --id device_123", "Register a device; its key goes to device_123.psk"],
       [
         "motekey device image --id device_123 --psk-file device_123.psk --out nvs.bin",
         "The NVS partition of a new device",

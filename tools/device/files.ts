@@ -48,7 +48,12 @@ export async function secretBytes(system: System, name: string, path: string): P
 
 /** The first line of such a file, or of standard input where the path is `-`. */
 export async function secretLine(system: System, name: string, path: string): Promise<string> {
-  if (path === "-") return readPipedLine(system);
+  const line = path === "-" ? await readPipedLine(system) : await firstLine(system, name, path);
+  system.secrets.keep(line);
+  return line;
+}
+
+async function firstLine(system: System, name: string, path: string): Promise<string> {
   const bytes = await secretBytes(system, name, path);
   const [line = ""] = bytes.toString().split(/\r?\n/, 1);
   bytes.fill(0);

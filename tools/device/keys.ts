@@ -7,33 +7,36 @@ import { secretBytes } from "./files.js";
 
 /** At most one of them. */
 export interface KeyFlags {
-  readonly keys?: string;
-  readonly hmacKey?: string;
+  readonly keysFile?: string;
+  readonly hmacKeyFile?: string;
 }
 
 /** Adds them to a command. */
 export function withKeyFlags(command: Command): Command {
   return command
     .option(
-      "--keys <file>",
+      "--keys-file <file>",
       "the partition is encrypted: its NVS keys partition, as it was written to the device",
     )
     .option(
-      "--hmac-key <file>",
+      "--hmac-key-file <file>",
       "the partition is encrypted: the 32 bytes of the HMAC key in the chip's eFuses",
     );
 }
 
 /** The keys that the flags name; null: the partition is not encrypted. */
-export async function keysOf(system: System, { keys, hmacKey }: KeyFlags): Promise<NvsKeys | null> {
+export async function keysOf(
+  system: System,
+  { keysFile: keys, hmacKeyFile: hmacKey }: KeyFlags,
+): Promise<NvsKeys | null> {
   if (keys !== undefined && hmacKey !== undefined)
     throw usage(
-      "--keys and --hmac-key are two ways of encryption.",
+      "--keys-file and --hmac-key-file are two ways of encryption.",
       "Give the one that the device was built with.",
     );
-  if (keys !== undefined) return NvsKeys.ofPartition(await secretBytes(system, "--keys", keys));
+  if (keys !== undefined) return NvsKeys.ofPartition(await secretBytes(system, "--keys-file", keys));
   if (hmacKey === undefined) return null;
-  const key = await secretBytes(system, "--hmac-key", hmacKey);
+  const key = await secretBytes(system, "--hmac-key-file", hmacKey);
   try {
     return NvsKeys.ofHmacKey(key);
   } finally {

@@ -13,6 +13,8 @@ import { Requests } from "./requests.js";
 
 /** What this program asks for; a provider is asked for those of them that it knows. */
 const SCOPES = ["openid", "offline_access", "profile", "email", "organization"];
+/** Asked for only where the provider says that it has them: for `motekey device`. */
+const OWN_SCOPES = ["devices:provision"];
 /** Clocks that differ by less are no reason to refuse a login. */
 export const CLOCK_TOLERANCE_SECONDS = 30;
 
@@ -98,7 +100,8 @@ export function needGrant(provider: Provider, grant: string, what: string): void
 export function scopesOf({ metadata }: Provider, wanted?: string): string {
   if (wanted !== undefined) return wanted;
   const known = metadata.scopes_supported;
-  return SCOPES.filter((scope) => known === undefined || known.includes(scope)).join(" ");
+  const ours = OWN_SCOPES.filter((scope) => known?.includes(scope));
+  return [...SCOPES.filter((scope) => known === undefined || known.includes(scope)), ...ours].join(" ");
 }
 
 async function proof(

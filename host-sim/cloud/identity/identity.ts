@@ -3,6 +3,7 @@ import type Provider from "oidc-provider";
 import { FileLock } from "../file-lock.js";
 import { countOne, type EventOf, Listeners } from "../listeners.js";
 import { checkOptions, guarded } from "../options.js";
+import { type Operator, operatorOf } from "./bearer.js";
 import { CLI_CLIENT_ID } from "./clients.js";
 import { devicePace } from "./device-pace.js";
 import { DIRECTORY_KIND, Directory } from "./directory.js";
@@ -38,6 +39,7 @@ const DEFAULT_LIFETIMES: Lifetimes = {
 interface IdentityParts {
   lock: FileLock | null;
   server: IdentityServer;
+  provider: Provider;
   directory: Directory;
   logins: Logins;
   listeners: Listeners<IdentityEvent>;
@@ -115,6 +117,11 @@ export class Identity {
     await this.parts.directory.flush();
   }
 
+  /** The operator of an access token, for a service beside it; null: the token is no good. */
+  operator(token: string): Promise<Operator | null> {
+    return operatorOf(this.parts, token);
+  }
+
   /** Lets codes, tokens and sessions get older, as if so many seconds had passed. */
   age(seconds: number): void {
     this.parts.logins.age(seconds);
@@ -182,7 +189,7 @@ async function startWith(options: IdentityOptions, lock: FileLock | null): Promi
   await extend(provider, { directory, logins, lifetimes, faults, tell });
   server.serve(provider.callback());
   return new Identity(
-    { lock, server, directory, logins, listeners, stats },
+    { lock, server, provider, directory, logins, listeners, stats },
     adminPassword,
     lifetimes,
     faults,

@@ -1,11 +1,12 @@
 import type Provider from "oidc-provider";
 import { readBody } from "../body.js";
+import { type Bearer, bearerOf } from "./bearer.js";
 import type { Context, Middleware } from "./context.js";
 import type { Directory } from "./directory.js";
 import { ENDPOINTS } from "./endpoints.js";
 import type { Logins } from "./logins.js";
 import { profileOf } from "./profile.js";
-import type { IdentityEvent, ServiceAccount, User } from "./types.js";
+import type { IdentityEvent } from "./types.js";
 
 const PATH = ENDPOINTS.me_endpoint;
 const ORGANIZATION_PATH = `${PATH}/organization`;
@@ -18,12 +19,6 @@ export interface MeParts {
   directory: Directory;
   logins: Logins;
   tell: (event: IdentityEvent) => void;
-}
-
-/** Who a bearer token belongs to; `grantId` names the login that it comes from. */
-interface Bearer {
-  holder: User | ServiceAccount;
-  grantId?: string;
 }
 
 /**
@@ -39,7 +34,8 @@ export function meEndpoint(parts: MeParts): Middleware {
       ctx.set("allow", method);
       return refuse(ctx, 405, "invalid_request", `Use ${method}`);
     }
-    const bearer = await bearerOf(parts, ctx);
+    const text = BEARER.exec(ctx.get("authorization"))?.[1];
+    const bearer = text === undefined ? null : await bearerOf(parts, text);
     if (bearer === null) {
       ctx.set("www-authenticate", 'Bearer error="invalid_token"');
       return refuse(ctx, 401, "invalid_token", "The access token is missing, unknown, expired or revoked");
@@ -48,19 +44,6 @@ export function meEndpoint(parts: MeParts): Middleware {
     const { holder, grantId } = bearer;
     ctx.body = profileOf(parts.directory, holder, parts.logins.organizationOf(grantId));
   };
-}
-
-async function bearerOf({ provider, directory }: MeParts, ctx: Context): Promise<Bearer | null> {
-  const text = BEARER.exec(ctx.get("authorization"))?.[1];
-  if (text === undefined) return null;
-  const token = await provider.AccessToken.find(text);
-  if (token !== undefined) {
-    const holder = directory.user(token.accountId);
-    return holder === undefined || holder.disabled ? null : { holder, grantId: token.grantId };
-  }
-  const credentials = await provider.ClientCredentials.find(text);
-  const holder = directory.serviceAccount(credentials?.clientId ?? "");
-  return holder === undefined || holder.disabled ? null : { holder };
 }
 
 async function switchOrganization(

@@ -63,8 +63,11 @@ export const CLAIMS = {
   organization: ["organization", "role", "teams", "organizations"],
 };
 
+/** What a token must have to register and revoke devices. */
+export const DEVICES_SCOPE = "devices:provision";
+
 /** The scopes that there are. Without `offline_access` a login has a refresh token too: all our clients need one. */
-export const SCOPES = [...Object.keys(CLAIMS), "offline_access"];
+export const SCOPES = [...Object.keys(CLAIMS), "offline_access", DEVICES_SCOPE];
 
 /** A profile as claims (OpenID Connect Core 1.0 section 5.1). */
 export function claimsOf(profile: Profile): AccountClaims {

@@ -102,7 +102,10 @@ async function settingsOf({ system }: Context, flags: ImageFlags): Promise<strin
   const lines = [...(flags.set ?? [])];
   if (flags.settings === undefined) return lines;
   const text = (await secretBytes(system, "--settings", flags.settings)).toString();
-  return [...lines, ...text.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.startsWith("#"))];
+  const settings = text.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.startsWith("#"));
+  // What is wrong with one is told without its value.
+  for (const line of settings) system.secrets.keep(/=\w+:(.{8,})$/s.exec(line)?.[1]);
+  return [...lines, ...settings];
 }
 
 function set(partition: Partition, line: string): void {

@@ -34,7 +34,7 @@ export function inspectCommand(act: Act): Command {
     examples: [
       ["motekey device inspect nvs.bin", "What is in it?"],
       ["motekey device inspect nvs.bin --against read.bin", "What was changed?"],
-      ["motekey device inspect nvs.bin --keys keys.bin", "An encrypted one"],
+      ["motekey device inspect nvs.bin --keys-file keys.bin", "An encrypted one"],
     ],
     notes: [
       "Exit: 0 when all can be read, 1 when something is damaged. What ESP-IDF tidies up by itself at its next start, such as a write that was cut, is a note and no damage.",

@@ -1,0 +1,226 @@
+/** `motekey device create`, `list`, `show` and `revoke`, at a cloud with its identity provider. */
+import assert from "node:assert/strict";
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { type Cloud, simulateDevice, startCloud } from "../../host-sim/index.js";
+import { FAILURES, type FailureCode } from "../../tools/cli/failure.js";
+import { ANN, good } from "./acme.js";
+import { World } from "./world.js";
+
+const memberships = (role: "admin" | "developer" | "viewer") => [{ organization: "Acme Corp", role }];
+
+describe("motekey device, with the cloud", () => {
+  let cloud: Cloud;
+  let world: World;
+  before(async () => {
+    cloud = await startCloud({
+      identity: {
+        users: [
+          { ...ANN, memberships: memberships("developer") },
+          { username: "vic", password: "canary-viewer", memberships: memberships("viewer") },
+        ],
+      },
+    });
+  });
+  after(() => cloud.close());
+  beforeEach(async () => {
+    world = new World();
+    world.env.MOTEKEY_CLOUD = cloud.httpUrl;
+    await logIn();
+  });
+  afterEach(() => world.end());
+
+  const logIn = async (username = "ann", password: string = ANN.password, more = ""): Promise<void> => {
+    const issuer = cloud.identity?.issuer;
+    good(
+      await world.line(`auth login --issuer ${issuer} --username ${username} ${more}`, { input: password }),
+    );
+  };
+  const path = (name: string): string => join(world.folder, name);
+  const json = async (line: string) => JSON.parse(good(await world.line(`${line} --json`)).stdout);
+  const failed = async (line: string, code: FailureCode, message: RegExp): Promise<void> => {
+    const { exit, stdout, stderr } = await world.line(`${line} --json`);
+    const { error } = JSON.parse(stderr) as { error: { code: string; message: string; next: string } };
+    assert.equal(error.code, code, stderr);
+    assert.match(`${error.message} ${error.next}`, message);
+    assert.equal(exit, FAILURES[code].exit);
+    assert.equal(stdout, "");
+  };
+
+  it("create makes a key in a file of its owner's alone, and the device is let in with it", async () => {
+    const answer = await json("device create --id device_1");
+    assert.deepEqual(Object.keys(answer), [
+      ...["id", "state", "key_fingerprint", "counter", "history", "created", "psk_file", "done"],
+    ]);
+    assert.equal(answer.created, true);
+    assert.equal(statSync(path("device_1.psk")).mode & 0o777, 0o600);
+    const psk = readFileSync(path("device_1.psk"), "utf8").trim();
+    assert.equal(Buffer.from(psk, "base64url").length, 32);
+    const device = simulateDevice({ cloud, id: "device_1", psk });
+    try {
+      const { token } = await device.host("app.example.com").getToken();
+      assert.equal(cloud.checkToken(token, "app.example.com").active, true);
+    } finally {
+      device.close();
+    }
+    assert.match(good(await world.line("device list")).stdout, /^device_1 +active +[0-9a-f]{16} +\d+$/m);
+  });
+
+  it("create again, after any cut, is the same device with the same key", async () => {
+    const first = await json("device create --id device_2 --out key");
+    const psk = readFileSync(path("key"));
+    const again = await json("device create --id device_2 --out key");
+    assert.equal(again.created, false);
+    assert.equal(again.key_fingerprint, first.key_fingerprint);
+    assert.deepEqual(readFileSync(path("key")), psk);
+    // As if the run had died when the key was written, and the cloud knew nothing of it.
+    writeFileSync(path("cut"), "a-key-that-was-written-before-the-cut\n", { mode: 0o600 });
+    assert.equal((await json("device create --id device_3 --out cut")).created, true);
+    assert.equal(readFileSync(path("cut"), "utf8"), "a-key-that-was-written-before-the-cut\n");
+  });
+
+  it("create without --id makes one, and --dry-run registers nothing and writes nothing", async () => {
+    const made = await json("device create");
+    assert.match(made.id, /^device_[0-9a-f]{16}$/);
+    assert.ok(existsSync(path(`${made.id}.psk`)));
+    const planned = await json("device create --id device_4 --dry-run");
+    assert.equal(planned.done, false);
+    assert.ok(!existsSync(path("device_4.psk")));
+    await failed("device show device_4", "device_unknown", /There is no device "device_4"/);
+  });
+
+  it("show has the counter, the key's fingerprint, and who did what", async () => {
+    await json("device create --id device_5 --out key");
+    good(await world.line("device revoke device_5 --force"));
+    const { stdout } = good(await world.line("device show device_5"));
+    assert.match(
+      stdout,
+      /^Device {3}device_5\nState {4}revoked\nKey {6}fingerprint [0-9a-f]{16}\nCounter {2}0\n/,
+    );
+    assert.match(stdout, /^Created {2}20\d\d-\S+Z by ann\nRevoked {2}20\d\d-\S+Z by ann$/m);
+    assert.deepEqual(Object.keys(await json("device show device_5")), [
+      ...["id", "state", "key_fingerprint", "counter", "history"],
+    ]);
+  });
+
+  it("list has every device, over many pages too", async () => {
+    for (let i = 0; i < 1_100; i++) void cloud.addDevice({ id: `many_${i}`, psk: "a key of some length" });
+    await cloud.addDevice({ id: "many_last" });
+    const ids = (await json("device list")).map(({ id }: { id: string }) => id);
+    assert.equal(ids.filter((id: string) => id.startsWith("many_")).length, 1_101);
+    assert.deepEqual(ids, [...ids].sort());
+    assert.equal(new Set(ids).size, ids.length);
+  });
+
+  it("revoke ends connection and tokens, and the device is refused from then on", async () => {
+    await json("device create --id device_6 --out key");
+    const psk = readFileSync(path("key"), "utf8").trim();
+    const device = simulateDevice({ cloud, id: "device_6", psk });
+    try {
+      const { token } = await device.host("app.example.com").getToken();
+      const gone = cloud.next("disconnected", ({ id }) => id === "device_6");
+      const told = cloud.next("device-revoked", ({ id, by }) => id === "device_6" && by === "ann");
+      assert.equal((await json("device revoke device_6 --dry-run")).revoked, false);
+      const asked = await world.line("device revoke device_6");
+      assert.match(asked.stderr, /there is no terminal to ask on. Give --force\./);
+      assert.equal((await json("device revoke device_6 --force")).revoked, true);
+      await Promise.all([gone, told]);
+      assert.equal(cloud.checkToken(token, "app.example.com").active, false);
+      await cloud.next("connect-refused", ({ id }) => id === "device_6");
+    } finally {
+      device.close();
+    }
+    assert.equal((await json("device revoke device_6 --force")).revoked, false);
+    await failed(
+      "device create --id device_6 --out key",
+      "device_exists",
+      /was revoked; a new device needs a new id/,
+    );
+  });
+
+  describe("refuses", () => {
+    it("an id that is taken, with another key: device_exists, and nothing is changed", async () => {
+      const first = await json("device create --id device_7 --out key");
+      await failed("device create --id device_7 --out other", "device_exists", /is taken, with another key/);
+      assert.equal((await json("device show device_7")).key_fingerprint, first.key_fingerprint);
+    });
+
+    it("who may only read, and a login without the scope: not_allowed", async () => {
+      await json("device create --id device_8 --out key");
+      await logIn("vic", "canary-viewer", "--force");
+      await world.line("auth switch --account vic");
+      good(await world.line("device show device_8"));
+      await failed(
+        "device revoke device_8 --force",
+        "not_allowed",
+        /is for the role admin or developer; yours is viewer/,
+      );
+      world.end();
+      world = new World();
+      world.env.MOTEKEY_CLOUD = cloud.httpUrl;
+      await logIn("ann", ANN.password, "--scopes openid");
+      await failed(
+        "device revoke device_8 --force",
+        "not_allowed",
+        /needs a token with the scope devices:provision/,
+      );
+    });
+
+    it("nobody: without a login, and with a token that the cloud does not know", async () => {
+      await failed("device list --cloud http://127.0.0.1:1", "cloud_unreachable", /cannot be reached/);
+      world.env.MOTEKEY_AUTH_TOKEN = "nonsense";
+      await failed("device list", "invalid_token", /does not take the login's token/);
+      delete world.env.MOTEKEY_AUTH_TOKEN;
+      good(await world.line("auth logout --all --force"));
+      await failed("device list", "not_authenticated", /Run 'motekey auth login'/);
+    });
+
+    it("an address that is no cloud's: cloud_unreachable, cloud_invalid, and none that would show the token", async () => {
+      const other = createServer((_request, response) => response.end("<html>")).listen(0, "127.0.0.1");
+      await new Promise((resolve) => other.once("listening", resolve));
+      try {
+        const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+        await failed(`device list --cloud ${url}`, "cloud_invalid", /not as a cloud of devices does/);
+      } finally {
+        other.closeAllConnections();
+        other.close();
+      }
+      await failed(
+        "device list --cloud http://cloud.example.com",
+        "usage",
+        /http:\/\/ is for this machine only/,
+      );
+      world.env.MOTEKEY_CLOUD = "";
+      await failed("device list", "usage", /Nothing names the cloud/);
+    });
+
+    it("a key on the command line, and a key file that others can read", async () => {
+      await failed("device create --id device_9 --psk secret-of-the-device", "usage", /name it with --out/);
+      writeFileSync(path("open"), "a-key-that-others-can-read\n");
+      chmodSync(path("open"), 0o644);
+      await failed("device create --id device_9 --out open", "storage_unsafe", /is open to others: mode 644/);
+    });
+  });
+
+  it("no key and no token is in any output or event of the cloud", async () => {
+    const events: unknown[] = [];
+    const stop = cloud.on((event) => events.push(event));
+    const said = [];
+    for (const line of [
+      "device create --id device_10 --out key",
+      "device show device_10",
+      "device list",
+      "device revoke device_10 --force",
+    ])
+      said.push(await world.line(line), await world.line(`${line} --json`));
+    stop();
+    const psk = readFileSync(path("key"), "utf8").trim();
+    const token = (await world.line("auth token")).stdout.trim();
+    const all = JSON.stringify([said, events]);
+    for (const secret of [psk, token, Buffer.from(psk).toString("hex")])
+      assert.ok(secret !== "" && !all.includes(secret));
+    assert.match(all, /device-created/);
+  });
+});

@@ -1,0 +1,44 @@
+import { Command, Option } from "commander";
+import { type Act, withFields } from "../../cli/act.js";
+import { withHelp } from "../../cli/help.js";
+import { withCloudFlag } from "../cloud.js";
+import type { CreateFlags } from "./run.js";
+
+/** The fields of its answer. */
+export const CREATE_FIELDS = [
+  "id",
+  "state",
+  "key_fingerprint",
+  "counter",
+  "history",
+  "created",
+  "psk_file",
+  "done",
+];
+
+/** `motekey device create` */
+export function createCommand(act: Act): Command {
+  const command = new Command("create")
+    .summary("register a device with the cloud")
+    .description(
+      "Makes a key of 256 random bits, writes it to a file for its owner only, and registers the device with the cloud. The same again changes nothing: whoever was cut off runs it once more.",
+    )
+    .option("--id <id>", "the device; without it one is made")
+    .option("-o, --out <file>", "where the key goes; one that is there is used (default: ID.psk)")
+    .addOption(new Option("--psk <key>").hideHelp())
+    .option("--dry-run", "say what would be done");
+  withCloudFlag(command);
+  act<CreateFlags>(command, async () => (await import("./run.js")).create);
+  withFields(command, CREATE_FIELDS);
+  return withHelp(command, {
+    examples: [
+      ["motekey device create --id device_123", "Its key goes to device_123.psk"],
+      ["motekey device image --id device_123 --psk-file device_123.psk --out nvs.bin", "Then make its image"],
+    ],
+    variables: [["MOTEKEY_CLOUD", "the cloud's HTTP address"]],
+    notes: [
+      "It needs a login whose role is admin or developer, with the scope devices:provision, for which 'motekey auth login' asks where the provider has it.",
+      "The key is in its file before the cloud has it. The file is all that proves the device: what is lost is revoked, and made anew.",
+    ],
+  });
+}

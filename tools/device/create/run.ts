@@ -1,0 +1,57 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Context } from "../../cli/act.js";
+import { usage } from "../../cli/failure.js";
+import { type CloudFlags, DeviceCloud } from "../cloud.js";
+import { secretLine, writeOwn } from "../files.js";
+
+/** The flags of `motekey device create`. */
+export interface CreateFlags extends CloudFlags {
+  readonly id?: string;
+  readonly out?: string;
+  readonly psk?: string;
+  readonly dryRun?: boolean;
+}
+
+const ID = /^[A-Za-z0-9_-]{1,128}$/;
+const KEY_BYTES = 32;
+const ID_BYTES = 8;
+
+/** Registers a device with the cloud; its key is in a file first. */
+export async function create(context: Context, flags: CreateFlags): Promise<void> {
+  const { system, output } = context;
+  if (flags.psk !== undefined)
+    throw usage(
+      "A key on the command line can be read by everybody on this machine.",
+      "Put it into a file of its owner's alone, and name it with --out.",
+    );
+  const id = flags.id ?? `device_${randomBytes(ID_BYTES).toString("hex")}`;
+  if (!ID.test(id)) throw usage("This is no device's id.", "It has 1 to 128 of A-Z a-z 0-9 _ -");
+  const file = flags.out ?? `${id}.psk`;
+  const cloud = await DeviceCloud.open(context, flags);
+  const isThere = existsSync(resolve(system.directory, file));
+  if (flags.dryRun === true) {
+    const known = await cloud.find(id);
+    const plan =
+      known === null
+        ? `Would register ${id}, with ${isThere ? "the" : "a new"} key in ${file}.`
+        : `${id} is registered: ${known.state}.`;
+    const shown = known ?? { id, state: null, key_fingerprint: null, counter: null, history: [] };
+    return output.answer({ ...shown, created: false, psk_file: file, done: false }, plan);
+  }
+  const psk = isThere
+    ? await secretLine(system, "--out", file)
+    : randomBytes(KEY_BYTES).toString("base64url");
+  system.secrets.keep(psk);
+  // Before the cloud has it: a run that dies in between finds its key, and makes no second one.
+  if (!isThere) await writeOwn(system, file, Buffer.from(`${psk}\n`), false);
+  const device = await cloud.create(id, psk);
+  output.answer(
+    { ...device, psk_file: file, done: true },
+    `${device.created ? "Registered" : "Already registered:"} ${id}, its key in ${file} (fingerprint ${device.key_fingerprint})`,
+  );
+  output.note(
+    `Next: motekey device image --id ${id} --psk-file ${file} --counter ${device.counter} --out nvs.bin`,
+  );
+}

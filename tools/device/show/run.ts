@@ -1,0 +1,21 @@
+import type { Context } from "../../cli/act.js";
+import { type CloudFlags, type Device, DeviceCloud } from "../cloud.js";
+
+/** Shows what the cloud knows of a device. */
+export async function show(context: Context, flags: CloudFlags, words: readonly string[]): Promise<void> {
+  const [id = ""] = words;
+  const cloud = await DeviceCloud.open(context, flags);
+  const device = await cloud.show(id);
+  context.output.answer(device, textOf(device));
+}
+
+function textOf({ id, state, key_fingerprint, counter, history }: Device): string {
+  const rows = [
+    ["Device", id],
+    ["State", state],
+    ["Key", `fingerprint ${key_fingerprint}`],
+    ["Counter", `${counter}`],
+    ...history.map(({ did, by, at }) => [did.charAt(0).toUpperCase() + did.slice(1), `${at} by ${by}`]),
+  ];
+  return rows.map(([name = "", value]) => `${name.padEnd(9)}${value}`).join("\n");
+}
