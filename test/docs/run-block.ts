@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { type CodeBlock, fromSources } from "./code-blocks.js";
 import { at } from "./repository.js";
@@ -22,7 +22,8 @@ export interface Program {
 
 /** A module's text on the disk. Our sources, which it imports by their paths, are loaded once for all runs. */
 export function programOf(text: string): Program {
-  const file = at(`test/docs/block-${process.pid}.mts`);
+  mkdirSync(at(".cache"), { recursive: true });
+  const file = at(`.cache/block-${process.pid}.mts`); // no source of ours: nothing else is to find it
   writeFileSync(file, text);
   return {
     run: async (tag) => void (await import(`${pathToFileURL(file)}?${encodeURIComponent(tag)}`)),
