@@ -122,8 +122,13 @@ const readNumber = (): number => {
   let isWhole = true;
   if (byte() !== 45) end--;
   const first = end;
+  if (
+    text[first] === "0" &&
+    "0123456789".indexOf(text.substr(first + 1, 1), 0) >= 0 &&
+    first + 1 < text.length
+  )
+    throw Status.JSON_SYNTAX;
   skipDigits();
-  if (end > first + 1 && text[first] === "0") throw Status.JSON_SYNTAX;
   if (code === 46) {
     isWhole = false;
     end++;
