@@ -15,6 +15,17 @@ import { quoted } from "./text.js";
 import { hostNamed, isHostName } from "./tokens.js";
 import { now, soon, stateNow, tellOne, tellState } from "./turns.js";
 
+/** Tells all that is to be told, the rest too when a callback throws. */
+function drain(): void {
+  let isLeft = true;
+  try {
+    while (tellOne() || tellState());
+    isLeft = false;
+  } finally {
+    if (isLeft) drain();
+  }
+}
+
 /** A device's client of the Auth service: one runs at a time, and its state is the module's (`state`). */
 export class Auth implements LeanAuth {
   constructor(options: LeanOptions) {
@@ -29,6 +40,7 @@ export class Auth implements LeanAuth {
     renew({
       // What every turn looks at comes first: the engine searches its names one by one.
       nowMs: 0,
+      heardOfMs: 0,
       phase: Phase.RESTING,
       isTurning: false,
       waiting: [],
@@ -119,7 +131,7 @@ export class Auth implements LeanAuth {
 
   resume(): void {
     if (my.isClosed) return;
-    now();
+    my.heardOfMs = now();
     if (my.phase === Phase.RESTING) {
       my.phaseEnds = my.nowMs;
       my.phase = Phase.WAITING;
@@ -164,8 +176,10 @@ export class Auth implements LeanAuth {
     if (my.timer) clearTimeout(my.timer);
     for (let i = 0; i < my.apps.length; i++) my.apps[i].token = "";
     my.macKey = my.secret;
-    while (tellOne());
-    tellState();
-    my.isTurning = wasTurning;
+    try {
+      drain();
+    } finally {
+      my.isTurning = wasTurning;
+    }
   }
 }

@@ -63,6 +63,7 @@ export function patienceOf(call: Call): number {
 
 /** Ends calls without hope, publishes what is due, and keeps the connection alive. */
 export function tendCalls(): void {
+  my.heardOfMs = my.nowMs;
   const chance = nextChance();
   const calls = my.flights;
   for (let i = 0; i < calls.length; i++) {
@@ -76,7 +77,7 @@ export function tendCalls(): void {
       if (my.heardAt < call.attemptAt - patienceOf(call) && my.answerBy === Infinity) my.isPinging = true;
     }
   }
-  if (my.phase >= Phase.CONNECTING) tendConnection();
+  if (my.phase >= Phase.OPENING) tendConnection();
   for (let i = 0; i < calls.length; i++) {
     const call = calls[i];
     if (call && call.phase !== CallPhase.DONE)
@@ -103,6 +104,7 @@ export function tendConnection(): void {
     loseLink(Status.CONNECT_TIMEOUT, false);
     return;
   }
+  if (my.phase === Phase.OPENING) return;
   if (my.nowMs >= my.answerBy) {
     loseLink(Status.KEEP_ALIVE_TIMEOUT, false);
     return;

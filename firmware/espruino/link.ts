@@ -55,7 +55,7 @@ export function openLink(): void {
 export function linkClosed(socket: Socket, status: Status): void {
   if (my.socket !== socket) return;
   my.socket = null;
-  now();
+  my.heardOfMs = now();
   loseLink(status, false);
   turn();
 }
@@ -65,7 +65,7 @@ export function linkOpened(socket: Socket): void {
   if (my.socket !== socket || my.isOpen) return;
   const id = ourName();
   let password = "";
-  now();
+  my.heardOfMs = now();
   my.isOpen = true;
   my.phase = Phase.CONNECTING;
   my.isAccepted = false;
@@ -157,7 +157,7 @@ export function loseLink(status: Status, isPolite: boolean): void {
 /** No connection is wanted any more. */
 export function stopLink(why: Status): void {
   const isConnected = my.phase >= Phase.CONNECTING;
-  now();
+  my.heardOfMs = now();
   my.phase = Phase.RESTING;
   leaveLink(why, isConnected);
 }

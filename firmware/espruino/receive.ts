@@ -21,7 +21,7 @@ import { now, turn } from "./turns.js";
 export function received(data: string): void {
   let bytes = my.buffer === "" ? data : my.buffer + data;
   let isStirred = false;
-  now();
+  my.heardOfMs = now();
   my.heardAt = my.nowMs;
   my.isHeard = true;
   while (bytes.length > 1 && my.phase >= Phase.CONNECTING) {

@@ -150,6 +150,8 @@ export interface Core extends Tries {
   isUntold: boolean;
   told: State;
   nowMs: number;
+  /** The time of the connection's last turn: its calls end before those who wait for them. */
+  heardOfMs: number;
   clock: number;
   timer: number;
   armedAt: number;

@@ -160,7 +160,7 @@ export function flush(): void {
 
 /** The next moment at which something can be sent: now, or at the end of the backoff. */
 export function nextChance(): number {
-  return my.phase === Phase.WAITING ? Math.max(my.nowMs, my.phaseEnds) : my.nowMs;
+  return my.phase === Phase.WAITING ? Math.max(my.heardOfMs, my.phaseEnds) : my.heardOfMs;
 }
 
 /** Why a call ends that got no answer. */

@@ -7,6 +7,8 @@ export class Service {
   lifetimeS: number | undefined = 3_600;
   /** What a new token looks like. */
   make: (host: string, count: number) => string = (host, count) => `${host}#${count}`;
+  /** What is answered in place of all that; undefined: the cloud is well. */
+  fail: (() => Reply) | undefined;
   /** Tokens made so far. */
   count = 0;
   private readonly tokens = new Map<string, { token: string; endsAtMs: number }>();
@@ -29,6 +31,7 @@ export class Service {
   /** Answers every method there is. */
   answer(request: Request): Reply {
     const { id } = request.frame;
+    if (this.fail !== undefined) return this.fail();
     const reply = this.replies.get(id) ?? this.serve(request);
     this.replies.set(id, reply);
     return reply;

@@ -8,6 +8,7 @@ import {
   type LimitOptions,
   type OnDone,
   type OnToken,
+  type Ports,
   type Proof,
   State,
   Status,
@@ -74,6 +75,11 @@ export class Outcome {
   }
 }
 
+/** Espruino's core in the other's place, where MOTEKEY_CORE says so: the same tests hold for both. */
+const lean = process.env.MOTEKEY_CORE === "espruino" ? await import("../espruino/world.js") : undefined;
+const clientOf = (auth: AuthOptions, ports: Ports, world: World): AuthClient =>
+  lean === undefined ? createAuth(auth, ports) : lean.leanClient(auth, ports, world);
+
 /** One device and its cloud in virtual time. Every call through it is watched: told once, and never synchronously. */
 export class World {
   readonly time: VirtualTime;
@@ -109,7 +115,11 @@ export class World {
     this.service = options.service ?? new Service(this.time);
     this.peer.answer = (request) => this.service.answer(request);
     const ports = { link: this.peer, clock: this.clock, entropy: this.entropy };
-    this.client = createAuth(auth, options.store === undefined ? ports : { ...ports, store: options.store });
+    this.client = clientOf(
+      auth,
+      options.store === undefined ? ports : { ...ports, store: options.store },
+      this,
+    );
     this.client.onState = (state) => this.states.push(state);
   }
 
