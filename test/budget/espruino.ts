@@ -1,7 +1,9 @@
 import { gzipSync } from "node:zlib";
 import { bundleEspruino } from "../../build/espruino.mjs";
+import { bundleLean } from "../../build/lean.mjs";
 import { type Cloud, startCloud } from "../../host-sim/cloud/index.js";
 import { measureEspruino, ROUNDS } from "../engines/espruino-memory.js";
+import { leanRoundTripUs, measureLean } from "./espruino-lean.js";
 import { leastFree } from "./espruino-squeeze.js";
 import { peerRoundTripUs, roundTripUs } from "./espruino-time.js";
 import type { Figure } from "./figures.js";
@@ -19,10 +21,12 @@ export async function espruinoFigures(): Promise<Figure[]> {
   if (program === undefined || program === "") return figures;
   const cloud = await startCloud();
   try {
+    const lean = await leanFigures(program, cloud);
     const { variableBytes, code, client, inUse, retained } = await measureEspruino(program, cloud);
     const unit = `variables of ${variableBytes} B`;
     return [
       ...figures,
+      ...lean,
       { name: "Espruino: code run from Storage", value: code, unit },
       { name: "Espruino: client at default limits", value: client, unit },
       { name: "Espruino: in use after round trips", value: inUse, unit },
@@ -34,6 +38,26 @@ export async function espruinoFigures(): Promise<Figure[]> {
   } finally {
     await cloud.close();
   }
+}
+
+/** Of the core that is written for this engine, beside its goals. */
+async function leanFigures(program: string, cloud: Cloud): Promise<Figure[]> {
+  const { variableBytes, code, client, peak, retained } = await measureLean(program, cloud, 100);
+  const unit = `variables of ${variableBytes} B`;
+  const bytes = Buffer.byteLength(await bundleLean());
+  const figures: Figure[] = [
+    { name: "Espruino, lean: one file", value: bytes, unit: "B", aim: 12_000 },
+    { name: "Espruino, lean: code and client", value: code + client, unit, aim: 600 },
+    { name: "Espruino, lean: in use when a token is told", value: peak, unit, aim: 1_500 },
+    { name: "Espruino, lean: retained by round trips", value: retained, unit, aim: 0, note: "100 of them" },
+  ];
+  const peer = variableBytes < 16 ? undefined : await peerRoundTripUs(program, cloud);
+  for (const host of peer === undefined ? [] : ["a.examp.le", `${"a".repeat(49)}.example.io`]) {
+    const us = await leanRoundTripUs(program, cloud, "counter+mac", host);
+    const name = `Espruino, lean: counter+mac, host of ${host.length}, to the MQTT module`;
+    figures.push({ name, value: Math.round((10 * us) / (peer ?? us)) / 10, unit: "times", aim: 3 });
+  }
+  return figures;
 }
 
 /** From memory, so that it is the engine's time: on a computer its flash is a file. The 14-byte build has no room. */

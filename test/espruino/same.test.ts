@@ -22,7 +22,7 @@ const HOSTS = ["app.example.com", "b.example.com"];
 const KEPT = ["motekey-creda", "motekey-credb", "motekey-ctra", "motekey-ctrb"];
 const PROOFS: readonly Proof[] = ["counter+mac", "counter", "password", "key", "password+mac"];
 const STEPS = 40;
-const LIVES = Number(process.env.LIVES ?? 6);
+const LIVES = Number(process.env.LIVES ?? 2);
 
 /** The random numbers of Espruino's core: a chain of SHA-256 from what is secret and what rises. */
 class Chain implements Entropy {
