@@ -82,7 +82,7 @@ class Life {
     const zero: Entropy = { fill: (bytes, from, to) => bytes.fill(0, from, to) };
     const ports = { link: peer, clock: this.clock, entropy: zero, store: flash };
     this.client = this.isLean
-      ? leanClient(auth, ports, { time, peer } as World)
+      ? leanClient(auth, ports, { time, peer })
       : createAuth(auth, { ...ports, entropy: new Chain(flash, time.nowMs) });
     this.client.onState = (state) => this.told.push(`${time.nowMs} state ${state}`);
   }

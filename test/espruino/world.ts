@@ -14,11 +14,18 @@ import type {
 } from "../../firmware/index.js";
 
 import { type State, Status, sentenceOf } from "../../firmware/index.js";
-import type { World } from "../auth/world.js";
+import type { Peer } from "../auth/peer.js";
+import type { VirtualTime } from "../auth/time.js";
 import { leanSource } from "./device.js";
 import { type EspruinoSocket, type Natives, runEspruino } from "./natives.js";
 
 const source = await leanSource();
+
+/** The time, and the far end of the link. */
+interface Far {
+  readonly time: VirtualTime;
+  readonly peer: Peer;
+}
 
 /** A text of bytes. */
 const plain = (text: Text): string => Buffer.from(text as string).toString("latin1");
@@ -30,7 +37,7 @@ const textIn = (store: Store | undefined, name: string): string | undefined => {
 };
 
 /** The world's link, clock, dice and store as Espruino's. */
-export const nativesOf = (ports: Ports, world: Pick<World, "time" | "peer">): Natives => {
+export const nativesOf = (ports: Ports, world: Far): Natives => {
   const { link, clock, entropy, store } = ports;
   const files = new Map<string, string>();
   return {
@@ -88,7 +95,7 @@ const LIMITS =
   );
 
 /** Espruino's core behind the words of the other, for the tests that both pass. What it has not is an error. */
-export const leanClient = (auth: AuthOptions, ports: Ports, world: World): AuthClient => {
+export const leanClient = (auth: AuthOptions, ports: Ports, world: Far): AuthClient => {
   const { deviceId, cloud, credential, proof, allowInsecure, limits, sleptMs, ...others } = auth;
   const extra = Object.keys(others);
   if (extra.length > 0) throw new Error(`Espruino's core has no ${extra.join()}`);
