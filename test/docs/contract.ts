@@ -219,6 +219,11 @@ export const ERRORS: Held = {
 // biome-ignore format: a table
 /** What holds across commands. */
 export const PROMISES: Held = {
+  "a token for another audience fails no login": ["foreign/foreign", "login: a person, and again while it is good; --force logs in anew"],
+  "the commands work at providers that are not ours": ["foreign/foreign", "token: printed alone; refreshed it is another one"],
+  "a rotated refresh token is kept, whatever else the answer held": ["turns", "a refresh whose ID token fails its dates loses nothing: the rotated refresh token is kept"],
+  "'refresh_expires_in: 0' means never": ["turns", "'refresh_expires_in: 0' means never, as at Keycloak"],
+  "an opener that fails is told, and the address is shown": ["turns", "an opener that fails is told with why, and the address that was shown logs in"],
   "logout removes a token that was written into the file by hand": ["by-hand", "'auth logout' removes it with the default login, and says what stays good"],
   "no login is shadowed by a token in the file without a word": ["by-hand", "login warns that it goes before the login, and names what removes it"],
   "status and whoami say where a token comes from": ["by-hand", "status and whoami say that it is in use"],

@@ -7,9 +7,12 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout } from "node:timers/promises";
 
 /** How long a server may take to end by itself. */
 const END_LIMIT_MS = 10_000;
+
+const CONNECT_PAUSE_MS = 20;
 
 /** Below those that systems choose for connections: no connection takes one between our look and the server's start. */
 const PORTS = [20_000, 32_000] as const;
@@ -86,9 +89,7 @@ export class ServerProcess {
           });
         }
       });
-      const socket = connect({ host: "127.0.0.1", port });
-      await once(socket, "connect");
-      socket.destroy();
+      await taken(port, child);
     } catch (failure) {
       await server.close();
       throw failure;
@@ -109,12 +110,28 @@ export class ServerProcess {
     const { child } = this;
     if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
       const exited = once(child, "exit");
-      const timer = setTimeout(() => child.kill("SIGKILL"), END_LIMIT_MS);
+      const timer = globalThis.setTimeout(() => child.kill("SIGKILL"), END_LIMIT_MS);
       child.kill();
       await exited;
       clearTimeout(timer);
     }
     await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Some say that they are ready a moment before they listen. */
+async function taken(port: number, child: ChildProcess): Promise<void> {
+  for (;;) {
+    const socket = connect({ host: "127.0.0.1", port });
+    try {
+      await once(socket, "connect");
+      return;
+    } catch (failure) {
+      if (child.exitCode !== null || child.signalCode !== null) throw failure;
+      await setTimeout(CONNECT_PAUSE_MS);
+    } finally {
+      socket.destroy();
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Context } from "../cli/act.js";
 import { Failure, printable } from "../cli/failure.js";
 import { isSameIssuer } from "../cli/settings.js";
+import { isForOthers } from "../oidc/check.js";
 import { CLIENT_ID } from "../oidc/client.js";
 import { asking, isRefusedToken } from "../oidc/failure.js";
 import { askPerson, type Person } from "../oidc/person.js";
@@ -34,7 +35,15 @@ export async function askAbout(context: Context, store: Store, credential: Crede
     });
     return { provider, person, account: null };
   }
-  const talk = (provider: Provider, account: Account) => askPerson(provider, tokenOf(account));
+  const talk = async (provider: Provider, account: Account, canRenew: boolean) => {
+    try {
+      return await askPerson(provider, tokenOf(account));
+    } catch (failure) {
+      // User info has no ear for a token that is bound to another audience (RFC 8707).
+      if (isRefusedToken(failure) && !canRenew && isForOthers(provider, tokenOf(account))) return null;
+      throw failure;
+    }
+  };
   const { provider, account, answer } = await withFreshToken(context, store, credential.account, talk);
   return { provider, account, person: answer };
 }

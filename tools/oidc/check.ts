@@ -74,7 +74,7 @@ async function personIfAny(provider: Provider, token: string): Promise<Person | 
 }
 
 /** Is the token a JWT for others than the provider itself? */
-function isForOthers({ issuer, metadata }: Provider, token: string): boolean {
+export function isForOthers({ issuer, metadata }: Provider, token: string): boolean {
   const { aud } = claimsOf(token);
   const audiences = (Array.isArray(aud) ? aud : [aud]).filter((name) => typeof name === "string");
   const ours = (name: string) => isSameIssuer(name, issuer) || name === metadata.userinfo_endpoint;

@@ -49,6 +49,20 @@ export function oauthError(failure: unknown): string {
   return isAnswer ? failure.error : "";
 }
 
+/** Did the provider refuse without a word of OAuth's: 400, 401 or 403, as Glewlwyd does at a wrong password? */
+export function isPlainNo(failure: unknown): boolean {
+  return (
+    oauthError(failure) === "" && !isRefusedToken(failure) && [400, 401, 403].includes(statusOf(failure))
+  );
+}
+
+/** The HTTP status of an answer that the library found wrong; 0: it was another failure. */
+function statusOf(failure: unknown): number {
+  let cause = failure;
+  while (cause instanceof Error && !(cause instanceof Failure)) cause = cause.cause;
+  return cause instanceof Response ? cause.status : 0;
+}
+
 /** Did the provider refuse the access token (RFC 6750 section 3.1)? */
 export function isRefusedToken(failure: unknown): boolean {
   if (failure instanceof Failure) return failure.code === "invalid_token";
@@ -138,6 +152,14 @@ function toldFailure(peer: Peer, failure: unknown): Failure {
       "unsafe_response",
       `The answer of ${issuer} is not to be trusted: ${what}.`,
       "Log in again; if this stays, ask whoever runs the provider.",
+      cause,
+    );
+  }
+  if (isPlainNo(failure)) {
+    return new Failure(
+      "issuer_refused",
+      `${issuer} refuses this and does not say why (HTTP ${statusOf(failure)}).`,
+      "Check --client-id, its secret or key, and --scopes.",
       cause,
     );
   }

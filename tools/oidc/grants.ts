@@ -1,7 +1,7 @@
 /** The grants that need nobody: one question to the token endpoint each. */
 import * as oidc from "openid-client";
 import { Failure } from "../cli/failure.js";
-import { asking, isAway, oauthError } from "./failure.js";
+import { asking, isAway, isPlainNo, oauthError } from "./failure.js";
 import { GRANTS, needGrant, type Provider } from "./provider.js";
 import { type Tokens, tokensOf } from "./tokens.js";
 
@@ -18,7 +18,7 @@ export async function logInByPassword(
     try {
       return await oidc.genericGrantRequest(provider.configuration, GRANTS.password, parameters);
     } catch (failure) {
-      if (oauthError(failure) !== "invalid_grant") throw failure;
+      if (oauthError(failure) !== "invalid_grant" && !isPlainNo(failure)) throw failure;
       const next = "Try again; 'motekey auth login --clear' forgets what is kept.";
       throw new Failure("invalid_credentials", "Invalid user name or password.", next, { cause: failure });
     }

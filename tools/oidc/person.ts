@@ -2,7 +2,7 @@
 import * as oidc from "openid-client";
 import * as v from "valibot";
 import { Failure, printable } from "../cli/failure.js";
-import { asking, refusedToken } from "./failure.js";
+import { asking, isPlainNo, refusedToken } from "./failure.js";
 import type { Provider } from "./provider.js";
 
 const said = v.fallback(
@@ -60,8 +60,13 @@ export async function askPerson(provider: Provider, accessToken: string): Promis
   const me = meEndpoint(provider);
   if (me !== null) return personOf(provider, await getMe(provider, me, accessToken), true);
   if (provider.metadata.userinfo_endpoint === undefined) return null;
-  const info = await oidc.fetchUserInfo(provider.configuration, accessToken, oidc.skipSubjectCheck);
-  return personOf(provider, ofClaims(info), false);
+  try {
+    const info = await oidc.fetchUserInfo(provider.configuration, accessToken, oidc.skipSubjectCheck);
+    return personOf(provider, ofClaims(info), false);
+  } catch (failure) {
+    // Without the challenge that RFC 6750 section 3 wants, it is a refusal all the same.
+    throw isPlainNo(failure) ? refusedToken({ cause: failure }) : failure;
+  }
 }
 
 /** The person of verified claims, for providers without user info. */

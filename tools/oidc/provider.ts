@@ -81,9 +81,13 @@ export async function findProvider(
   return { issuer: metadata.issuer, clientId: client.clientId, configuration, metadata, requests };
 }
 
-/** Does the provider say that it knows this grant? One that names none knows the code's (RFC 8414 section 2). */
+/**
+ * Does the provider say that it knows this grant? One that names none knows the code's (RFC 8414 section 2). Glewlwyd
+ * names some among its response types.
+ */
 export function knows({ metadata }: Provider, grant: string): boolean {
-  return (metadata.grant_types_supported ?? [GRANTS.code, "implicit"]).includes(grant);
+  const grants = metadata.grant_types_supported ?? [GRANTS.code, "implicit"];
+  return grants.includes(grant) || (metadata.response_types_supported ?? []).includes(grant);
 }
 
 /** @throws Failure where the provider says that it does not know the grant */
@@ -119,7 +123,19 @@ async function proof(
   // Basic where nothing is said: it is OAuth's own default (RFC 8414 section 2).
   const methods = metadata.token_endpoint_auth_methods_supported ?? ["client_secret_basic"];
   const isBasic = methods.includes("client_secret_basic");
-  return isBasic ? oidc.ClientSecretBasic(client.clientSecret) : oidc.ClientSecretPost(client.clientSecret);
+  return isBasic ? basic(client.clientSecret) : oidc.ClientSecretPost(client.clientSecret);
+}
+
+/**
+ * Basic credentials (RFC 6749 section 2.3.1). The library encodes `-`, `_` and `.` too, which no form does; a provider
+ * that decodes nothing, as Glewlwyd, would take that for another secret.
+ */
+function basic(clientSecret: string): oidc.ClientAuth {
+  const form = (text: string) => new URLSearchParams([["", text]]).toString().slice(1);
+  return (_server, { client_id }, _body, headers) => {
+    const pair = Buffer.from(`${form(client_id)}:${form(clientSecret)}`);
+    headers.set("authorization", `Basic ${pair.toString("base64")}`);
+  };
 }
 
 async function readKey(path: string, secrets: Secrets): Promise<KeyObject> {

@@ -1,6 +1,9 @@
 /** What is kept of a login: whose it is, in which team and organization. */
 import type { Context } from "../../cli/act.js";
-import { asking } from "../../oidc/failure.js";
+import { Failure } from "../../cli/failure.js";
+import { claimsOf } from "../../cli/jwt.js";
+import { confirm } from "../../oidc/check.js";
+import { asking, isAway, isRefusedToken } from "../../oidc/failure.js";
 import { askPerson, chooseOrganization, type Person, personOfClaims } from "../../oidc/person.js";
 import type { Provider } from "../../oidc/provider.js";
 import type { Tokens } from "../../oidc/tokens.js";
@@ -22,7 +25,7 @@ export async function accountOf(
   tokens: Tokens,
   team: string | null,
 ): Promise<Account> {
-  const person = await personOf(provider, tokens);
+  const person = await personOf(context, provider, method, tokens);
   const { clientId } = method.client;
   const isService = method.kind === "client" || person?.type === "service";
   const place = await placeOf(context, provider, tokens, person, team);
@@ -48,9 +51,27 @@ export async function accountOf(
   };
 }
 
-async function personOf(provider: Provider, tokens: Tokens): Promise<Person | null> {
-  const person = await asking(provider, () => askPerson(provider, tokens.accessToken));
-  return person ?? (tokens.claims === null ? null : personOfClaims(provider, tokens.claims));
+async function personOf(
+  { system }: Context,
+  provider: Provider,
+  { kind }: Method,
+  tokens: Tokens,
+): Promise<Person | null> {
+  const { accessToken } = tokens;
+  const claimed = tokens.claims === null ? null : personOfClaims(provider, tokens.claims);
+  try {
+    return (await asking(provider, () => askPerson(provider, accessToken))) ?? claimed;
+  } catch (failure) {
+    // A program is no user: whatever user info makes of its token.
+    if (kind === "client" && failure instanceof Failure && !isAway(failure)) return null;
+    if (!isRefusedToken(failure)) throw failure;
+    // A token for another audience is refused there: the ID token says whose it is.
+    if (claimed !== null) return claimed;
+    const question = { token: accessToken, isOurs: false, canRenew: false, nowMs: system.now() };
+    const confirmed = await asking(provider, () => confirm(provider, question));
+    if (confirmed === null) throw failure;
+    return confirmed.person ?? personOfClaims(provider, claimsOf(accessToken));
+  }
 }
 
 interface Place {

@@ -1,6 +1,8 @@
 import type { Context } from "../../cli/act.js";
 import { Failure } from "../../cli/failure.js";
-import type { Person } from "../../oidc/person.js";
+import { type Person, personOfClaims } from "../../oidc/person.js";
+import type { Provider } from "../../oidc/provider.js";
+import type { Account } from "../../store/account.js";
 import { askAbout } from "../ask.js";
 import { needCredential, openStore } from "../current.js";
 
@@ -8,7 +10,8 @@ import { needCredential, openStore } from "../current.js";
 export async function whoami(context: Context): Promise<void> {
   const store = openStore(context);
   const credential = await needCredential(context, store);
-  const { provider, person, account } = await askAbout(context, store, credential);
+  const { provider, person: told, account } = await askAbout(context, store, credential);
+  const person = told ?? (account === null ? null : personKept(provider, account));
   if (person === null) {
     throw new Failure(
       "not_supported",
@@ -33,6 +36,11 @@ export async function whoami(context: Context): Promise<void> {
     lines(person, organization),
   );
   if (credential.source !== "login") context.output.note(`Token from: ${credential.source}`);
+}
+
+/** What the login told, where the provider tells nothing by its access token. */
+function personKept(provider: Provider, { subject, email }: Account): Person | null {
+  return subject === null ? null : personOfClaims(provider, { sub: subject, email });
 }
 
 function lines({ id, email, name, role }: Person, organization: string | null): string {
