@@ -139,6 +139,11 @@ export function takeControl(type: number, body: string): boolean {
   if (my.isAsking) {
     const question = takeCall(Method.COUNTER, null, "", null);
     if (question !== null) publishCall(question);
+    // A question waits no longer than a call: what led to it may have been forged where nobody answers it.
+    my.phaseEnds = Math.min(
+      my.phaseEnds,
+      my.nowMs + (my.bounds.callAttemptMs ?? DEFAULT_LIMITS.callAttemptMs),
+    );
     return true;
   }
   my.phase = Phase.READY;
