@@ -1,5 +1,6 @@
 /** What is kept belongs to one issuer and one client: two real providers, one of which writes down all it gets. */
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -139,6 +140,52 @@ describe("what is kept", () => {
     assert.equal(secretWith({ MOTEKEY_ISSUER: listener.issuer, MOTEKEY_CLIENT_ID: "ci" }), undefined);
     assert.equal(secretWith({ MOTEKEY_ISSUER: identity.issuer, MOTEKEY_CLIENT_ID: "other" }), undefined);
     assert.equal(secretWith({}), undefined, "nothing says whose it is");
+  });
+
+  it("credentials in the environment go to the issuer there only, though --issuer names another", async () => {
+    const env = {
+      MOTEKEY_ISSUER: identity.issuer,
+      MOTEKEY_USERNAME: "ann",
+      MOTEKEY_PASSWORD: ANN.password,
+      MOTEKEY_CLIENT_ID: "ci",
+      MOTEKEY_CLIENT_SECRET: CI.secret,
+      MOTEKEY_AUTH_TOKEN: "canary-token",
+    };
+    for (const line of [
+      "auth login",
+      "auth login --username ann",
+      "auth login --client-id ci",
+      "auth whoami",
+    ]) {
+      const said = await world.line(`${line} ${at(listener.issuer)}`, { env, input: "another" });
+      assert.notEqual(said.exit, 0);
+    }
+    assert.match(listener.heard, /well-known/);
+    unheard(ANN.password, CI.secret, "canary-token");
+    const said = await world.line(`auth login --device-code ${at(listener.issuer)}`, { env });
+    assert.match(
+      said.stderr,
+      /Warning: MOTEKEY_USERNAME, .* for the issuer in MOTEKEY_ISSUER, and not used at /,
+    );
+    good(await world.line("auth login", { env }));
+  });
+
+  it("a client's key signs for its issuer only", async () => {
+    const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+    const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
+    await identity.addServiceAccount({ clientId: "keyed", publicKey: pem });
+    writeFileSync(join(world.folder, "key.pem"), privateKey.export({ type: "pkcs8", format: "pem" }));
+    good(await world.line(`auth login ${at(identity.issuer)} --client-id keyed --secret-file key.pem`));
+    for (const line of [
+      "auth login",
+      "auth login --client-id keyed",
+      "auth login --client-id keyed --device-code",
+    ])
+      await world.line(`${line} ${at(listener.issuer)}`);
+    good(await world.line("auth logout --force"));
+    await world.line(`auth login --client-id keyed --device-code ${at(listener.issuer)}`);
+    assert.match(listener.heard, /well-known/);
+    assert.doesNotMatch(listener.heard, /client_assertion/);
   });
 
   it("a team's client for people goes to its issuer only", async () => {

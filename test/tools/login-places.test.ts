@@ -1,10 +1,10 @@
 /** Teams and providers: which there are, and what they lack. */
-
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import type { Identity } from "../../host-sim/index.js";
 import { freePort } from "../servers/process.js";
 import { ANN, good, json, startAcme } from "./acme.js";
@@ -32,40 +32,54 @@ describe("auth login at", () => {
       );
     });
 
-    it("one login per team and account, many side by side; the first is the default", async () => {
-      good(await world.line("--team acme auth login --username ann", { input: ANN.password }));
-      good(await world.line("--team staging auth login --username ann", { input: ANN.password }));
-      good(await world.line("--team acme auth login --username bob", { input: "bob's own" }));
+    it("one login per team and account, many side by side; a new one is the default, unless --keep-default", async () => {
+      const logIn = async (team: string, name: string, flags = "") =>
+        good(
+          await world.line(`--team ${team} auth login --username ${name} ${flags}`, {
+            input: name === "ann" ? ANN.password : "bob's own",
+          }),
+        ).stderr;
+      assert.equal(await logIn("acme", "ann"), "");
+      assert.match(
+        await logIn("acme", "bob"),
+        /^The default account is now bob@example\.com \(team acme\); it was ann@example\.com \(team acme\)\.\n$/,
+      );
+      assert.match(
+        await logIn("staging", "ann", "--keep-default"),
+        /^The default account stays bob@example\.com \(team acme\); 'motekey auth switch' changes it\.\n$/,
+      );
       const list = json(await world.line("auth list --json=account,team,default"));
       assert.deepEqual(list, [
-        { account: "ann@example.com", team: "acme", default: true },
+        { account: "ann@example.com", team: "acme", default: false },
+        { account: "bob@example.com", team: "acme", default: true },
         { account: "ann@example.com", team: "staging", default: false },
-        { account: "bob@example.com", team: "acme", default: false },
       ]);
-      const { MOTEKEY_TEAM, ...rest } = { MOTEKEY_TEAM: "staging" };
-      assert.deepEqual(rest, {});
-      assert.equal(json(await world.line("auth status --json", { env: { MOTEKEY_TEAM } })).team, "staging");
+      const env = { MOTEKEY_TEAM: "staging" };
+      assert.equal(json(await world.line("auth status --json", { env })).team, "staging");
+      // A login that is kept is the default from now on, too.
+      assert.match(await logIn("acme", "ann"), /The default account is now ann@example\.com \(team acme\)/);
     });
 
-    it("the list fits the terminal: a paragraph for each account where the table would not", async () => {
-      good(await world.line("--team acme auth login --username ann", { input: ANN.password }));
-      good(await world.line("--team acme auth login --username bob", { input: "bob's own" }));
-      const { stdout: wide } = await world.line("auth list", { columns: 120 });
-      assert.match(wide, /^ +ACCOUNT +ORGANIZATION +TEAM +TYPE +EXPIRES +STATE$/m);
-      const { stdout: narrow } = await world.line("auth list", { columns: 40 });
-      assert.ok(
-        narrow.split("\n").every((line) => line.length <= 40),
-        narrow,
+    it("an active team that the provider does not know: says where the name came from, and what to do", async () => {
+      const teams = { gone: { issuer: identity.issuer } };
+      writeFileSync(world.config, JSON.stringify({ active_team: "gone", teams }), { mode: 0o600 });
+      const ann = (line: string) => world.line(`${line} --username ann`, { input: ANN.password });
+      const { exit, stderr } = await ann("auth login");
+      assert.equal(exit, 1);
+      assert.match(
+        stderr,
+        /^Error: The active team 'gone', which was kept from an earlier login as no team is named now, is not known\. Known are acme, .* Name the team: motekey auth login --team NAME\.\n$/,
       );
-      assert.match(narrow, /^✓\nACCOUNT {7}ann@example\.com\nORGANIZATION {2}Acme Corp\nTEAM {10}acme\n/);
-      assert.match(narrow, /\n\nACCOUNT {7}bob@example\.com\n/);
-      assert.equal((await world.line("auth list")).stdout, wide);
-    });
-
-    it("a warning comes once, however many parts of a command meet its cause", async () => {
-      writeFileSync(world.config, JSON.stringify({ auth_token: "nonsense" }), { mode: 0o644 });
-      const { stderr } = await world.line("auth whoami");
-      assert.equal(stderr.match(/Warning: Others can read/g)?.length, 1, stderr);
+      for (const line of ["auth status", "auth token", "auth login --username ann"]) {
+        const said = await world.line(`--team nope ${line}`, { input: ANN.password });
+        assert.match(said.stderr, /Error: Team 'nope' is not known\. Known are /);
+      }
+      assert.equal(json(await ann("--team acme auth login --json")).team, "acme");
+      writeFileSync(join(world.folder, ".motekey.json"), '{"team":"gone2"}');
+      assert.match(
+        (await ann("auth login")).stderr,
+        /Team 'gone2', which .*\.motekey\.json names, is not known/,
+      );
     });
 
     it("a team of another organization takes the login there", async () => {

@@ -20,7 +20,8 @@ describe("auth logout", () => {
     await identity.close();
   });
 
-  const alsoBob = async () => good(await world.line("auth login --username bob", { input: "bob's own" }));
+  const alsoBob = async () =>
+    good(await world.line("auth login --username bob --keep-default", { input: "bob's own" }));
   const results = async (line: string) => {
     const said = await world.line(`${line} --force --json=account,team,result`);
     return { exit: said.exit, list: JSON.parse(said.stdout) };
@@ -72,7 +73,40 @@ describe("auth logout", () => {
     const said = good(await world.line("auth logout --force"));
     assert.equal(said.stdout, "✓ Successfully logged out\n");
     assert.match(said.stderr, /Still logged in: bob@example\.com \(--all logs all out\)/);
-    assert.equal(json(await world.line("auth list --json"))[0].account, "bob@example.com");
+    assert.match(
+      said.stderr,
+      /^No account is the default now: 'motekey auth switch --account NAME' chooses one\./m,
+    );
+    const [left] = json(await world.line("auth list --json"));
+    assert.deepEqual([left.account, left.default], ["bob@example.com", false]);
+  });
+
+  it("after a logout the hint logs nobody else in: it names who is logged in", async () => {
+    await alsoBob();
+    good(await world.line("auth logout --force"));
+    const hint =
+      /Logged in, and not the default: bob@example\.com\. Run 'motekey auth switch --team acme --account bob@example\.com'/;
+    const status = await world.line("auth status");
+    assert.equal(status.exit, 1);
+    assert.match(status.stdout, hint);
+    for (const line of ["auth token", "auth whoami", "auth logout --force"]) {
+      const said = await world.line(line);
+      assert.equal(said.exit, 4);
+      assert.match(said.stderr, hint);
+    }
+    good(await world.line("auth switch --team acme --account bob@example.com"));
+    assert.equal(json(await world.line("auth whoami --json")).email, "bob@example.com");
+  });
+
+  it("after a logout another person's login is the default, and is said to be", async () => {
+    good(await world.line("auth logout --force"));
+    const said = good(await world.line("auth login --username bob", { input: "bob's own" }));
+    assert.match(
+      said.stderr,
+      /^The default account is now bob@example\.com \(team acme\); it was ann@example\.com/,
+    );
+    assert.equal(json(await world.line("auth status --json")).account, "bob@example.com");
+    assert.equal(good(await world.line("auth login")).stdout, "Logged in as user: bob.\n");
   });
 
   it("accounts by name: each has its result, and one that is missing stops none", async () => {

@@ -197,7 +197,9 @@ describe("a login", () => {
 
   describe("the team", () => {
     beforeEach(async () => {
-      good(await world.line("--team staging auth login --username ann", { input: ANN.password }));
+      good(
+        await world.line("--team staging auth login --username ann --keep-default", { input: ANN.password }),
+      );
     });
     const teamOf = async (words: string, options?: RunOptions) =>
       json(await world.line(`auth status --json=team ${words}`, options)).team;

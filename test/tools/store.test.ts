@@ -81,20 +81,30 @@ describe("the store", () => {
     assert.deepEqual(accounts, [accountOf("ann"), accountOf("bob")]);
   });
 
-  it("the first account of a team is its default, the first team the active one", async () => {
+  it("an account is the default where it is made so, or where there is no other", async () => {
     await saved(accountOf("ann"), accountOf("bob"), accountOf("ann", { team: "other" }));
-    const { activeTeam, teams } = await store.read();
-    assert.equal(activeTeam, "acme");
-    assert.equal(teams.acme?.account, idOf(accountOf("ann")));
-    assert.equal(teams.other?.account, idOf(accountOf("ann")));
+    assert.deepEqual([(await store.read()).activeTeam, (await store.read()).teams], [null, {}]);
+    const usual = async (account: Account, unlessThere: boolean) => {
+      await store.change((change) => change.makeDefault(account, unlessThere));
+      const { activeTeam, teams } = await store.read();
+      return [activeTeam, teams.acme?.account, teams.other?.account];
+    };
+    const [ann, bob, other] = [accountOf("ann"), accountOf("bob"), accountOf("ann", { team: "other" })].map(
+      idOf,
+    );
+    assert.equal(ann, other);
+    assert.deepEqual(await usual(accountOf("ann"), true), ["acme", ann, undefined]);
+    assert.deepEqual(await usual(accountOf("bob"), true), ["acme", ann, undefined]);
+    assert.deepEqual(await usual(accountOf("ann", { team: "other" }), true), ["acme", ann, other]);
+    assert.deepEqual(await usual(accountOf("bob"), false), ["acme", bob, other]);
   });
 
-  it("when the default account goes, the next one is the default; after the last team's, another team is active", async () => {
+  it("when the default account goes, no other takes its place", async () => {
     await saved(accountOf("ann"), accountOf("bob"), accountOf("eve", { team: "other" }));
+    await store.change((change) => change.makeDefault(accountOf("ann")));
     await store.change((change) => change.remove(accountOf("ann")));
-    assert.equal((await store.read()).teams.acme?.account, idOf(accountOf("bob")));
-    await store.change((change) => change.remove(accountOf("bob")));
-    assert.equal((await store.read()).activeTeam, "other");
+    const { activeTeam, teams } = await store.read();
+    assert.deepEqual([activeTeam, teams.acme], ["acme", {}]);
   });
 
   it("team names that differ in a letter's case or a dash are different teams", async () => {
@@ -136,7 +146,7 @@ describe("the store", () => {
     await saved(accountOf("ann"));
     const { auth_token, teams } = JSON.parse(text());
     assert.equal(auth_token, "theirs");
-    assert.deepEqual(teams.acme, { issuer: "https://a", colour: "red", account: idOf(accountOf("ann")) });
+    assert.deepEqual(teams.acme, { issuer: "https://a", colour: "red" });
   });
 
   it("one name at two issuers, by two clients and of two subjects is four accounts", async () => {

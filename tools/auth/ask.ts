@@ -2,6 +2,7 @@
 import type { Context } from "../cli/act.js";
 import { Failure, printable } from "../cli/failure.js";
 import { isSameIssuer } from "../cli/settings.js";
+import { variable } from "../cli/system.js";
 import { isForOthers } from "../oidc/check.js";
 import { CLIENT_ID } from "../oidc/client.js";
 import { asking, isRefusedToken } from "../oidc/failure.js";
@@ -28,7 +29,7 @@ export interface Answer {
  */
 export async function askAbout(context: Context, store: Store, credential: Credential): Promise<Answer> {
   if (credential.source !== "login") {
-    const issuer = await issuerOfGiven(context, store, credential.token);
+    const issuer = await issuerOfGiven(context, store, credential);
     const provider = await findProvider(issuer, { clientId: CLIENT_ID }, context.system);
     const person = await asking(provider, () => askPerson(provider, credential.token)).catch((failure) => {
       throw advised(failure, credential);
@@ -82,8 +83,25 @@ export async function withFreshToken<T>(
 }
 
 /** A token that was handed in goes to the provider that was named for it, or that it names itself: no team's can stand in. */
-export async function issuerOfGiven(context: Context, store: Store, token: string): Promise<string> {
+export async function issuerOfGiven(
+  context: Context,
+  store: Store,
+  { source, token }: Exclude<Credential, { source: "login" }>,
+): Promise<string> {
   const { issuer: named } = context.settings;
+  const theirs = variable(context.system, "MOTEKEY_ISSUER");
+  if (
+    source === "MOTEKEY_AUTH_TOKEN" &&
+    named !== null &&
+    theirs !== undefined &&
+    !isSameIssuer(theirs, named.value)
+  ) {
+    throw new Failure(
+      "invalid_token",
+      `MOTEKEY_AUTH_TOKEN is for the issuer in MOTEKEY_ISSUER, and is not sent to ${named.value}.`,
+      "Unset one of them, or leave --issuer out.",
+    );
+  }
   if (named !== null) return madeBy(named.value, token);
   const logins = await readLogins(store, context);
   const issuer = issuerOf(context, logins, chosenTeam(context, logins)?.value ?? null).value;

@@ -31,7 +31,7 @@ export async function checked(context: Context, store: Store, credential: Creden
     const { issuer, account, confirmed } =
       credential.source === "login"
         ? await checkLogin(context, store, credential.account)
-        : await checkGiven(context, store, credential.token);
+        : await checkGiven(context, store, credential);
     const failure = confirmed === null ? cannotCheck(issuer) : null;
     return { isGood: confirmed === null ? null : true, confirmed, issuer, account, failure };
   } catch (failure) {
@@ -68,9 +68,14 @@ async function checkLogin(context: Context, store: Store, known: Account): Promi
   return { issuer: provider.issuer, account, confirmed: answer };
 }
 
-async function checkGiven(context: Context, store: Store, token: string): Promise<Checked> {
+async function checkGiven(
+  context: Context,
+  store: Store,
+  given: Exclude<Credential, { source: "login" }>,
+): Promise<Checked> {
   const { system } = context;
-  const issuer = await issuerOfGiven(context, store, token);
+  const { token } = given;
+  const issuer = await issuerOfGiven(context, store, given);
   const provider = await findProvider(issuer, { clientId: CLIENT_ID }, system);
   const question = { token, isOurs: false, canRenew: false, nowMs: system.now() };
   return { issuer: provider.issuer, account: null, confirmed: await confirm(provider, question) };

@@ -74,7 +74,20 @@ export async function findCredential(context: Context, store: Store): Promise<Cr
 export async function needCredential(context: Context, store: Store): Promise<Credential> {
   const credential = await findCredential(context, store);
   if (credential !== null) return credential;
-  throw notAuthenticated();
+  throw notAuthenticated(loggedInHint(context, await store.read()));
+}
+
+/** What to do where the default account is not logged in, and others are: nobody else is logged in unasked. */
+export function loggedInHint({ settings }: Context, { accounts }: Logins): string | undefined {
+  const there = accounts.filter(
+    ({ accessToken, team }) =>
+      accessToken !== null && (settings.team === null || team === settings.team.value),
+  );
+  const [first] = there;
+  if (first === undefined) return undefined;
+  const label = labelOf(first, accounts);
+  const who = there.map((account) => labelOf(account, accounts)).join(", ");
+  return `Logged in, and not the default: ${who}. Run 'motekey auth switch --team ${first.team} --account ${label}' to use ${there.length === 1 ? "it" : "the first"}.`;
 }
 
 /** The account's access token. */
@@ -156,9 +169,23 @@ export function isDefault(account: Account, logins: Logins): boolean {
   return logins.activeTeam === account.team && isTeamDefault(account, logins);
 }
 
-/** @param known the teams there are */
+/** Says where the team's name came from, as often nobody typed it. @param known the teams there are */
 export function unknownTeam(team: Setting, known: readonly string[]): Failure {
   const others = known.length === 0 ? "" : ` Known are ${known.join(", ")}.`;
+  if (team.from === "active account") {
+    return new Failure(
+      "team_unknown",
+      `The active team '${team.value}', which was kept from an earlier login as no team is named now, is not known.${others}`,
+      "Name the team: motekey auth login --team NAME.",
+    );
+  }
+  if (!["--team", "MOTEKEY_TEAM"].includes(team.from)) {
+    return new Failure(
+      "team_unknown",
+      `Team '${team.value}', which ${team.from} names, is not known.${others}`,
+      "Change that file, or name another team with --team NAME.",
+    );
+  }
   return new Failure(
     "team_unknown",
     `Team '${team.value}' is not known.${others}`,

@@ -118,8 +118,8 @@ export class Failure extends Error {
 }
 
 /** `Not authenticated.`, with the next step. */
-export const notAuthenticated = (): Failure =>
-  new Failure("not_authenticated", "Not authenticated.", "Run 'motekey auth login'.");
+export const notAuthenticated = (next = "Run 'motekey auth login'."): Failure =>
+  new Failure("not_authenticated", "Not authenticated.", next);
 
 /** A mistake in the command line. */
 export const usage = (message: string, next: string): Failure => new Failure("usage", message, next);

@@ -43,8 +43,9 @@ export interface Unreadable {
 
 /** Changes made to the store while its lock is held; written when all of them are made. */
 export interface Change extends Logins {
-  /** Adds an account, or replaces it. The first of a team is the team's default, the first team the active one. */
+  /** Adds an account, or replaces it. */
   put(account: Account): void;
+  /** No other account becomes the default in its place. */
   remove(account: AccountKey): void;
   /** Keeps the tokens of a login that is over here until they have ended; never where they could be read. */
   putEnding(account: Account): void;
@@ -52,7 +53,8 @@ export interface Change extends Logins {
   removeUnreadable(unreadable: Unreadable): void;
   /** Removes what stands in the place of a token by hand. */
   removeAuthToken(): void;
-  makeDefault(account: AccountKey): void;
+  /** The account of its team, and its team the active one; or, `unlessThere`, where there is no other. */
+  makeDefault(account: AccountKey, unlessThere?: boolean): void;
   /** Keeps the client id that is there where none is given, at the same issuer. */
   setTeam(name: string, team: { readonly issuer: string; readonly client_id?: string }): void;
 }
@@ -292,19 +294,14 @@ class Draft implements Change {
     this.accounts = index === -1 ? [...this.accounts, account] : this.accounts.with(index, account);
     this.unreadable = this.unreadable.filter(({ owner, list }) => list === "ending" || !isOf(owner, account));
     this.isChanged = true;
-    const { account: teamDefault } = this.teams[account.team] ?? {};
-    if (teamDefault === undefined) this.patchTeam(account.team, { account: idOf(account) });
-    this.activeTeam ??= account.team;
   }
 
   remove(key: AccountKey): void {
     this.accounts = this.accounts.filter((account) => !isSame(account, key));
     this.isChanged = true;
     if (this.teams[key.team]?.account !== idOf(key)) return;
-    const next = this.accounts.find(({ team }) => team === key.team);
     const { account: _, ...rest } = this.teams[key.team] ?? {};
-    this.teams = { ...this.teams, [key.team]: next === undefined ? rest : { ...rest, account: idOf(next) } };
-    if (next === undefined && this.activeTeam === key.team) this.activeTeam = this.accounts[0]?.team ?? null;
+    this.teams = { ...this.teams, [key.team]: rest };
   }
 
   putEnding(account: Account): void {
@@ -331,9 +328,14 @@ class Draft implements Change {
     this.isChanged = true;
   }
 
-  makeDefault(key: AccountKey): void {
-    this.patchTeam(key.team, { account: idOf(key) });
-    this.activeTeam = key.team;
+  makeDefault(key: AccountKey, unlessThere = false): void {
+    const isThere = (team: string | null) =>
+      unlessThere &&
+      this.accounts.some((known) => known.team === team && this.teams[team]?.account === idOf(known));
+    const isActive = isThere(this.activeTeam);
+    if (!isThere(key.team)) this.patchTeam(key.team, { account: idOf(key) });
+    if (!isActive) this.activeTeam = key.team;
+    this.isChanged = true;
   }
 
   setTeam(name: string, team: { readonly issuer: string; readonly client_id?: string }): void {

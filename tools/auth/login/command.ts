@@ -46,6 +46,7 @@ export function loginCommand(act: Act): Command {
     .option("--no-launch-browser", "the same")
     .option("--device-code", "print an address and a code (device grant, RFC 8628)")
     .option("--force", "log in again, even when the login is still good")
+    .option("--keep-default", "leave the default account as it is; otherwise this login becomes it")
     .option("--clear", "first erase what is kept for this user and team, then log in")
     .option("--scopes <scopes>", "what the token shall be good for, instead of all that this program uses")
     .option("--insecure-storage", "keep the login in a file that only you can read, without a keychain");

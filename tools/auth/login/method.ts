@@ -1,8 +1,9 @@
 /** How to log in: decided from flags, variables and what is kept, before anything is asked. */
 import { resolve } from "node:path";
 import type { Context } from "../../cli/act.js";
-import { usage } from "../../cli/failure.js";
+import { printable, usage } from "../../cli/failure.js";
 import { askLine, askSecret, hasTerminal, needsTerminal, readPipedLine } from "../../cli/prompt.js";
+import { isSameIssuer } from "../../cli/settings.js";
 import { type System, variable } from "../../cli/system.js";
 import { CLIENT_ID, type Client } from "../../oidc/client.js";
 import type { Account } from "../../store/account.js";
@@ -24,6 +25,7 @@ export interface LoginFlags {
   readonly force?: boolean;
   readonly clear?: boolean;
   readonly insecureStorage?: boolean;
+  readonly keepDefault?: boolean;
   readonly scopes?: string;
 }
 
@@ -47,6 +49,8 @@ export type Method = { readonly isGiven: boolean } & (
 
 /** What serves where nothing else is named. All of it belongs to the issuer that will be asked. */
 export interface Usual {
+  /** The issuer that will be asked. */
+  readonly issuer: string;
   /** The login that is there: its user name, its password and its client. */
   readonly account: Account | null;
   /** The team's client for people. */
@@ -56,7 +60,8 @@ export interface Usual {
 /** @throws Failure when flags exclude each other */
 export function methodOf({ system, output }: Context, flags: LoginFlags, usual: Usual): Method {
   checkCombination(flags);
-  const named = namedClient(system, flags);
+  const given = theirVariables(system, usual.issuer, output);
+  const named = namedClient(system, flags, given);
   const client = named ?? { clientId: usual.clientId ?? CLIENT_ID };
   if (flags.withToken === true) return { kind: "token", client, isGiven: true };
   for (const name of ["password", "clientSecret"] as const) {
@@ -67,10 +72,10 @@ export function methodOf({ system, output }: Context, flags: LoginFlags, usual: 
   const isBrowser = flags.browser !== undefined || flags.launchBrowser === false || flags.deviceCode === true;
   const hasProof = [flags.username, flags.clientSecret, flags.secretFile].some((flag) => flag !== undefined);
   if (isBrowser && !hasProof) return browserMethod(system, flags, client);
-  const given = flags.username ?? variable(system, "MOTEKEY_USERNAME");
-  if (given !== undefined) {
-    const password = flags.password ?? variable(system, "MOTEKEY_PASSWORD") ?? null;
-    const username = given === true ? null : given;
+  const user = flags.username ?? given("MOTEKEY_USERNAME");
+  if (user !== undefined) {
+    const password = flags.password ?? given("MOTEKEY_PASSWORD") ?? null;
+    const username = user === true ? null : user;
     return { kind: "password", client, username, password, isGiven: username === null || password !== null };
   }
   if (flags.password !== undefined) throw usage("--password needs --username.", "Give --username NAME.");
@@ -107,12 +112,32 @@ export function hasBrowser({ env, platform }: System): boolean {
   return platform !== "linux" || env.DISPLAY !== undefined || env.WAYLAND_DISPLAY !== undefined;
 }
 
+type Variable = (name: (typeof CREDENTIALS)[number]) => string | undefined;
+
+const CREDENTIALS = [
+  "MOTEKEY_USERNAME",
+  "MOTEKEY_PASSWORD",
+  "MOTEKEY_CLIENT_ID",
+  "MOTEKEY_CLIENT_SECRET",
+] as const;
+
+/** Credentials in the environment belong to the issuer that stands there beside them. */
+function theirVariables(system: System, issuer: string, output: Context["output"]): Variable {
+  const theirs = variable(system, "MOTEKEY_ISSUER");
+  if (theirs === undefined || isSameIssuer(theirs, issuer)) return (name) => variable(system, name);
+  const unused = CREDENTIALS.filter((name) => variable(system, name) !== undefined);
+  if (unused.length > 0)
+    output.warn(
+      `${unused.join(", ")}: for the issuer in MOTEKEY_ISSUER, and not used at ${printable(issuer, 200)}.`,
+    );
+  return () => undefined;
+}
+
 /** Null: nothing names one. */
-function namedClient(system: System, flags: LoginFlags): Client | null {
-  const clientId = flags.clientId ?? variable(system, "MOTEKEY_CLIENT_ID");
+function namedClient(system: System, flags: LoginFlags, given: Variable): Client | null {
+  const clientId = flags.clientId ?? given("MOTEKEY_CLIENT_ID");
   const keyFile = flags.secretFile === undefined ? undefined : resolve(system.directory, flags.secretFile);
-  const secret =
-    flags.clientSecret ?? (clientId === undefined ? undefined : variable(system, "MOTEKEY_CLIENT_SECRET"));
+  const secret = flags.clientSecret ?? (clientId === undefined ? undefined : given("MOTEKEY_CLIENT_SECRET"));
   const clientSecret = keyFile === undefined ? secret : undefined;
   if (clientId !== undefined) return { clientId, clientSecret, keyFile };
   if (clientSecret === undefined && keyFile === undefined) return null;

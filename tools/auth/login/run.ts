@@ -14,6 +14,7 @@ import { madeBy } from "../ask.js";
 import { checked } from "../check.js";
 import {
   chosenTeam,
+  defaultOf,
   environmentToken,
   isDefault,
   issuerOf,
@@ -60,7 +61,13 @@ export async function login(context: Context, flags: LoginFlags): Promise<void> 
     output.warn("MOTEKEY_AUTH_TOKEN is set, and goes before this login.");
   if (logins.authToken !== null)
     output.warn(`auth_token in ${store.path} goes before this login; ${REMOVE_BY_HAND}`);
-  tell(context, account, method, await store.read());
+  const usual = defaultIn(logins);
+  let now = await store.read();
+  if (!isDefault(account, now)) {
+    await store.change((change) => change.makeDefault(account, flags.keepDefault === true));
+    now = await store.read();
+  }
+  tell(context, account, method, usual, now);
 }
 
 /** Where a login goes. */
@@ -83,7 +90,7 @@ function usualAt({ issuer, team }: Target, logins: Logins): Usual {
   );
   const setting = team === null ? undefined : logins.teams[team];
   const isTheirs = setting !== undefined && isSameIssuer(setting.issuer ?? issuer, issuer);
-  return { account: account ?? null, clientId: (isTheirs ? setting.client_id : undefined) ?? null };
+  return { issuer, account: account ?? null, clientId: (isTheirs ? setting.client_id : undefined) ?? null };
 }
 
 const isAt = (account: Account, { issuer, team }: Target): boolean =>
@@ -290,7 +297,18 @@ async function pipedToken({ system }: Context, issuer: string): Promise<Tokens> 
   };
 }
 
-function tell({ output }: Context, account: Account, method: Method, logins: Logins): void {
+/** The account of whoever names nothing, also when it is logged out. */
+const defaultIn = (logins: Logins): Account | null =>
+  logins.activeTeam === null ? null : defaultOf(logins.activeTeam, logins);
+
+/** @param before the default account before this login */
+function tell(
+  { output }: Context,
+  account: Account,
+  method: Method,
+  before: Account | null,
+  logins: Logins,
+): void {
   const label = labelOf(account, logins.accounts);
   const sentence =
     method.kind === "password"
@@ -310,10 +328,13 @@ function tell({ output }: Context, account: Account, method: Method, logins: Log
     },
     sentence,
   );
-  const usual = logins.accounts.find((known) => isDefault(known, logins));
-  if (usual !== undefined && !isSame(usual, account)) {
-    output.note(
-      `The default account stays ${labelOf(usual, logins.accounts)} (team ${usual.team}); 'motekey auth switch' changes it.`,
-    );
+  const named = (known: Account) => `${labelOf(known, logins.accounts)} (team ${known.team})`;
+  const usual = defaultIn(logins);
+  if (usual !== null && !isSame(usual, account)) {
+    output.note(`The default account stays ${named(usual)}; 'motekey auth switch' changes it.`);
+  } else if (before !== null && !isSame(before, account)) {
+    output.note(`The default account is now ${named(account)}; it was ${named(before)}.`);
+  } else if (before === null && logins.accounts.length > 1) {
+    output.note(`The default account is now ${named(account)}.`);
   }
 }

@@ -11,6 +11,8 @@ import {
   defaultAccount,
   defaultOf,
   environmentToken,
+  isDefault,
+  loggedInHint,
   openStore,
   REMOVE_BY_HAND,
   readLogins,
@@ -122,7 +124,7 @@ function chosen(context: Context, flags: LogoutFlags, names: readonly string[], 
   if (names.length === 0) {
     const account =
       defaultAccount(context, logins) ?? (flags.clear === true ? onlyKept(context, logins) : null);
-    if (account === null && !hasAuthToken) throw notAuthenticated();
+    if (account === null && !hasAuthToken) throw notAuthenticated(loggedInHint(context, logins));
     const accounts = account === null ? [] : [account];
     return { accounts, missing: [], unreadable: [], byHand: hasAuthToken };
   }
@@ -265,6 +267,9 @@ function tell(context: Context, results: readonly LoggedOut[], flags: LogoutFlag
   const others = left.accounts
     .filter(({ accessToken }) => accessToken !== null)
     .map((account) => labelOf(account, left.accounts));
+  const isUsual = left.accounts.some((account) => account.accessToken !== null && isDefault(account, left));
+  if (others.length > 0 && !isUsual)
+    output.note("No account is the default now: 'motekey auth switch --account NAME' chooses one.");
   if (others.length > 0 && flags.all !== true)
     output.note(`Still logged in: ${others.join(", ")} (--all logs all out).`);
   if (left.ending.length > 0) output.note(notEnded(left.ending));

@@ -6,7 +6,7 @@ import type { Means } from "../../oidc/check.js";
 import type { Account } from "../../store/account.js";
 import type { Logins, Store } from "../../store/store.js";
 import { checked } from "../check.js";
-import { type Credential, chosenTeam, findCredential, openStore } from "../current.js";
+import { type Credential, chosenTeam, findCredential, loggedInHint, openStore } from "../current.js";
 import { endedLogin } from "../renew.js";
 import { endOfToken, isoTime, plainTime } from "../told.js";
 import type { StatusReason } from "./reasons.js";
@@ -175,12 +175,14 @@ const storageOf = (logins: Logins | null): string =>
   logins?.storage === "file" ? "insecure file" : "keychain";
 
 function textOf(
-  { output, system, settings: { config } }: Context,
+  context: Context,
   credential: Credential | null,
   logins: Logins | null,
   found: Status,
   settings: Settings | null,
 ): string {
+  const { output, system } = context;
+  const { config } = context.settings;
   const { green, red, yellow } = output.colours;
   const lines: string[] = [];
   const { failure } = found;
@@ -191,7 +193,8 @@ function textOf(
       `Checked: ${found.checked === "clock" ? "by this machine's clock only" : `${found.checked} at ${found.issuer}`}`,
     );
   } else if (credential === null && failure === null) {
-    lines.push(`${red("✗")} Not authenticated`, "Run 'motekey auth login' to authenticate");
+    const hint = logins === null ? undefined : loggedInHint(context, logins);
+    lines.push(`${red("✗")} Not authenticated`, hint ?? "Run 'motekey auth login' to authenticate");
   } else if (found.reason === "not_checked") {
     lines.push(`${red("✗")} Not checked: ${failure?.message ?? ""}`, failure?.next ?? "");
     if (credential?.source === "login")
