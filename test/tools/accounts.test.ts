@@ -72,6 +72,7 @@ describe("accounts", () => {
       good_until: null,
     });
     assert.deepEqual(await listed(), [ANN.email]);
+    good(await world.line(`auth switch --account ${ANN.email}`));
     good(await world.line("auth status"));
   });
 
