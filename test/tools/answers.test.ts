@@ -19,6 +19,7 @@ const LINES = [
   "auth refresh",
   "doctor",
   "completion zsh",
+  "environment",
   "auth logout --force",
 ];
 

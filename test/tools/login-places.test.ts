@@ -82,6 +82,27 @@ describe("auth login at", () => {
       );
     });
 
+    it("the list fits the terminal: a paragraph for each account where the table would not", async () => {
+      good(await world.line("--team acme auth login --username ann", { input: ANN.password }));
+      good(await world.line("--team acme auth login --username bob --keep-default", { input: "bob's own" }));
+      const { stdout: wide } = await world.line("auth list", { columns: 120 });
+      assert.match(wide, /^ +ACCOUNT +ORGANIZATION +TEAM +TYPE +EXPIRES +STATE$/m);
+      const { stdout: narrow } = await world.line("auth list", { columns: 40 });
+      assert.ok(
+        narrow.split("\n").every((line) => line.length <= 40),
+        narrow,
+      );
+      assert.match(narrow, /^✓\nACCOUNT {7}ann@example\.com\nORGANIZATION {2}Acme Corp\nTEAM {10}acme\n/);
+      assert.match(narrow, /\n\nACCOUNT {7}bob@example\.com\n/);
+      assert.equal((await world.line("auth list")).stdout, wide);
+    });
+
+    it("a warning comes once, however many parts of a command meet its cause", async () => {
+      writeFileSync(world.config, JSON.stringify({ auth_token: "nonsense" }), { mode: 0o644 });
+      const { stderr } = await world.line("auth whoami");
+      assert.equal(stderr.match(/Warning: Others can read/g)?.length, 1, stderr);
+    });
+
     it("a team of another organization takes the login there", async () => {
       const answer = json(
         await world.line("--team other auth login --username ann --json", { input: ANN.password }),
