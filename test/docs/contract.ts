@@ -21,6 +21,14 @@ const ALL: Test = ["logout", "'auth revoke' is the same; --all ends all, --team 
 const SWITCH: Test = ["session", "'auth switch' chooses team, account and organization"];
 const WHOAMI: Test = ["session", "prints the documented lines and fields; 'me' is the same"];
 const STATUS: Test = ["session", "of a good token: the documented lines, exit 0"];
+const ORGS: Test = [
+  "session",
+  "'auth orgs' lists the organizations with their ids, and the one that it acts for",
+];
+const ACCOUNT: Test = [
+  "session",
+  "--account is that account's, before the default one and a token that was handed in: 'motekey {line}'",
+];
 const REFRESH: Test = [
   "session",
   "'auth refresh' gets a new one now; --scopes narrows it, and more than was granted is refused",
@@ -89,13 +97,20 @@ export const COMMANDS: Held = {
   "motekey auth switch": SWITCH,
   "motekey auth switch --account <name>": SWITCH,
   "motekey auth switch --org <id|guid|name>": ["session", "an organization is known by its id, guid or name; an unknown one is told with those there are"],
+  "motekey auth whoami --account <name>": ACCOUNT,
   "motekey auth whoami": WHOAMI,
   "motekey auth me": WHOAMI,
+  "motekey auth status --account <name>": ACCOUNT,
   "motekey auth status": STATUS,
   "motekey auth status --offline": ["checked", "with the provider out of reach: not checked, exit 1; --offline trusts the clock"],
   "motekey auth status --explain": ["session", "--explain says where each setting came from"],
+  "motekey auth orgs --account <name>": ACCOUNT,
+  "motekey auth orgs": ORGS,
+  "motekey auth token --account <name>": ACCOUNT,
   "motekey auth token": ["session", "is printed alone on a line, and is the same while it is good"],
+  "motekey auth exec --account <name>": ACCOUNT,
   "motekey auth exec": ["process", "gives a token to the child alone, and ends as it ends"],
+  "motekey auth refresh --account <name>": ACCOUNT,
   "motekey auth refresh": REFRESH,
   "motekey auth refresh --scopes <scopes>": REFRESH,
   "motekey device": ["program", "'motekey {line}' shows help with examples on stdout"],
@@ -243,6 +258,7 @@ export const PROMISES: Held = {
   "a client's secret is offered to its issuer only": ["belongs", "a client's secret goes to its issuer only, also one from the environment"],
   "a team's client id is offered to its issuer only": ["belongs", "a team's client for people goes to its issuer only"],
   "a token is offered to its issuer only": ["belongs", "tokens go to their issuer only: kept, from the environment, from the file, and piped in"],
+  "a list to choose from can be searched": ["terminal", "'auth switch' searches the list by what is typed"],
   "a command without `auth` before it, and a flag cut short, get a hint": ["program", "'motekey {line}' is wrong usage: exit 2, one line on stderr, nothing on stdout"],
   "a narrow terminal gets a narrow list": ["login-places", "the list fits the terminal: a paragraph for each account where the table would not"],
   "a warning comes once": ["login-places", "a warning comes once, however many parts of a command meet its cause"],

@@ -136,6 +136,16 @@ describe("on a terminal", function () {
     );
   });
 
+  it("'auth switch' searches the list by what is typed", async () => {
+    await logIn();
+    enter("motekey auth switch");
+    await shows(/Which organization\?/);
+    type("other");
+    await shows(/1 match/);
+    type("Enter");
+    assert.match(await shows(/exit=\d/), /organization Other Org\)\nexit=0/);
+  });
+
   it("NO_COLOR: a list to choose from has no colour either", async () => {
     await logIn();
     type("clear; NO_COLOR=1 motekey auth switch", "Enter");

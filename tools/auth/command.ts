@@ -5,6 +5,7 @@ import { execCommand } from "./exec/command.js";
 import { listCommand } from "./list/command.js";
 import { loginCommand } from "./login/command.js";
 import { logoutCommand } from "./logout/command.js";
+import { orgsCommand } from "./orgs/command.js";
 import { refreshCommand } from "./refresh/command.js";
 import { statusCommand } from "./status/command.js";
 import { switchCommand } from "./switch/command.js";
@@ -24,6 +25,7 @@ export function authCommand(act: Act): Command {
     logoutCommand,
     listCommand,
     switchCommand,
+    orgsCommand,
     whoamiCommand,
     statusCommand,
     tokenCommand,

@@ -59,8 +59,14 @@ export function environmentToken({ system }: Context): string | null {
   return variable(system, "MOTEKEY_AUTH_TOKEN")?.trim() ?? null;
 }
 
-/** The environment's token before the file's, that before the logins; null where there is none of them. */
+/**
+ * The account that was named, else the environment's token before the file's, that before the logins; null where there
+ * is none of them.
+ * @throws Failure where the account that was named is not logged in
+ */
 export async function findCredential(context: Context, store: Store): Promise<Credential | null> {
+  if (context.settings.account !== null)
+    return namedCredential(context.settings.account.value, context, store);
   const given = environmentToken(context);
   if (given !== null) return { source: "MOTEKEY_AUTH_TOKEN", token: given };
   const logins = await readLogins(store, context);
@@ -68,6 +74,18 @@ export async function findCredential(context: Context, store: Store): Promise<Cr
   const account = defaultAccount(context, logins);
   if (account === null) return null;
   return { source: "login", account, label: labelOf(account, logins.accounts) };
+}
+
+async function namedCredential(name: string, context: Context, store: Store): Promise<Credential> {
+  const logins = await readLogins(store, context);
+  const account = oneAccountNamed(name, context, logins);
+  const label = labelOf(account, logins.accounts);
+  if (account.accessToken !== null) return { source: "login", account, label };
+  throw new Failure(
+    "not_authenticated",
+    `${label} is not logged in.`,
+    `Run 'motekey auth login --team ${account.team}'.`,
+  );
 }
 
 /** @throws Failure where there is none */

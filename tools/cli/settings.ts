@@ -17,6 +17,8 @@ export interface GlobalFlags {
   readonly team?: string;
   readonly config?: string;
   readonly issuer?: string;
+  /** Of the commands that use an account. */
+  readonly account?: string;
 }
 
 /** What is known before the store is read; null: the store, or a default, decides. */
@@ -24,6 +26,8 @@ export interface Settings {
   readonly config: Setting;
   readonly team: Setting | null;
   readonly issuer: Setting | null;
+  /** The account that was named: it goes before any token that was handed in. */
+  readonly account: Setting | null;
 }
 
 /** The file in a directory that pins the team of those who work there. */
@@ -45,6 +49,7 @@ export async function findSettings(
     config: await configOf(flags, system),
     team: teamOf(flags, system) ?? (await directoryTeam(system, warn)),
     issuer: issuerOf(flags, system),
+    account: flag("--account", flags.account),
   };
 }
 

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { type Act, withFields } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
+import { withAccount } from "../account-flag.js";
 import type { RefreshFlags } from "./run.js";
 
 /** The fields of its answer. */
@@ -12,7 +13,7 @@ export function refreshCommand(act: Act): Command {
     .summary("get a new access token now")
     .description("Gets a new access token now, though the one there is may be good.")
     .option("--scopes <scopes>", "what the new token shall be good for: some of what was granted at login");
-  act<RefreshFlags>(command, async () => (await import("./run.js")).refresh);
+  act<RefreshFlags>(withAccount(command), async () => (await import("./run.js")).refresh);
   withFields(command, REFRESH_FIELDS);
   return withHelp(command, {
     examples: [

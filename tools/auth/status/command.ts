@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { type Act, withFields } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
+import { withAccount } from "../account-flag.js";
 import { STATUS_REASONS } from "./reasons.js";
 import type { StatusFlags } from "./run.js";
 
@@ -30,7 +31,7 @@ export function statusCommand(act: Act): Command {
     )
     .option("--offline", "ask nobody: trust the token's end and this machine's clock")
     .option("--explain", "also say where each setting came from");
-  act<StatusFlags>(command, async () => (await import("./run.js")).status);
+  act<StatusFlags>(withAccount(command), async () => (await import("./run.js")).status);
   withFields(command, STATUS_FIELDS);
   return withHelp(command, {
     examples: [

@@ -84,7 +84,13 @@ async function chooseFrom(
   if (wanted === undefined) {
     if (organizations.length < 2) return null;
     const current = organizations.find(({ id }) => id === person?.organization?.id) ?? null;
-    return select(context, "Which organization?", organizations, ({ name }) => name, current);
+    return select(
+      context,
+      "Which organization?",
+      organizations,
+      ({ id, name }) => `${name} (${id})`,
+      current,
+    );
   }
   const found = organizations.find(({ id, guid, name }) => [id, guid, name].includes(wanted));
   if (found !== undefined) return found;
@@ -96,7 +102,7 @@ async function chooseFrom(
   );
 }
 
-/** A list to choose from, on the terminal. */
+/** A list to choose from, on the terminal; what is typed searches it. */
 async function select<T>(
   { system }: Context,
   message: string,
@@ -104,13 +110,14 @@ async function select<T>(
   label: (item: T) => string,
   current: T | null,
 ): Promise<T> {
-  const { isCancel, select: choose } = await import("@clack/prompts");
+  const { autocomplete, isCancel } = await import("@clack/prompts");
   const options = items.map((item, value) => ({ value, label: label(item) }));
   const initialValue = Math.max(items.indexOf(current as T), 0);
-  const index = await choose({
+  const index = await autocomplete({
     message,
     options,
     initialValue,
+    maxItems: 10,
     input: system.stdin as NodeJS.ReadStream,
     output: system.stderr as unknown as NodeJS.WriteStream,
   });

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { type Act, withFields } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
+import { withAccount } from "../account-flag.js";
 
 /** The fields of its answer. */
 export const TOKEN_FIELDS = ["token", "expires_at", "account", "team"];
@@ -12,7 +13,7 @@ export function tokenCommand(act: Act): Command {
     .description(
       "Prints an access token on a line of its own, refreshed first when it is over or nearly so.",
     );
-  act<object>(command, async () => (await import("./run.js")).token);
+  act<object>(withAccount(command), async () => (await import("./run.js")).token);
   withFields(command, TOKEN_FIELDS);
   return withHelp(command, {
     examples: [

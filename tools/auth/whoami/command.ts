@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { type Act, withFields } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
+import { withAccount } from "../account-flag.js";
 
 /** The fields of its answer. */
 export const WHOAMI_FIELDS = [
@@ -23,7 +24,7 @@ export function whoamiCommand(act: Act): Command {
     .description(
       "Asks the identity provider whose login this is. The token is refreshed first when it is over.",
     );
-  act<object>(command, async () => (await import("./run.js")).whoami);
+  act<object>(withAccount(command), async () => (await import("./run.js")).whoami);
   withFields(command, WHOAMI_FIELDS);
   return withHelp(command, {
     examples: [
