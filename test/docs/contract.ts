@@ -29,6 +29,15 @@ const ACCOUNT: Test = [
   "session",
   "--account is that account's, before the default one and a token that was handed in: 'motekey {line}'",
 ];
+const GIT: Test = ["credential", "gives the token to git for a host that was named"];
+const GIT_USER: Test = [
+  "credential",
+  "names the user that --git-user names, of the account that --account names, with the end of its token",
+];
+const KUBECTL_HOST: Test = [
+  "credential",
+  "answers for the servers that --host names only, and no version that it does not know",
+];
 const REFRESH: Test = [
   "session",
   "'auth refresh' gets a new one now; --scopes narrows it, and more than was granted is refused",
@@ -108,6 +117,14 @@ export const COMMANDS: Held = {
   "motekey auth orgs": ORGS,
   "motekey auth token --account <name>": ACCOUNT,
   "motekey auth token": ["session", "is printed alone on a line, and is the same while it is good"],
+  "motekey auth credential": GIT,
+  "motekey auth credential git": GIT,
+  "motekey auth credential git --host <host>": ["credential", "gives nothing for another host, nor in the clear to another machine"],
+  "motekey auth credential git --git-user <name>": GIT_USER,
+  "motekey auth credential git --account <name>": GIT_USER,
+  "motekey auth credential kubectl": ["credential", "prints an ExecCredential of version 1 with the token and its end, with and without the question"],
+  "motekey auth credential kubectl --host <host>": KUBECTL_HOST,
+  "motekey auth credential kubectl --account <name>": KUBECTL_HOST,
   "motekey auth exec --account <name>": ACCOUNT,
   "motekey auth exec": ["process", "gives a token to the child alone, and ends as it ends"],
   "motekey auth refresh --account <name>": ACCOUNT,
@@ -258,6 +275,7 @@ export const PROMISES: Held = {
   "a client's secret is offered to its issuer only": ["belongs", "a client's secret goes to its issuer only, also one from the environment"],
   "a team's client id is offered to its issuer only": ["belongs", "a team's client for people goes to its issuer only"],
   "a token is offered to its issuer only": ["belongs", "tokens go to their issuer only: kept, from the environment, from the file, and piped in"],
+  "a token that git found refused is refreshed": ["credential", "gets another token when git found it refused, and ignores what it does not know"],
   "a list to choose from can be searched": ["terminal", "'auth switch' searches the list by what is typed"],
   "a command without `auth` before it, and a flag cut short, get a hint": ["program", "'motekey {line}' is wrong usage: exit 2, one line on stderr, nothing on stdout"],
   "a narrow terminal gets a narrow list": ["login-places", "the list fits the terminal: a paragraph for each account where the table would not"],

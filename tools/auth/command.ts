@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { Act } from "../cli/act.js";
 import { withHelp } from "../cli/help.js";
+import { credentialCommand } from "./credential/command.js";
 import { execCommand } from "./exec/command.js";
 import { listCommand } from "./list/command.js";
 import { loginCommand } from "./login/command.js";
@@ -30,6 +31,7 @@ export function authCommand(act: Act): Command {
     statusCommand,
     tokenCommand,
     execCommand,
+    credentialCommand,
     refreshCommand,
   ]) {
     command.addCommand(make(act));
