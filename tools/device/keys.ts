@@ -1,28 +1,9 @@
-/** The flags that say how a partition is encrypted. */
-import type { Command } from "commander";
+/** The keys of an encrypted partition. */
 import { usage } from "../cli/failure.js";
 import type { System } from "../cli/system.js";
 import { NvsKeys } from "../nvs/keys.js";
 import { secretBytes } from "./files.js";
-
-/** At most one of them. */
-export interface KeyFlags {
-  readonly keysFile?: string;
-  readonly hmacKeyFile?: string;
-}
-
-/** Adds them to a command. */
-export function withKeyFlags(command: Command): Command {
-  return command
-    .option(
-      "--keys-file <file>",
-      "the partition is encrypted: its NVS keys partition, as it was written to the device",
-    )
-    .option(
-      "--hmac-key-file <file>",
-      "the partition is encrypted: the 32 bytes of the HMAC key in the chip's eFuses",
-    );
-}
+import type { KeyFlags } from "./key-flags.js";
 
 /** The keys that the flags name; null: the partition is not encrypted. */
 export async function keysOf(

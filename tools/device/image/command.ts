@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { type Act, withFields } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
-import { withKeyFlags } from "../keys.js";
+import { withKeyFlags } from "../key-flags.js";
 import type { ImageFlags } from "./run.js";
 
 /** The fields of its answer. */

@@ -7,7 +7,8 @@ import { Partition } from "../../nvs/partition.js";
 import { parseValue } from "../../nvs/value.js";
 import { hex } from "../../nvs/writer.js";
 import { fileBytes, secretBytes, secretLine, writeOwn } from "../files.js";
-import { type KeyFlags, keysOf } from "../keys.js";
+import type { KeyFlags } from "../key-flags.js";
+import { keysOf } from "../keys.js";
 import { imageOf, NAMESPACE, provision } from "../provision.js";
 import { keyFingerprint } from "../record.js";
 

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { type Act, withFields } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
-import { withKeyFlags } from "../keys.js";
+import { withKeyFlags } from "../key-flags.js";
 import type { InspectFlags } from "./run.js";
 
 /** The fields of its answer. */

@@ -8,7 +8,8 @@ import { type Kept, type Reading, readPartition } from "../../nvs/read.js";
 import { isNumeric, numberOf } from "../../nvs/value.js";
 import { hex } from "../../nvs/writer.js";
 import { fileBytes } from "../files.js";
-import { type KeyFlags, keysOf } from "../keys.js";
+import type { KeyFlags } from "../key-flags.js";
+import { keysOf } from "../keys.js";
 import { fingerprint, recordIn } from "../record.js";
 
 /** The flags of `motekey device inspect`. */
