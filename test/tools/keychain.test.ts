@@ -81,6 +81,35 @@ describe("the system's keychain", () => {
     assert.deepEqual(JSON.parse(readFileSync(join(home, "config.json"), "utf8")).accounts, []);
   });
 
+  it("one that lost its key can be left: 'logout --all --clear' erases all, says what is not ended, and logs in again", async () => {
+    const lose = "secret-tool clear service motekey";
+    const script = `${UNLOCK}; motekey auth login --username ann && ${lose}; motekey auth token; motekey auth logout --all --force; motekey auth logout --all --clear --force --json && motekey auth login --username ann && motekey auth logout --all --clear --force; secret-tool search --all service motekey`;
+    const { stdout, stderr } = await session(script);
+    assert.equal(
+      stderr.match(/no longer has the key .* Run 'motekey auth logout --all --clear'/g)?.length,
+      2,
+      stderr,
+    );
+    const [, answer = "", ...rest] = stdout.split(/^(\[[\s\S]*^\])$/m);
+    const [told] = JSON.parse(answer);
+    assert.deepEqual([told.account, told.result], ["ann@example.com", "local-only"]);
+    assert.match(told.detail, /could not be unsealed, so it is not ended at the provider/);
+    assert.match(rest.join(""), /Logged in as user: ann\.\n✓ Successfully logged out\n/);
+    assert.doesNotMatch(`${stdout}${stderr}`, /attribute\.service/, "the key is still in the keyring");
+    assert.equal(JSON.parse(readFileSync(join(home, "config.json"), "utf8")).key, undefined);
+  });
+
+  it("a locked one can be left too: the key stays there, which is said, and opens nothing", async () => {
+    good(await session(`${UNLOCK}; motekey auth login --username ann`));
+    const { stdout, stderr } = await session(`${LOCKED}; motekey auth logout --all --clear --force`);
+    assert.match(stdout, /ann@example\.com: Logged out here only: it could not be unsealed/);
+    assert.match(
+      stderr,
+      /Warning: The key stays in the Secret Service, and opens nothing any more: .*locked/,
+    );
+    assert.deepEqual(JSON.parse(readFileSync(join(home, "config.json"), "utf8")).accounts, []);
+  });
+
   it("a locked one is not an absent one: it says to unlock it, before anybody is asked", async () => {
     good(await session(`${UNLOCK}; motekey auth login --username ann`));
     const { stderr } = await session(

@@ -80,6 +80,33 @@ describe("auth login", () => {
       assert.equal(world.opened.length, 0);
     });
 
+    it("--insecure-storage is for the login that names it: others stay sealed, and the next login seals it again", async () => {
+      const stored = () => {
+        const { accounts } = JSON.parse(readFileSync(world.config, "utf8"));
+        return accounts.map((entry: object) => ("open" in entry ? "open" : "sealed"));
+      };
+      good(await world.line("auth login --username ann", { input: ANN.password }));
+      const open = await world.line("auth login --username bob --insecure-storage", { input: "bob's own" });
+      assert.match(good(open).stderr, /Kept in .*config\.json, readable for .*: the tokens; no password/);
+      assert.deepEqual(stored(), ["sealed", "open"]);
+      assert.equal(
+        json(await world.line("auth status --account bob@example.com --json")).storage,
+        "insecure file",
+      );
+      assert.equal(
+        json(await world.line("auth status --account ann@example.com --json")).storage,
+        "keychain",
+      );
+      good(await world.line("auth refresh --account bob@example.com"));
+      assert.deepEqual(stored(), ["sealed", "open"], "a refresh moves nothing");
+      const again = good(await world.line("auth login --username bob", { input: "bob's own" }));
+      assert.match(
+        again.stderr,
+        /sealed by a key in the Memory: the tokens.*\. It could be read there before\./,
+      );
+      assert.deepEqual(stored(), ["sealed", "sealed"]);
+    });
+
     it("with insecure storage the password is not kept", async () => {
       good(await world.line("auth login --username ann --insecure-storage", { input: ANN.password }));
       assert.ok(!readFileSync(world.config, "utf8").includes(ANN.password));

@@ -24,9 +24,9 @@ describe("a store with nonsense", () => {
   const text = (): string => readFileSync(world.config, "utf8");
 
   it("an entry that holds nonsense keeps no other out, and stays until a login takes its place", async () => {
-    await store.prepare(true);
+    await store.prepare("file");
     await store.change((change) => {
-      for (const name of ["ann", "bob"]) change.put(accountOf(name));
+      for (const name of ["ann", "bob"]) change.put(accountOf(name), "file");
     });
     const state = JSON.parse(text());
     const [ann, bob] = state.accounts;
@@ -53,7 +53,7 @@ describe("a store with nonsense", () => {
       assert.deepEqual(JSON.parse(text()).accounts.at(-1), content, "kept as it is");
     }
     writeFileSync(world.config, JSON.stringify({ ...state, accounts: [spoil({ expiresAtMs: 1e300 }), ann] }));
-    await store.change((change) => change.put(accountOf("bob")));
+    await store.change((change) => change.put(accountOf("bob"), "file"));
     const { accounts, unreadable } = await store.read();
     assert.deepEqual([accounts.length, unreadable.length], [2, 0]);
   });

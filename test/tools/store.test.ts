@@ -68,7 +68,7 @@ describe("the store", () => {
   afterEach(() => world.end());
 
   const saved = async (...accounts: Account[]): Promise<void> => {
-    await store.prepare(false);
+    await store.prepare("keychain");
     await store.change((change) => {
       for (const account of accounts) change.put(account);
     });
@@ -124,14 +124,15 @@ describe("the store", () => {
   });
 
   it("with insecure storage the tokens are readable for the owner, passwords and clients' secrets are not kept", async () => {
-    await store.prepare(true);
-    await store.change((change) => change.put(accountOf("ann")));
+    await store.prepare("file");
+    await store.change((change) => change.put(accountOf("ann"), "file"));
     assert.ok(text().includes("canary-access"));
     assert.ok(!text().includes("canary-password"));
     assert.ok(!text().includes("canary-secret"));
     assert.equal(statSync(world.config).mode & 0o777, 0o600);
-    const { storage, accounts } = await store.read();
-    assert.equal(storage, "file");
+    const logins = await store.read();
+    const { accounts } = logins;
+    assert.equal(logins.storageOf(accountOf("ann")), "file");
     assert.deepEqual(accounts[0]?.kept, { username: "ann" });
   });
 
@@ -251,7 +252,7 @@ describe("the store", () => {
     const { keychain } = new World();
     await assert.rejects(
       new Store(world.config, keychain).read(),
-      isFailure("key_missing", /Move the file away/),
+      isFailure("key_missing", /logout --all --clear/),
     );
   });
 
@@ -303,8 +304,8 @@ describe("the store", () => {
   });
 
   it("readable tokens that others can read are refused; of a token written by hand people are warned", async () => {
-    await store.prepare(true);
-    await store.change((change) => change.put(accountOf("ann")));
+    await store.prepare("file");
+    await store.change((change) => change.put(accountOf("ann"), "file"));
     chmodSync(world.config, 0o644);
     await assert.rejects(store.read(), isFailure("storage_unsafe", /Others can read .*chmod 600/));
     writeFileSync(world.config, '{"auth_token":"theirs"}');
@@ -324,7 +325,7 @@ describe("the store", () => {
     const below = new Store(join(world.folder, "file", "config.json"), world.keychain);
     const told =
       /^Cannot (read|write) .*config\.json: a part of its path is not a folder .*MOTEKEY_CONFIG_PATH/;
-    await assert.rejects(below.prepare(false), isFailure("storage_denied", told));
+    await assert.rejects(below.prepare("keychain"), isFailure("storage_denied", told));
   });
 
   it("processes that save at the same time lose nothing", async () => {

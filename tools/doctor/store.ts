@@ -6,6 +6,7 @@ import { openStore } from "../auth/current.js";
 import type { Context } from "../cli/act.js";
 import { Failure, systemCode } from "../cli/failure.js";
 import type { System } from "../cli/system.js";
+import type { Account } from "../store/account.js";
 import { awaitUnlocked } from "../store/file.js";
 import { probeKeychain } from "../store/keychain.js";
 import type { Logins } from "../store/store.js";
@@ -31,8 +32,11 @@ export async function examineStore(context: Context): Promise<Examined> {
     return { findings, logins: null };
   }
   const file = logins.warning === null ? await saveable(path, evidence) : exposed(logins.warning, path);
-  const isInFile = logins.storage === "file";
-  const keeper = isInFile ? insecure(path) : await examineKeychain(context.system, null);
+  const isInFile = (account: Account) => logins.storageOf(account) === "file";
+  const open = logins.accounts.filter(isInFile);
+  const isAllOpen = open.length > 0 && open.length === logins.accounts.length;
+  const keeper = isAllOpen ? insecure(path) : await examineKeychain(context.system, null);
+  if (open.length > 0 && !isAllOpen) return { findings: [file, insecure(path), keeper], logins };
   return { findings: [file, keeper], logins };
 }
 
@@ -77,7 +81,7 @@ function insecure(path: string): Finding {
     "keychain",
     "storage_insecure",
     `Tokens are readable in ${path}: --insecure-storage was given.`,
-    `Where there is a keychain, move ${path} away and log in again.`,
+    "Where there is a keychain, log in again without --insecure-storage: 'motekey auth login'.",
     { file: path },
   );
 }

@@ -22,7 +22,8 @@ export interface Logins {
   /** The team of whoever names none. */
   readonly activeTeam: string | null;
   readonly teams: State["teams"];
-  readonly storage: Storage;
+  /** Where an account's secrets lie. */
+  storageOf(account: AccountKey): Storage;
   /** A token that somebody wrote into the file by hand. */
   readonly authToken: string | null;
   /** Stands anything in a token's place by hand? */
@@ -43,8 +44,11 @@ export interface Unreadable {
 
 /** Changes made to the store while its lock is held; written when all of them are made. */
 export interface Change extends Logins {
-  /** Adds an account, or replaces it. */
-  put(account: Account): void;
+  /**
+   * Adds an account, or replaces it.
+   * @param storage where its secrets lie from now on; where not given they stay where they are
+   */
+  put(account: Account, storage?: Storage): void;
   /** No other account becomes the default in its place. */
   remove(account: AccountKey): void;
   /** Keeps the tokens of a login that is over here until they have ended; never where they could be read. */
@@ -62,8 +66,6 @@ export interface Change extends Logins {
 /** The file and the keychain that opens it. */
 export class Store {
   private key: Uint8Array | null = null;
-  /** Insecure storage was asked for; the next change writes it down. */
-  private isInsecure = false;
 
   constructor(
     readonly path: string,
@@ -72,16 +74,56 @@ export class Store {
   ) {}
 
   /**
-   * Sees that a login can be kept, before anybody logs in.
-   * @param insecure secrets will be readable in the file, from the next change on
+   * Checks that a login can be kept, before anybody logs in.
    * @throws Failure when there is no keychain that keeps, or the file cannot be written
    */
-  async prepare(insecure: boolean): Promise<void> {
-    this.isInsecure = insecure;
+  async prepare(storage: Storage): Promise<void> {
     await withLock(this.path, async () => {
-      const { state } = await this.load();
-      if (!insecure && state.storage !== "file") await probeKeychain(this.keychain);
+      await this.load();
+      if (storage === "keychain") await probeKeychain(this.keychain);
     });
+  }
+
+  /** Whose logins the file has. Nothing is unsealed: it needs no keychain. */
+  async owners(): Promise<StoredOwner[]> {
+    const { state } = await this.load();
+    return [...state.accounts, ...state.ending].map((content) => {
+      const entry = entryIn(content);
+      if ("why" in entry) return { team: entry.owner.team, name: entry.owner.name, account: null };
+      const { team, name } = entry;
+      return { team, name, account: "open" in entry ? { ...entry.open, team, name } : null };
+    });
+  }
+
+  /**
+   * Erases every login and the key, though nothing can be unsealed. Teams and what people wrote by hand stay.
+   * @returns why the key is still in the keychain; null: it is not
+   */
+  clear(): Promise<Failure | null> {
+    return withLock(this.path, async () => {
+      const { state } = await this.load();
+      const { key, storage: _, active_team: _team, ...rest } = state;
+      const teams = Object.entries(state.teams).map(([name, { account: _account, ...team }]) => [name, team]);
+      await this.save({
+        ...rest,
+        version: VERSION,
+        teams: Object.fromEntries(teams),
+        accounts: [],
+        ending: [],
+      });
+      this.key = null;
+      return key === undefined ? null : this.withoutKey(key);
+    });
+  }
+
+  private async withoutKey(name: string): Promise<Failure | null> {
+    try {
+      await this.keychain.delete(name);
+      return null;
+    } catch (failure) {
+      if (failure instanceof Failure) return failure;
+      throw failure;
+    }
   }
 
   /** What is kept now. Takes no lock: the file is replaced whole. */
@@ -106,7 +148,7 @@ export class Store {
   private async load(): Promise<{ state: State; file: ReadFile | null }> {
     const file = await readPrivate(this.path);
     const state = file === null ? emptyState() : parsedState(this.path, file.text);
-    return { state: this.isInsecure ? { ...state, storage: "file" } : state, file };
+    return { state, file };
   }
 
   private save(state: State): Promise<void> {
@@ -125,7 +167,7 @@ export class Store {
       unreadable: [...broken, ...brokenEnding],
       activeTeam: state.active_team ?? null,
       teams: state.version === VERSION ? state.teams : migratedTeams(state.teams, accounts),
-      storage: state.storage ?? "keychain",
+      storageOf: (account) => (isOpenIn(state, account) ? "file" : "keychain"),
       authToken,
       hasAuthToken: auth_token !== undefined,
       warning: this.exposure(state, file),
@@ -181,12 +223,12 @@ export class Store {
   }
 
   private async closed(state: State, draft: Draft): Promise<State> {
-    const isOpen = draft.storage === "file";
-    const isEmpty = draft.accounts.length + draft.ending.length === 0;
-    const key = isOpen || isEmpty ? null : await this.needKey(state);
+    const isOpen = (account: Account) => draft.storageOf(account) === "file";
+    const isAnySealed = draft.ending.length > 0 || !draft.accounts.every(isOpen);
+    const key = isAnySealed ? await this.needKey(state) : null;
     const accounts = draft.accounts.map((account): Entry => {
       const owner = { team: account.team, name: account.name, id: idOf(account) };
-      return key === null
+      return key === null || isOpen(account)
         ? { ...owner, open: { ...account, kept: readable(account.kept) } }
         : { ...owner, sealed: seal(key, owner, JSON.stringify(account)) };
     });
@@ -197,7 +239,8 @@ export class Store {
         ? []
         : [{ ...owner, sealed: seal(key, { ...owner, id: endingId(owner.id) }, text) }];
     });
-    const { active_team: _, auth_token, ...rest } = state;
+    // The first versions' files were readable as a whole, or not at all.
+    const { active_team: _, storage: _storage, auth_token, ...rest } = state;
     const active = draft.activeTeam === null ? {} : { active_team: draft.activeTeam };
     const byHand = draft.hasAuthToken ? { auth_token } : {};
     const left = (name: Unreadable["list"]) =>
@@ -223,7 +266,7 @@ export class Store {
     throw new Failure(
       "key_missing",
       `The ${this.keychain.name} no longer has the key that opens ${this.path}.`,
-      "Move the file away and log in again.",
+      "Run 'motekey auth logout --all --clear', which works without it, then log in again.",
     );
   }
 
@@ -252,6 +295,22 @@ function migratedTeams(teams: State["teams"], accounts: readonly Account[]): Sta
   return Object.fromEntries(migrated);
 }
 
+/** An account, as the file names it. */
+export interface StoredOwner {
+  readonly team: string;
+  readonly name: string;
+  /** Null: it is sealed. */
+  readonly account: Account | null;
+}
+
+const placeOf = (account: AccountKey): string => JSON.stringify([account.team, idOf(account)]);
+
+function isOpenIn({ accounts }: State, account: AccountKey): boolean {
+  return accounts
+    .map(entryIn)
+    .some((entry) => "open" in entry && entry.team === account.team && idOf(entry.open) === idOf(account));
+}
+
 /** A password or a client's secret is never kept where it can be read. */
 function readable({ username, keyFile }: Account["kept"]): Account["kept"] {
   return { ...(username === undefined ? {} : { username }), ...(keyFile === undefined ? {} : { keyFile }) };
@@ -274,10 +333,11 @@ class Draft implements Change {
   unreadable: readonly Unreadable[];
   authToken: string | null;
   hasAuthToken: boolean;
-  readonly storage: Storage;
   readonly warning: string | null;
+  /** What this change moves, by team and account. */
+  private readonly moved = new Map<string, Storage>();
 
-  constructor(logins: Logins) {
+  constructor(private readonly logins: Logins) {
     this.accounts = logins.accounts;
     this.ending = logins.ending;
     this.activeTeam = logins.activeTeam;
@@ -285,11 +345,15 @@ class Draft implements Change {
     this.unreadable = logins.unreadable;
     this.authToken = logins.authToken;
     this.hasAuthToken = logins.hasAuthToken;
-    this.storage = logins.storage;
     this.warning = logins.warning;
   }
 
-  put(account: Account): void {
+  storageOf(account: AccountKey): Storage {
+    return this.moved.get(placeOf(account)) ?? this.logins.storageOf(account);
+  }
+
+  put(account: Account, storage?: Storage): void {
+    if (storage !== undefined) this.moved.set(placeOf(account), storage);
     const index = this.accounts.findIndex((known) => isSame(known, account));
     this.accounts = index === -1 ? [...this.accounts, account] : this.accounts.with(index, account);
     this.unreadable = this.unreadable.filter(({ owner, list }) => list === "ending" || !isOf(owner, account));
@@ -305,6 +369,7 @@ class Draft implements Change {
   }
 
   putEnding(account: Account): void {
+    if (this.storageOf(account) === "file") return;
     this.ending = [...this.ending, account];
     this.isChanged = true;
   }

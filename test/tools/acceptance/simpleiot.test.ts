@@ -47,7 +47,10 @@ describe("acceptance: SimpleIOT", () => {
       ["Enter password: ", `${password}\r`],
     ]);
     assert.equal(exit, 0, stdout);
-    assert.match(stdout, /Enter username: admin\nEnter password: \*+\nLogged in as user: admin\.\n$/);
+    assert.match(
+      stdout,
+      /Enter username: admin\nEnter password: \*+\nLogged in as user: admin\.\nKept in .*, sealed by a key in the Secret Service: the tokens and the password\.\n$/,
+    );
     assert.ok(!stdout.includes(password));
   });
 

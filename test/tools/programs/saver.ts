@@ -8,29 +8,32 @@ const none = (): never => {
 };
 const keychain: Keychain = { name: "none", get: none, set: none, delete: none };
 const store = new Store(file, keychain);
-await store.prepare(true);
+await store.prepare("file");
 for (let index = 0; index < Number(count); index++) {
   await store.change((change) =>
-    change.put({
-      team: "acme",
-      name: `${prefix}-${index}`,
-      type: "service",
-      method: "token",
-      issuer: "https://id.example.com",
-      clientId: "saver",
-      subject: null,
-      email: null,
-      organization: null,
-      scope: "",
-      accessToken: "x".repeat(1000),
-      refreshToken: null,
-      issuedAtMs: 0,
-      expiresAtMs: null,
-      refreshExpiresAtMs: null,
-      ended: false,
-      earlier: [],
-      kept: {},
-    }),
+    change.put(
+      {
+        team: "acme",
+        name: `${prefix}-${index}`,
+        type: "service",
+        method: "token",
+        issuer: "https://id.example.com",
+        clientId: "saver",
+        subject: null,
+        email: null,
+        organization: null,
+        scope: "",
+        accessToken: "x".repeat(1000),
+        refreshToken: null,
+        issuedAtMs: 0,
+        expiresAtMs: null,
+        refreshExpiresAtMs: null,
+        ended: false,
+        earlier: [],
+        kept: {},
+      },
+      "file",
+    ),
   );
   process.stdout.write(".");
 }

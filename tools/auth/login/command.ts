@@ -69,7 +69,7 @@ export function loginCommand(act: Act): Command {
       ["MOTEKEY_CLIENT_SECRET", "the service account's secret"],
     ],
     notes: [
-      "Whoever logged in with a user name and a password need not give them again: both are kept, sealed by a key in the system's keychain, until 'motekey auth logout --clear'. With --insecure-storage no password is kept.",
+      "Whoever logged in with a user name and a password need not give them again: both are kept, sealed by a key in the system's keychain, until 'motekey auth logout --clear'. With --insecure-storage no password is kept; it is for this login alone, and until the next one without it. On a terminal the login says what is kept where.",
       "The browser's answer is awaited for 2 minutes, on 127.0.0.1 or ::1 only.",
     ],
   });

@@ -9,7 +9,7 @@ import { endTokens, logInAsClient, logInByPassword } from "../../oidc/grants.js"
 import { findProvider, type Provider, scopesOf } from "../../oidc/provider.js";
 import type { Tokens } from "../../oidc/tokens.js";
 import { type Account, isSame, labelOf } from "../../store/account.js";
-import type { Logins, Store } from "../../store/store.js";
+import type { Logins, Storage, Store } from "../../store/store.js";
 import { madeBy } from "../ask.js";
 import { checked } from "../check.js";
 import {
@@ -46,8 +46,9 @@ export async function login(context: Context, flags: LoginFlags): Promise<void> 
   const issuer = issuerOf(context, logins, chosenTeam(context, logins)?.value ?? null).value;
   const target = { issuer, team: teamAt(context, logins, issuer) };
   const method = await withPiped(system, methodOf(context, flags, usualAt(target, logins)));
-  await store.prepare(flags.insecureStorage === true);
+  await store.prepare(storageFor(flags));
   const known = knownAccount(target, logins, method);
+  const wasOpen = known !== null && logins.storageOf(known) === "file";
   if (flags.clear === true && known !== null) {
     await endLogin(context, store, known, true);
     logins = await readLogins(store, context);
@@ -61,13 +62,47 @@ export async function login(context: Context, flags: LoginFlags): Promise<void> 
     output.warn("MOTEKEY_AUTH_TOKEN is set, and goes before this login.");
   if (logins.authToken !== null)
     output.warn(`auth_token in ${store.path} goes before this login; ${REMOVE_BY_HAND}`);
+  await keepAs(store, account, storageFor(flags));
   const usual = defaultIn(logins);
   let now = await store.read();
   if (!isDefault(account, now)) {
     await store.change((change) => change.makeDefault(account, flags.keepDefault === true));
     now = await store.read();
   }
-  tell(context, account, method, usual, now);
+  const current = now.accounts.find((kept) => isSame(kept, account)) ?? account;
+  tell(context, current, method, usual, now);
+  // Told to people; programs have `storage`, and hear of what can be read.
+  const isOpen = now.storageOf(current) === "file";
+  if (system.stderr.isTTY === true || isOpen || wasOpen)
+    output.note(keptWhere(context, current, now, wasOpen));
+}
+
+const storageFor = ({ insecureStorage }: LoginFlags): Storage =>
+  insecureStorage === true ? "file" : "keychain";
+
+/** --insecure-storage is for the logins that name it: what is kept lies where this one wants it. */
+async function keepAs(store: Store, account: Account, storage: Storage): Promise<void> {
+  if ((await store.read()).storageOf(account) === storage) return;
+  await store.change((change) => {
+    const current = change.accounts.find((known) => isSame(known, account));
+    if (current !== undefined) change.put(current, storage);
+  });
+}
+
+/** What is kept of a login, and who can read it. */
+function keptWhere(
+  { system, settings }: Context,
+  account: Account,
+  logins: Logins,
+  wasOpen: boolean,
+): string {
+  const path = settings.config.value;
+  if (logins.storageOf(account) === "file")
+    return `Kept in ${path}, readable for whoever can read your files: the tokens; no password and no secret.`;
+  const { password, clientSecret } = account.kept;
+  const more = `${password === undefined ? "" : " and the password"}${clientSecret === undefined ? "" : " and the client's secret"}`;
+  const before = wasOpen ? " It could be read there before." : "";
+  return `Kept in ${path}, sealed by a key in the ${system.keychain.name}: the tokens${more}.${before}`;
 }
 
 /** Where a login goes. */
@@ -153,7 +188,7 @@ async function logIn(
   const whole = { ...account, kept };
   const replaced = await store.change((change) => {
     const known = change.accounts.find((other) => isSame(other, whole));
-    change.put(whole);
+    change.put(whole, storageFor(flags));
     // A service account's client is no client for people.
     const { clientSecret, keyFile } = method.client;
     const isPublic = method.kind !== "token" && clientSecret === undefined && keyFile === undefined;
@@ -180,8 +215,8 @@ async function endReplaced(context: Context, store: Store, replaced: Account): P
   const ended = await endAside(context, store, replaced);
   const left = leftInWords(ended);
   if (ended.failure !== null) {
-    const { storage } = await store.read();
-    const next = storage === "file" ? "" : " 'motekey auth logout' tries again.";
+    const logins = await store.read();
+    const next = logins.storageOf(replaced) === "file" ? "" : " 'motekey auth logout' tries again.";
     context.output.note(
       `The login before this one is not ended at the provider: ${ended.failure.replace(/\.$/, "")}.${next}`,
     );
@@ -323,7 +358,7 @@ function tell(
       organization: account.organization?.name ?? null,
       issuer: account.issuer,
       expires_at: isoTime(account.expiresAtMs),
-      storage: logins.storage === "file" ? "insecure file" : "keychain",
+      storage: logins.storageOf(account) === "file" ? "insecure file" : "keychain",
       default: isDefault(account, logins),
     },
     sentence,

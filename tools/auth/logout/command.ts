@@ -31,6 +31,7 @@ export function logoutCommand(act: Act): Command {
       ["motekey auth logout --all --json --force", "Log everybody out, for a program"],
     ],
     notes: [
+      "'motekey auth logout --all --clear' also removes the key from the keychain. It works though the keychain is locked or lost the key: what could not be unsealed is then erased here, and not ended at the provider.",
       "A token that somebody wrote into the configuration file by hand (auth_token) goes before every login. 'motekey auth logout' removes it too, 'motekey auth logout auth_token' alone.",
       "The result of each account: revoked (ended at the provider and erased here), already (was not logged in; exit 1 where no such account is known), local-only (erased here; the provider could not be asked, or ends no tokens) or failed (still here; exit 1).",
       "What the provider could not be asked to end is kept, sealed, and tried again by the next logout of the account and by --all; without a keychain it is not kept. An access token that is a JWT stays good, for those who check its signature only, until its end, which is said (good_until).",

@@ -1,5 +1,5 @@
 import type { Context } from "../../cli/act.js";
-import { Exit, Failure, notAuthenticated, usage } from "../../cli/failure.js";
+import { Exit, Failure, type FailureCode, notAuthenticated, usage } from "../../cli/failure.js";
 import { askYes, hasTerminal, needsTerminal } from "../../cli/prompt.js";
 import { isSameIssuer } from "../../cli/settings.js";
 import { type Account, isSame, labelOf } from "../../store/account.js";
@@ -17,7 +17,7 @@ import {
   REMOVE_BY_HAND,
   readLogins,
 } from "../current.js";
-import { type Ended, endAside, leftInWords, putAside } from "../end.js";
+import { type Ended, endAside, endAtProvider, leftInWords, putAside } from "../end.js";
 import { endOfToken, isoTime } from "../told.js";
 
 /** The flags of `motekey auth logout`. */
@@ -40,26 +40,28 @@ export interface LoggedOut {
 
 /** Ends logins. Resolves to 1 when one of them is still here. */
 export async function logout(context: Context, flags: LogoutFlags, names: string[]): Promise<number> {
-  const { system, output } = context;
   if (flags.all === true && names.length > 0)
     throw usage("--all and names of accounts exclude each other.", "Give --all, or the names.");
   const store = openStore(context);
-  const logins = await readLogins(store, context);
+  const isWhole = flags.all === true && flags.clear === true && context.settings.team === null;
+  const logins = await readLogins(store, context).catch((failure) => {
+    if (isWhole && isSealedFor(failure)) return failure;
+    throw failure;
+  });
+  if (logins instanceof Failure) return clearSealed(context, flags, store, logins);
   const { accounts, missing, unreadable, byHand } = chosen(context, flags, names, logins);
   const earlier = earlierOf(context, flags, accounts, logins);
-  if (accounts.length + unreadable.length + (byHand ? 1 : 0) > 0 && flags.force !== true) {
-    if (!hasTerminal(system)) throw needsTerminal("Logging out asks first", "Give --force.");
-    if (!(await askYes(system, "Are you sure you want to logout?"))) {
-      output.note("Nothing was changed.");
-      return Exit.FAILED;
-    }
-  }
+  const isAny = accounts.length + unreadable.length + (byHand ? 1 : 0) > 0;
+  if (isAny && !(await isConfirmed(context, flags))) return Exit.FAILED;
   const results: LoggedOut[] = [...missing];
   for (const account of accounts) results.push(await endLogin(context, store, account, flags.clear === true));
   for (const aside of earlier) results.push(await endEarlier(context, store, aside, flags.clear === true));
   for (const one of unreadable) results.push(await forgetUnreadable(store, one));
   if (byHand) results.push(await removeByHand(store, logins));
-  tell(context, results, flags, await store.read());
+  const left = await store.read();
+  if (isWhole && left.accounts.length + left.ending.length + left.unreadable.length === 0)
+    warnOfKey(context, await store.clear());
+  tell(context, results, flags, left);
   const isLeft = results.some(({ result }) => result === "failed") || missing.some(isUnknown);
   return isLeft ? Exit.FAILED : Exit.DONE;
 }
@@ -97,6 +99,54 @@ async function forgetUnreadable(store: Store, one: Unreadable): Promise<LoggedOu
     if (!(failure instanceof Failure)) throw failure;
     return { ...told, result: "failed", detail: `${failure.message} ${failure.next}`.trim() };
   }
+}
+
+async function isConfirmed({ system, output }: Context, { force }: LogoutFlags): Promise<boolean> {
+  if (force === true) return true;
+  if (!hasTerminal(system)) throw needsTerminal("Logging out asks first", "Give --force.");
+  const isYes = await askYes(system, "Are you sure you want to logout?");
+  if (!isYes) output.note("Nothing was changed.");
+  return isYes;
+}
+
+/** Does it keep the file's logins from being opened, and nothing else? */
+function isSealedFor(failure: unknown): failure is Failure {
+  const codes: readonly FailureCode[] = [
+    "key_missing",
+    "keychain_absent",
+    "keychain_locked",
+    "keychain_silent",
+    "storage_broken",
+  ];
+  return failure instanceof Failure && codes.includes(failure.code);
+}
+
+/** A keychain that lost its key can be left: all is erased, and what stays good at the provider is said. */
+async function clearSealed(
+  context: Context,
+  flags: LogoutFlags,
+  store: Store,
+  failure: Failure,
+): Promise<number> {
+  const { output } = context;
+  const owners = await store.owners();
+  if (!(await isConfirmed(context, flags))) return Exit.FAILED;
+  const sealed = `it could not be unsealed, so it is not ended at the provider: its tokens stay good until their end`;
+  const results: LoggedOut[] = [];
+  for (const { account, ...told } of owners) {
+    const who = { account: told.name, team: told.team };
+    if (account === null) results.push({ ...who, result: "local-only", detail: sealed, good_until: null });
+    else results.push(toldOf(who, await endAtProvider(context, account)));
+  }
+  output.note(failure.message);
+  warnOfKey(context, await store.clear());
+  tell(context, results, flags, await readLogins(store, context));
+  return Exit.DONE;
+}
+
+function warnOfKey({ output, system }: Context, failure: Failure | null): void {
+  if (failure === null) return;
+  output.warn(`The key stays in the ${system.keychain.name}, and opens nothing any more: ${failure.message}`);
 }
 
 interface Chosen {

@@ -163,7 +163,7 @@ function jsonOf(
     team: account?.team ?? context.settings.team?.value ?? null,
     issuer: found.issuer,
     source: credential?.source ?? null,
-    storage: account === null ? null : storageOf(logins),
+    storage: account === null ? null : storageOf(account, logins),
     checked: found.checked,
     reason: found.reason,
     detail: found.failure === null ? null : `${found.failure.message} ${found.failure.next}`.trim(),
@@ -171,8 +171,8 @@ function jsonOf(
   };
 }
 
-const storageOf = (logins: Logins | null): string =>
-  logins?.storage === "file" ? "insecure file" : "keychain";
+const storageOf = (account: Account, logins: Logins | null): string =>
+  logins?.storageOf(account) === "file" ? "insecure file" : "keychain";
 
 function textOf(
   context: Context,
@@ -205,7 +205,7 @@ function textOf(
   if (credential?.source === "login") {
     const { team } = credential.account;
     const place =
-      logins?.storage === "file"
+      logins?.storageOf(credential.account) === "file"
         ? yellow(`${config.value}, readable for you (insecure)`)
         : `${config.value}, sealed by a key in the ${system.keychain.name}`;
     lines.push(`Team: ${team}`, `Stored in: ${place}`);
