@@ -1,24 +1,15 @@
 /** The cloud's registry of devices: `/v1/Device.*` by POST, with the operator's token. */
 
-import type { Command } from "commander";
 import * as v from "valibot";
 import { freshToken } from "../auth/token/run.js";
 import type { Context } from "../cli/act.js";
 import { Failure, type FailureCode, printable, systemCode, systemReason, usage } from "../cli/failure.js";
 import { variable } from "../cli/system.js";
 import { waitFor } from "../cli/wait.js";
+import type { CloudFlags } from "./cloud-flag.js";
 
 const ANSWER_MS_MAX = 15_000;
 const ANSWER_BYTES_MAX = 1024 * 1024;
-
-/** The flag of every command that asks the cloud. */
-export interface CloudFlags {
-  readonly cloud?: string;
-}
-
-/** Adds it. */
-export const withCloudFlag = (command: Command): Command =>
-  command.option("--cloud <url>", "the cloud's HTTP address (MOTEKEY_CLOUD)");
 
 const said = v.pipe(
   v.string(),

@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { type Act, withFields } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
-import { withCloudFlag } from "../cloud.js";
+import { withCloudFlag } from "../cloud-flag.js";
 import type { CreateFlags } from "./run.js";
 
 /** The fields of its answer. */

@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Context } from "../../cli/act.js";
 import { usage } from "../../cli/failure.js";
-import { type CloudFlags, DeviceCloud } from "../cloud.js";
+import { DeviceCloud } from "../cloud.js";
+import type { CloudFlags } from "../cloud-flag.js";
 import { secretLine, writeOwn } from "../files.js";
 
 /** The flags of `motekey device create`. */

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { type Act, withFields } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
-import { type CloudFlags, withCloudFlag } from "../cloud.js";
+import { type CloudFlags, withCloudFlag } from "../cloud-flag.js";
 
 /** The fields of its answer, a list with one entry for each device. */
 export const LIST_FIELDS = ["id", "state", "key_fingerprint", "counter", "history"];

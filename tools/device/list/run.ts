@@ -1,6 +1,7 @@
 import type { Context } from "../../cli/act.js";
 import { tableOf } from "../../cli/table.js";
-import { type CloudFlags, type Device, DeviceCloud } from "../cloud.js";
+import { type Device, DeviceCloud } from "../cloud.js";
+import type { CloudFlags } from "../cloud-flag.js";
 
 /** Lists the devices that the cloud knows. */
 export async function list(context: Context, flags: CloudFlags): Promise<void> {

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { type Act, withFields } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
-import { withCloudFlag } from "../cloud.js";
+import { withCloudFlag } from "../cloud-flag.js";
 import { LIST_FIELDS } from "../list/command.js";
 import type { RevokeFlags } from "./run.js";
 

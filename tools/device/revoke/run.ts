@@ -1,7 +1,8 @@
 import type { Context } from "../../cli/act.js";
 import { Exit } from "../../cli/failure.js";
 import { askYes, hasTerminal, needsTerminal } from "../../cli/prompt.js";
-import { type CloudFlags, DeviceCloud } from "../cloud.js";
+import { DeviceCloud } from "../cloud.js";
+import type { CloudFlags } from "../cloud-flag.js";
 
 /** The flags of `motekey device revoke`. */
 export interface RevokeFlags extends CloudFlags {

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { type Act, withFields } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
-import { type CloudFlags, withCloudFlag } from "../cloud.js";
+import { type CloudFlags, withCloudFlag } from "../cloud-flag.js";
 import { LIST_FIELDS } from "../list/command.js";
 
 /** `motekey device show` */

@@ -1,5 +1,6 @@
 import type { Context } from "../../cli/act.js";
-import { type CloudFlags, type Device, DeviceCloud } from "../cloud.js";
+import { type Device, DeviceCloud } from "../cloud.js";
+import type { CloudFlags } from "../cloud-flag.js";
 
 /** Shows what the cloud knows of a device. */
 export async function show(context: Context, flags: CloudFlags, words: readonly string[]): Promise<void> {
