@@ -4,10 +4,8 @@ import { STATUS_REASONS, type StatusReason } from "../../tools/auth/status/reaso
 import { Exit, FAILURES } from "../../tools/cli/failure.js";
 import { nameOf } from "../../tools/cli/help.js";
 import { OBSTACLES, REASONS } from "../../tools/doctor/finding.js";
+import { type Held, PROMISES } from "./contract-promises.js";
 import { heldBy, type Page, type Test, table } from "./pages.js";
-
-/** Tests by what they hold. */
-export type Held = Readonly<Record<string, Test>>;
 
 const PASSWORD: Test = ["login", "by flags, with a warning"];
 const SERVICE: Test = ["acceptance/axway", "service account by client secret, and by PEM file"];
@@ -22,11 +20,11 @@ const SWITCH: Test = ["session", "'auth switch' chooses team, account and organi
 const WHOAMI: Test = ["session", "prints the documented lines and fields; 'me' is the same"];
 const STATUS: Test = ["session", "of a good token: the documented lines, exit 0"];
 const ORGS: Test = [
-  "session",
+  "account-flag",
   "'auth orgs' lists the organizations with their ids, and the one that it acts for",
 ];
 const ACCOUNT: Test = [
-  "session",
+  "account-flag",
   "--account is that account's, before the default one and a token that was handed in: 'motekey {line}'",
 ];
 const GIT: Test = ["credential", "gives the token to git for a host that was named"];
@@ -247,71 +245,6 @@ export const ERRORS: Held = {
   ],
   keychain_silent: ["keychain", "is silent, which is told when the time is over"],
   storage_busy: ["store", "a lock that a living process keeps is awaited, then told: storage_busy"],
-};
-
-// biome-ignore format: a table
-/** What holds across commands. */
-export const PROMISES: Held = {
-  "a token for another audience fails no login": ["foreign/foreign", "login: a person, and again while it is good; --force logs in anew"],
-  "the commands work at providers that are not ours": ["foreign/foreign", "token: printed alone; refreshed it is another one"],
-  "a rotated refresh token is kept, whatever else the answer held": ["turns", "a refresh whose ID token fails its dates loses nothing: the rotated refresh token is kept"],
-  "'refresh_expires_in: 0' means never": ["turns", "'refresh_expires_in: 0' means never, as at Keycloak"],
-  "an opener that fails is told, and the address is shown": ["turns", "an opener that fails is told with why, and the address that was shown logs in"],
-  "logout removes a token that was written into the file by hand": ["by-hand", "'auth logout' removes it with the default login, and says what stays good"],
-  "no login is shadowed by a token in the file without a word": ["by-hand", "login warns that it goes before the login, and names what removes it"],
-  "status and whoami say where a token comes from": ["by-hand", "status and whoami say that it is in use"],
-  "a bad token in the file is no dead end": ["by-hand", "a bad one is no dead end: {what}"],
-  "--issuer chooses among the kept logins": ["by-hand", "the account that is logged in there is used, whatever is the default"],
-  "--issuer of nobody's login is told, with whose logins there are": ["by-hand", "where nobody is logged in there, an error says who is, and where"],
-  "logout of nobody shows no tick, and exits with 1": ["logout", "of an account that nobody knows: no tick, and exit 1; of one that has logged out already: exit 0"],
-  "an entry of the file that holds nonsense keeps no other out": ["by-hand", "an account that cannot be read is named, and the others are usable"],
-  "no output quotes a secret, in whatever form a library or a provider wrote it": ["secrets", "'motekey {line}' at a provider that says all it hears"],
-  "no error quotes a token that no HTTP header can hold": ["secrets", "from the environment"],
-  "no error quotes what follows a flag that nobody knows": ["secrets", "the slip 'motekey {line}'"],
-  "no key, password or token of a device is in any output": ["device-image", "no output holds a key, a password or a token, in hex or base64 neither"],
-  "a key on the command line of 'device' is refused, and a key file that others can read": ["device-image", "keys come from files of their owner's alone, or standard input"],
-  "a password is offered to its issuer only": ["belongs", "a password goes to its issuer only: 'auth login --issuer OTHER {flags}', also after logout"],
-  "a password is offered to its client only": ["belongs", "a password goes to its client only"],
-  "a client's secret is offered to its issuer only": ["belongs", "a client's secret goes to its issuer only, also one from the environment"],
-  "a team's client id is offered to its issuer only": ["belongs", "a team's client for people goes to its issuer only"],
-  "a token is offered to its issuer only": ["belongs", "tokens go to their issuer only: kept, from the environment, from the file, and piped in"],
-  "a token that git found refused is refreshed": ["credential", "gets another token when git found it refused, and ignores what it does not know"],
-  "a keychain that lost its key can be left": ["keychain", "one that lost its key can be left: 'logout --all --clear' erases all, says what is not ended, and logs in again"],
-  "a locked keychain can be left": ["keychain", "a locked one can be left too: the key stays there, which is said, and opens nothing"],
-  "a list to choose from can be searched": ["terminal", "'auth switch' searches the list by what is typed"],
-  "a command without `auth` before it, and a flag cut short, get a hint": ["program", "'motekey {line}' is wrong usage: exit 2, one line on stderr, nothing on stdout"],
-  "a narrow terminal gets a narrow list": ["login-places", "the list fits the terminal: a paragraph for each account where the table would not"],
-  "a warning comes once": ["login-places", "a warning comes once, however many parts of a command meet its cause"],
-  "`--version` reads nothing but the version": ["start-up", "reads nothing but the version to answer --version"],
-  "a good token is printed without reading the provider's part": ["start-up", "reads nothing of the provider's part for a token that is still good"],
-  "an issuer is the name in its discovery document": ["belongs", "an issuer is the name in its document: another name is refused, another spelling is the same"],
-  "one e-mail address at two issuers is two accounts": ["accounts", "of one e-mail address at two issuers are two, told apart by the issuer, each with its own token"],
-  "one user by two clients is two accounts": ["accounts", "of one user by two clients are two, told apart by the client"],
-  "a login that replaces another ends its tokens": ["accounts", "a login that replaces another ends its tokens at the provider ({flags})"],
-  "a login in the browser stays good when the one before it is ended": ["accounts", "a login in the browser that replaces another ends its tokens, and stays good"],
-  "a replaced login that could not be ended is reported, and ended by the next logout": ["accounts", "where a replaced login could not be ended a line says so, and 'logout --all' ends it"],
-  "a logout without the provider is made good by the next": ["accounts", "a logout while the provider is away is made good by 'logout --all', though no account is left"],
-  "logout --clear forgets what could not be ended": ["accounts", "--clear forgets what could not be ended; readable in a file it is never kept"],
-  "no rotated refresh token stays good after a logout": ["accounts", "of rotated refresh tokens none stays good after a logout"],
-  "an access token that nobody can end is reported with its end": ["accounts", "an access token that is a JWT is told with its end: at logout, and of a login that is replaced"],
-  "a credential in the environment goes to the issuer there only": ["belongs", "credentials in the environment go to the issuer there only, though --issuer names another"],
-  "a client's key signs for its issuer only": ["belongs", "a client's key signs for its issuer only"],
-  "an unknown team: where its name came from": ["login-places", "an active team that the provider does not know: says where the name came from, and what to do"],
-  "after a logout no other account is the default": ["logout", "without names ends the default account, and names the others"],
-  "after a logout the hint logs nobody else in": ["logout", "after a logout the hint logs nobody else in: it names who is logged in"],
-  "a new login is the default, and is said to be": ["logout", "after a logout another person's login is the default, and is said to be"],
-  "given credentials are tried though a good login is kept": ["checked", "tries wrong credentials {how}, says so, and leaves the login as it is"],
-  "a changed password is kept when it is accepted": ["checked", "keeps a changed password once it is accepted"],
-  "a kept password that was refused is not tried again": ["checked", "does not try a kept password twice that was refused"],
-  "'auth login' keeps a login only if its provider takes it": ["checked", "without new credentials asks the provider, and logs in again where it ended the login"],
-  "a login that the provider ended is marked, listed so, and replaced by 'auth login'": ["checked", "is noticed by '{line}', marked, listed as ended, and made good by 'auth login'"],
-  "a login that the provider ended is ended by a logout all the same": ["checked", "is ended at the provider by a logout all the same"],
-  "'auth status' asks by introspection, else by user info": ["checked", "asks by introspection, else by user info, and names which"],
-  "a JWT that nobody answers for is checked by its signature": ["checked", "says valid though user info refuses its audience, and invalid_token of another's signature or one that is over"],
-  "a token that nobody vouches for is never called valid": ["checked", "of garbage in MOTEKEY_AUTH_TOKEN: never exit 0"],
-  "a file of the first version is read, and written as the second": ["store", "is written as the second with the next change, and says the same"],
-  "a team's issuer changes by a login that names both": ["belongs", "changes when a login there was asked for by name, and its client with it"],
-  "a team's issuer stays where nobody named the team": ["belongs", "stays when nobody named the team, which is said with the way to change it"],
 };
 
 const CERTIFICATE: Test = [

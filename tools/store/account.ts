@@ -1,6 +1,7 @@
 /** One login as it is kept. */
 import * as v from "valibot";
 import { isSameIssuer } from "../cli/settings.js";
+import type { Owner } from "./vault.js";
 
 const text = v.string();
 /** The last day that a Date can hold (ECMA-262, 21.4.1.1). */
@@ -86,4 +87,17 @@ export function labelOf(account: Account, all: readonly Account[]): string {
   if (atClient.length < atIssuer.length) parts.push(account.clientId);
   if (atClient.length > 0) parts.push(account.subject ?? "-");
   return parts.join("/");
+}
+
+/** A password or a client's secret is never kept where it can be read. */
+export function readable({ username, keyFile }: Account["kept"]): Account["kept"] {
+  return { ...(username === undefined ? {} : { username }), ...(keyFile === undefined ? {} : { keyFile }) };
+}
+
+/** Seems an entry to be the account's? The first version's entries have a name only. */
+export function isOf(owner: Owner, account: AccountKey): boolean {
+  return (
+    owner.team === account.team &&
+    (owner.id === undefined ? owner.name === account.name : owner.id === idOf(account))
+  );
 }

@@ -1,7 +1,7 @@
 /** The file's content: what motekey writes, and what people may write there by hand. */
 import * as v from "valibot";
 import { Failure } from "../cli/failure.js";
-import { AccountSchema } from "./account.js";
+import { type Account, AccountSchema, idOf } from "./account.js";
 import type { Owner } from "./vault.js";
 
 /** What this motekey writes. It reads the first version too: see store. */
@@ -98,4 +98,13 @@ function broken(path: string, why: string): Failure {
     `${path} does not hold what motekey writes: ${why}.`,
     "Mend it, or move it away and log in again.",
   );
+}
+
+/** The first version knew a team's default account by its name. */
+export function migratedTeams(teams: State["teams"], accounts: readonly Account[]): State["teams"] {
+  const migrated = Object.entries(teams).map(([team, { account: name, ...rest }]) => {
+    const account = accounts.find((known) => known.team === team && known.name === name);
+    return [team, account === undefined ? rest : { ...rest, account: idOf(account) }] as const;
+  });
+  return Object.fromEntries(migrated);
 }

@@ -5,10 +5,19 @@ import { Failure } from "../cli/failure.js";
 import { Secrets } from "../cli/secrets.js";
 import { isSameIssuer } from "../cli/settings.js";
 import type { Keychain } from "../cli/system.js";
-import { type Account, type AccountKey, AccountSchema, idOf, isSame } from "./account.js";
+import { type Account, type AccountKey, AccountSchema, idOf, isOf, isSame, readable } from "./account.js";
 import { type ReadFile, readPrivate, withLock, writePrivate } from "./file.js";
 import { probeKeychain } from "./keychain.js";
-import { type Entry, emptyState, entryIn, parsedState, type State, VERSION, written } from "./state.js";
+import {
+  type Entry,
+  emptyState,
+  entryIn,
+  migratedTeams,
+  parsedState,
+  type State,
+  VERSION,
+  written,
+} from "./state.js";
 import { KEY_BYTES, type Owner, seal, unseal } from "./vault.js";
 
 /** Where secrets lie: sealed by a key in the keychain, or readable in the file. */
@@ -286,15 +295,6 @@ export class Store {
 /** What is over cannot be made a login again by moving its entry. */
 const endingId = (id = ""): string => `ending ${id}`;
 
-/** The first version knew a team's default account by its name. */
-function migratedTeams(teams: State["teams"], accounts: readonly Account[]): State["teams"] {
-  const migrated = Object.entries(teams).map(([team, { account: name, ...rest }]) => {
-    const account = accounts.find((known) => known.team === team && known.name === name);
-    return [team, account === undefined ? rest : { ...rest, account: idOf(account) }] as const;
-  });
-  return Object.fromEntries(migrated);
-}
-
 /** An account, as the file names it. */
 export interface StoredOwner {
   readonly team: string;
@@ -309,19 +309,6 @@ function isOpenIn({ accounts }: State, account: AccountKey): boolean {
   return accounts
     .map(entryIn)
     .some((entry) => "open" in entry && entry.team === account.team && idOf(entry.open) === idOf(account));
-}
-
-/** A password or a client's secret is never kept where it can be read. */
-function readable({ username, keyFile }: Account["kept"]): Account["kept"] {
-  return { ...(username === undefined ? {} : { username }), ...(keyFile === undefined ? {} : { keyFile }) };
-}
-
-/** Seems an entry to be the account's? The first version's entries have a name only. */
-function isOf(owner: Owner, account: AccountKey): boolean {
-  return (
-    owner.team === account.team &&
-    (owner.id === undefined ? owner.name === account.name : owner.id === idOf(account))
-  );
 }
 
 class Draft implements Change {
