@@ -1,7 +1,7 @@
 /** The file's content: what motekey writes, and what people may write there by hand. */
 import * as v from "valibot";
 import { Failure } from "../cli/failure.js";
-import { type Account, AccountSchema, idOf } from "./account.js";
+import { type Account, type AccountKey, AccountSchema, idOf } from "./account.js";
 import type { Owner } from "./vault.js";
 
 /** What this motekey writes. It reads the first version too: see store. */
@@ -107,4 +107,11 @@ export function migratedTeams(teams: State["teams"], accounts: readonly Account[
     return [team, account === undefined ? rest : { ...rest, account: idOf(account) }] as const;
   });
   return Object.fromEntries(migrated);
+}
+
+/** Can the account's secrets be read in the file? */
+export function isOpenIn({ accounts }: State, account: AccountKey): boolean {
+  return accounts
+    .map(entryIn)
+    .some((entry) => "open" in entry && entry.team === account.team && idOf(entry.open) === idOf(account));
 }

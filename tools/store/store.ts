@@ -12,6 +12,7 @@ import {
   type Entry,
   emptyState,
   entryIn,
+  isOpenIn,
   migratedTeams,
   parsedState,
   type State,
@@ -304,12 +305,6 @@ export interface StoredOwner {
 }
 
 const placeOf = (account: AccountKey): string => JSON.stringify([account.team, idOf(account)]);
-
-function isOpenIn({ accounts }: State, account: AccountKey): boolean {
-  return accounts
-    .map(entryIn)
-    .some((entry) => "open" in entry && entry.team === account.team && idOf(entry.open) === idOf(account));
-}
 
 class Draft implements Change {
   isChanged = false;
