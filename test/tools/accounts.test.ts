@@ -36,6 +36,7 @@ describe("accounts", () => {
     const first = good(await world.line("auth token")).stdout;
     await ann(`--issuer ${second.issuer}`);
     const names = [identity, second].map(({ issuer }) => `${ANN.email}/${host(issuer)}`);
+    delete world.env.MOTEKEY_ISSUER; // it would choose the account of its issuer
     assert.deepEqual(await listed(), names);
     for (const [index, { issuer }] of [identity, second].entries()) {
       const { stdout } = good(await world.line(`auth switch --account ${names[index]}`));

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { type Cloud, simulateDevice, startCloud } from "../../host-sim/index.js";
 import { FAILURES, type FailureCode } from "../../tools/cli/failure.js";
 import { ANN, good } from "./acme.js";
+import { hasItsFields } from "./fields.js";
 import { World } from "./world.js";
 
 const memberships = (role: "admin" | "developer" | "viewer") => [{ organization: "Acme Corp", role }];
@@ -39,7 +40,11 @@ describe("motekey device, with the cloud", () => {
     );
   };
   const path = (name: string): string => join(world.folder, name);
-  const json = async (line: string) => JSON.parse(good(await world.line(`${line} --json`)).stdout);
+  const json = async (line: string) => {
+    const answer = JSON.parse(good(await world.line(`${line} --json`)).stdout);
+    hasItsFields(line, answer);
+    return answer;
+  };
   const failed = async (line: string, code: FailureCode, message: RegExp): Promise<void> => {
     const { exit, stdout, stderr } = await world.line(`${line} --json`);
     const { error } = JSON.parse(stderr) as { error: { code: string; message: string; next: string } };

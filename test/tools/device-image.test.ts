@@ -6,6 +6,7 @@ import { NvsKeys } from "../../tools/nvs/keys.js";
 import { Partition } from "../../tools/nvs/partition.js";
 import { blobValue, numberValue, stringValue } from "../../tools/nvs/value.js";
 import { good } from "./acme.js";
+import { hasItsFields } from "./fields.js";
 import { pattern } from "./nvs/vectors.js";
 import { type Said, World } from "./world.js";
 
@@ -30,8 +31,11 @@ describe("motekey device", () => {
       `device image --id device_1 --psk-file psk --out nvs.bin ${more}`,
       input === undefined ? {} : { input },
     );
-  const json = async (line: string): Promise<Record<string, unknown>> =>
-    JSON.parse((await world.line(`${line} --json`)).stdout);
+  const json = async (line: string): Promise<Record<string, unknown>> => {
+    const answer = JSON.parse((await world.line(`${line} --json`)).stdout);
+    hasItsFields(line, answer);
+    return answer;
+  };
   const partition = (name = "nvs.bin", keys: NvsKeys | null = null): Partition =>
     Partition.read(readFileSync(path(name)), keys);
 

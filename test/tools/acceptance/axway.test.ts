@@ -73,11 +73,15 @@ describe("acceptance: Axway", () => {
 
   const both = `--client-secret ${SECRET.secret} --username ${ANN.email}`;
   const lines: [name: string, line: string, name2: string][] = [
-    ["service account with user name and client secret", `--client-id ${SECRET.clientId} ${both}`, ANN.email],
+    [
+      "service account with user name and client secret",
+      `--client-id ${SECRET.clientId} ${both}`,
+      `${ANN.email}/${SECRET.clientId}`,
+    ],
     [
       "service account with user name and PEM file",
       `--client-id ${KEYED} --secret-file ./pem --username ${ANN.email}`,
-      ANN.email,
+      `${ANN.email}/${KEYED}`,
     ],
   ];
   for (const [name, words, account] of lines) {
@@ -132,12 +136,10 @@ describe("acceptance: Axway", () => {
   it("switch --account, and --org by name; a service account skips the organization", async () => {
     good(await place.line(`motekey auth switch --account ${KEYED}`));
     assert.equal(json(await place.line("motekey auth status --json")).account, KEYED);
-    good(await place.run(["auth", "switch", "--account", ANN.email, "--org", "Other Org"]));
+    const platform = `${ANN.email}/motekey-cli`;
+    good(await place.run(["auth", "switch", "--account", platform, "--org", "Other Org"]));
     assert.equal(json(await place.line("motekey auth whoami --json")).organization, "Other Org");
-    assert.equal(
-      typeof json(await place.line("motekey auth switch --account ann@example.com --json")),
-      "object",
-    );
+    assert.equal(typeof json(await place.line(`motekey auth switch --account ${platform} --json`)), "object");
   });
 
   it("whoami: the account and the organization; the slip 'whomai' gets a hint", async () => {
