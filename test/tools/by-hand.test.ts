@@ -160,7 +160,7 @@ describe("by hand", () => {
   describe("an account that cannot be read", () => {
     it("an account that cannot be read is named, and the others are usable", async () => {
       good(await logIn("--insecure-storage"));
-      good(await world.line("auth login --username bob", { input: "bob's own" }));
+      good(await world.line("auth login --username bob --insecure-storage", { input: "bob's own" }));
       const spoilt = state();
       const bob = spoilt.accounts.find(({ name }: { name: string }) => name.startsWith("bob"));
       bob.open.expiresAtMs = 1e300;

@@ -57,7 +57,7 @@ describe("the system's keychain", () => {
         `${UNLOCK}; motekey auth login --username ann && motekey auth status && motekey auth token && secret-tool search --all service motekey`,
       ),
     );
-    const [told, , , , stored, token = ""] = said.stdout.split("\n");
+    const [told, , , , , stored, token = ""] = said.stdout.split("\n");
     assert.equal(told, "Logged in as user: ann.");
     assert.match(stored ?? "", /^Stored in: .*config\.json, sealed by a key in the Secret Service$/);
     assert.match(said.stderr, /attribute\.service = motekey/);

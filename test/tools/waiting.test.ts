@@ -117,7 +117,7 @@ describe("waiting", () => {
       assert.match(good(outside).stderr, /^(?!.*above)/s);
       writeFileSync(join(root, ".motekey.json"), '{"team":"nope"}');
       const inside = await world.line("auth login --username ann", { directory, input: ANN.password });
-      assert.match(inside.stderr, /Team 'nope' is not known/);
+      assert.match(inside.stderr, /Team 'nope', which .*repository\/\.motekey\.json names, is not known/);
     });
 
     it("a lock of the future, whose owner is dead, is cleared away", async function () {

@@ -1,5 +1,5 @@
 import type { IDToken, TokenEndpointResponse, TokenEndpointResponseHelpers } from "openid-client";
-import { printable } from "../cli/failure.js";
+import { Failure, printable } from "../cli/failure.js";
 
 /** What a grant gives. Times are unix milliseconds; null: not told. */
 export interface Tokens {
@@ -17,12 +17,20 @@ export interface Tokens {
  * Reads a token response (RFC 6749 section 5.1).
  * @param nowMs when it came
  * @param askedScope what was granted unless the answer says otherwise
+ * @throws Failure `issuer_invalid` for an access token that no HTTP header can hold (appendix A.12: VSCHAR)
  */
 export function tokensOf(
   response: TokenEndpointResponse & TokenEndpointResponseHelpers,
   nowMs: number,
   askedScope: string,
 ): Tokens {
+  if (!/^[\x20-\x7e]+$/.test(response.access_token)) {
+    throw new Failure(
+      "issuer_invalid",
+      "The provider's access token has a character that no HTTP header can hold.",
+      "Ask the people who run the provider.",
+    );
+  }
   // Not in a standard; Keycloak and others tell it, and Keycloak's 0 means never.
   const refreshSeconds = response.refresh_expires_in ?? response.refresh_token_expires_in;
   return {
