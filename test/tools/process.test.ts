@@ -140,7 +140,7 @@ describe("the process motekey", () => {
       };
       const lines = [
         "auth login --insecure-storage",
-        "auth login --client-id ci --json --force",
+        "auth login --client-id ci --json --force --insecure-storage",
         "auth status --explain",
         "auth list --json",
         "auth whoami --json",
@@ -153,7 +153,7 @@ describe("the process motekey", () => {
         const said = await run(line, { env: { ...env, MOTEKEY_DEBUG: "1" } });
         seen.push(said.stdout, said.stderr);
       }
-      const interrupted = run("auth login --browser --client-id motekey-cli", {
+      const interrupted = run("auth login --browser --insecure-storage --client-id motekey-cli", {
         env: {
           MOTEKEY_CLIENT_SECRET: CI.secret,
           MOTEKEY_AUTH_TOKEN: "canary-token",
