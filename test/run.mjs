@@ -1,5 +1,5 @@
 // npm test: builds the XS engine when that is possible and not yet done, then runs mocha on the files given, or on all
-// in two processes. The last line of the output is "N passed, N failed, N skipped".
+// but the deep ones in two processes. The last line of the output is "N passed, N failed, N skipped".
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -35,10 +35,13 @@ mocha.on("exit", (code, signal) => {
 });
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => mocha.kill(signal));
 
-/** All test files, from the root, in the order in which they begin. */
+/** All test files but those of `npm run test:deep`, from the root, in the order in which they begin. */
 function allTests() {
   const files = readdirSync(`${ROOT}test`, { recursive: true })
-    .filter((file) => file.endsWith(".test.ts") && !file.includes("node_modules"))
+    .filter(
+      (file) =>
+        file.endsWith(".test.ts") && !file.endsWith(".deep.test.ts") && !file.includes("node_modules"),
+    )
     .sort();
   const place = (file) => {
     const index = FIRST.findIndex((start) => file.startsWith(start));

@@ -1,28 +1,11 @@
 import assert from "node:assert/strict";
-import { requireXs } from "../engines/require-xs.js";
-import { complaint, type Figure, readKept } from "./figures.js";
-import { garbageFigures } from "./operations.js";
+import { complaint, complaints, type Figure } from "./figures.js";
 import { REPLY_BYTES, replyBytes, SKIPPED_BYTES, skippedBytes } from "./rig.js";
 import { bufferBytes, sizeFigures } from "./sizes.js";
 
-/** The rows of `npm run budget` that take seconds and do not depend on how busy this machine is. */
 describe("the budget holds", () => {
-  const complaints = async (figures: Figure[]) => {
-    const kept = await readKept();
-    return figures.map((figure) => complaint(figure, kept)).filter((text) => text !== null);
-  };
-
   it("for buffers at default limits and the bundle", async () => {
     assert.deepEqual(await complaints(await sizeFigures()), []);
-  });
-
-  describe("on XS", () => {
-    before(requireXs);
-
-    it("for slots and chunk bytes of what a device does over and over", async () => {
-      const figures = await garbageFigures();
-      assert.deepEqual(await complaints(figures), []);
-    }).timeout(600_000);
   });
 });
 

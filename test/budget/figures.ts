@@ -48,6 +48,12 @@ export function complaint({ name, value, unit, tolerance }: Figure, kept: Kept):
   return `${name}: grew from ${before} to ${value} ${unit}; mend it, or keep it with npm run budget -- --update`;
 }
 
+/** What is wrong with these figures beside those of the file. */
+export async function complaints(figures: Figure[]): Promise<string[]> {
+  const kept = await readKept();
+  return figures.map((figure) => complaint(figure, kept)).filter((text) => text !== null);
+}
+
 /** Whether the aim is reached; null when there is none. */
 export const isReached = ({ value, aim }: Figure): boolean | null =>
   aim === undefined ? null : value <= aim;
