@@ -5,8 +5,8 @@ import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
-import { bundleEspruino, MESSAGES_ENTRY } from "./build/espruino.mjs";
-import { bundleLean } from "./build/lean.mjs";
+import { bundleEspruino } from "./build/espruino.mjs";
+import { bundleLean, MESSAGES_ENTRY } from "./build/lean.mjs";
 import { bundleMinified } from "./build/minified.mjs";
 import { buildModdable } from "./build/moddable.mjs";
 import { bundleTools } from "./build/tools.mjs";
@@ -29,7 +29,7 @@ const espruino = await bundleEspruino();
 mkdirSync("dist/espruino", { recursive: true });
 writeFileSync("dist/espruino/motekey.js", espruino);
 writeFileSync("dist/espruino/motekey-lean.js", await bundleLean());
-writeFileSync("dist/espruino/motekey-messages.js", await bundleEspruino({ entry: MESSAGES_ENTRY }));
+writeFileSync("dist/espruino/motekey-messages.js", await bundleLean({ entry: MESSAGES_ENTRY }));
 
 compile("host-sim");
 await build({

@@ -19,6 +19,12 @@ exports.createAuth = (options) => new Auth(options);
 exports.writeCredential = writeCredential;
 `;
 
+/** The app's own messages: a second file, for require("motekey-messages"), that the first does not need. */
+export const MESSAGES_ENTRY = `
+import { Messages } from "./${entryOf("espruino/messages.ts")}";
+exports.Messages = Messages;
+`;
+
 /** A module of the other core, evaluated: a table that is made of it is right by construction. */
 async function load(path) {
   const { outputFiles } = await build({

@@ -35,6 +35,8 @@ export interface LeanOptions {
   readonly sleptMs?: number;
   /** With it the link is TLS: hidden from who only listens, but the server is never verified. */
   readonly tls?: TlsOptions;
+  /** The app's own messages: `new (require("motekey-messages").Messages)()`. Without them the file is not needed. */
+  readonly messages?: LeanTraffic;
 }
 
 /** A token as a callback is told it. */
@@ -88,6 +90,91 @@ export interface LeanAuth {
   resume(): void;
   explain(): LeanExplanation;
   close(): void;
+}
+
+/** Sizes of the app's messages, each with its default. */
+export interface LeanMessagesOptions {
+  /** Filters at once; 2. */
+  readonly filters?: number;
+  /** A message or a subscription that was not acknowledged ends with TIMEOUT after this, ms; 20,000. */
+  readonly deadlineMs?: number;
+}
+
+/** A message as the app gets it: one byte per character. */
+export interface LeanMessage {
+  readonly topic: string;
+  /** Cut where the packet is longer than `limits.frameBytes` + 200 bytes. */
+  readonly payload: string;
+  /** Bytes that were sent; more than `payload` has where it was cut. */
+  readonly payloadLength: number;
+  /** The broker had kept the message. */
+  readonly retain: boolean;
+}
+
+/** Told of each message, in order; `message` is the app's to keep. */
+export type OnMessage = (message: LeanMessage) => void;
+/** Told once how it ended. */
+export type OnEnd = (status: Status) => void;
+
+/** The app's own messages on motekey's connection (MQTT 3.1.1), by the rules of `Messages` of the other engines. */
+export interface LeanMessages {
+  /**
+   * Wants the messages of a filter at QoS 1, now and after every reconnect; `$share/<group>/<filter>` shares them.
+   * @param onEnd OK, SUBSCRIPTION_REFUSED (also of a filter that overlaps `<id>/rpc/#`), TIMEOUT, REVOKED, TOO_LONG
+   * (for `limits.sendBytes`), CONNECTION_LOST or CLOSED
+   * @returns OK; BUSY: all places are taken; CLOSED
+   * @throws Error when it is no filter, or overlaps one that is subscribed to
+   */
+  subscribe(filter: string, onMessage: OnMessage, onEnd: OnEnd): Status;
+  /** Wants them no more. STALE: it was not subscribed to. */
+  unsubscribe(filter: string): Status;
+  /**
+   * Publishes a message, never retained. One is on its way at a time: BUSY until `onEnd` was told.
+   * @param qos 0: OK when it was composed; 1: OK when the broker acknowledged it, which may get it twice
+   * @param onEnd OK, TIMEOUT, CONNECTION_LOST, TOO_LONG (for `limits.sendBytes`), BAD_ARGUMENTS (no text) or CLOSED
+   * @throws Error when no message can be published on the topic
+   */
+  publish(topic: string, payload: string, qos: 0 | 1, onEnd: OnEnd): Status;
+}
+
+/** What the core gives the app's messages. */
+export interface LeanCarrier {
+  readonly id: string;
+  /** Monotonic, ms. */
+  now(): number;
+  /** A turn soon. */
+  soon(): void;
+  /** A packet identifier that nobody has, two bytes. */
+  nextPacket(): string;
+  /** A text behind its length. */
+  text(plain: string): string;
+  /** Composes a packet of this first byte. BUSY: the link is full yet; TOO_LONG: it is for `limits.sendBytes`. */
+  send(first: number, body: string): Status;
+}
+
+/** The app's messages as the core sees them. */
+export interface LeanTraffic {
+  /** @throws Error when they serve a client already */
+  bind(core: LeanCarrier): void;
+  /** Each turn: ends what waited too long, and composes what is due. @returns when it has something to do again */
+  tend(nowMs: number, isReady: boolean): number;
+  /** The connection is gone. */
+  lost(): void;
+  /** PUBACK, SUBACK or UNSUBACK came. */
+  acknowledged(packet: number, code: number): void;
+  /** Whether the packet identifier is one of its own. */
+  has(packet: number): boolean;
+  /** A message that is none of the calls'. */
+  received(topic: string, payload: string, payloadLength: number, retain: boolean): void;
+  /** Calls one callback of the app. @returns whether one was due */
+  deliver(): boolean;
+  /** The client is closed. */
+  end(): void;
+}
+
+/** The module `motekey-messages` of Espruino. */
+export interface LeanMessagesModule {
+  readonly Messages: new (options?: LeanMessagesOptions) => LeanMessages & LeanTraffic;
 }
 
 /** The module `motekey` of Espruino. */

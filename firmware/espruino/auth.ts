@@ -2,8 +2,8 @@ import { State } from "../auth.js";
 import { RecordKind } from "../keep/record.js";
 import { DEFAULT_LIMITS } from "../limits.js";
 import { Status } from "../status.js";
-import type { LeanAuth, LeanExplanation, LeanHost, LeanOptions, OnAnswer } from "./api.js";
-import { ask, cloudAddress, writeDown } from "./calls.js";
+import type { LeanAuth, LeanCarrier, LeanExplanation, LeanHost, LeanOptions, OnAnswer } from "./api.js";
+import { ask, cloudAddress, nextPacket, writeDown } from "./calls.js";
 import { AppHost } from "./host.js";
 import { keepHost, openPages, putTokens } from "./ledger.js";
 import { stopLink } from "./link.js";
@@ -11,7 +11,7 @@ import { identityOf } from "./options.js";
 import { hmac, keyOf, random, seed, unit } from "./proofs.js";
 import { kept, Slots } from "./records.js";
 import { CallPhase, Method, my, Phase, renew, SECONDS_MAX } from "./state.js";
-import { quoted } from "./text.js";
+import { mqttPacket, quoted, text } from "./text.js";
 import { hostNamed, isHostName } from "./tokens.js";
 import { now, soon, stateNow, tellOne, tellState } from "./turns.js";
 
@@ -26,6 +26,24 @@ function drain(): void {
   }
 }
 
+/** What the app's messages have of the core. */
+function carrier(id: string): LeanCarrier {
+  return {
+    id,
+    now,
+    soon,
+    nextPacket,
+    text,
+    send: (first, body) => {
+      const most = Math.min(my.bounds.sendBytes ?? DEFAULT_LIMITS.sendBytes, 16386);
+      if (body.length + 3 > most) return Status.TOO_LONG;
+      if (my.queued + my.outbox.length + body.length + 3 > most) return Status.BUSY;
+      my.outbox += mqttPacket(first, body);
+      return Status.OK;
+    },
+  };
+}
+
 /** A device's client of the Auth service: one runs at a time, and its state is the module's (`state`). */
 export class Auth implements LeanAuth {
   constructor(options: LeanOptions) {
@@ -36,6 +54,7 @@ export class Auth implements LeanAuth {
     const isMac = proof.indexOf("mac") >= 0;
     const latest = counter === undefined ? 0 : counter - 1;
     if (my !== undefined && !my.isClosed) throw new Error("motekey: close the client that runs");
+    if (options.messages !== undefined) options.messages.bind(carrier(who.deviceId));
     seed(kept() + who.psk);
     renew({
       // What every turn looks at comes first: the engine searches its names one by one.
@@ -173,6 +192,7 @@ export class Auth implements LeanAuth {
       call.status = Status.CLOSED;
     }
     stopLink(Status.CLOSED);
+    if (my.given.messages !== undefined) my.given.messages.end();
     if (my.timer) clearTimeout(my.timer);
     for (let i = 0; i < my.apps.length; i++) my.apps[i].token = "";
     my.macKey = my.secret;

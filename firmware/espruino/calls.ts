@@ -78,6 +78,8 @@ export function tendCalls(): void {
     }
   }
   if (my.phase >= Phase.OPENING) tendConnection();
+  if (my.given.messages !== undefined)
+    my.wakeAt = Math.min(my.wakeAt, my.given.messages.tend(my.nowMs, my.phase === Phase.READY));
   for (let i = 0; i < calls.length; i++) {
     const call = calls[i];
     if (call && call.phase !== CallPhase.DONE)
@@ -139,8 +141,8 @@ export function tendConnection(): void {
 export function nextPacket(): string {
   let isTaken = true;
   while (isTaken) {
-    isTaken = false;
     my.lastPacket = (my.lastPacket % 65535) + 1;
+    isTaken = my.given.messages !== undefined && my.given.messages.has(my.lastPacket);
     for (let i = 0; i < my.flights.length; i++) {
       const call = my.flights[i];
       if (call && call.phase === CallPhase.SENT && call.packet === my.lastPacket) isTaken = true;

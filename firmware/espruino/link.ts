@@ -6,7 +6,7 @@ import { received } from "./receive.js";
 import { CallPhase, Method, my, Phase } from "./state.js";
 import { mqttPacket, text } from "./text.js";
 import { backoff } from "./tokens.js";
-import { now, turn } from "./turns.js";
+import { now, soon, turn } from "./turns.js";
 
 /** Opens a connection to the next place. */
 export function openLink(): void {
@@ -34,7 +34,8 @@ export function openLink(): void {
       if (my.socket === socket) received(data);
     });
     socket.on("drain", () => {
-      my.queued = 0;
+      if (my.socket === socket) my.queued = 0;
+      if (my.given.messages !== undefined) soon();
     });
     socket.on("error", () => {});
     socket.on("close", () => {
@@ -179,6 +180,7 @@ export function leaveLink(why: Status, isPolite: boolean): void {
       call.cause = Status.OK;
     }
   }
+  if (my.given.messages !== undefined) my.given.messages.lost();
   my.isRestless = true;
   if (socket === null || socket.end === undefined) return;
   if (isPolite) socket.write("\xe0\0");

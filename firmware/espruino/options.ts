@@ -34,7 +34,7 @@ export interface Identity {
  * @throws Error that names the first option which cannot be right
  */
 export const identityOf = (options: LeanOptions): Identity => {
-  check("", options, "deviceId,cloud,credential,proof,allowInsecure,limits,sleptMs,tls");
+  check("", options, "deviceId,cloud,credential,proof,allowInsecure,limits,sleptMs,tls,messages");
   const cloud = options.cloud;
   const given = options.credential;
   check("cloud.", cloud, "host,port,alternatives,address,requestTopic,pipeline");

@@ -14,7 +14,8 @@ import { end, idSoFar, isRestBlank, judgeFrame, Reading, readFrame } from "./jso
 import { loseLink, proofOfCounter, subscribe } from "./link.js";
 import { base64url, hmac, isSame, u64, uint } from "./proofs.js";
 import { CallPhase, Method, my, NO_END, Phase } from "./state.js";
-import { isAbsent, isId, isTopic, mqttPacket, statusOf, text, tokenIn } from "./text.js";
+import { isAbsent, isId, mqttPacket, statusOf, text, tokenIn } from "./text.js";
+import { isTopic } from "./topics.js";
 import { now, turn } from "./turns.js";
 
 /** Bytes from the broker, in pieces of any size. */
@@ -109,8 +110,10 @@ export function takePacket(first: number, body: string, length: number): boolean
     my.outbox += `@\x02${body.substr(topicTo, 2)}`;
   }
   const isOwn = topic === own || topic.substr(0, own.length + 1) === `${own}/`;
-  if (!isOwn) return true;
-  if (length > body.length) takeOverflow();
+  const messages = my.given.messages;
+  if (!isOwn) {
+    if (messages !== undefined) messages.received(topic, body.substr(from), length - from, (first & 1) === 1);
+  } else if (length > body.length) takeOverflow();
   else takeMessage(body.substr(from), topic.length > own.length + 1);
   return true;
 }
@@ -118,6 +121,7 @@ export function takePacket(first: number, body: string, length: number): boolean
 /** Any packet but PUBLISH. */
 export function takeControl(type: number, body: string): boolean {
   const code = body.charCodeAt(type === 2 ? 1 : 2);
+  const messages = my.given.messages;
   if (type === 2) {
     if (body.charCodeAt(0) > 1 || (code > 0 && body.charCodeAt(0) === 1)) return giveUp(Status.MQTT_FLAGS);
     if (code > 5) return giveUp(Status.MQTT_RETURN_CODE);
@@ -132,8 +136,12 @@ export function takeControl(type: number, body: string): boolean {
   if (!my.isAccepted || type === 5 || type === 7) return giveUp(Status.MQTT_UNEXPECTED);
   if (type === 13) my.answerBy = Infinity;
   if (type === 6) my.outbox += `p\x02${body}`;
-  if (type !== 9) return type === 13 || type === 6;
-  if (my.subscription === 0 || uint(body, 0, 2) !== my.subscription) return giveUp(Status.MQTT_UNEXPECTED);
+  if (type !== 9 || uint(body, 0, 2) !== my.subscription) {
+    if (messages !== undefined) messages.acknowledged(uint(body, 0, 2), code);
+    // Of a filter that was given up meanwhile, a SUBACK may come late.
+    else if (type === 9) return giveUp(Status.MQTT_UNEXPECTED);
+    return messages !== undefined || type === 13 || type === 6;
+  }
   if (code === 128) return giveUp(Status.SUBSCRIPTION_REFUSED);
   my.subscription = 0;
   if (my.isAsking) {

@@ -27,9 +27,6 @@ export const mqttPacket = (first: number, body: string): string => {
 /** One topic segment of portable characters. */
 export const isId = (name: string): boolean => name.length < 65 && /^[A-Za-z0-9_-]+$/.test(name);
 
-/** No wildcards and no zero. */
-export const isTopic = (topic: string): boolean => topic.split("\0").length === 1 && !/[+#]/.test(topic);
-
 /** The token of a result, or "". */
 export const tokenIn = (result: Result | undefined): string => {
   const token = typeof result === "object" && result !== null ? result.token : result;

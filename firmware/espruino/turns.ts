@@ -118,7 +118,7 @@ export function tellOne(): boolean {
     if (call.onDone !== null) (call.onDone as OnAnswer<unknown>)(call.status, call.value);
     return true;
   }
-  return false;
+  return my.given.messages !== undefined && my.given.messages.deliver();
 }
 
 /** Tells the app a new state, if there is one. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { connectAsync } from "mqtt";
-import { bundleEspruino, MESSAGES_ENTRY } from "../../build/espruino.mjs";
+import { bundleLean, MESSAGES_ENTRY } from "../../build/lean.mjs";
 import { type Cloud, startCloud } from "../../host-sim/cloud/index.js";
 import { Espruino, findEspruino } from "./espruino.js";
 
@@ -33,12 +33,14 @@ describe("the example of messages for Espruino", () => {
     const setup = { id: ID, psk: PSK, periodMs: 600_000, cloud: { host: "127.0.0.1", port: cloud.port } };
     const prelude = `
       toStorage("motekey");
+      toStorage("motekey-messages");
       toStorage("setup.json");
       Modules.addCached("TelnetServer", "exports.setOptions = function() {};");
       E.getTemperature = function() { return 21.5; };
     `;
     espruino = await Espruino.start(program, prelude + (await readFile(EXAMPLE, "utf8")), {
-      motekey: await bundleEspruino({ entry: MESSAGES_ENTRY }),
+      motekey: await bundleLean(),
+      "motekey-messages": await bundleLean({ entry: MESSAGES_ENTRY }),
       "setup.json": JSON.stringify(setup),
     });
     await subscribed;

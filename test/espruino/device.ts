@@ -1,5 +1,11 @@
-import { bundleLean } from "../../build/lean.mjs";
-import type { LeanAuth, LeanModule, LeanOptions, LeanToken } from "../../firmware/espruino/api.js";
+import { bundleLean, MESSAGES_ENTRY } from "../../build/lean.mjs";
+import type {
+  LeanAuth,
+  LeanMessagesModule,
+  LeanModule,
+  LeanOptions,
+  LeanToken,
+} from "../../firmware/espruino/api.js";
 import type { Status } from "../../firmware/index.js";
 import { connectNode, type Natives, runEspruino } from "./natives.js";
 
@@ -10,6 +16,18 @@ export const leanSource = (): Promise<string> => {
   bundled ??= bundleLean();
   return bundled;
 };
+
+let bundledMessages: Promise<string> | undefined;
+
+/** The second file, which an app with messages of its own has beside it. */
+export const messagesSource = (): Promise<string> => {
+  bundledMessages ??= bundleLean({ entry: MESSAGES_ENTRY });
+  return bundledMessages;
+};
+
+/** The module of the app's messages. */
+export const messagesModule = async (natives: Natives): Promise<LeanMessagesModule> =>
+  runEspruino<LeanMessagesModule>(await messagesSource(), natives);
 
 /** Node's network and clock as Espruino's, with the device's Storage in memory. */
 export class NodeNatives implements Natives {

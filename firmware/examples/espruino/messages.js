@@ -1,30 +1,27 @@
 // A device that listens for commands and reports its temperature on the connection that it has for its tokens: a
-// second one rarely fits. Goes into Storage with motekey (dist/espruino/motekey-messages.js, under that name) and
-// setup.json, as token.js beside it tells.
+// second one rarely fits. Goes into Storage with motekey, motekey-messages (both from dist/espruino), and setup.json,
+// as token.js beside it tells.
 const storage = require("Storage");
 const motekey = require("motekey");
+const Messages = require("motekey-messages").Messages;
 
-require("TelnetServer").setOptions({ mode: "off" });
+// Whoever reaches the REPL over the network owns the device; ESP32 builds start it with Wi-Fi, others lack it.
+try {
+  require("TelnetServer").setOptions({ mode: "off" });
+} catch (_none) {
+  // Nothing listens.
+}
 
 const setup = storage.readJSON("setup.json");
-const ports = motekey.espruinoPorts({});
-const messages = new motekey.Messages({ filters: 1, topicBytes: 64 });
-if (motekey.writeCredential(ports.store, { deviceId: setup.id, psk: setup.psk }) !== 0)
+const messages = new Messages({ filters: 1 });
+if (motekey.writeCredential({ deviceId: setup.id, psk: setup.psk }) !== 0)
   throw new Error("The credential could not be written");
 
-motekey.createAuth(
-  { cloud: setup.cloud, messages: messages, limits: { slots: 1, hosts: 1, waiters: 2, calls: 2 } },
-  ports,
-);
-const up = messages.topic(`app/${setup.id}/temperature`);
+motekey.createAuth({ cloud: setup.cloud, messages: messages, limits: { hosts: 1, waiters: 2, calls: 2 } });
 
-// A command is short: what comes in one piece is looked at, the rest is let pass.
-function onCommand(piece) {
-  if (piece.at > 0 || piece.to - piece.from !== piece.payloadLength) return;
-  const text = E.toString(
-    new Uint8Array(piece.bytes.buffer, piece.bytes.byteOffset + piece.from, piece.payloadLength),
-  );
-  if (text === "report") report();
+// A text has one byte per character; what was cut is longer than it.
+function onCommand(message) {
+  if (message.payload === "report") report();
 }
 
 function onEnd(status) {
@@ -32,8 +29,8 @@ function onEnd(status) {
 }
 
 function report() {
-  const text = E.getTemperature().toFixed(1);
-  messages.publish(up, new Uint8Array(E.toArrayBuffer(text)), 1, onEnd); // BUSY: the one before is on its way
+  // BUSY: the one before is on its way.
+  messages.publish(`app/${setup.id}/temperature`, E.getTemperature().toFixed(1), 1, onEnd);
 }
 
 messages.subscribe(`app/${setup.id}/command`, onCommand, onEnd);
