@@ -1,11 +1,12 @@
 import { X509Certificate } from "node:crypto";
+import type { Accounts } from "./accounts.js";
 import type { Events } from "./events.js";
-import type { Faults } from "./faults.js";
 import { type Frame, isObject, RpcError } from "./frame.js";
-import type { Registry } from "./registry.js";
+import type { Interference } from "./interference.js";
 import { sameSecret } from "./secret.js";
-import { type CloudClock, HOSTS_MAX, type IssuedToken, type Tokens } from "./tokens.js";
-import type { CommandPolicy, Entity, Role } from "./types.js";
+import type { Soon } from "./soon.js";
+import { type CloudClock, HOSTS_MAX, type IssuedToken, type TokenBook } from "./tokens.js";
+import type { CommandPolicy, Entity, Extensions, Role } from "./types.js";
 
 const HOST_CHARACTERS_MAX = 253;
 const METHOD_NAME_SHOWN_MAX = 64;
@@ -16,15 +17,18 @@ const EVERYBODY: readonly Role[] = ["device", "user", "backend"];
 /** A method: who may call it, and what it does with its arguments. */
 interface Method {
   roles: readonly Role[];
-  call: (caller: Entity, args: Frame) => unknown;
+  /** Does it change anything? Then a repeated request is not carried out again. */
+  changes?: true;
+  call: (caller: Entity, args: Frame, tokens: TokenBook) => unknown;
 }
 
 /** What the service works with. */
 export interface AuthServiceParts {
-  registry: Registry;
-  tokens: Tokens;
+  accounts: Accounts;
   events: Events;
-  faults: Faults;
+  interference: Interference;
+  /** Asked for each answer: tests change them. */
+  terms: { readonly extensions: Extensions };
   clock: CloudClock;
   policy: CommandPolicy;
 }
@@ -35,13 +39,16 @@ export class AuthService {
     ["/v1/Hello", { roles: EVERYBODY, call: () => this.hello() }],
     [
       "/v1/Auth.GenerateToken",
-      { roles: TOKEN_HOLDERS, call: (caller, args) => this.generateToken(caller, args) },
+      { roles: TOKEN_HOLDERS, changes: true, call: (...asked) => this.generateToken(...asked) },
     ],
-    ["/v1/Auth.GetToken", { roles: TOKEN_HOLDERS, call: (caller, args) => this.getToken(caller, args) }],
-    ["/v1/Auth.ListToken", { roles: TOKEN_HOLDERS, call: (caller) => this.listToken(caller) }],
+    ["/v1/Auth.GetToken", { roles: TOKEN_HOLDERS, call: (...asked) => this.getToken(...asked) }],
+    [
+      "/v1/Auth.ListToken",
+      { roles: TOKEN_HOLDERS, call: (caller, _args, tokens) => this.listToken(caller, tokens) },
+    ],
     [
       "/v1/Auth.RevokeToken",
-      { roles: TOKEN_HOLDERS, call: (caller, args) => this.revokeToken(caller, args) },
+      { roles: TOKEN_HOLDERS, changes: true, call: (...asked) => this.revokeToken(...asked) },
     ],
     ["/v1/Auth.Authenticate", { roles: BACKENDS, call: (_caller, args) => this.authenticate(args) }],
     ["/v1/Auth.AuthorizeCommand", { roles: BACKENDS, call: (_caller, args) => this.authorizeCommand(args) }],
@@ -54,8 +61,16 @@ export class AuthService {
     return this.methods.has(method);
   }
 
-  /** Carries out a call. Rejects with an `RpcError` for what the caller did wrong. */
-  async call(caller: Entity, name: string, args: Frame): Promise<unknown> {
+  /** Whether a method of this name changes anything. */
+  changes(method: string): boolean {
+    return this.methods.get(method)?.changes === true;
+  }
+
+  /**
+   * Carries out a call. Rejects with an `RpcError` for what the caller did wrong.
+   * @param tokens where tokens are looked up and changed: within what is kept together with the reply
+   */
+  async call(caller: Entity, name: string, args: Frame, tokens: TokenBook): Promise<unknown> {
     const method = this.methods.get(name);
     if (method === undefined) {
       const shown = JSON.stringify(name.slice(0, METHOD_NAME_SHOWN_MAX));
@@ -64,11 +79,11 @@ export class AuthService {
     if (!method.roles.includes(caller.role)) {
       throw new RpcError(403, `${name} is for the role ${method.roles.join(" or ")}, not ${caller.role}`);
     }
-    return method.call(caller, args);
+    return method.call(caller, args, tokens);
   }
 
   private hello(): unknown {
-    const { retryAfter, expiresIn, mac, cbor } = this.parts.faults.extensions;
+    const { retryAfter, expiresIn, mac, cbor } = this.parts.terms.extensions;
     const time = Math.floor(this.parts.clock.told() / 1000);
     const ext: Record<string, number> = {};
     if (retryAfter) ext.retry_after = 1;
@@ -78,55 +93,54 @@ export class AuthService {
     return Object.keys(ext).length > 0 ? { time, ext } : { time };
   }
 
-  private async generateToken(caller: Entity, args: Frame): Promise<unknown> {
+  private async generateToken(caller: Entity, args: Frame, tokens: TokenBook): Promise<unknown> {
     const host = needHost(args);
-    if (!this.parts.tokens.hasRoom(caller.id, host)) {
+    if (!(await tokens.hasRoom(caller.id, host))) {
       throw new RpcError(
         429,
         `There are tokens for ${HOSTS_MAX} hosts already; revoke one, or wait for its end`,
       );
     }
-    const token = await this.parts.tokens.generate(caller.id, host);
+    const token = await tokens.generate(caller.id, host);
     const expiresInSeconds = remainingSeconds(token, token.issuedAtMs);
     this.parts.events.emit({ event: "token", id: caller.id, host, expiresInSeconds });
     return this.tokenResult(token, expiresInSeconds);
   }
 
-  private getToken(caller: Entity, args: Frame): unknown {
-    const token = this.parts.tokens.find(caller.id, needHost(args));
+  private async getToken(caller: Entity, args: Frame, tokens: TokenBook): Promise<unknown> {
+    const token = await tokens.find(caller.id, needHost(args));
     if (token === undefined) return { exist: false };
     return { exist: true, ...this.tokenResult(token, remainingSeconds(token, this.parts.clock.now())) };
   }
 
-  private listToken(caller: Entity): unknown {
-    const hosts = this.parts.tokens.hosts(caller.id);
-    for (let i = 0; i < this.parts.faults.listTokenHosts; i++) hosts.push(`app-${i}.example.com`);
+  private async listToken(caller: Entity, tokens: TokenBook): Promise<unknown> {
+    const hosts = this.parts.interference.hosts(await tokens.hosts(caller.id));
     return hosts.map((host) => ({ host }));
   }
 
-  private revokeToken(caller: Entity, args: Frame): undefined {
+  private async revokeToken(caller: Entity, args: Frame, tokens: TokenBook): Promise<undefined> {
     const host = needHost(args);
-    this.parts.tokens.revoke(caller.id, host);
+    await tokens.revoke(caller.id, host);
     this.parts.events.emit({ event: "revoked", id: caller.id, host });
   }
 
-  private authenticate(args: Frame): unknown {
+  private async authenticate(args: Frame): Promise<unknown> {
     const id = needText(args, "id");
     const { psk, cert } = needCredentials(args);
-    const entity = this.parts.registry.get(id);
+    const entity = await this.parts.accounts.find(id);
     // A stranger's PSK is compared as well, so that the answer's time does not tell who is registered.
     const pskGood = psk === undefined || sameSecret(psk, entity === undefined ? "" : entity.psk);
     const certGood = cert === undefined || entity?.certFingerprint === fingerprintOf(cert);
     return { success: entity !== undefined && !entity.disabled && pskGood && certGood };
   }
 
-  private authorizeCommand(args: Frame): boolean {
+  private authorizeCommand(args: Frame): Soon<boolean> {
     return this.parts.policy(needText(args, "src"), needText(args, "dst"), needText(args, "cmd"));
   }
 
   private tokenResult(token: IssuedToken, expiresInSeconds: number): object {
     const shift = this.parts.clock.told() - this.parts.clock.now();
-    if (!this.parts.faults.extensions.expiresIn) return { token: token.text };
+    if (!this.parts.terms.extensions.expiresIn) return { token: token.text };
     return {
       token: token.text,
       expires_in: expiresInSeconds,
@@ -139,12 +153,11 @@ export class AuthService {
  * The policy when none is given: a backend may command everybody, everyone itself, an owner what it owns, and
  * things of one owner each other.
  */
-export function ownersPolicy(registry: Registry): CommandPolicy {
-  return (src, dst) => {
-    const from = registry.get(src);
-    const to = registry.get(dst);
+export function ownersPolicy(accounts: Accounts): CommandPolicy {
+  return async (src, dst) => {
+    const [from, to] = await Promise.all([accounts.find(src), accounts.find(dst)]);
     if (from === undefined || to === undefined || from.disabled || to.disabled) return false;
-    if (from.role === "backend" || from === to || to.owner === from.id) return true;
+    if (from.role === "backend" || from.id === to.id || to.owner === from.id) return true;
     return from.owner !== undefined && from.owner === to.owner;
   };
 }

@@ -4,10 +4,10 @@ import type { Duplex } from "node:stream";
 import { createServer as createTlsServer } from "node:tls";
 import { Aedes, type Client, type PublishPacket } from "aedes";
 import { type Channel, MESSAGE_BYTES_MAX, type Receiver, replyTopic, requestSender } from "./channel.js";
-import { connackOf, type Door } from "./door.js";
+import { type ConnectedLogin, connackOf, type Door } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
-import type { Faults } from "./faults.js";
+import type { Interference } from "./interference.js";
 import { Mqtt5 } from "./mqtt5.js";
 import { gateReads } from "./packet-gate.js";
 import type { Peers } from "./peers.js";
@@ -24,7 +24,7 @@ export interface BrokerParts {
   door: Door;
   peers: Peers;
   events: Events;
-  faults: Faults;
+  interference: Interference;
   receiver: Receiver;
   /** null: plain TCP. */
   tls: CloudTls | null;
@@ -42,7 +42,7 @@ export class Broker implements Channel {
   readonly url: string;
   readonly port: number;
   private connections = new Map<string, { client: Client; proof: ConnectProof }>();
-  private judged = new WeakMap<Client, ConnectProof>();
+  private judged = new WeakMap<Client, ConnectedLogin>();
   private five: Mqtt5;
 
   private constructor(
@@ -158,7 +158,7 @@ export class Broker implements Channel {
       const visitor = { id, userName: username, password, link, isHeld: this.isHeld(id) };
       this.parts.door.admit(visitor, (judgement) => {
         if ("proof" in judgement) {
-          this.judged.set(client, judgement.proof);
+          this.judged.set(client, { id, ...judgement });
           done(null, true);
           return;
         }
@@ -176,23 +176,22 @@ export class Broker implements Channel {
         this.parts.events.emit({ event: "dropped", id, reason: "too-long" });
         return done(new Error("Longer than a frame may be"));
       }
-      if (this.parts.door.mayWrite(id, this.proofOf(client), packet.topic)) return done(null);
+      if (this.parts.door.mayWrite(this.loginOf(client), packet.topic)) return done(null);
       this.parts.events.emit({ event: "topic-refused", id, topic: packet.topic, action: "publish" });
       done(new Error("Not a topic of this client"));
     };
     this.aedes.authorizeSubscribe = (client, subscription, done) => {
-      if (this.parts.door.mayRead(client.id, this.proofOf(client), subscription.topic))
-        return done(null, subscription);
+      if (this.parts.door.mayRead(this.loginOf(client), subscription.topic)) return done(null, subscription);
       const { topic } = subscription;
       this.parts.events.emit({ event: "topic-refused", id: client.id, topic, action: "subscribe" });
       done(null, null);
     };
     this.aedes.authorizeForward = (client, packet) =>
-      this.parts.door.mayRead(client.id, this.proofOf(client), packet.topic) ? packet : null;
+      this.parts.door.mayRead(this.loginOf(client), packet.topic) ? packet : null;
     this.aedes.published = (packet, client, done) => {
       const sender = requestSender(packet.topic);
       if (client !== null && sender?.id === client.id) {
-        const proof = this.proofOf(client);
+        const { proof } = this.loginOf(client);
         this.parts.receiver.receive(this, client.id, proof, packet.payload as Buffer, sender.encoding);
       }
       done();
@@ -201,9 +200,9 @@ export class Broker implements Channel {
 
   /** Follows who is connected. */
   private watch(): void {
-    const { events, peers, faults } = this.parts;
+    const { events, peers, interference } = this.parts;
     this.aedes.on("client", (client) => {
-      const proof = this.proofOf(client);
+      const proof = this.loginOf(client).proof;
       this.five.kick(client.id, "takeover");
       this.connections.set(client.id, { client, proof });
       peers.endMacSession(client.id);
@@ -221,18 +220,17 @@ export class Broker implements Channel {
     this.aedes.on("subscribe", (subscriptions, client) => {
       const topics = subscriptions
         .map(({ topic }) => topic)
-        .filter((topic) => this.parts.door.mayRead(client.id, this.proofOf(client), topic));
+        .filter((topic) => this.parts.door.mayRead(this.loginOf(client), topic));
       events.emit({ event: "subscribed", id: client.id, topics });
     });
     this.aedes.on("connackSent", (packet, client) => {
-      if (packet.returnCode !== 0 || faults.kickAfterConnack < 1) return;
-      faults.kickAfterConnack--;
-      this.kick(client.id);
+      if (packet.returnCode === 0 && interference.kicks()) this.kick(client.id);
     });
   }
 
-  private proofOf(client: Client | null): ConnectProof {
-    return (client === null ? undefined : this.judged.get(client)) ?? "none";
+  private loginOf(client: Client | null): ConnectedLogin {
+    const login = client === null ? undefined : this.judged.get(client);
+    return login ?? { id: client?.id ?? "", proof: "none", role: "device" };
   }
 
   /** Somebody who proved to be of this id is connected. */

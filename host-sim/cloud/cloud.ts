@@ -4,18 +4,22 @@ import { Broker } from "./broker.js";
 import { brokerAddress } from "./broker-address.js";
 import type { CertificateAuthority, KeyPair, KeyType } from "./certificates.js";
 import type { Channel } from "./channel.js";
+import type { CloudOptions } from "./cloud-options.js";
 import { DeviceService } from "./device-service.js";
-import { Door } from "./door.js";
+import type { Door } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import { Events } from "./events.js";
+import { FaultInterference } from "./fault-interference.js";
 import { type Faults, makeFaults } from "./faults.js";
 import { Health, type HealthAnswer } from "./health.js";
 import { CloudGatekeeper, Hook, type OwnLogin } from "./hook/index.js";
 import { Http } from "./http.js";
 import { CONNECT_LIMIT_MS } from "./http-server.js";
 import { type Identity, startIdentity } from "./identity/index.js";
+import { MemoryPeers } from "./memory-peers.js";
+import { Mint, newSigningKey, publicJwk } from "./mint.js";
+import { OpenDoor } from "./open-door.js";
 import { checkOptions } from "./options.js";
-import { Peers } from "./peers.js";
 import { Proofs } from "./proofs.js";
 import { Recoveries } from "./recoveries.js";
 import { Registry } from "./registry.js";
@@ -27,7 +31,6 @@ import type {
   CloudEvent,
   CloudEventName,
   CloudEventOf,
-  CloudOptions,
   CloudStats,
   CloudTlsOptions,
   NewEntity,
@@ -43,7 +46,7 @@ const DEFAULT_NONCE_LIFETIME_SECONDS = 60;
 interface CloudParts {
   registry: Registry;
   tokens: Tokens;
-  peers: Peers;
+  peers: MemoryPeers;
   events: Events;
   health: Health;
   rpc: Rpc;
@@ -261,8 +264,11 @@ async function startWith(
   const faults = makeFaults(options.faults ?? {}, options.extensions);
   const now = options.now ?? Date.now;
   const clock: CloudClock = { now, told: () => now() + faults.clockOffsetSeconds * 1000 };
-  const peers = new Peers();
-  const tokens = await Tokens.start(options.tokens ?? {}, address, clock);
+  const interference = new FaultInterference(faults);
+  const signing = newSigningKey(options.tokens?.algorithm ?? "ES256");
+  const mint = new Mint(options.tokens ?? {}, address, () => signing);
+  const tokens = new Tokens(options.tokens ?? {}, clock, mint);
+  const peers = new MemoryPeers(registry, tokens);
   const proofs = new Proofs(registry, {
     realm: apiHost,
     nonceLifetimeMs: (options.nonceLifetimeSeconds ?? DEFAULT_NONCE_LIFETIME_SECONDS) * 1000,
@@ -275,13 +281,24 @@ async function startWith(
     opened: (id, counter) => events.emit({ event: "mac-session", id, counter }),
   });
   const policy = options.policy ?? ownersPolicy(registry);
-  const service = new AuthService({ registry, tokens, events, faults, clock, policy });
+  const service = new AuthService({ accounts: registry, events, interference, terms: faults, clock, policy });
   const recoveries = new Recoveries(registry, events, now);
-  const rpc = new Rpc({ registry, peers, proofs, service, recoveries, events, faults, address, now });
+  const rpc = new Rpc({
+    accounts: registry,
+    peers,
+    proofs,
+    service,
+    recoveries,
+    events,
+    interference,
+    terms: faults,
+    address,
+    now,
+  });
   const host = options.host ?? DEFAULT_HOST;
-  const tls = await startTls(options.tls ?? false, host, registry, events);
+  const tls = await startTls(options.tls ?? false, host, (id) => registry.get(id)?.psk, events);
   const { connectLimitMs = CONNECT_LIMIT_MS } = options;
-  const door = new Door(registry, proofs, options.anonymous ?? true, recoveries);
+  const door = new OpenDoor(registry, proofs, recoveries, options.anonymous ?? true);
   const hook = openHook(options, host, door, events, tls);
   let identity: Identity | null = null;
   let cloud: Cloud | null = null;
@@ -295,12 +312,25 @@ async function startWith(
     },
   });
   const operator = async (token: string) => (token === "" ? null : (identity?.operator(token) ?? null));
-  const served = { registry, tokens, health, rpc, devices, operator, hook, apiHost, tls, connectLimitMs };
+  const jwks = { keys: [publicJwk(signing)] };
+  const served = {
+    registry,
+    tokens,
+    jwks,
+    health,
+    rpc,
+    devices,
+    operator,
+    hook,
+    apiHost,
+    tls,
+    connectLimitMs,
+  };
   const http = await Http.start(host, options.httpPort ?? 0, served);
   try {
     identity = await startIdentityBeside(options);
-    const parts = { door, peers, events, faults, tls, receiver: rpc, connectLimitMs };
-    const channel = await startChannel(options, parts, health);
+    const parts = { door, peers, events, interference, tls, receiver: rpc, connectLimitMs };
+    const channel = await startChannel(options, parts, health, faults.extensions.cbor);
     const broker = channel instanceof Broker ? channel : null;
     const webSockets = new WebSockets(http.server, { ...parts, broker });
     cloud = new Cloud(
@@ -327,11 +357,11 @@ async function startIdentityBeside(options: CloudOptions): Promise<Identity | nu
 async function startTls(
   options: boolean | CloudTlsOptions,
   host: string,
-  registry: Registry,
+  pskOf: (identity: string) => string | undefined,
   events: Events,
 ): Promise<CloudTls | null> {
   if (options === false) return null;
-  return CloudTls.start(options === true ? {} : options, host, registry, events);
+  return CloudTls.start(options === true ? {} : options, host, pskOf, events);
 }
 
 function openHook(
@@ -356,11 +386,12 @@ function startChannel(
   options: CloudOptions,
   parts: Omit<Parameters<typeof Broker.start>[2], "mqttVersion">,
   health: Health,
+  isCborSpoken: boolean,
 ): Promise<Channel> {
   const { broker, topicsBound = false, brokerTls: tls = {} } = options;
   if (broker !== undefined) {
-    const { events, receiver, faults } = parts;
-    const encodings: Encoding[] = faults.extensions.cbor ? ["json", "cbor"] : ["json"];
+    const { events, receiver } = parts;
+    const encodings: Encoding[] = isCborSpoken ? ["json", "cbor"] : ["json"];
     const isHooked = (options.hook ?? false) !== false;
     return Attachment.start({ broker, topicsBound, isHooked, tls, encodings, receiver, events, health });
   }

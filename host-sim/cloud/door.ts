@@ -1,10 +1,12 @@
+import type { Accounts } from "./accounts.js";
 import { APP_TOPICS, isOwnReply, isOwnRequest, replyTopic, requestTopic } from "./channel.js";
+import { Unavailable } from "./frame.js";
 import type { Proofs } from "./proofs.js";
 import { recoveredBy } from "./recoverer.js";
 import type { Recoveries } from "./recoveries.js";
-import type { Registry } from "./registry.js";
+import { after, type Soon } from "./soon.js";
 import type { LinkIdentity } from "./tls.js";
-import type { ConnectProof, Entity, Voucher } from "./types.js";
+import type { ConnectProof, Entity, Role, Voucher } from "./types.js";
 
 /** CONNACK return codes (MQTT 3.1.1, 3.2.2.3). */
 const SERVER_UNAVAILABLE = 3;
@@ -33,18 +35,30 @@ export interface Refusal {
 
 /** Nobody is let in whose counter could be played back after a restart. */
 const NOT_KEPT: Refusal = { barred: true, reason: "counter-not-kept", isOurs: true };
+/** Nobody is let in while nobody can say who they are. */
+const UNAVAILABLE: Refusal = { barred: true, reason: "unavailable", isOurs: true };
 
-/** How a visitor was proved, or why they stay outside. */
-export type Judgement = { proof: ConnectProof } | Refusal;
+/** Who is in, and how that was proved. */
+export interface Login {
+  id: string;
+  proof: Voucher;
+  role: Role;
+}
+
+/** Who is in on a connection that is ours. */
+export interface ConnectedLogin extends Login {
+  proof: ConnectProof;
+}
+
+/** How a visitor was proved, and who they are; or why they stay outside. */
+export type Judgement = { proof: ConnectProof; role: Role } | Refusal;
 
 /** Decides who may connect, over whatever transport. */
 export class Door {
   constructor(
-    private registry: Registry,
-    private proofs: Proofs,
-    /** Connections without a password may be made, as unproven. */
-    private anonymous: boolean,
-    private recoveries: Recoveries,
+    private readonly accounts: Accounts,
+    private readonly proofs: Proofs,
+    private readonly recoveries: Recoveries,
   ) {}
 
   /**
@@ -53,86 +67,95 @@ export class Door {
    */
   admit(visitor: Visitor, then: (judgement: Judgement) => void): void {
     const judgement = this.judge(visitor);
-    const usedCounter = "proof" in judgement && judgement.proof === "counter";
-    const kept = usedCounter ? this.registry.kept : null;
-    if (kept === null) then(judgement);
+    if (!(judgement instanceof Promise)) then(judgement);
     else
-      kept.then(
-        () => then(judgement),
-        () => then(NOT_KEPT),
-      );
+      judgement
+        .catch((failure: Error) => (failure instanceof Unavailable ? UNAVAILABLE : NOT_KEPT))
+        .then(then);
   }
 
-  private judge(visitor: Visitor): Judgement {
+  private judge(visitor: Visitor): Soon<Judgement> {
     const device = recoveredBy(visitor.id);
     if (device !== null) return this.judgeRecovery(device, visitor);
-    const entity = this.entityOf(visitor);
-    if ("reason" in entity) return entity;
-    const { password, link, isHeld } = visitor;
-    if (password !== undefined) {
-      const proof = this.proofs.connect(entity, password);
-      if (proof === null) return unproven("password");
-      return entity.disabled ? barred("disabled") : { proof };
-    }
-    if (entity.disabled) return barred("disabled");
-    if (link !== null) return { proof: link.proof };
-    if (!this.anonymous) return unproven("password-missing");
-    return isHeld ? barred("takeover") : { proof: "none" };
+    return after<Entity | Refusal, Judgement>(this.entityOf(visitor), (entity) => {
+      if ("reason" in entity) return entity;
+      const { role, disabled } = entity;
+      const { password, link } = visitor;
+      if (password !== undefined) {
+        return after<ConnectProof | null, Judgement>(this.proofs.connect(entity, password), (proof) => {
+          if (proof === null) return unproven("password");
+          return disabled ? barred("disabled") : { proof, role };
+        });
+      }
+      if (disabled) return barred("disabled");
+      return link === null ? this.judgeUnproven(entity, visitor) : { proof: link.proof, role };
+    });
+  }
+
+  /** Judges who shows no password, over a link that proves nobody. */
+  protected judgeUnproven(_entity: Entity, _visitor: Visitor): Judgement {
+    return unproven("password-missing");
   }
 
   /** Judges who asks for a device's counter. A link that proves somebody proves that device. */
-  private judgeRecovery(device: string, { id, userName, password, link, isHeld }: Visitor): Judgement {
+  private judgeRecovery(device: string, { id, userName, password, link, isHeld }: Visitor): Soon<Judgement> {
     if (userName !== id) return unproven("user-name");
-    const entity = this.entityOf({ id: device, userName: device, password, link, isHeld });
-    if ("reason" in entity) return entity;
-    const refusal = this.recoveries.refusalOf(entity, password);
-    if (refusal === "password") return unproven(refusal);
-    if (refusal !== null) return barred(refusal);
-    return entity.disabled ? barred("disabled") : { proof: "recover" };
+    const asDevice = this.entityOf({ id: device, userName: device, password, link, isHeld });
+    return after<Entity | Refusal, Judgement>(asDevice, (entity) => {
+      if ("reason" in entity) return entity;
+      const refusal = this.recoveries.refusalOf(entity, password);
+      if (refusal === "password") return unproven(refusal);
+      if (refusal !== null) return barred(refusal);
+      return entity.disabled ? barred("disabled") : { proof: "recover", role: entity.role };
+    });
   }
 
   /** Whom a visitor names, as far as their user name and their link agree with that. Nothing is proved yet. */
-  entityOf({ id, userName, link }: Visitor): Entity | Refusal {
-    const entity = this.registry.get(id);
-    if (userName !== undefined && userName !== id) return unproven("user-name");
-    if (entity === undefined) return unproven("unknown");
-    if (link !== null && link.id !== id) return barred("link-identity");
-    const pinned = entity.certFingerprint;
-    if (link?.fingerprint !== undefined && pinned !== undefined && link.fingerprint !== pinned) {
-      return barred("certificate-pinned");
-    }
-    return entity;
+  entityOf({ id, userName, link }: Visitor): Soon<Entity | Refusal> {
+    return after<Entity | undefined, Entity | Refusal>(this.accounts.find(id), (entity) => {
+      if (userName !== undefined && userName !== id) return unproven("user-name");
+      if (entity === undefined) return unproven("unknown");
+      if (link !== null && link.id !== id) return barred("link-identity");
+      const pinned = entity.certFingerprint;
+      if (link?.fingerprint !== undefined && pinned !== undefined && link.fingerprint !== pinned) {
+        return barred("certificate-pinned");
+      }
+      return entity;
+    });
   }
 
-  /** Whether a client of this id, or one that asks for its counter, may be connected now. */
-  knows(id: string): boolean {
-    return this.registry.get(recoveredBy(id) ?? id)?.disabled === false;
+  /** The role of a client of this id, or of one that asks for its counter; null: it may not be connected now. */
+  roleOf(id: string): Soon<Role | null> {
+    return after(this.accounts.find(recoveredBy(id) ?? id), (entity) =>
+      entity === undefined || entity.disabled ? null : entity.role,
+    );
   }
 
-  /** May a client of this id, proved like this, subscribe to a topic or filter, and be sent its messages? */
-  mayRead(id: string, proof: Voucher, topic: string): boolean {
+  /** May who is in subscribe to a topic or filter, and be sent its messages? */
+  mayRead(login: Login, topic: string): boolean {
+    const { id } = login;
     if (recoveredBy(id) !== null)
       return [`${replyTopic(id, "json")}/#`, replyTopic(id, "json")].includes(topic);
-    return isOwnReply(id, topic) || this.mayUseApp(id, proof, topic);
+    return isOwnReply(id, topic) || mayUseApp(login, topic);
   }
 
-  /** May a client of this id, proved like this, publish on a topic? */
-  mayWrite(id: string, proof: Voucher, topic: string): boolean {
+  /** May who is in publish on a topic? */
+  mayWrite(login: Login, topic: string): boolean {
+    const { id } = login;
     if (recoveredBy(id) !== null) return topic === requestTopic(id, "json");
-    return isOwnRequest(id, topic) || this.mayUseApp(id, proof, topic);
-  }
-
-  /** A device has its own app's topics, a backend those of all; who only names one has none: these messages prove nobody. */
-  private mayUseApp(id: string, proof: Voucher, topic: string): boolean {
-    if (proof === "none") return false;
-    const isBackend = this.registry.get(id)?.role === "backend";
-    return topic.startsWith(isBackend ? APP_TOPICS : `${APP_TOPICS}${id}/`);
+    return isOwnRequest(id, topic) || mayUseApp(login, topic);
   }
 
   /** Whether a connection may be made that names nobody: its frames say, and prove, whose they are. */
   get admitsAnonymous(): boolean {
-    return this.anonymous;
+    return false;
   }
+}
+
+/** A device has its own app's topics, a backend those of all; who only names one has none: these messages prove nobody. */
+function mayUseApp({ id, proof, role }: Login, topic: string): boolean {
+  if (proof === "none") return false;
+  return topic.startsWith(role === "backend" ? APP_TOPICS : `${APP_TOPICS}${id}/`);
 }
 
 /** The return code of the CONNACK that refuses, in MQTT 3.1.1. */
@@ -141,10 +164,12 @@ export function connackOf({ barred, isOurs }: Refusal): number {
   return barred ? NOT_AUTHORIZED : BAD_USER_NAME_OR_PASSWORD;
 }
 
-function unproven(reason: string): Refusal {
+/** Stays outside for want of a proof. */
+export function unproven(reason: string): Refusal {
   return { barred: false, reason };
 }
 
-function barred(reason: string): Refusal {
+/** Stays outside, whatever they show. */
+export function barred(reason: string): Refusal {
   return { barred: true, reason };
 }

@@ -1,3 +1,4 @@
+import type { StruckRequest } from "./interference.js";
 import {
   BYTES,
   either,
@@ -12,20 +13,7 @@ import {
   TEXT,
   whole,
 } from "./options.js";
-
-/** Which extensions (part B of the protocol) the cloud has; what is off is neither announced nor sent. */
-export interface Extensions {
-  retryAfter: boolean;
-  expiresIn: boolean;
-  mac: boolean;
-  cbor: boolean;
-}
-
-/** The request that a fault may strike. */
-export interface StruckRequest {
-  src: string;
-  method: string;
-}
+import type { Extensions } from "./types.js";
 
 /**
  * When a fault strikes: a number is the next N requests (it counts down; Infinity: all), a boolean is always

@@ -1,5 +1,4 @@
 import { decodeValue, type Encoding } from "./encoding.js";
-import type { Faults } from "./faults.js";
 
 /** A v2 frame as it came: an object, nothing else is known yet. */
 export type Frame = Record<string, unknown>;
@@ -43,10 +42,16 @@ export function isRequestId(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 1;
 }
 
+/** An error as it is answered (the wire's A1, B1). */
+export interface ReplyError {
+  code: number;
+  message: string;
+  /** Seconds until it is worth another try. */
+  retry_after?: number;
+}
+
 /** What a method came to: a result (undefined: success without a value) or an error of the protocol. */
-export type Outcome =
-  | { result: unknown }
-  | { error: { code: number; message: string; retry_after?: number } };
+export type Outcome = { result: unknown } | { error: ReplyError };
 
 /** An expected failure of a method; its code and message go to the caller. */
 export class RpcError extends Error {
@@ -55,6 +60,21 @@ export class RpcError extends Error {
     message: string,
   ) {
     super(message);
+  }
+}
+
+/** The server cannot now what it could before, and soon may again: 503. */
+export class Unavailable extends Error {
+  constructor(
+    message: string,
+    readonly retryAfterSeconds: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+
+  get error(): ReplyError {
+    return { code: 503, message: this.message, retry_after: this.retryAfterSeconds };
   }
 }
 
@@ -74,19 +94,22 @@ export interface ReplyParts {
   outcome: string;
 }
 
-/** The reply's frame with the members in the documented order, unless a fault wants another one. */
-export function replyText(parts: ReplyParts, faults: Faults): string {
-  const route = `,"src":${JSON.stringify(parts.address)},"dst":${JSON.stringify(parts.dst)}`;
-  const tag = parts.tag === undefined ? "" : `,"tag":${JSON.stringify(parts.tag)}`;
-  const id = `${paddingText(faults.padReply)},"id":${parts.id}${tag}`;
-  return faults.resultBeforeId
-    ? `{"v":2${parts.outcome}${route}${id}}`
-    : `{"v":2${route}${id}${parts.outcome}}`;
+/** The members of a reply's frame, each group with its comma before it. */
+export function replyMembers({ address, dst, id, tag, outcome }: ReplyParts): {
+  route: string;
+  id: string;
+  outcome: string;
+} {
+  const tagged = tag === undefined ? "" : `,"tag":${JSON.stringify(tag)}`;
+  return {
+    route: `,"src":${JSON.stringify(address)},"dst":${JSON.stringify(dst)}`,
+    id: `,"id":${id}${tagged}`,
+    outcome,
+  };
 }
 
-/** An unknown member, nested and with an escape, of about this many bytes. */
-function paddingText(bytes: number): string {
-  if (bytes <= 0) return "";
-  const frame = `,"pad":{"deep":[{"text":"\\u00e9","rest":""}]}`;
-  return `,"pad":{"deep":[{"text":"\\u00e9","rest":"${"x".repeat(Math.max(0, bytes - frame.length))}"}]}`;
+/** The reply's frame with the members in the documented order. */
+export function replyText(parts: ReplyParts): string {
+  const { route, id, outcome } = replyMembers(parts);
+  return `{"v":2${route}${id}${outcome}}`;
 }

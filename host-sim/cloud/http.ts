@@ -22,6 +22,8 @@ const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
 export interface HttpParts {
   registry: Registry;
   tokens: Tokens;
+  /** The public keys of tokens (RFC 7517). */
+  jwks: object;
   health: Health;
   rpc: Rpc;
   devices: DeviceService;
@@ -79,7 +81,7 @@ async function serve(parts: HttpParts, request: IncomingMessage, response: Serve
   const [path = ""] = (request.url ?? "").split("?", 1);
   if (path === JWKS_PATH || path === HEALTH_PATH) {
     if (request.method !== "GET") return answer(response, 405, { error: "Use GET" }, { allow: "GET" });
-    if (path === JWKS_PATH) return answer(response, 200, parts.tokens.jwks);
+    if (path === JWKS_PATH) return answer(response, 200, parts.jwks);
     const health = parts.health.answer;
     return answer(response, health.status === "ok" ? 200 : 503, health);
   }

@@ -49,13 +49,11 @@ export function parseOpening(sec: unknown): SessionOpening | null {
   return nonce.length === NONCE_BYTES && nonce.toString("base64url") === n ? { counter: c, nonce } : null;
 }
 
-/** One session of MAC'd frames between a device and the cloud. */
+/** The keys of one session of MAC'd frames between a device and the cloud; its sequences are the peer's. */
 export class MacSession {
   private key: Buffer;
   /** Resolves when its counter is on the disk; null: it is. */
   kept: Promise<void> | null = null;
-  private received = -1;
-  private sent = -1;
 
   constructor(
     psk: string,
@@ -76,17 +74,9 @@ export class MacSession {
     return envelope.mac !== null && sameSecret(envelope.mac, this.sign("d", envelope.covered));
   }
 
-  /** Takes a verified message's sequence; false when it was seen, or is older than one that was. */
-  accepts(sequence: number): boolean {
-    if (sequence <= this.received) return false;
-    this.received = sequence;
-    return true;
-  }
-
-  /** The message to the device: the frame under the next sequence. */
-  seal(frame: Uint8Array, corrupt: boolean): Buffer {
-    this.sent++;
-    const covered = Buffer.concat([frame, Buffer.from(`\n${this.sent}`, "latin1")]);
+  /** The message to the device: the frame under a sequence. */
+  seal(frame: Uint8Array, sequence: number, corrupt: boolean): Buffer {
+    const covered = Buffer.concat([frame, Buffer.from(`\n${sequence}`, "latin1")]);
     const mac = this.sign("c", covered);
     const shown = corrupt ? (mac.startsWith("A") ? "B" : "A") + mac.slice(1) : mac;
     return Buffer.concat([covered, Buffer.from(`.${shown}`, "latin1")]);

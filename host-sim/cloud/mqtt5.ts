@@ -10,14 +10,14 @@ import {
   parser,
 } from "mqtt-packet";
 import { MESSAGE_BYTES_MAX, type Receiver, replyTopic, requestSender, type Sender } from "./channel.js";
-import type { Door, Refusal, Visitor } from "./door.js";
+import type { ConnectedLogin, Door, Refusal, Visitor } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import { EXCHANGE_METHOD, Exchange } from "./exchange.js";
-import type { Faults } from "./faults.js";
+import type { Interference } from "./interference.js";
 import { CONNECT_BYTES_MAX, PACKET_BYTES_MAX, PacketGate } from "./packet-gate.js";
 import type { CloudTls } from "./tls.js";
-import type { ConnectProof } from "./types.js";
+import type { ConnectProof, Entity, Role } from "./types.js";
 
 const FIVE = { protocolVersion: 5 } as const;
 
@@ -42,7 +42,7 @@ export interface Mqtt5Parts {
   door: Door;
   tls: CloudTls | null;
   events: Events;
-  faults: Faults;
+  interference: Interference;
   receiver: Receiver;
   /** Who is not in by then is disconnected. */
   connectLimitMs: number;
@@ -102,10 +102,12 @@ export class Mqtt5 implements Sender {
 /** One client of {@link Mqtt5}. */
 class Mqtt5Connection {
   id = "";
-  proof: ConnectProof = "none";
+  private login: ConnectedLogin = { id: "", proof: "none", role: "device" };
   private readonly parser: Parser = parser(FIVE);
   private connect: IConnectPacket | null = null;
   private exchange: Exchange | null = null;
+  /** Of whom the exchange is to prove. */
+  private role: Role = "device";
   private isIn = false;
   private isOver = false;
   /** Packets behind a CONNECT that is being judged; null: none is. */
@@ -127,6 +129,10 @@ class Mqtt5Connection {
     stream.on("data", (bytes: Buffer) => this.read(bytes));
     stream.on("error", () => {});
     stream.on("close", () => this.closed());
+  }
+
+  get proof(): ConnectProof {
+    return this.login.proof;
   }
 
   /** Publishes a message on `<id>/rpc` or `<id>/rpc-cbor`, where the client has subscribed to that. */
@@ -213,7 +219,7 @@ class Mqtt5Connection {
     this.wait();
     door.admit(visitor, (judgement) => {
       if (this.isOver) return;
-      if ("proof" in judgement) this.accept(judgement.proof);
+      if ("proof" in judgement) this.accept(judgement.proof, judgement.role);
       else this.refuse(judgement.reason, reasonOf(judgement));
       this.goOn();
     });
@@ -235,10 +241,30 @@ class Mqtt5Connection {
   /** Enhanced authentication begins (4.12). */
   private challenge(visitor: Visitor, authenticationMethod: string, nonce: Buffer | undefined): void {
     const entity = this.side.parts.door.entityOf(visitor);
+    if (!(entity instanceof Promise)) {
+      this.challengeOf(entity, authenticationMethod, nonce);
+      return;
+    }
+    this.wait();
+    entity
+      .then(
+        (found) => this.challengeOf(found, authenticationMethod, nonce),
+        () => this.refuse("unavailable", Reason.SERVER_UNAVAILABLE),
+      )
+      .finally(() => this.goOn());
+  }
+
+  private challengeOf(
+    entity: Entity | Refusal,
+    authenticationMethod: string,
+    nonce: Buffer | undefined,
+  ): void {
+    if (this.isOver) return;
     if (authenticationMethod !== EXCHANGE_METHOD) this.refuse("method", Reason.BAD_AUTHENTICATION_METHOD);
     else if ("reason" in entity) this.refuse(entity.reason, reasonOf(entity));
     else if (entity.disabled) this.refuse("disabled", Reason.NOT_AUTHORIZED);
     else {
+      this.role = entity.role;
       this.exchange = Exchange.begin(entity.psk, this.id, nonce);
       const authenticationData = this.exchange?.challenge;
       if (authenticationData === undefined) this.refuse("nonce", Reason.PROTOCOL_ERROR);
@@ -253,14 +279,14 @@ class Mqtt5Connection {
     const { authenticationMethod, authenticationData } = packet.properties ?? {};
     this.exchange = null;
     if (authenticationMethod === EXCHANGE_METHOD && exchange.accepts(authenticationData))
-      this.accept("auth5");
+      this.accept("auth5", this.role);
     else this.refuse("exchange", Reason.BAD_USER_NAME_OR_PASSWORD);
   }
 
-  private accept(proof: ConnectProof): void {
-    const { events, faults } = this.side.parts;
+  private accept(proof: ConnectProof, role: Role): void {
+    const { events, interference } = this.side.parts;
     const method = this.connect?.properties?.authenticationMethod;
-    this.proof = proof;
+    this.login = { id: this.id, proof, role };
     this.isIn = true;
     this.watchKeepAlive();
     this.side.enter(this);
@@ -279,8 +305,7 @@ class Mqtt5Connection {
         ...(method === undefined ? {} : { authenticationMethod: method }),
       },
     });
-    if (faults.kickAfterConnack < 1) return;
-    faults.kickAfterConnack--;
+    if (!interference.kicks()) return;
     events.emit({ event: "kicked", id: this.id });
     this.end(Reason.ADMINISTRATIVE_ACTION);
   }
@@ -305,7 +330,7 @@ class Mqtt5Connection {
   private takeSubscribe(packet: ISubscribePacket): void {
     const { events } = this.side.parts;
     const granted = packet.subscriptions.map(({ topic, qos }) => {
-      if (!this.side.parts.door.mayRead(this.id, this.proof, topic)) {
+      if (!this.side.parts.door.mayRead(this.login, topic)) {
         events.emit({ event: "topic-refused", id: this.id, topic, action: "subscribe" });
         return Reason.NOT_AUTHORIZED;
       }
@@ -315,7 +340,7 @@ class Mqtt5Connection {
     this.send({ cmd: "suback", messageId: packet.messageId ?? 0, granted });
     const topics = packet.subscriptions
       .map(({ topic }) => topic)
-      .filter((topic) => this.side.parts.door.mayRead(this.id, this.proof, topic));
+      .filter((topic) => this.side.parts.door.mayRead(this.login, topic));
     events.emit({ event: "subscribed", id: this.id, topics });
   }
 
@@ -327,7 +352,7 @@ class Mqtt5Connection {
       this.end(Reason.PACKET_TOO_LARGE);
       return;
     }
-    const isOurs = this.side.parts.door.mayWrite(this.id, this.proof, topic);
+    const isOurs = this.side.parts.door.mayWrite(this.login, topic);
     const reasonCode = isOurs ? Reason.SUCCESS : Reason.NOT_AUTHORIZED;
     if (packet.qos === 1) this.send({ cmd: "puback", messageId: messageId ?? 0, reasonCode });
     if (!isOurs) events.emit({ event: "topic-refused", id: this.id, topic, action: "publish" });

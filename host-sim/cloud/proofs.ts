@@ -1,9 +1,10 @@
+import type { Accounts } from "./accounts.js";
 import { Digest } from "./digest.js";
 import type { Frame } from "./frame.js";
 import { type Envelope, MacSession, parseOpening } from "./mac-session.js";
 import type { Peer } from "./peers.js";
-import type { Registry } from "./registry.js";
 import { deriveKey, hmac, sameSecret } from "./secret.js";
+import { after, type Soon } from "./soon.js";
 import type { ConnectProof, Entity, FrameProof, Voucher } from "./types.js";
 
 const COUNTER_PASSWORD = /^(0|[1-9]\d{0,15})\.([A-Za-z0-9_-]{43})$/;
@@ -21,6 +22,11 @@ export type Verdict =
   | { verdict: "refused"; reason: string; message: string }
   | { verdict: "dropped"; reason: string };
 
+const COUNTER_USED = refused(
+  "mac-counter",
+  "The counter in sec was used before; open the session with a higher one",
+);
+
 /** What `Proofs` needs to know. */
 export interface ProofOptions {
   realm: string;
@@ -29,7 +35,7 @@ export interface ProofOptions {
   requireFrameProof: boolean | undefined;
   now: () => number;
   /** Is this text a token of the caller for the cloud's own API? */
-  isApiToken: (token: string, id: string) => boolean;
+  isApiToken: (token: string, id: string) => Soon<boolean>;
   /** Told when a device opens a MAC session. */
   opened: (id: string, counter: number) => void;
 }
@@ -39,14 +45,14 @@ export class Proofs {
   private digest: Digest;
 
   constructor(
-    private registry: Registry,
+    private accounts: Accounts,
     private options: ProofOptions,
   ) {
     this.digest = new Digest(options.realm, options.nonceLifetimeMs, options.now);
   }
 
   /** How a password proves the entity: as the PSK, as a counter password, or (null) not at all. */
-  connect(entity: Entity, password: Uint8Array): ConnectProof | null {
+  connect(entity: Entity, password: Uint8Array): Soon<ConnectProof | null> {
     if (sameSecret(password, entity.psk)) return "password";
     const match = COUNTER_PASSWORD.exec(Buffer.from(password).toString("latin1"));
     if (match === null) return null;
@@ -54,14 +60,15 @@ export class Proofs {
     const key = deriveKey(entity.psk, "motekey counter v1");
     const expected = hmac(key, `${entity.id}:${match[1]}`).toString("base64url");
     if (!sameSecret(match[2] ?? "", expected) || !Number.isSafeInteger(counter)) return null;
-    return this.registry.raiseCounter(entity, "connect", counter) ? "counter" : null;
+    const taken = this.accounts.takeCounter(entity, "connect", counter);
+    return after(taken, (isTaken) => (isTaken ? "counter" : null));
   }
 
   /**
    * Judges a frame.
    * @param voucher how its connection was proved
    */
-  frame(entity: Entity, peer: Peer, voucher: Voucher, frame: Frame, envelope: Envelope): Verdict {
+  frame(entity: Entity, peer: Peer, voucher: Voucher, frame: Frame, envelope: Envelope): Soon<Verdict> {
     if (envelope.mac !== null) return this.macFrame(entity, peer, frame, envelope);
     if (peer.macSession !== null) {
       return refused(
@@ -72,7 +79,7 @@ export class Proofs {
     if (frame.key !== undefined) return this.keyFrame(entity, frame.key);
     if (frame.auth !== undefined) return this.digestFrame(entity, peer, frame.auth);
     if (this.isVouchedFor(voucher)) return { verdict: "proved", proof: "link", session: null };
-    return refused("proof-missing", this.digest.challenge(peer));
+    return this.challenged(peer, "proof-missing");
   }
 
   /** Whether the connection's proof stands for a frame on it that has none. */
@@ -83,10 +90,10 @@ export class Proofs {
 
   /** The message of an error 401 for somebody the registry does not know: as for one whom it knows. */
   strangersChallenge(): string {
-    return this.digest.challenge(null);
+    return this.digest.strangersChallenge();
   }
 
-  private macFrame(entity: Entity, peer: Peer, frame: Frame, envelope: Envelope): Verdict {
+  private macFrame(entity: Entity, peer: Peer, frame: Frame, envelope: Envelope): Soon<Verdict> {
     let session = peer.macSession;
     if (frame.sec !== undefined) {
       const opening = parseOpening(frame.sec);
@@ -94,10 +101,7 @@ export class Proofs {
         return refused("sec-malformed", 'sec is {"c":counter,"n":22 characters of base64url}');
       if (session === null || !session.isOpenedBy(opening)) {
         if (opening.counter <= entity.counters.mac) {
-          return refused(
-            "mac-counter",
-            "The counter in sec was used before; open the session with a higher one",
-          );
+          return COUNTER_USED;
         }
         session = new MacSession(entity.psk, opening);
       }
@@ -105,30 +109,37 @@ export class Proofs {
     if (session === null) return refused("mac-session-unknown", "No MAC session is open; open one with sec");
     if (!session.verifies(envelope))
       return refused("mac-wrong", "The MAC is wrong; check the PSK and the session");
-    if (session !== peer.macSession) this.openSession(entity, peer, session);
-    if (!session.accepts(envelope.sequence)) return { verdict: "dropped", reason: "mac-replayed" };
-    return { verdict: "proved", proof: "mac", session };
+    const proved: Verdict = { verdict: "proved", proof: "mac", session };
+    if (session === peer.macSession) {
+      return after<boolean, Verdict>(peer.accept(session, envelope.sequence), (isNew) =>
+        isNew ? proved : { verdict: "dropped", reason: "mac-replayed" },
+      );
+    }
+    const { counter } = session.opening;
+    return after(peer.open(session, envelope.sequence), (isOpen) => {
+      if (!isOpen) return COUNTER_USED;
+      this.options.opened(entity.id, counter);
+      return proved;
+    });
   }
 
-  private openSession(entity: Entity, peer: Peer, session: MacSession): void {
-    this.registry.raiseCounter(entity, "mac", session.opening.counter);
-    session.kept = this.registry.kept;
-    peer.macSession = session;
-    this.options.opened(entity.id, session.opening.counter);
+  private keyFrame(entity: Entity, key: unknown): Soon<Verdict> {
+    const wrong = refused("key-wrong", "The key is wrong");
+    if (typeof key !== "string") return wrong;
+    const good = sameSecret(key, entity.psk) || this.options.isApiToken(key, entity.id);
+    return after<boolean, Verdict>(good, (isGood) =>
+      isGood ? { verdict: "proved", proof: "key", session: null } : wrong,
+    );
   }
 
-  private keyFrame(entity: Entity, key: unknown): Verdict {
-    const good =
-      typeof key === "string" && (sameSecret(key, entity.psk) || this.options.isApiToken(key, entity.id));
-    return good
-      ? { verdict: "proved", proof: "key", session: null }
-      : refused("key-wrong", "The key is wrong");
+  private digestFrame(entity: Entity, peer: Peer, auth: unknown): Soon<Verdict> {
+    return after<string | null, Verdict>(this.digest.fault(auth, entity.id, entity.psk, peer), (fault) =>
+      fault === null ? { verdict: "proved", proof: "digest", session: null } : this.challenged(peer, fault),
+    );
   }
 
-  private digestFrame(entity: Entity, peer: Peer, auth: unknown): Verdict {
-    const fault = this.digest.fault(auth, entity.id, entity.psk, peer);
-    if (fault !== null) return refused(fault, this.digest.challenge(peer));
-    return { verdict: "proved", proof: "digest", session: null };
+  private challenged(peer: Peer, reason: string): Soon<Verdict> {
+    return after(this.digest.challenge(peer), (challenge) => refused(reason, challenge));
   }
 }
 

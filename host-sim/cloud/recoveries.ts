@@ -1,6 +1,7 @@
+import type { Accounts } from "./accounts.js";
 import type { Events } from "./events.js";
-import type { Registry } from "./registry.js";
 import { deriveKey, hmac, sameSecret } from "./secret.js";
+import { after, type Soon } from "./soon.js";
 import type { Entity } from "./types.js";
 
 /** The one method of such a principal. */
@@ -60,7 +61,7 @@ export class Recoveries {
   private histories = new Map<string, History>();
 
   constructor(
-    private registry: Registry,
+    private accounts: Accounts,
     private events: Events,
     private now: () => number,
   ) {}
@@ -83,10 +84,16 @@ export class Recoveries {
   }
 
   /** Answers under the latest nonce of this device; null: there is none that may be answered. */
-  answer(id: string): CounterAnswer | null {
-    const entity = this.registry.get(id);
+  answer(id: string): Soon<CounterAnswer | null> {
+    return after(this.accounts.find(id), (entity) =>
+      entity === undefined || entity.disabled ? null : this.answerTo(entity),
+    );
+  }
+
+  private answerTo(entity: Entity): CounterAnswer | null {
+    const { id } = entity;
     const outstanding = this.histories.get(id)?.outstanding ?? null;
-    if (entity === undefined || entity.disabled || outstanding === null) return null;
+    if (outstanding === null) return null;
     if (outstanding.answersLeft < 1 || this.now() >= outstanding.endsAtMs) return null;
     const c = Math.max(0, ...Object.values(entity.counters));
     const counter = Buffer.alloc(8);

@@ -1,5 +1,7 @@
+import type { Accounts } from "./accounts.js";
 import { checkPsk, entityOf, isPortableId, isRole } from "./new-entity.js";
 import { RegistryFile, type RegistryFound, type Told } from "./registry-file.js";
+import type { Soon } from "./soon.js";
 import type { CounterPurpose, Entity, NewEntity } from "./types.js";
 
 /** What a restored registry's counters are raised by: more than a cloud accepts between two backups. */
@@ -21,7 +23,7 @@ export interface RegistryOptions {
  * Devices, users and backends with their credentials and highest counters. With a file each change is written to it,
  * and {@link kept} says when an accepted counter is on the disk: nobody is answered before.
  */
-export class Registry {
+export class Registry implements Accounts {
   private entities = new Map<string, Entity>();
   private file: RegistryFile | null = null;
 
@@ -93,6 +95,15 @@ export class Registry {
     entity.counters[purpose] = counter;
     this.file?.record([entity.id, purpose, counter]);
     return true;
+  }
+
+  find(id: string): Entity | undefined {
+    return this.entities.get(id);
+  }
+
+  takeCounter(entity: Entity, purpose: CounterPurpose, counter: number): Soon<boolean> {
+    if (!this.raiseCounter(entity, purpose, counter)) return false;
+    return this.kept?.then(() => true) ?? true;
   }
 
   /** Resolves when every counter that was accepted by now is on the disk; null: it is. Rejects when it cannot be. */

@@ -1,9 +1,9 @@
+import type { Accounts } from "./accounts.js";
 import type { AuthService } from "./auth-service.js";
 import { MESSAGE_BYTES_MAX, type Receiver, type Sender } from "./channel.js";
 import { Delivery, type Refusal, type Request } from "./delivery.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
-import { type Faults, strikes, strikesOnce } from "./faults.js";
 import {
   FRAME_DEPTH_MAX,
   type Frame,
@@ -13,15 +13,19 @@ import {
   type Outcome,
   outcomeText,
   parseFrame,
+  type ReplyError,
   RpcError,
+  Unavailable,
 } from "./frame.js";
+import type { Interference } from "./interference.js";
 import { type Envelope, type MacSession, openEnvelope } from "./mac-session.js";
 import type { Peer, Peers, StoredReply } from "./peers.js";
-import type { Proofs } from "./proofs.js";
+import type { Proofs, Verdict } from "./proofs.js";
 import { recoveredBy } from "./recoverer.js";
 import { COUNTER_METHOD, type Recoveries } from "./recoveries.js";
-import type { Registry } from "./registry.js";
-import type { Entity, FrameProof, Voucher } from "./types.js";
+import { after, Lanes, type Soon } from "./soon.js";
+import type { TokenBook } from "./tokens.js";
+import type { Entity, Extensions, FrameProof, Voucher } from "./types.js";
 
 /** Where frames are taken over HTTP, by POST and in WebSockets. */
 export const RPC_PATH = "/rpc";
@@ -30,18 +34,17 @@ const TOO_DEEP = `The frame is nested more than ${FRAME_DEPTH_MAX} levels deep; 
 const NOTHING = new Uint8Array();
 /** What opens a session must not open it again after a restart. */
 const NOT_KEPT = { code: 503, message: "The cloud cannot keep this session's counter; try again later" };
-/** Errors that a retry may not meet again. */
-const PASSING_CODES: readonly number[] = [401, 429, 503];
 
 /** What `Rpc` works with. */
 export interface RpcParts {
-  registry: Registry;
+  accounts: Accounts;
   peers: Peers;
   proofs: Proofs;
   service: AuthService;
   recoveries: Recoveries;
   events: Events;
-  faults: Faults;
+  interference: Interference;
+  terms: { readonly extensions: Extensions };
   address: string;
   now: () => number;
 }
@@ -52,33 +55,42 @@ type Admission = { request: Request; proof: FrameProof } | { dropped: string } |
 export class Rpc implements Receiver {
   private closed = false;
   private delivery: Delivery;
+  /** Messages of one sender are looked at in the order in which they came, and its requests carried out in it. */
+  private readonly arrivals = new Lanes();
+  private readonly works = new Lanes();
 
   constructor(private parts: RpcParts) {
-    this.delivery = new Delivery(parts.events, parts.faults, parts.address);
+    this.delivery = new Delivery(parts.events, parts.interference, parts.address);
   }
 
   receive(channel: Sender, id: string, voucher: Voucher, message: Uint8Array, encoding: Encoding): void {
     if (this.closed) return;
     try {
-      const device = recoveredBy(id);
-      if (device !== null) {
-        this.recover(
-          channel,
-          id,
-          device,
-          voucher === "recover" || voucher === "broker" ? message : NOTHING,
-          encoding,
-        );
-        return;
-      }
-      const admission = this.admit(channel, id, voucher, message, encoding);
-      if ("dropped" in admission) this.delivery.drop(id, admission.dropped);
-      else if ("code" in admission) this.delivery.refuse(channel, id, admission);
-      else
-        this.accept(admission.request, admission.proof).catch((failure: Error) => this.failed(id, failure));
+      const taken = this.arrivals.run(id, () => this.take(channel, id, voucher, message, encoding));
+      if (taken instanceof Promise) taken.catch((failure: Error) => this.failed(id, failure));
     } catch (failure) {
       this.failed(id, failure as Error);
     }
+  }
+
+  private take(
+    channel: Sender,
+    id: string,
+    voucher: Voucher,
+    message: Uint8Array,
+    encoding: Encoding,
+  ): Soon<void> {
+    const device = recoveredBy(id);
+    if (device !== null) {
+      const isVouchedFor = voucher === "recover" || voucher === "broker";
+      return this.recover(channel, id, device, isVouchedFor ? message : NOTHING, encoding);
+    }
+    return after(this.admit(channel, id, voucher, message, encoding), (admission) => {
+      if ("dropped" in admission) this.delivery.drop(id, admission.dropped);
+      else if ("error" in admission) this.delivery.refuse(channel, id, admission);
+      else
+        this.accept(admission.request, admission.proof).catch((failure: Error) => this.failed(id, failure));
+    });
   }
 
   /**
@@ -100,7 +112,7 @@ export class Rpc implements Receiver {
         reply = message;
       },
     };
-    const peer = this.parts.peers.of(caller.id);
+    const peer = this.parts.peers.of(caller);
     await this.accept(this.request(capture, caller, peer, frame, null, "json"), "link");
     return reply;
   }
@@ -117,8 +129,8 @@ export class Rpc implements Receiver {
     device: string,
     message: Uint8Array,
     encoding: Encoding,
-  ): void {
-    const { recoveries, events, faults } = this.parts;
+  ): Soon<void> {
+    const { recoveries, events, interference } = this.parts;
     const isTaken = encoding === "json" && message.length <= MESSAGE_BYTES_MAX;
     const frame = isTaken ? parseFrame(message, encoding) : null;
     const { id: requestId, method, src } = frame ?? {};
@@ -126,28 +138,24 @@ export class Rpc implements Receiver {
       this.delivery.drop(id, "recovery-malformed");
       return;
     }
-    if (strikes(faults, "dropRequests", { src: id, method: COUNTER_METHOD })) {
+    if (interference.losesRequest({ src: id, method: COUNTER_METHOD })) {
       this.delivery.drop(id, "fault-request");
       return;
     }
     const isAllowed = src === id && method === COUNTER_METHOD;
-    const answer = isAllowed ? recoveries.answer(device) : null;
-    if (answer === null) {
-      const [code, reason] = isAllowed ? [401, "recovery-over"] : [403, "recovery-method"];
-      const message = `This connection may call ${COUNTER_METHOD} as itself, a few times, and nothing else`;
-      this.delivery.refuse(channel, id, {
-        frame: { id: requestId, method },
-        encoding,
-        code,
-        reason,
-        message,
-      });
-      return;
-    }
-    events.emit({ event: "request", id, requestId, method: COUNTER_METHOD, proof: "link" });
-    setTimeout(() => {
-      if (!this.closed) this.delivery.tell(channel, id, requestId, COUNTER_METHOD, answer);
-    }, faults.latencyMs).unref();
+    return after(isAllowed ? recoveries.answer(device) : null, (answer) => {
+      if (answer === null) {
+        const [code, reason] = isAllowed ? [401, "recovery-over"] : [403, "recovery-method"];
+        const message = `This connection may call ${COUNTER_METHOD} as itself, a few times, and nothing else`;
+        const refused = { id: requestId, method };
+        this.delivery.refuse(channel, id, { frame: refused, encoding, reason, error: { code, message } });
+        return;
+      }
+      events.emit({ event: "request", id, requestId, method: COUNTER_METHOD, proof: "link" });
+      setTimeout(() => {
+        if (!this.closed) this.delivery.tell(channel, id, requestId, COUNTER_METHOD, answer);
+      }, interference.latencyMs).unref();
+    });
   }
 
   /** What becomes of a message: a request of a proved sender, a refusal that is answered, or nothing. */
@@ -157,35 +165,43 @@ export class Rpc implements Receiver {
     voucher: Voucher,
     bytes: Uint8Array,
     encoding: Encoding,
-  ): Admission {
-    const { registry, proofs, peers, faults } = this.parts;
+  ): Soon<Admission> {
+    const { accounts, terms, interference } = this.parts;
     if (bytes.length > MESSAGE_BYTES_MAX) return { dropped: "too-long" };
-    if (encoding === "cbor" && !faults.extensions.cbor) return { dropped: "encoding" };
+    if (encoding === "cbor" && !terms.extensions.cbor) return { dropped: "encoding" };
     const envelope = this.open(bytes);
     const frame = parseFrame(envelope.frame, encoding);
     if (frame === null) return { dropped: "malformed" };
     if (typeof frame.method !== "string") return { dropped: "no-request" };
     if (!isRequestId(frame.id)) return { dropped: "invalid-id" };
-    const struck = { src: id, method: frame.method };
-    if (strikes(faults, "dropRequests", struck)) return { dropped: "fault-request" };
+    if (interference.losesRequest({ src: id, method: frame.method })) return { dropped: "fault-request" };
     const refusal = (code: number, reason: string, message: string): Refusal => {
-      return { frame, encoding, code, reason, message };
+      return { frame, encoding, reason, error: { code, message } };
     };
     if (isTooDeep(frame)) return refusal(400, "too-deep", TOO_DEEP);
     if (frame.src !== id) return refusal(403, "src", "src is not the topic's id; send as yourself");
-    const caller = registry.get(id);
-    if (caller === undefined) return refusal(401, "unknown", proofs.strangersChallenge());
-    if (caller.disabled) return refusal(403, "disabled", "This id is disabled; ask its owner");
-    const peer = peers.of(id);
-    const verdict = proofs.frame(caller, peer, voucher, frame, envelope);
-    if (verdict.verdict === "dropped") return { dropped: verdict.reason };
-    if (verdict.verdict === "refused") return refusal(401, verdict.reason, verdict.message);
-    const request = this.request(channel, caller, peer, frame, verdict.session, encoding);
-    return { request, proof: verdict.proof };
+    const judge = (caller: Entity | undefined): Soon<Admission> => {
+      const { proofs, peers } = this.parts;
+      if (caller === undefined) return refusal(401, "unknown", proofs.strangersChallenge());
+      if (caller.disabled) return refusal(403, "disabled", "This id is disabled; ask its owner");
+      const peer = peers.of(caller);
+      return after<Verdict, Admission>(proofs.frame(caller, peer, voucher, frame, envelope), (verdict) => {
+        if (verdict.verdict === "dropped") return { dropped: verdict.reason };
+        if (verdict.verdict === "refused") return refusal(401, verdict.reason, verdict.message);
+        const request = this.request(channel, caller, peer, frame, verdict.session, encoding);
+        return { request, proof: verdict.proof };
+      });
+    };
+    const admission = after<Entity | undefined, Admission>(accounts.find(id), judge);
+    if (!(admission instanceof Promise)) return admission;
+    return admission.catch((failure: Error) => {
+      if (!(failure instanceof Unavailable)) throw failure;
+      return { frame, encoding, reason: "unavailable", error: failure.error };
+    });
   }
 
   private open(message: Uint8Array): Envelope {
-    if (this.parts.faults.extensions.mac) return openEnvelope(message);
+    if (this.parts.terms.extensions.mac) return openEnvelope(message);
     return { frame: message, covered: message, sequence: -1, mac: null };
   }
 
@@ -215,22 +231,20 @@ export class Rpc implements Receiver {
   }
 
   private accept(request: Request, proof: FrameProof): Promise<void> {
-    const { caller, peer, id } = request;
+    const { caller, id } = request;
     // Peers must not make our counts grow by inventing methods.
     const method = this.parts.service.serves(request.method) ? request.method : "(unknown)";
     this.parts.events.emit({ event: "request", id: caller.id, requestId: id, method, proof });
-    const { latencyMs } = this.parts.faults;
+    const { latencyMs } = this.parts.interference;
     const late =
       latencyMs > 0 ? new Promise<void>((resolve) => setTimeout(resolve, latencyMs).unref()) : null;
-    const work = Promise.all([peer.work, late]).then(() => this.perform(request));
-    // What becomes of this one is no matter of the next.
-    const settled = work
-      .catch(() => {})
-      .then(() => {
-        if (peer.work === settled) peer.work = null;
-      });
-    peer.work = settled;
-    return work;
+    // Never at once, so that whoever hands a message in is not answered before that has ended.
+    return Promise.resolve(
+      this.works.run(caller.id, async () => {
+        await late;
+        await this.perform(request);
+      }),
+    );
   }
 
   /** The net below everything: whatever a visitor sent, and whatever a hook of a test threw, others are served on. */
@@ -242,55 +256,57 @@ export class Rpc implements Receiver {
     if (this.closed) return;
     const { caller, id, method } = request;
     if (!(await isKept(request.session))) {
-      this.delivery.deliver(request, {
-        request: "",
-        outcome: outcomeText({ error: NOT_KEPT }),
-        code: NOT_KEPT.code,
-      });
+      await this.delivery.deliver(request, errorReply("", NOT_KEPT));
       return;
     }
     if (request.deadlineMs < this.parts.now()) {
       this.delivery.drop(caller.id, "deadline");
       return;
     }
-    const { v, dst, args, params } = request.frame;
-    const asked = `${method}\n${JSON.stringify([v, dst, args, params])}`;
-    const stored = request.peer.storedReply(id, asked);
-    const fault = strikesOnce(this.parts.faults, "error", { src: caller.id, method });
-    const reply =
-      fault !== null ? this.faultReply(asked, fault) : (stored ?? (await this.carryOut(request, asked)));
+    const { reply, isRepeated } = await this.replyTo(request);
     if (this.closed) return;
-    if (!PASSING_CODES.includes(reply.code)) request.peer.storeReply(id, reply);
-    const [repeated, code] = [reply === stored, reply.code];
-    this.parts.events.emit({ event: "replied", id: caller.id, requestId: id, method, code, repeated });
-    if (request.frame.nr !== true) this.delivery.deliver(request, reply);
+    const { code } = reply;
+    this.parts.events.emit({
+      event: "replied",
+      id: caller.id,
+      requestId: id,
+      method,
+      code,
+      repeated: isRepeated,
+    });
+    if (request.frame.nr !== true) await this.delivery.deliver(request, reply);
   }
 
-  private async carryOut(request: Request, asked: string): Promise<StoredReply> {
+  private async replyTo(request: Request): Promise<{ reply: StoredReply; isRepeated: boolean }> {
+    const { caller, id, method } = request;
+    const { v, dst, args, params } = request.frame;
+    const asked = `${method}\n${JSON.stringify([v, dst, args, params])}`;
+    const fault = this.parts.interference.errorFor({ src: caller.id, method });
+    try {
+      const changes = this.parts.service.changes(method);
+      return await request.peer.once({ id, request: asked, changes }, async (tokens) =>
+        fault === null ? this.carryOut(request, asked, tokens) : errorReply(asked, fault),
+      );
+    } catch (failure) {
+      if (!(failure instanceof Unavailable)) throw failure;
+      return { reply: errorReply(asked, failure.error), isRepeated: false };
+    }
+  }
+
+  private async carryOut(request: Request, asked: string, tokens: TokenBook): Promise<StoredReply> {
     let outcome: Outcome;
     try {
       const args = this.validate(request);
-      outcome = { result: await this.parts.service.call(request.caller, request.method, args) };
+      outcome = { result: await this.parts.service.call(request.caller, request.method, args, tokens) };
     } catch (failure) {
+      // Nothing may be kept of what was not carried out.
+      if (failure instanceof Unavailable) throw failure;
       const { code, message } =
         failure instanceof RpcError ? failure : new RpcError(500, "The cloud failed; try again");
       outcome = { error: { code, message } };
     }
-    return {
-      request: asked,
-      outcome: outcomeText(outcome),
-      code: "error" in outcome ? outcome.error.code : 0,
-    };
-  }
-
-  private faultReply(asked: string, fault: NonNullable<Faults["error"]>): StoredReply {
-    const { code, message, retryAfter } = fault;
-    const error: { code: number; message: string; retry_after?: number } = {
-      code,
-      message: message ?? "An error that was asked for; turn the knob back",
-    };
-    if (retryAfter !== undefined && this.parts.faults.extensions.retryAfter) error.retry_after = retryAfter;
-    return { request: asked, outcome: outcomeText({ error }), code };
+    if ("error" in outcome) return errorReply(asked, outcome.error);
+    return { request: asked, outcome: outcomeText(outcome), code: 0 };
   }
 
   /** The arguments of a well-formed request; throws 400 or 404 for another one. */
@@ -319,4 +335,8 @@ async function isKept(session: MacSession | null): Promise<boolean> {
   }
   session.kept = null;
   return true;
+}
+
+function errorReply(asked: string, error: ReplyError): StoredReply {
+  return { request: asked, outcome: outcomeText({ error }), code: error.code };
 }

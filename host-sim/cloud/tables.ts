@@ -1,5 +1,6 @@
 /** The names and values of the cloud's options. */
 
+import type { CloudOptions } from "./cloud-options.js";
 import { EXTENSIONS_OPTION, FAULTS } from "./faults.js";
 import { IDENTITY_OPTIONS } from "./identity/tables.js";
 import { COUNTER_MAX } from "./new-entity.js";
@@ -20,14 +21,7 @@ import {
   TEXT,
   whole,
 } from "./options.js";
-import type {
-  BrokerTls,
-  CloudOptions,
-  CloudTlsOptions,
-  HookOptions,
-  NewEntity,
-  TokenOptions,
-} from "./types.js";
+import type { BrokerTls, CloudTlsOptions, HookOptions, NewEntity, TokenOptions } from "./types.js";
 
 const TEXTS = either(TEXT, listOf(TEXT));
 const TLS_VERSION = oneOf("TLSv1.2", "TLSv1.3");

@@ -3,7 +3,6 @@ import type { Server, Socket } from "node:net";
 import { TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
 import type { CertificateAuthority } from "./certificates.js";
 import type { Events } from "./events.js";
-import type { Registry } from "./registry.js";
 import type { CloudTlsOptions } from "./types.js";
 
 /**
@@ -36,7 +35,8 @@ export class CloudTls {
     private options: CloudTlsOptions,
     /** What made the cloud's certificate, and clients'; null where the options brought theirs. */
     readonly authority: CertificateAuthority | null,
-    private readonly registry: Registry,
+    /** The PSK of an identity, for TLS-PSK. */
+    private readonly pskOfIdentity: (identity: string) => string | undefined,
     private readonly events: Events,
   ) {}
 
@@ -44,20 +44,20 @@ export class CloudTls {
   static async start(
     options: CloudTlsOptions,
     host: string,
-    registry: Registry,
+    pskOf: (identity: string) => string | undefined,
     events: Events,
   ): Promise<CloudTls> {
     if ((options.cert === undefined) !== (options.key === undefined)) {
       throw new Error("tls.cert and tls.key belong together; give both or none");
     }
     if (options.psk === true || options.cert !== undefined) {
-      return new CloudTls(options, null, registry, events);
+      return new CloudTls(options, null, pskOf, events);
     }
     const { CertificateAuthority } = await import("./certificates.js"); // a quarter of a second
     const authority = await CertificateAuthority.create("motekey mock cloud CA");
     const hosts = [...new Set(["localhost", "127.0.0.1", "::1", host])];
     const own = await authority.issue({ name: "motekey mock cloud", hosts });
-    return new CloudTls({ ca: authority.cert, ...options, ...own }, authority, registry, events);
+    return new CloudTls({ ca: authority.cert, ...options, ...own }, authority, pskOf, events);
   }
 
   /** What `createServer` of node:tls and node:https takes. */
@@ -128,13 +128,13 @@ export class CloudTls {
 
   /** Asked for each key that a client names. Only one whose key it has too ends the handshake. */
   private pskOf(socket: TLSSocket, identity: string): Buffer | null {
-    const entity = this.registry.get(identity);
-    if (entity === undefined) {
+    const psk = this.pskOfIdentity(identity);
+    if (psk === undefined) {
       this.pskIdentities.delete(socket);
       return null;
     }
     this.pskIdentities.set(socket, identity);
-    return Buffer.from(entity.psk, "utf8");
+    return Buffer.from(psk, "utf8");
   }
 
   private refuse(reason: string): void {

@@ -1,7 +1,6 @@
-import { KeyObject, randomBytes, randomUUID, type webcrypto } from "node:crypto";
-import { exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
-import { type CwtClaims, macCwt, signCwt } from "./cwt.js";
+import type { Mint } from "./mint.js";
 import { sha256 } from "./secret.js";
+import type { Soon } from "./soon.js";
 import type { TokenCheck, TokenOptions } from "./types.js";
 
 /** Tokens of one caller and host that may be good at once: the newest and the graced ones before it. */
@@ -9,6 +8,10 @@ const LIVE_TOKENS_MAX = 5;
 
 /** Hosts that one caller may have good tokens for at once. */
 export const HOSTS_MAX = 1_000;
+
+/** How long a token lives, and how long it stays good behind the next one, where the options say nothing. */
+export const TOKEN_LIFETIME_SECONDS = 3600;
+export const TOKEN_GRACE_SECONDS = 120;
 
 /** A token as the cloud keeps it. Times are unix ms of the cloud's own clock, without the clock fault. */
 export interface IssuedToken {
@@ -26,46 +29,43 @@ export interface CloudClock {
 }
 
 /** Makes, finds, ends and checks the tokens of all callers. */
-export class Tokens {
+export interface TokenBook {
+  /** May this caller have a token for one more host? What has ended does not count. */
+  hasRoom(sub: string, host: string): Soon<boolean>;
+  /** A new token; the one before it stays good for the grace time, at most to its own expiry. */
+  generate(sub: string, host: string): Soon<IssuedToken>;
+  /** The newest token if it is still good. */
+  find(sub: string, host: string): Soon<IssuedToken | undefined>;
+  /** The hosts that the caller has a good token for. */
+  hosts(sub: string): Soon<string[]>;
+  /** Ends all tokens of a caller for a host. Was there any? */
+  revoke(sub: string, host: string): Soon<boolean>;
+  /** Is this a good token for this host, and whose (RFC 7662)? */
+  check(text: string, host: string): Soon<TokenCheck>;
+}
+
+/** The mock's tokens, in memory. */
+export class Tokens implements TokenBook {
   /** In the order of their issue, which is that of their ends: all live equally long. */
   private byHash = new Map<string, IssuedToken>();
   /** By caller, then host; the newest token is the last. */
   private byCaller = new Map<string, Map<string, IssuedToken[]>>();
   private lifetimeMs: number;
   private graceMs: number;
-  private macKey: Uint8Array;
-
-  private constructor(
-    private options: TokenOptions,
-    private issuer: string,
-    private clock: CloudClock,
-    private key: webcrypto.CryptoKey,
-    /** What `/.well-known/jwks.json` serves (RFC 7517). */
-    readonly jwks: { keys: JWK[] },
+  constructor(
+    { lifetimeSeconds = TOKEN_LIFETIME_SECONDS, graceSeconds = TOKEN_GRACE_SECONDS }: TokenOptions,
+    private readonly clock: CloudClock,
+    private readonly mint: Mint,
   ) {
-    this.lifetimeMs = (options.lifetimeSeconds ?? 3600) * 1000;
-    this.macKey = Buffer.from(options.macKey ?? randomBytes(32));
-    this.graceMs = (options.graceSeconds ?? 120) * 1000;
+    this.lifetimeMs = lifetimeSeconds * 1000;
+    this.graceMs = graceSeconds * 1000;
   }
 
-  /** With a new key pair. */
-  static async start(options: TokenOptions, issuer: string, clock: CloudClock): Promise<Tokens> {
-    const alg = options.algorithm ?? "ES256";
-    const { privateKey, publicKey } = await generateKeyPair(alg);
-    const jwk = {
-      ...(await exportJWK(publicKey)),
-      kid: randomBytes(6).toString("base64url"),
-      alg,
-      use: "sig",
-    };
-    return new Tokens(options, issuer, clock, privateKey, { keys: [jwk] });
-  }
-
-  /** A new token; the one before it stays good for the grace time, at most to its own expiry. */
-  async generate(sub: string, host: string): Promise<IssuedToken> {
+  generate(sub: string, host: string): IssuedToken {
     const issuedAtMs = this.clock.now();
     const expiresAtMs = issuedAtMs + this.lifetimeMs;
-    const text = await this.textOf(sub, host);
+    const lifetimeSeconds = Math.floor(this.lifetimeMs / 1000);
+    const text = this.mint.make({ sub, host, iat: Math.floor(this.clock.told() / 1000), lifetimeSeconds });
     const token = { text, sub, host, issuedAtMs, expiresAtMs };
     this.keep(token);
     return token;
@@ -76,19 +76,16 @@ export class Tokens {
     return this.byHash.size;
   }
 
-  /** The newest token if it is still good. */
   find(sub: string, host: string): IssuedToken | undefined {
     const newest = this.byCaller.get(sub)?.get(host)?.at(-1);
     return newest !== undefined && newest.expiresAtMs > this.clock.now() ? newest : undefined;
   }
 
-  /** The hosts that the caller has a good token for. */
   hosts(sub: string): string[] {
     const mine = this.byCaller.get(sub);
     return mine === undefined ? [] : [...mine.keys()].filter((host) => this.find(sub, host) !== undefined);
   }
 
-  /** Ends all tokens of a caller for a host. Was there any? */
   revoke(sub: string, host: string): boolean {
     const mine = this.byCaller.get(sub);
     const tokens = mine?.get(host);
@@ -104,7 +101,6 @@ export class Tokens {
     for (const host of [...(this.byCaller.get(sub)?.keys() ?? [])]) this.revoke(sub, host);
   }
 
-  /** Is this a good token for this host, and whose (RFC 7662)? */
   check(text: string, host: string): TokenCheck {
     const token = this.byHash.get(hashOf(text));
     if (token === undefined || token.host !== host || token.expiresAtMs <= this.clock.now())
@@ -119,36 +115,6 @@ export class Tokens {
     };
   }
 
-  private async textOf(sub: string, host: string): Promise<string> {
-    const { format } = this.options;
-    if (format === "opaque") return randomBytes(32).toString("base64url");
-    if (format === "cwt-mac0") return macCwt(this.claims(sub, host), this.macKey).toString("base64url");
-    if (format !== "cwt-sign1") return this.sign(sub, host);
-    const key = KeyObject.from(this.key);
-    const [algorithm, kid] = [this.options.algorithm ?? "ES256", this.jwks.keys[0]?.kid ?? ""];
-    return signCwt(this.claims(sub, host), key, algorithm, kid).toString("base64url");
-  }
-
-  private claims(sub: string, host: string): CwtClaims {
-    const iat = Math.floor(this.clock.told() / 1000);
-    const exi = Math.floor(this.lifetimeMs / 1000);
-    return { iss: this.issuer, sub, aud: host, iat, exp: iat + exi, exi, cti: randomBytes(16) };
-  }
-
-  private sign(sub: string, host: string): Promise<string> {
-    const iat = Math.floor(this.clock.told() / 1000);
-    const alg = this.options.algorithm ?? "ES256";
-    return new SignJWT({ jti: randomUUID() })
-      .setProtectedHeader({ alg, kid: this.jwks.keys[0]?.kid ?? "", typ: "JWT" })
-      .setIssuer(this.issuer)
-      .setSubject(sub)
-      .setAudience(host)
-      .setIssuedAt(iat)
-      .setExpirationTime(iat + Math.floor(this.lifetimeMs / 1000))
-      .sign(this.key);
-  }
-
-  /** May this caller have a token for one more host? What has ended does not count. */
   hasRoom(sub: string, host: string): boolean {
     this.dropEnded();
     const mine = this.byCaller.get(sub);

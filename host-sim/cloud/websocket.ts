@@ -6,8 +6,8 @@ import { MESSAGE_BYTES_MAX, type Receiver, type Sender } from "./channel.js";
 import type { Door } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
-import type { Faults } from "./faults.js";
 import { parseFrame } from "./frame.js";
+import type { Interference } from "./interference.js";
 import { openEnvelope } from "./mac-session.js";
 import { PACKET_BYTES_MAX } from "./packet-gate.js";
 import type { Peers } from "./peers.js";
@@ -28,7 +28,7 @@ export interface WebSocketParts {
   door: Door;
   peers: Peers;
   events: Events;
-  faults: Faults;
+  interference: Interference;
   receiver: Receiver;
   tls: CloudTls | null;
   /** Where MQTT inside WebSockets goes; null: there is none here. */
@@ -144,7 +144,7 @@ export class WebSockets {
   }
 
   private welcome(webSocket: WebSocket, login: Login | null): void {
-    const { events, faults, peers, receiver } = this.parts;
+    const { events, interference, peers, receiver } = this.parts;
     const connection = new Connection(webSocket, login, receiver);
     this.connections.add(connection);
     webSocket.once("close", () => this.connections.delete(connection));
@@ -159,9 +159,7 @@ export class WebSockets {
         setTimeout(() => webSocket.close(GOING_AWAY), this.parts.connectLimitMs).unref();
       webSocket.once("close", () => events.emit({ event: "disconnected", id: login.id }));
     }
-    if (faults.kickAfterConnack < 1) return;
-    faults.kickAfterConnack--;
-    webSocket.close(GOING_AWAY);
+    if (interference.kicks()) webSocket.close(GOING_AWAY);
   }
 }
 

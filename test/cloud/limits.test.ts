@@ -6,6 +6,7 @@ import mqtt from "mqtt-packet";
 import { type SinonFakeTimers, useFakeTimers } from "sinon";
 import { createWebSocketStream, WebSocket } from "ws";
 import { type Cloud, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
+import { Mint, newSigningKey } from "../../host-sim/cloud/mint.js";
 import { type CloudClock, HOSTS_MAX, Tokens } from "../../host-sim/cloud/tokens.js";
 import { Client } from "./client.js";
 
@@ -213,7 +214,8 @@ describe("the cloud's limits", () => {
     await start();
     let nowMs = 1_700_000_000_000;
     const clock: CloudClock = { now: () => nowMs, told: () => nowMs };
-    const tokens = await Tokens.start({ format: "opaque", lifetimeSeconds: 60 }, "//cloud", clock);
+    const mint = new Mint({ format: "opaque" }, "//cloud", () => newSigningKey("ES256"));
+    const tokens = new Tokens({ lifetimeSeconds: 60 }, clock, mint);
     for (let i = 0; i < 500; i++) await tokens.generate(`device_${i % 50}`, `app-${i}.example.com`);
     assert.equal(tokens.kept, 500);
     nowMs += 30_000;

@@ -1,5 +1,5 @@
 import { isReply, requestFilter, requestSender } from "../channel.js";
-import { connackOf, type Door } from "../door.js";
+import { connackOf, type Door, type Login as DoorLogin } from "../door.js";
 import type { Encoding } from "../encoding.js";
 import type { Events } from "../events.js";
 import { sameSecret } from "../secret.js";
@@ -42,24 +42,29 @@ export class CloudGatekeeper implements Gatekeeper {
     });
   }
 
-  knows(userName: string): boolean {
-    return userName === this.own?.user || this.door.knows(userName);
+  async knows(userName: string): Promise<boolean> {
+    return userName === this.own?.user || (await this.door.roleOf(userName)) !== null;
   }
 
-  mayRead(userName: string, filter: string): boolean {
+  async mayRead(userName: string, filter: string): Promise<boolean> {
     const isAllowed =
       userName === this.own?.user
         ? ENCODINGS.map(requestFilter).includes(filter)
-        : this.door.knows(userName) && this.door.mayRead(userName, "broker", filter);
+        : await this.allows(userName, (login) => this.door.mayRead(login, filter));
     return this.told(isAllowed, userName, filter, "subscribe");
   }
 
-  mayWrite(userName: string, topic: string): boolean {
+  async mayWrite(userName: string, topic: string): Promise<boolean> {
     const isAllowed =
       userName === this.own?.user
         ? isReply(topic) || requestSender(topic)?.id === userName
-        : this.door.knows(userName) && this.door.mayWrite(userName, "broker", topic);
+        : await this.allows(userName, (login) => this.door.mayWrite(login, topic));
     return this.told(isAllowed, userName, topic, "publish");
+  }
+
+  private async allows(id: string, asked: (login: DoorLogin) => boolean): Promise<boolean> {
+    const role = await this.door.roleOf(id);
+    return role !== null && asked({ id, proof: "broker", role });
   }
 
   private told(

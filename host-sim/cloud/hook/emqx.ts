@@ -40,7 +40,7 @@ export class Emqx implements Dialect {
     return this.gatekeeper.admits({ clientId, userName, password });
   }
 
-  private mayCarry(fields: Fields): boolean {
+  private mayCarry(fields: Fields): boolean | Promise<boolean> {
     const [clientId, userName, topic] = ["clientid", "username", "topic"].map((name) => fields.get(name));
     if (userName === undefined || clientId !== userName || topic === undefined) return false;
     if (fields.get("action") === "subscribe") return this.gatekeeper.mayRead(userName, topic);

@@ -14,9 +14,9 @@ export interface Gatekeeper {
    */
   admits(login: Login): Promise<boolean>;
   /** Whether a user may be connected now. */
-  knows(userName: string): boolean;
+  knows(userName: string): boolean | Promise<boolean>;
   /** Whether a user may subscribe to this filter, and be sent its messages. */
-  mayRead(userName: string, filter: string): boolean;
+  mayRead(userName: string, filter: string): boolean | Promise<boolean>;
   /** Whether a user may publish on this topic. */
-  mayWrite(userName: string, topic: string): boolean;
+  mayWrite(userName: string, topic: string): boolean | Promise<boolean>;
 }

@@ -52,20 +52,20 @@ export class RabbitMq implements Dialect {
   }
 
   /** Of a user that may be connected, on the devices' virtual host, under a client id of its own. */
-  private isInPlace(fields: Fields, clientId: string): boolean {
+  private async isInPlace(fields: Fields, clientId: string): Promise<boolean> {
     const userName = fields.get("username") ?? "";
     return (
       fields.get("vhost") === this.vhost &&
       fields.get(clientId) === userName &&
-      this.gatekeeper.knows(userName)
+      (await this.gatekeeper.knows(userName))
     );
   }
 
-  private mayUse(fields: Fields): boolean {
+  private async mayUse(fields: Fields): Promise<boolean> {
     const [kind, name, permission] = ["resource", "name", "permission"].map(
       (field) => fields.get(field) ?? "",
     );
-    if (!this.isInPlace(fields, "client_id")) return false;
+    if (!(await this.isInPlace(fields, "client_id"))) return false;
     if (kind === "exchange") return name === EXCHANGE && (permission === "read" || permission === "write");
     const queue = `mqtt-subscription-${fields.get("username")}qos`;
     return (
@@ -75,8 +75,8 @@ export class RabbitMq implements Dialect {
     );
   }
 
-  private mayCarry(fields: Fields): boolean {
-    if (!this.isInPlace(fields, "variable_map.client_id")) return false;
+  private async mayCarry(fields: Fields): Promise<boolean> {
+    if (!(await this.isInPlace(fields, "variable_map.client_id"))) return false;
     if (fields.get("resource") !== "topic" || fields.get("name") !== EXCHANGE) return false;
     const userName = fields.get("username") ?? "";
     const levels = (fields.get("routing_key") ?? "").split(".");
