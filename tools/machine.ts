@@ -67,6 +67,10 @@ function machine(): System {
     keychain: systemKeychain(process.platform, new URL("./keychain-process.cjs", import.meta.url), {
       interrupted: interruption.signal,
     }),
+    ports: {
+      list: async () => (await serialPorts()).list(),
+      open: async (info, baudRate) => (await serialPorts()).open(info, baudRate),
+    },
     now: Date.now,
     async openBrowser(url) {
       const { default: open } = await import("open");
@@ -77,6 +81,9 @@ function machine(): System {
     secrets: new Secrets(),
   };
 }
+
+/** Read when a command asks for ports. */
+const serialPorts = async () => (await import("./serial/system-ports.js")).systemPorts(process.platform);
 
 /** xdg-open and its like end with a status that tells whether anything opened; one that runs on is the browser. */
 function opened(opener: ChildProcess): Promise<void> {

@@ -65,6 +65,19 @@ const ENCRYPTED: Test = [
   "device-image",
   "--keys-file and --hmac-key-file encrypt it, as the keys partition or the chip's HMAC key say",
 ];
+const FLASH: Test = [
+  "device-flash",
+  "reads, merges, writes, reads back and compares; what the app had stays",
+];
+const FLASH_SETTINGS: Test = ["device-flash", "--set and --settings write settings of the app's beside it"];
+const FLASH_KEYS: Test = [
+  "device-flash",
+  "without its keys, with others, and with a blank keys partition: refused with why",
+];
+const FLASH_COUNTER: Test = [
+  "device-cloud",
+  "flash asks the cloud for the counter and the key's fingerprint, and refuses another key and a revoked device",
+];
 const ERROR: Test = ["errors", "{code}: 'motekey {line}' tells it with its exit status and the next step"];
 
 // biome-ignore format: a table
@@ -156,6 +169,22 @@ export const COMMANDS: Held = {
   "motekey device image --dry-run": ["device-image", "--json has its fields; --dry-run writes nothing"],
   "motekey device image --keys-file <file>": ENCRYPTED,
   "motekey device image --hmac-key-file <file>": ENCRYPTED,
+  "motekey device flash": FLASH,
+  "motekey device flash -p, --port <path>": ["device-flash", "refuses to guess, and lists them; --port takes a path or a USB serial number"],
+  "motekey device flash --id <id>": FLASH,
+  "motekey device flash --psk-file <file>": FLASH,
+  "motekey device flash --counter <number>": FLASH,
+  "motekey device flash --set <namespace.key=type:value>": FLASH_SETTINGS,
+  "motekey device flash --settings <file>": FLASH_SETTINGS,
+  "motekey device flash --partition <label>": ["device-flash", "by its name where there are several; without one it is refused with their names"],
+  "motekey device flash --table <offset>": ["device-flash", "behind a larger boot loader, and where --table says"],
+  "motekey device flash --chip <name>": ["device-flash", "another chip than --chip names"],
+  "motekey device flash --baud <rate>": ["device-flash", "--baud 115200 changes no speed, and another is agreed on once the flasher runs"],
+  "motekey device flash --replace": ["device-flash", "a damaged partition; --replace writes a new one in its place"],
+  "motekey device flash --dry-run": ["device-flash", "--dry-run says what would change, and writes nothing; the device runs its app again"],
+  "motekey device flash --keys-file <file>": FLASH_KEYS,
+  "motekey device flash --hmac-key-file <file>": ["device-flash", "takes the chip's HMAC key, and the keys that lie on the chip in the clear"],
+  "motekey device flash --cloud <url>": FLASH_COUNTER,
   "motekey device inspect": ["device-image", "prints a table: numbers as they are, records with fingerprints, and how full it is"],
   "motekey device inspect --against <file>": ["device-image", "--against tells what was added, changed and removed"],
   "motekey device inspect --keys-file <file>": ["device-image", "opens an encrypted one with --keys or --hmac-key-file, and with no others"],
@@ -235,6 +264,16 @@ export const ERRORS: Held = {
   ],
   partition_damaged: PARTITION,
   partition_unfit: PARTITION,
+  port_unavailable: [
+    "device-flash",
+    "a port that another program has, or that is not there, or is none: port_unavailable, with what to do",
+  ],
+  device_silent: ["device-flash", "nobody answers: device_silent, and how to press BOOT"],
+  device_unfit: ["device-flash", "a chip with {what}: device_unfit, with why, and nothing is written"],
+  device_unverified: [
+    "device-flash",
+    "what flash holds otherwise than it was written is written once more, then told, and the backup stays",
+  ],
   keyring_missing: [
     "keychain",
     "one without any keyring is not called locked: it says that there is none, and the next step",

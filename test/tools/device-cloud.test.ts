@@ -8,6 +8,8 @@ import { type Cloud, simulateDevice, startCloud } from "../../host-sim/index.js"
 import { FAILURES, type FailureCode } from "../../tools/cli/failure.js";
 import { ANN, good } from "./acme.js";
 import { hasItsFields } from "./fields.js";
+import { benchBoard } from "./loader/bench-board.js";
+import { FakePorts } from "./loader/board.js";
 import { World } from "./world.js";
 
 const memberships = (role: "admin" | "developer" | "viewer") => [{ organization: "Acme Corp", role }];
@@ -108,6 +110,26 @@ describe("motekey device, with the cloud", () => {
     assert.deepEqual(Object.keys(await json("device show device_5")), [
       ...["id", "state", "key_fingerprint", "counter", "history"],
     ]);
+  });
+
+  it("flash asks the cloud for the counter and the key's fingerprint, and refuses another key and a revoked device", async () => {
+    await json("device create --id device_11 --out key");
+    const psk = readFileSync(path("key"), "utf8").trim();
+    const device = simulateDevice({ cloud, id: "device_11", psk });
+    await device.host("app.example.com").getToken();
+    device.close();
+    const { counter } = await json("device show device_11");
+    assert.ok(counter > 0);
+    const board = benchBoard();
+    const ports = new FakePorts().add({ path: "/dev/ttyUSB0", usb: null }, board);
+    const line = "device flash --id device_11 --psk-file key";
+    const { stdout } = good(await world.line(line, { ports }));
+    assert.match(stdout, new RegExp(`^Counter {2}begins above ${counter}$`, "m"));
+    writeFileSync(path("other"), "of-some-other-device\n", { mode: 0o600 });
+    const wrong = await world.line("device flash --id device_11 --psk-file other", { ports });
+    assert.match(wrong.stderr, /The cloud has another key of device_11/);
+    good(await world.line("device revoke device_11 --force"));
+    assert.match((await world.line(line, { ports })).stderr, /device_11 was revoked/);
   });
 
   it("list has every device, over many pages too", async () => {

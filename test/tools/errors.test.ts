@@ -200,6 +200,10 @@ const ELSEWHERE: readonly FailureCode[] = [
   "device_exists",
   "partition_damaged",
   "partition_unfit",
+  "port_unavailable",
+  "device_silent",
+  "device_unfit",
+  "device_unverified",
 ];
 
 describe("the error", () => {

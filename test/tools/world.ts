@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import type { Keychain, System } from "../../tools/cli/system.js";
+import type { SerialPorts } from "../../tools/serial/ports.js";
 
 /** What one run said, and its exit status. */
 export interface Said {
@@ -22,6 +23,8 @@ export interface RunOptions {
   readonly openBrowser?: (url: string) => Promise<void>;
   readonly runProgram?: System["runProgram"];
   readonly interrupted?: AbortSignal;
+  /** The machine's serial ports; without them those that this machine has. */
+  readonly ports?: SerialPorts;
   /** Stdout is a terminal that has so many. */
   readonly columns?: number;
   /** Hears all that was said on stderr so far, whenever there is more. */
@@ -77,6 +80,7 @@ export class World {
       directory: options.directory ?? this.folder,
       platform: "linux",
       keychain: this.keychain,
+      ports: options.ports ?? (await import("../../tools/serial/system-ports.js")).systemPorts("linux"),
       now: options.now ?? Date.now,
       openBrowser: (url) => {
         this.opened.push(url);

@@ -87,6 +87,23 @@ export const FAILURES = {
     exit: Exit.FAILED,
     meaning: "a partition or an image cannot take what it is to hold, or is not what the device expects",
   },
+  port_unavailable: {
+    exit: Exit.FAILED,
+    meaning: "a serial port is not there, is in use by another program, or may not be opened by this user",
+  },
+  device_silent: {
+    exit: Exit.FAILED,
+    meaning: "the device at the port does not answer, or has stopped answering",
+  },
+  device_unfit: {
+    exit: Exit.FAILED,
+    meaning:
+      "the chip is another one than was named, or its secure boot, flash encryption or secure download mode stands in the way",
+  },
+  device_unverified: {
+    exit: Exit.FAILED,
+    meaning: "what was read back from the device is not what was written to it",
+  },
   command_failed: { exit: Exit.FAILED, meaning: "the program that `auth exec` was to run cannot be started" },
   interrupted: { exit: Exit.INTERRUPTED, meaning: "Ctrl-C" },
   failed: { exit: Exit.FAILED, meaning: "anything else that failed" },

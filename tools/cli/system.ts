@@ -1,4 +1,5 @@
 /** What a command touches outside itself. Tests hand in their own. */
+import type { SerialPorts } from "../serial/ports.js";
 import type { Secrets } from "./secrets.js";
 
 /** Where text goes. */
@@ -34,6 +35,7 @@ export interface System {
   readonly directory: string;
   readonly platform: NodeJS.Platform;
   readonly keychain: Keychain;
+  readonly ports: SerialPorts;
   /** Unix time in milliseconds. */
   now(): number;
   /** Resolves when the program that opens addresses has ended well, or still runs; rejects when it failed. */

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { Act } from "../cli/act.js";
 import { withHelp } from "../cli/help.js";
 import { createCommand } from "./create/command.js";
+import { flashCommand } from "./flash/command.js";
 import { imageCommand } from "./image/command.js";
 import { inspectCommand } from "./inspect/command.js";
 import { listCommand } from "./list/command.js";
@@ -16,7 +17,15 @@ export function deviceCommand(act: Act): Command {
       "Registers devices with the cloud, puts their credentials into flash images, and shows what such an image holds.",
     )
     .helpCommand(false);
-  for (const make of [createCommand, imageCommand, inspectCommand, listCommand, showCommand, revokeCommand])
+  for (const make of [
+    createCommand,
+    imageCommand,
+    flashCommand,
+    inspectCommand,
+    listCommand,
+    showCommand,
+    revokeCommand,
+  ])
     command.addCommand(make(act));
   return withHelp(command, {
     examples: [

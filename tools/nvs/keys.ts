@@ -2,7 +2,7 @@
  * The keys of an encrypted partition, and its cipher: AES-256 in XTS mode (IEEE 1619), each entry of 32 bytes a data
  * unit whose number is the entry's offset in the partition. Headers, tables and empty entries stay plain.
  */
-import { createCipheriv, createDecipheriv, createHmac } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from "node:crypto";
 import { Failure, usage } from "../cli/failure.js";
 import { crc32, ENTRY_BYTES, PAGE_BYTES } from "./format.js";
 
@@ -54,6 +54,11 @@ export class NvsKeys {
     const keys = new NvsKeys(Buffer.concat(derived));
     for (const key of derived) key.fill(0);
     return keys;
+  }
+
+  /** Whether both are the same keys. */
+  equals(other: NvsKeys): boolean {
+    return timingSafeEqual(this.bytes, other.bytes);
   }
 
   /** The keys partition that holds these keys. */

@@ -1,27 +1,25 @@
 import { createHash } from "node:crypto";
 import type { Context } from "../../cli/act.js";
-import { printable, usage } from "../../cli/failure.js";
+import { usage } from "../../cli/failure.js";
 import { differences } from "../../nvs/diff.js";
 import type { NvsKeys } from "../../nvs/keys.js";
 import { Partition } from "../../nvs/partition.js";
-import { parseValue } from "../../nvs/value.js";
 import { hex } from "../../nvs/writer.js";
-import { fileBytes, secretBytes, secretLine, writeOwn } from "../files.js";
+import { fileBytes, secretLine, writeOwn } from "../files.js";
 import type { KeyFlags } from "../key-flags.js";
 import { keysOf } from "../keys.js";
-import { imageOf, NAMESPACE, provision } from "../provision.js";
+import { imageOf, provision } from "../provision.js";
 import { keyFingerprint } from "../record.js";
+import { numberOf, type SettingFlags, setLine, settingsOf } from "../settings.js";
 
 /** The flags of `motekey device image`. */
-export interface ImageFlags extends KeyFlags {
+export interface ImageFlags extends KeyFlags, SettingFlags {
   readonly id: string;
   readonly pskFile: string;
   readonly psk?: string;
   readonly counter: string;
   readonly size: string;
   readonly merge?: string;
-  readonly set?: readonly string[];
-  readonly settings?: string;
   readonly out: string;
   readonly force?: boolean;
   readonly dryRun?: boolean;
@@ -41,7 +39,7 @@ export async function image(context: Context, flags: ImageFlags): Promise<void> 
   const before = Partition.read(partition.toBytes());
   const psk = await secretLine(system, "--psk-file", flags.pskFile);
   if (psk === "") throw usage("The key is empty.", "--psk-file holds the device's PSK.");
-  for (const line of await settingsOf(context, flags)) set(partition, line);
+  for (const line of await settingsOf(system, flags)) setLine(partition, line);
   const made = provision(partition, { id: flags.id, psk, counter });
   const { bytes, usage: room } = imageOf(partition, keys);
   keys?.wipe();
@@ -97,29 +95,4 @@ function textOf(answer: {
 async function partitionOf(context: Context, flags: ImageFlags, keys: NvsKeys | null): Promise<Partition> {
   if (flags.merge === undefined) return new Partition(numberOf("--size", flags.size));
   return Partition.read(await fileBytes(context.system, "--merge", flags.merge), keys);
-}
-
-async function settingsOf({ system }: Context, flags: ImageFlags): Promise<string[]> {
-  const lines = [...(flags.set ?? [])];
-  if (flags.settings === undefined) return lines;
-  const text = (await secretBytes(system, "--settings", flags.settings)).toString();
-  const settings = text.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.startsWith("#"));
-  // What is wrong with one is told without its value.
-  for (const line of settings) system.secrets.keep(/=\w+:(.{8,})$/s.exec(line)?.[1]);
-  return [...lines, ...settings];
-}
-
-function set(partition: Partition, line: string): void {
-  const [, namespace = "", key = "", value = ""] = /^([^.=]+)\.([^=]+)=(.*)$/s.exec(line) ?? [];
-  if (namespace === "")
-    throw usage("A setting is not written as namespace.key=type:value.", "Such as app.interval=u32:600.");
-  if (namespace === NAMESPACE && key.startsWith("motekey-"))
-    throw usage(`'${printable(key, 40)}' is motekey's own.`, "Give --id, --psk-file and --counter instead.");
-  partition.set(namespace, key, parseValue(value));
-}
-
-function numberOf(flag: string, text: string): number {
-  const number = Number(text);
-  if (/^(\d+|0x[\da-fA-F]+)$/.test(text) && Number.isSafeInteger(number)) return number;
-  throw usage(`${flag} is a whole number, not '${printable(text, 40)}'.`, "Write it as 24576 or 0x6000.");
 }
