@@ -185,6 +185,8 @@ export class Tokens implements HostCalls {
   ended(call: Call, host: Host): void {
     const status = call.status;
     const isFlight = host.flight === call;
+    // The answer may be the first since the last turn, and a wait counts from it.
+    this.nowMs = this.turns.nowMs();
     if (isFlight) host.flight = null;
     if (call.isAbandoned) {
       // The answer came after the revocation, or may still be made: revoke once more.

@@ -224,6 +224,21 @@ describe("an error that may pass", () => {
     assert.ok(Math.max(...afterMs) > Math.min(...afterMs) + 300, "jitter");
   });
 
+  it("counts it from its answer, however long that took", () => {
+    const world = new World().ready();
+    const comesMs = 3_000;
+    world.peer.answer = () => undefined;
+    world.get(APP);
+    world.advance(comesMs);
+    const [first] = world.peer.asked("GenerateToken");
+    world.peer.reply(first, { error: { code: 429, retry_after: 5 } });
+    world.peer.answer = (request) => world.service.answer(request);
+    world.advance(12_000);
+    const [, second] = world.peer.asked("GenerateToken");
+    const afterMs = second.atMs - first.atMs;
+    assert.ok(afterMs >= comesMs - 100 + 5_000, `${afterMs} ms`);
+  });
+
   it("with a time beyond the call's deadline ends the call at once, and the next ones too", () => {
     const world = throttled({ code: 429, retry_after: 100 });
     assert.equal(world.soon(APP, 100).name, "THROTTLED");
