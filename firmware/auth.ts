@@ -6,7 +6,7 @@ import type { CallOwner } from "./session/answers.js";
 import { type Call, CallPhase, type OnDone, type OnProvisionalHost, type OnResult } from "./session/calls.js";
 import { Failure } from "./session/failure.js";
 import type { Features } from "./session/features.js";
-import { Phase, type Want } from "./session/phases.js";
+import { Phase, Want } from "./session/phases.js";
 import { Session } from "./session.js";
 import { Status } from "./status.js";
 import type { Host } from "./tokens/host.js";
@@ -134,7 +134,8 @@ export class Auth implements CallOwner {
       this.isRestless = false;
       this.tokens.tend(nowMs);
       want = this.session.poll(nowMs);
-    } while (this.isRestless);
+      // OPEN is said once: what else there is waits for the next turn of the loop that opens.
+    } while (this.isRestless && want !== Want.OPEN);
     return want;
   }
 

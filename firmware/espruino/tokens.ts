@@ -97,9 +97,11 @@ export function tendTokens(): void {
     const waiter = my.waiting[i];
     const host = waiter.host;
     if (!waiter.isDone) {
-      my.wakeAt = Math.min(my.wakeAt, waiter.deadline);
       const isHeld = host.flight === null && host.notBefore >= waiter.deadline;
-      if (!isHeld && chance < waiter.deadline) continue;
+      if (!isHeld && chance < waiter.deadline) {
+        my.wakeAt = Math.min(my.wakeAt, waiter.deadline);
+        continue;
+      }
       const excuse = excuseNow();
       waiter.isDone = true;
       if (excuse === Status.TIMEOUT && host.status === Status.OK) {

@@ -83,7 +83,7 @@ describe("a connection", () => {
       assert.equal(world.soon().atMs, 30);
       world.advance(120_000);
       assert.equal(world.client.state, State.READY);
-      assert.equal(world.client.counters.losses, 0);
+      assert.equal(world.peer.opens, 1);
     }
   });
 
@@ -257,6 +257,22 @@ describe("a reconnect", () => {
     const [first, second] = world.peer.asked("GenerateToken");
     assert.equal(second.frame.id, first.frame.id);
     assert.equal(second.packet.dup, false);
+  });
+
+  it("is made at once though a call's time ends in the same turn: the device overslept it", () => {
+    let overslept = 0;
+    const world = new World({ reading: (ms) => ms + overslept }).ready();
+    mute(world);
+    const outcome = world.get();
+    world.advance(100);
+    world.client.suspend();
+    world.advance(50);
+    overslept = 60_000;
+    world.client.resume();
+    world.advance(100);
+    assert.notEqual(outcome.name, "pending");
+    assert.equal(world.peer.opens, 2);
+    assert.equal(world.client.state, State.READY);
   });
 
   it("uses a new counter, so that a password is good once", () => {

@@ -75,10 +75,19 @@ export class Outcome {
   }
 }
 
-/** Espruino's core in the other's place, where MOTEKEY_CORE says so: the same tests hold for both. */
-const lean = process.env.MOTEKEY_CORE === "espruino" ? await import("../espruino/world.js") : undefined;
-const clientOf = (auth: AuthOptions, ports: Ports, world: World): AuthClient =>
-  lean === undefined ? createAuth(auth, ports) : lean.leanClient(auth, ports, world);
+/** A core behind the words of `createAuth`. */
+export type Core = (auth: AuthOptions, ports: Ports, world: World) => AuthClient;
+
+/** The core that is tried. A module may be loaded twice, by `require` and by `import`: this is there once. */
+const tried = globalThis as { motekeyCore?: Core };
+
+/** Puts another core in the place of `createAuth`, so that the same tests hold for both; undefined: that again. */
+export const useCore = (core: Core | undefined): void => {
+  if (core === undefined) delete tried.motekeyCore;
+  else tried.motekeyCore = core;
+};
+const clientOf: Core = (auth, ports, world) =>
+  tried.motekeyCore === undefined ? createAuth(auth, ports) : tried.motekeyCore(auth, ports, world);
 
 /** One device and its cloud in virtual time. Every call through it is watched: told once, and never synchronously. */
 export class World {
