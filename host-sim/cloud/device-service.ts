@@ -3,9 +3,13 @@ import { type Frame, isObject, isRequestId, isTooDeep, parseFrame, RpcError } fr
 import { DEVICES_SCOPE, type MemberRole, type Operator } from "./identity/index.js";
 import type { Registry } from "./registry.js";
 import { keyFingerprint } from "./secret.js";
-import type { Entity } from "./types.js";
+import type { Entity, NewEntity } from "./types.js";
 
 const PSK_PATTERN = /^[\x21-\x7e]{16,128}$/;
+/** SHA-256 of a certificate's DER, as Node prints it. */
+const FINGERPRINT_PATTERN = /^([0-9A-F]{2}:){31}[0-9A-F]{2}$/;
+/** As many fit into a frame, whatever their ids. */
+const DEVICES_MAX = 256;
 const PAGE_DEFAULT = 100;
 const PAGE_MAX = 1_000;
 const READERS: readonly MemberRole[] = ["admin", "developer", "viewer"];
@@ -33,6 +37,12 @@ interface Method {
 export class DeviceService {
   private methods = new Map<string, Method>([
     ["/v1/Device.Create", { roles: WRITERS, changes: true, call: (by, args) => this.create(by, args) }],
+    [
+      "/v1/Device.CreateMany",
+      { roles: WRITERS, changes: true, call: (by, args) => this.createMany(by, args) },
+    ],
+    ["/v1/Device.Certify", { roles: WRITERS, changes: true, call: (by, args) => this.certify(by, args) }],
+    ["/v1/Device.Check", { roles: READERS, changes: false, call: (_by, args) => this.check(args) }],
     ["/v1/Device.Revoke", { roles: WRITERS, changes: true, call: (by, args) => this.revoke(by, args) }],
     ["/v1/Device.List", { roles: READERS, changes: false, call: (_by, args) => this.list(args) }],
     ["/v1/Device.Show", { roles: READERS, changes: false, call: (_by, args) => told(this.need(args)) }],
@@ -71,30 +81,74 @@ export class DeviceService {
     return method.call(operator, args);
   }
 
-  /** The same again is no second device: who was cut off before the answer asks anew. */
   private async create(operator: Operator, args: Frame): Promise<object> {
+    const created = this.enrolled(operator, args);
+    await this.parts.registry.flush();
+    return created;
+  }
+
+  /** Each is registered or refused by itself; all of them are on the disk before the answer. */
+  private async createMany(operator: Operator, args: Frame): Promise<object> {
+    const devices = devicesIn(args).map((device) => {
+      try {
+        return this.enrolled(operator, device);
+      } catch (failure) {
+        if (!(failure instanceof RpcError)) throw failure;
+        return { id: device.id ?? null, error: { code: failure.code, message: failure.message } };
+      }
+    });
+    await this.parts.registry.flush();
+    return { devices };
+  }
+
+  /** The same again is no second device: who was cut off before the answer asks anew. */
+  private enrolled(operator: Operator, args: Frame): object {
     const id = textIn(args, "id");
-    const { psk } = args;
-    if (typeof psk !== "string" || !PSK_PATTERN.test(psk))
-      throw new RpcError(400, 'The argument "psk" must be 16 to 128 characters of ASCII without spaces');
+    const proof = proofIn(args);
     const known = this.parts.registry.get(id);
     if (known !== undefined) {
       if (known.disabled)
         throw new RpcError(409, `The device ${id} was revoked; a new device needs a new id`);
-      if (known.role !== "device" || keyFingerprint(known.psk) !== keyFingerprint(psk))
+      if (known.role !== "device" || !isProvedBy(known, proof))
         throw new RpcError(409, `The id ${id} is taken, with another key; choose another id`);
       return { ...told(known), created: false };
     }
     let entity: Entity;
     try {
-      entity = this.parts.registry.add({ id, psk });
+      entity = this.parts.registry.enroll(
+        { id, ...proof },
+        { did: "created", by: operator.name, at: this.at() },
+      );
     } catch (failure) {
       throw new RpcError(400, (failure as Error).message);
     }
-    this.parts.registry.note(entity, { did: "created", by: operator.name, at: this.at() });
-    await this.parts.registry.flush();
     this.parts.events.emit({ event: "device-created", id, by: operator.name });
     return { ...told(entity), created: true };
+  }
+
+  /** A device's next certificate: from now on the cloud takes this one of it, and not the one before. */
+  private async certify(operator: Operator, args: Frame): Promise<object> {
+    const entity = this.need(args);
+    const certFingerprint = certFingerprintIn(args);
+    if (entity.disabled) throw new RpcError(409, `The device ${entity.id} was revoked`);
+    if (entity.certFingerprint === certFingerprint) return { ...told(entity), certified: false };
+    this.parts.registry.setCertificate(entity, certFingerprint);
+    this.parts.registry.note(entity, { did: "certified", by: operator.name, at: this.at() });
+    await this.parts.registry.flush();
+    this.parts.events.emit({ event: "device-certified", id: entity.id, by: operator.name });
+    return { ...told(entity), certified: true };
+  }
+
+  /** Are these the devices that somebody takes them for? */
+  private check(args: Frame): object {
+    const devices = devicesIn(args).map((device) => {
+      const id = textIn(device, "id");
+      const entity = this.parts.registry.get(id);
+      if (entity?.role !== "device") return { id, state: "unknown", same_key: false };
+      const { state, key_fingerprint } = told(entity);
+      return { id, state, same_key: key_fingerprint === device.key_fingerprint };
+    });
+    return { devices };
   }
 
   private async revoke(operator: Operator, args: Frame): Promise<object> {
@@ -129,15 +183,52 @@ export class DeviceService {
 }
 
 /** What operators see of a device: never its key. */
-function told({ id, psk, disabled, counters, history = [] }: Entity): object {
+function told(entity: Entity) {
+  const { id, psk, certFingerprint, disabled, counters, history = [] } = entity;
   return {
     id,
     state: disabled ? "revoked" : "active",
     key_fingerprint: keyFingerprint(psk),
+    cert_fingerprint: certFingerprint ?? null,
     // -1: none was accepted yet.
     counter: Math.max(0, counters.connect, counters.mac),
     history,
   };
+}
+
+type Proof = Pick<NewEntity, "psk" | "certFingerprint">;
+
+/** What a new device proves itself by: a key, or a certificate, beside which nobody has its key. */
+function proofIn(args: Frame): Proof {
+  const { psk } = args;
+  if (psk === undefined && args.cert_fingerprint !== undefined)
+    return { certFingerprint: certFingerprintIn(args) };
+  if (typeof psk !== "string" || !PSK_PATTERN.test(psk))
+    throw new RpcError(400, 'The argument "psk" must be 16 to 128 characters of ASCII without spaces');
+  return { psk };
+}
+
+function isProvedBy(known: Entity, { psk, certFingerprint }: Proof): boolean {
+  if (psk === undefined) return known.certFingerprint === certFingerprint;
+  return keyFingerprint(known.psk) === keyFingerprint(psk);
+}
+
+function certFingerprintIn(args: Frame): string {
+  const value = args.cert_fingerprint;
+  if (typeof value === "string" && FINGERPRINT_PATTERN.test(value)) return value;
+  throw new RpcError(400, 'The argument "cert_fingerprint" must be a SHA-256 as AA:BB:…, 32 bytes');
+}
+
+function devicesIn(args: Frame): Frame[] {
+  const { devices } = args;
+  if (
+    Array.isArray(devices) &&
+    devices.length > 0 &&
+    devices.length <= DEVICES_MAX &&
+    devices.every(isObject)
+  )
+    return devices;
+  throw new RpcError(400, `The argument "devices" must be a list of 1 to ${DEVICES_MAX} objects`);
 }
 
 function textIn(args: Frame, name: string): string {

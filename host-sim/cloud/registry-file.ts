@@ -12,6 +12,8 @@ const JOURNAL_BYTES_MAX = 4 * 1024 * 1024;
 
 /** A counter that was accepted. */
 export type CounterRecord = readonly [id: string, purpose: CounterPurpose, counter: number];
+/** A counter, or an entity that was added, all of it. */
+export type JournalRecord = CounterRecord | object;
 
 /** What the file holds beside its version. */
 export interface RegistryContent {
@@ -23,8 +25,8 @@ export interface RegistryContent {
 /** What was found in the files. */
 export interface RegistryFound {
   entities: unknown[];
-  /** Counters that were accepted since the file was written. */
-  counters: CounterRecord[];
+  /** What was accepted and added since the file was written, in that order. */
+  records: JournalRecord[];
   /** Is there a journal? It is not appended to: its end may be torn. */
   hasJournal: boolean;
 }
@@ -40,7 +42,7 @@ interface Group {
 export type Told = (trouble: string | null) => void;
 
 /**
- * The registry's file, and beside it `<file>.journal`, to which accepted counters are appended: whatever comes while
+ * The registry's file, and beside it `<file>.journal`, to which accepted counters and added devices are appended: whatever comes while
  * a write runs shares the next one (group commit). Each write is on the disk before its promise resolves. After one
  * that failed nobody knows what a disk holds, so that the next one is of the whole file.
  */
@@ -48,7 +50,7 @@ export class RegistryFile {
   private generation = 0;
   private journal: FileHandle | null = null;
   private journalBytes = 0;
-  private records: CounterRecord[] = [];
+  private records: JournalRecord[] = [];
   private isWholeWanted = false;
   private group: Group | null = null;
   private latest: Promise<void> = Promise.resolve();
@@ -83,8 +85,8 @@ export class RegistryFile {
     return this.group?.kept ?? (this.isWorking ? this.latest : null);
   }
 
-  /** Has an accepted counter written. */
-  record(record: CounterRecord): void {
+  /** Has an accepted counter, or an entity that was added, written. */
+  record(record: JournalRecord): void {
     this.records.push(record);
     this.join();
   }
@@ -170,7 +172,7 @@ export class RegistryFile {
     await rm(this.journalPath, { force: true });
   }
 
-  private async append(records: readonly CounterRecord[]): Promise<void> {
+  private async append(records: readonly JournalRecord[]): Promise<void> {
     let text = `${JSON.stringify(records)}\n`;
     const isNew = this.journal === null;
     this.journal ??= await open(this.journalPath, "w", OWNER_ONLY);
@@ -189,14 +191,14 @@ export class RegistryFile {
     const text = textOf(this.file);
     const lines = textOf(this.journalPath)?.split("\n") ?? null;
     if (text === null) {
-      if (lines === null || isRestored) return { entities: [], counters: [], hasJournal: lines !== null };
+      if (lines === null || isRestored) return { entities: [], records: [], hasJournal: lines !== null };
       throw new Error(`The ${KIND} ${this.file} is gone, but ${this.journalPath} is there; put it back`);
     }
     const content = parsed<RegistryContent & { version?: number }>(text);
     if (content?.version !== FILE_VERSION || !Array.isArray(content.entities)) throw this.noRegistry();
     this.generation = content.generation ?? 0;
-    const counters = lines === null ? [] : this.countersIn(lines, isRestored);
-    return { entities: content.entities, counters, hasJournal: lines !== null };
+    const records = lines === null ? [] : this.recordsIn(lines, isRestored);
+    return { entities: content.entities, records, hasJournal: lines !== null };
   }
 
   /** What is no registry of ours stays as it is. */
@@ -206,7 +208,7 @@ export class RegistryFile {
     );
   }
 
-  private countersIn(lines: readonly string[], isRestored: boolean): CounterRecord[] {
+  private recordsIn(lines: readonly string[], isRestored: boolean): JournalRecord[] {
     // Behind the last line feed there is nothing, or what a cut left; nobody was answered for that.
     const whole = lines.slice(0, -1);
     const head = parsed<{ version?: number; generation?: number }>(whole[0] ?? "");
@@ -219,7 +221,7 @@ export class RegistryFile {
       );
     }
     return whole.slice(1).flatMap((line, index) => {
-      const records = parsed<CounterRecord[]>(line);
+      const records = parsed<JournalRecord[]>(line);
       if (Array.isArray(records) && records.every(isRecord)) return records;
       if (index === whole.length - 2) return [];
       throw new Error(
@@ -246,8 +248,9 @@ function parsed<Content>(text: string): Content | null {
   }
 }
 
-function isRecord(value: unknown): value is CounterRecord {
-  if (!Array.isArray(value)) return false;
+function isRecord(value: unknown): value is JournalRecord {
+  // Whether it is an entity the registry says.
+  if (!Array.isArray(value)) return typeof value === "object" && value !== null;
   const [id, purpose, counter] = value;
   return (
     typeof id === "string" && (purpose === "connect" || purpose === "mac") && Number.isSafeInteger(counter)

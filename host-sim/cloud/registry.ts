@@ -1,8 +1,14 @@
 import type { Accounts } from "./accounts.js";
 import { checkPsk, entityOf, isPortableId, isRole } from "./new-entity.js";
-import { RegistryFile, type RegistryFound, type Told } from "./registry-file.js";
+import {
+  type CounterRecord,
+  type JournalRecord,
+  RegistryFile,
+  type RegistryFound,
+  type Told,
+} from "./registry-file.js";
 import type { Soon } from "./soon.js";
-import type { CounterPurpose, Entity, NewEntity } from "./types.js";
+import type { CounterPurpose, Deed, Entity, NewEntity } from "./types.js";
 
 /** What a restored registry's counters are raised by: more than a cloud accepts between two backups. */
 const EPOCH = 2 ** 32;
@@ -51,12 +57,16 @@ export class Registry implements Accounts {
     return registry;
   }
 
-  private take({ entities, counters }: RegistryFound, file: RegistryFile): void {
+  private take({ entities, records }: RegistryFound, file: RegistryFile): void {
     if (!entities.every(isEntity)) throw file.noRegistry();
     for (const entity of entities) this.entities.set(entity.id, entity);
-    for (const [id, purpose, counter] of counters) {
-      const entity = this.entities.get(id);
-      if (entity !== undefined) entity.counters[purpose] = Math.max(entity.counters[purpose], counter);
+    for (const record of records) {
+      if (isCounter(record)) {
+        const [id, purpose, counter] = record;
+        const entity = this.entities.get(id);
+        if (entity !== undefined) entity.counters[purpose] = Math.max(entity.counters[purpose], counter);
+      } else if (isEntity(record)) this.entities.set(record.id, record);
+      else throw file.noRegistry();
     }
   }
 
@@ -74,6 +84,14 @@ export class Registry implements Accounts {
     const entity = entityOf(wanted);
     this.entities.set(entity.id, entity);
     this.file?.changed();
+    return entity;
+  }
+
+  /** Adds one that an operator registered: a line of the journal, so that a thousand make no thousand files. */
+  enroll(wanted: NewEntity, deed: Deed): Entity {
+    const entity = { ...entityOf(wanted), history: [deed] };
+    this.entities.set(entity.id, entity);
+    this.file?.record(entity);
     return entity;
   }
 
@@ -118,8 +136,14 @@ export class Registry implements Accounts {
     this.file?.changed();
   }
 
+  /** Takes another certificate of an entity from now on. */
+  setCertificate(entity: Entity, certFingerprint: string): void {
+    entity.certFingerprint = certFingerprint;
+    this.file?.changed();
+  }
+
   /** Remembers what an operator did with an entity. */
-  note(entity: Entity, deed: NonNullable<Entity["history"]>[number]): void {
+  note(entity: Entity, deed: Deed): void {
     entity.history = [...(entity.history ?? []), deed];
     this.file?.changed();
   }
@@ -148,6 +172,8 @@ export class Registry implements Accounts {
     await this.file?.close();
   }
 }
+
+const isCounter = (record: JournalRecord): record is CounterRecord => Array.isArray(record);
 
 function isEntity(value: unknown): value is Entity {
   if (typeof value !== "object" || value === null) return false;

@@ -25,7 +25,14 @@ export interface Entity {
   counters: Record<CounterPurpose, number>;
   disabled: boolean;
   /** What operators did with it, in their order. */
-  history?: { did: "created" | "revoked"; by: string; at: string }[];
+  history?: Deed[];
+}
+
+/** What an operator did with an entity, who it was, and when (RFC 3339). */
+export interface Deed {
+  did: "created" | "certified" | "revoked";
+  by: string;
+  at: string;
 }
 
 /** What `addDevice` takes. Without `psk` one is made: 32 random bytes as 43 characters of base64url. */
@@ -76,8 +83,9 @@ export type CloudEvent =
   | { event: "registry-failed"; reason: string }
   /** Something in the cloud threw, or in a hook of the test; whom it served got no answer, or 500. */
   | { event: "failed"; id: string; reason: string }
-  /** An operator registered or revoked a device. */
+  /** An operator registered a device, gave it another certificate, or revoked it. */
   | { event: "device-created"; id: string; by: string }
+  | { event: "device-certified"; id: string; by: string }
   | { event: "device-revoked"; id: string; by: string }
   | { event: "token"; id: string; host: string; expiresInSeconds: number }
   | { event: "revoked"; id: string; host: string }

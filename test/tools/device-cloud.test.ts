@@ -59,7 +59,17 @@ describe("motekey device, with the cloud", () => {
   it("create makes a key in a file of its owner's alone, and the device is let in with it", async () => {
     const answer = await json("device create --id device_1");
     assert.deepEqual(Object.keys(answer), [
-      ...["id", "state", "key_fingerprint", "counter", "history", "created", "psk_file", "done"],
+      ...[
+        "id",
+        "state",
+        "key_fingerprint",
+        "cert_fingerprint",
+        "counter",
+        "history",
+        "created",
+        "psk_file",
+        "done",
+      ],
     ]);
     assert.equal(answer.created, true);
     assert.equal(statSync(path("device_1.psk")).mode & 0o777, 0o600);
@@ -108,7 +118,7 @@ describe("motekey device, with the cloud", () => {
     );
     assert.match(stdout, /^Created {2}20\d\d-\S+Z by ann\nRevoked {2}20\d\d-\S+Z by ann$/m);
     assert.deepEqual(Object.keys(await json("device show device_5")), [
-      ...["id", "state", "key_fingerprint", "counter", "history"],
+      ...["id", "state", "key_fingerprint", "cert_fingerprint", "counter", "history"],
     ]);
   });
 

@@ -19,6 +19,7 @@ const DeviceSchema = v.object({
   id: said,
   state: v.picklist(["active", "revoked"]),
   key_fingerprint: said,
+  cert_fingerprint: v.nullable(said),
   counter: v.pipe(v.number(), v.integer(), v.minValue(0)),
   history: v.array(v.object({ did: said, by: said, at: said })),
 });
@@ -26,13 +27,38 @@ const DeviceSchema = v.object({
 /** A device as the cloud knows it. */
 export type Device = v.InferOutput<typeof DeviceSchema>;
 
+/** What a new device proves itself by: a key, or a certificate. */
+export type Proof = { readonly psk: string } | { readonly cert_fingerprint: string };
+
+/** What became of one of many: it is registered, or the cloud refused it. */
+export type Registered = v.InferOutput<typeof ManySchema>["devices"][number];
+
+/** A device that somebody takes for registered. */
+export interface Expected {
+  readonly id: string;
+  readonly key_fingerprint: string;
+}
+
+/** Whether it is. */
+export type Checked = v.InferOutput<typeof CheckedSchema>["devices"][number];
+
+/** The most devices of one call. */
+export const DEVICES_MAX = 256;
+
 const CreatedSchema = v.object({ ...DeviceSchema.entries, created: v.boolean() });
+const RefusalSchema = v.object({ code: v.number(), message: v.string() });
+const ManySchema = v.object({
+  devices: v.array(v.union([CreatedSchema, v.object({ id: said, error: RefusalSchema })])),
+});
+const CertifiedSchema = v.object({ ...DeviceSchema.entries, certified: v.boolean() });
+const CheckedSchema = v.object({
+  devices: v.array(
+    v.object({ id: said, state: v.picklist(["unknown", "active", "revoked"]), same_key: v.boolean() }),
+  ),
+});
 const RevokedSchema = v.object({ ...DeviceSchema.entries, revoked: v.boolean() });
 const PageSchema = v.object({ devices: v.array(DeviceSchema), next: v.nullable(v.string()) });
-const ReplySchema = v.union([
-  v.object({ result: v.unknown() }),
-  v.object({ error: v.object({ code: v.number(), message: v.string() }) }),
-]);
+const ReplySchema = v.union([v.object({ result: v.unknown() }), v.object({ error: RefusalSchema })]);
 
 /** What the cloud's error codes are here. */
 const CODES: Readonly<Record<number, FailureCode>> = {
@@ -54,21 +80,40 @@ export class DeviceCloud {
   private id = 0;
 
   private constructor(
+    private readonly context: Context,
     private readonly url: string,
-    private readonly token: string,
-    private readonly interrupted: AbortSignal,
+    private token: string,
   ) {}
 
   /** @throws Failure where nobody is logged in, or nothing names the cloud */
   static async open(context: Context, flags: CloudFlags): Promise<DeviceCloud> {
     const url = urlOf(flags.cloud ?? variable(context.system, "MOTEKEY_CLOUD"));
     const { token } = await freshToken(context);
-    return new DeviceCloud(url, token, context.system.interrupted);
+    return new DeviceCloud(context, url, token);
   }
 
   /** Registers a device. The same id and key again changes nothing. */
-  create(id: string, psk: string): Promise<v.InferOutput<typeof CreatedSchema>> {
-    return this.call("Create", { id, psk }, CreatedSchema);
+  create(id: string, proof: Proof): Promise<v.InferOutput<typeof CreatedSchema>> {
+    return this.call("Create", { id, ...proof }, CreatedSchema);
+  }
+
+  /** The same for up to {@link DEVICES_MAX}: each is registered or refused by itself. In their order. */
+  async createMany(devices: readonly { readonly id: string; readonly psk: string }[]): Promise<Registered[]> {
+    const answer = await this.call("CreateMany", { devices }, ManySchema);
+    if (answer.devices.every(({ id }, index) => id === devices[index]?.id)) return answer.devices;
+    throw this.failed("cloud_invalid", "answers for other devices than it was asked for");
+  }
+
+  /** A device's next certificate: the one before is taken no more. */
+  certify(id: string, certFingerprint: string): Promise<v.InferOutput<typeof CertifiedSchema>> {
+    return this.call("Certify", { id, cert_fingerprint: certFingerprint }, CertifiedSchema);
+  }
+
+  /** Are up to {@link DEVICES_MAX} what they are taken for? In their order. */
+  async check(devices: readonly Expected[]): Promise<Checked[]> {
+    const answer = await this.call("Check", { devices }, CheckedSchema);
+    if (answer.devices.length === devices.length) return answer.devices;
+    throw this.failed("cloud_invalid", "answers for other devices than it was asked for");
   }
 
   /** The device; null: there is none. */
@@ -108,13 +153,9 @@ export class DeviceCloud {
     schema: Schema,
   ): Promise<v.InferOutput<Schema>> {
     const body = JSON.stringify({ id: ++this.id, method: `/v1/Device.${method}`, args });
-    const late = this.failed("cloud_unreachable", `gives no answer within ${ANSWER_MS_MAX / 1000} s`);
-    const { status, text } = await waitFor(
-      ANSWER_MS_MAX,
-      late,
-      (signal) => this.posted(body, signal),
-      this.interrupted,
-    );
+    let { status, text } = await this.answered(body);
+    // A batch may take longer than a token lives.
+    if (status === 401 && (await this.hasNewToken())) ({ status, text } = await this.answered(body));
     if (status === 401)
       throw new Failure(
         "invalid_token",
@@ -128,6 +169,18 @@ export class DeviceCloud {
     const result = v.safeParse(schema, reply.output.result);
     if (result.success) return result.output;
     throw this.failed("cloud_invalid", "answers, and not as a cloud of devices does");
+  }
+
+  private answered(body: string): Promise<{ status: number; text: string }> {
+    const late = this.failed("cloud_unreachable", `gives no answer within ${ANSWER_MS_MAX / 1000} s`);
+    const { interrupted } = this.context.system;
+    return waitFor(ANSWER_MS_MAX, late, (signal) => this.posted(body, signal), interrupted);
+  }
+
+  private async hasNewToken(): Promise<boolean> {
+    const { token } = this;
+    this.token = (await freshToken(this.context)).token;
+    return this.token !== token;
   }
 
   private async posted(body: string, signal: AbortSignal): Promise<{ status: number; text: string }> {

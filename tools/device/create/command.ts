@@ -9,6 +9,7 @@ export const CREATE_FIELDS = [
   "id",
   "state",
   "key_fingerprint",
+  "cert_fingerprint",
   "counter",
   "history",
   "created",

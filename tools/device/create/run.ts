@@ -38,7 +38,14 @@ export async function create(context: Context, flags: CreateFlags): Promise<void
       known === null
         ? `Would register ${id}, with ${isThere ? "the" : "a new"} key in ${file}.`
         : `${id} is registered: ${known.state}.`;
-    const shown = known ?? { id, state: null, key_fingerprint: null, counter: null, history: [] };
+    const shown = known ?? {
+      id,
+      state: null,
+      key_fingerprint: null,
+      cert_fingerprint: null,
+      counter: null,
+      history: [],
+    };
     return output.answer({ ...shown, created: false, psk_file: file, done: false }, plan);
   }
   const psk = isThere
@@ -47,7 +54,7 @@ export async function create(context: Context, flags: CreateFlags): Promise<void
   system.secrets.keep(psk);
   // Before the cloud has it: a run that dies in between finds its key, and makes no second one.
   if (!isThere) await writeOwn(system, file, Buffer.from(`${psk}\n`), false);
-  const device = await cloud.create(id, psk);
+  const device = await cloud.create(id, { psk });
   output.answer(
     { ...device, psk_file: file, done: true },
     `${device.created ? "Registered" : "Already registered:"} ${id}, its key in ${file} (fingerprint ${device.key_fingerprint})`,
