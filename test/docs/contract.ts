@@ -61,6 +61,23 @@ const REVOKE: Test = [
   "device-cloud",
   "revoke ends connection and tokens, and the device is refused from then on",
 ];
+const BATCH: Test = [
+  "device-batch",
+  "makes an image of each, for its owner only, with its settings, and the cloud knows its key",
+];
+const AUDIT: Test = [
+  "device-audit",
+  "a log as 'device batch' wrote it is intact, and ends with the hash that was printed",
+];
+const GROUP_KEY: Test = [
+  "device-group-key",
+  "from a file of its owner's alone, or one that an age identity opens",
+];
+const DERIVED: Test = ["device-group-key", "derives the key of 'device create' and of 'device image' too"];
+const SEALED: Test = [
+  "device-sealed",
+  "a batch's images are opened by Debian's age, and by nobody without the identity",
+];
 const ENCRYPTED: Test = [
   "device-image",
   "--keys-file and --hmac-key-file encrypt it, as the keys partition or the chip's HMAC key say",
@@ -147,6 +164,8 @@ export const COMMANDS: Held = {
   "motekey device create -o, --out <file>": ["device-cloud", "create again, after any cut, is the same device with the same key"],
   "motekey device create --dry-run": ["device-cloud", "create without --id makes one, and --dry-run registers nothing and writes nothing"],
   "motekey device create --cloud <url>": NO_CLOUD,
+  "motekey device create --group-key-file <file>": DERIVED,
+  "motekey device create --identity-file <file>": GROUP_KEY,
   "motekey device list": DEVICES,
   "motekey device ls": ["completion", "offers commands, aliases included"],
   "motekey device list --cloud <url>": NO_CLOUD,
@@ -159,6 +178,8 @@ export const COMMANDS: Held = {
   "motekey device image": ["device-image", "makes a partition with the credential in both slots, for its owner only, and tells what it is"],
   "motekey device image --id <id>": ["device-firmware", "gets a token at its first connection: its counter begins above the cloud's"],
   "motekey device image --psk-file <file>": ["device-image", "the key is read from standard input with --psk-file -"],
+  "motekey device image --group-key-file <file>": DERIVED,
+  "motekey device image --identity-file <file>": GROUP_KEY,
   "motekey device image --counter <number>": ["device-firmware", "gets a token at its first connection: its counter begins above the cloud's"],
   "motekey device image --size <bytes>": ["device-image", "--size in decimal or hex; below 0x3000 it is refused"],
   "motekey device image --merge <file>": ["device-image", "--merge keeps every other key byte for byte, and no older record that could win"],
@@ -189,6 +210,20 @@ export const COMMANDS: Held = {
   "motekey device inspect --against <file>": ["device-image", "--against tells what was added, changed and removed"],
   "motekey device inspect --keys-file <file>": ["device-image", "opens an encrypted one with --keys or --hmac-key-file, and with no others"],
   "motekey device inspect --hmac-key-file <file>": ["device-image", "opens an encrypted one with --keys or --hmac-key-file, and with no others"],
+  "motekey device batch": BATCH,
+  "motekey device batch -o, --out <folder>": BATCH,
+  "motekey device batch --size <bytes>": ["device-batch", "is not mixed with another list, another size or another key: batch_other"],
+  "motekey device batch --dry-run": ["device-batch", "--dry-run registers nothing and writes nothing"],
+  "motekey device batch --cloud <url>": NO_CLOUD,
+  "motekey device batch --keys-file <file>": ["device-sealed", "--keys-file and --hmac-key-file encrypt a batch's partitions"],
+  "motekey device batch --hmac-key-file <file>": ["device-sealed", "--keys-file and --hmac-key-file encrypt a batch's partitions"],
+  "motekey device batch --group-key-file <file>": GROUP_KEY,
+  "motekey device batch --identity-file <file>": GROUP_KEY,
+  "motekey device batch --recipient <age1…>": SEALED,
+  "motekey device batch --recipients-file <file>": SEALED,
+  "motekey device audit": ["program", "'motekey {line}' shows help with examples on stdout"],
+  "motekey device audit verify": AUDIT,
+  "motekey device audit verify --head <hash>": ["device-audit", "lines missing at the end are found by --head"],
   "motekey doctor": DOCTOR,
   "motekey doctor --port <number>": ["doctor", "with a port that another program has: port_taken"],
   "motekey doctor --cloud <url>": ["doctor-device", "that is there: no problem"],
@@ -262,6 +297,8 @@ export const ERRORS: Held = {
     "device-cloud",
     "an id that is taken, with another key: device_exists, and nothing is changed",
   ],
+  log_broken: ["device-batch", "whose log was changed is not gone on with: log_broken, with the line"],
+  batch_other: ["device-batch", "is not mixed with another list, another size or another key: batch_other"],
   partition_damaged: PARTITION,
   partition_unfit: PARTITION,
   port_unavailable: [

@@ -198,6 +198,8 @@ const ELSEWHERE: readonly FailureCode[] = [
   "not_allowed",
   "device_unknown",
   "device_exists",
+  "log_broken",
+  "batch_other",
   "partition_damaged",
   "partition_unfit",
   "port_unavailable",

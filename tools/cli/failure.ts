@@ -79,6 +79,11 @@ export const FAILURES = {
   not_allowed: { exit: Exit.FAILED, meaning: "the login's role or scopes do not allow it" },
   device_unknown: { exit: Exit.FAILED, meaning: "the cloud knows no such device" },
   device_exists: { exit: Exit.FAILED, meaning: "the id is another device's, or was revoked" },
+  log_broken: { exit: Exit.FAILED, meaning: "an audit log is not as it was written, from a line on" },
+  batch_other: {
+    exit: Exit.FAILED,
+    meaning: "the folder holds another batch: of another file, key or image than was given",
+  },
   partition_damaged: {
     exit: Exit.FAILED,
     meaning: "a partition, an image or a file of keys holds bytes that are not as they were written",

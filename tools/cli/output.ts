@@ -56,6 +56,19 @@ export class Output {
     if (!this.manner.quiet) this.say(text);
   }
 
+  /** Does a terminal show how far a work has come, in a line that changes? */
+  get hasProgressLine(): boolean {
+    return this.system.stderr.isTTY === true;
+  }
+
+  /** How far a work has come; null takes the line away. */
+  progress(text: string | null): void {
+    if (this.manner.quiet) return;
+    if (this.hasProgressLine)
+      this.system.stderr.write(`\r\u001b[2K${this.system.secrets.without(text ?? "")}`);
+    else if (text !== null) this.say(text);
+  }
+
   /** What somebody must do now for the command to go on: an address to open, a code to enter. Even when quiet. */
   request(text: string): void {
     this.say(text);

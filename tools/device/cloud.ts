@@ -83,13 +83,15 @@ export class DeviceCloud {
     private readonly context: Context,
     private readonly url: string,
     private token: string,
+    /** Who is logged in, for logs. */
+    readonly operator: string,
   ) {}
 
   /** @throws Failure where nobody is logged in, or nothing names the cloud */
   static async open(context: Context, flags: CloudFlags): Promise<DeviceCloud> {
     const url = urlOf(flags.cloud ?? variable(context.system, "MOTEKEY_CLOUD"));
-    const { token } = await freshToken(context);
-    return new DeviceCloud(context, url, token);
+    const { token, account } = await freshToken(context);
+    return new DeviceCloud(context, url, token, account ?? "a token of the environment");
   }
 
   /** Registers a device. The same id and key again changes nothing. */

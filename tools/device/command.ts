@@ -1,6 +1,8 @@
 import { Command } from "commander";
 import type { Act } from "../cli/act.js";
 import { withHelp } from "../cli/help.js";
+import { auditCommand } from "./audit/command.js";
+import { batchCommand } from "./batch/command.js";
 import { createCommand } from "./create/command.js";
 import { flashCommand } from "./flash/command.js";
 import { imageCommand } from "./image/command.js";
@@ -25,6 +27,8 @@ export function deviceCommand(act: Act): Command {
     listCommand,
     showCommand,
     revokeCommand,
+    batchCommand,
+    auditCommand,
   ])
     command.addCommand(make(act));
   return withHelp(command, {

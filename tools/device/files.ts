@@ -31,19 +31,24 @@ export async function fileBytes(system: System, name: string, path: string): Pro
 export async function secretBytes(system: System, name: string, path: string): Promise<Buffer> {
   const handle = await opened(system, name, path);
   try {
-    const { mode, uid } = await handle.stat();
-    const me = process.geteuid?.() ?? uid;
-    const isExposed = process.platform !== "win32" && (mode & 0o077) !== 0;
-    if (isExposed || (uid !== me && uid !== 0))
-      throw new Failure(
-        "storage_unsafe",
-        `${printable(path)} (${name}) is open to others: mode ${(mode & 0o777).toString(8)}.`,
-        `It holds a secret. Run chmod 600 ${printable(path)}.`,
-      );
+    await refuseExposed(handle, name, path);
     return await contentOf(handle, name, path);
   } finally {
     await handle.close();
   }
+}
+
+/** @throws Failure where anybody but the file's owner may read or write it */
+export async function refuseExposed(handle: FileHandle, name: string, path: string): Promise<void> {
+  const { mode, uid } = await handle.stat();
+  const me = process.geteuid?.() ?? uid;
+  const isExposed = process.platform !== "win32" && (mode & 0o077) !== 0;
+  if (isExposed || (uid !== me && uid !== 0))
+    throw new Failure(
+      "storage_unsafe",
+      `${printable(path)} (${name}) is open to others: mode ${(mode & 0o777).toString(8)}.`,
+      `It holds a secret. Run chmod 600 ${printable(path)}.`,
+    );
 }
 
 /** The first line of such a file, or of standard input where the path is `-`. */
@@ -99,7 +104,8 @@ export async function writeOwn(
   }
 }
 
-async function opened(system: System, name: string, path: string): Promise<FileHandle> {
+/** Opens a file that a flag or an argument names. */
+export async function opened(system: System, name: string, path: string): Promise<FileHandle> {
   try {
     const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
     return await open(resolve(system.directory, path), flags);

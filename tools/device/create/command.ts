@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { type Act, withFields } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
 import { withCloudFlag } from "../cloud-flag.js";
+import { withGroupKeyFlags } from "../group-key-flags.js";
 import type { CreateFlags } from "./run.js";
 
 /** The fields of its answer. */
@@ -28,6 +29,7 @@ export function createCommand(act: Act): Command {
     .option("-o, --out <file>", "where the key goes; one that is there is used (default: ID.psk)")
     .addOption(new Option("--psk <key>").hideHelp())
     .option("--dry-run", "say what would be done");
+  withGroupKeyFlags(command);
   withCloudFlag(command);
   act<CreateFlags>(command, async () => (await import("./run.js")).create);
   withFields(command, CREATE_FIELDS);
@@ -39,6 +41,7 @@ export function createCommand(act: Act): Command {
     variables: [["MOTEKEY_CLOUD", "the cloud's HTTP address"]],
     notes: [
       "It needs a login whose role is admin or developer, with the scope devices:provision, for which 'motekey auth login' asks where the provider has it.",
+      "With --group-key-file the key is derived from the device's id, and no file holds it: 'device image' derives it again.",
       "The key is in its file before the cloud has it. The file is all that proves the device: what is lost is revoked, and made anew.",
     ],
   });

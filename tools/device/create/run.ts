@@ -6,9 +6,11 @@ import { usage } from "../../cli/failure.js";
 import { DeviceCloud } from "../cloud.js";
 import type { CloudFlags } from "../cloud-flag.js";
 import { secretLine, writeOwn } from "../files.js";
+import { groupKeyOf } from "../group-key.js";
+import type { GroupKeyFlags } from "../group-key-flags.js";
 
 /** The flags of `motekey device create`. */
-export interface CreateFlags extends CloudFlags {
+export interface CreateFlags extends CloudFlags, GroupKeyFlags {
   readonly id?: string;
   readonly out?: string;
   readonly psk?: string;
@@ -29,14 +31,15 @@ export async function create(context: Context, flags: CreateFlags): Promise<void
     );
   const id = flags.id ?? `device_${randomBytes(ID_BYTES).toString("hex")}`;
   if (!ID.test(id)) throw usage("This is no device's id.", "It has 1 to 128 of A-Z a-z 0-9 _ -");
-  const file = flags.out ?? `${id}.psk`;
+  const groupKey = await groupKeyOf(system, flags);
+  const file = groupKey === null ? (flags.out ?? `${id}.psk`) : null;
   const cloud = await DeviceCloud.open(context, flags);
-  const isThere = existsSync(resolve(system.directory, file));
+  const isThere = file !== null && existsSync(resolve(system.directory, file));
   if (flags.dryRun === true) {
     const known = await cloud.find(id);
     const plan =
       known === null
-        ? `Would register ${id}, with ${isThere ? "the" : "a new"} key in ${file}.`
+        ? `Would register ${id}, with ${file === null ? "its key of the group's" : `${isThere ? "the" : "a new"} key in ${file}`}.`
         : `${id} is registered: ${known.state}.`;
     const shown = known ?? {
       id,
@@ -48,18 +51,21 @@ export async function create(context: Context, flags: CreateFlags): Promise<void
     };
     return output.answer({ ...shown, created: false, psk_file: file, done: false }, plan);
   }
-  const psk = isThere
-    ? await secretLine(system, "--out", file)
-    : randomBytes(KEY_BYTES).toString("base64url");
+  const psk =
+    groupKey?.pskOf(id) ??
+    (isThere && file !== null
+      ? await secretLine(system, "--out", file)
+      : randomBytes(KEY_BYTES).toString("base64url"));
+  groupKey?.wipe();
   system.secrets.keep(psk);
   // Before the cloud has it: a run that dies in between finds its key, and makes no second one.
-  if (!isThere) await writeOwn(system, file, Buffer.from(`${psk}\n`), false);
+  if (!isThere && file !== null) await writeOwn(system, file, Buffer.from(`${psk}\n`), false);
   const device = await cloud.create(id, { psk });
   output.answer(
     { ...device, psk_file: file, done: true },
-    `${device.created ? "Registered" : "Already registered:"} ${id}, its key in ${file} (fingerprint ${device.key_fingerprint})`,
+    `${device.created ? "Registered" : "Already registered:"} ${id}, its key ${file === null ? "of the group's" : `in ${file}`} (fingerprint ${device.key_fingerprint})`,
   );
   output.note(
-    `Next: motekey device image --id ${id} --psk-file ${file} --counter ${device.counter} --out nvs.bin`,
+    `Next: motekey device image --id ${id} ${file === null ? `--group-key-file ${flags.groupKeyFile}` : `--psk-file ${file}`} --counter ${device.counter} --out nvs.bin`,
   );
 }

@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { type Act, withFields } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
+import { withGroupKeyFlags } from "../group-key-flags.js";
 import { withKeyFlags } from "../key-flags.js";
 import type { ImageFlags } from "./run.js";
 
@@ -30,7 +31,7 @@ export function imageCommand(act: Act): Command {
       "Makes the image of a device's NVS partition, as ESP-IDF and Moddable read it, with its credential in both slots. With --merge the partition that was read from the device keeps everything else that it holds.",
     )
     .requiredOption("--id <id>", "the device")
-    .requiredOption("--psk-file <file>", "its pre-shared key; - reads it from standard input")
+    .option("--psk-file <file>", "its pre-shared key; - reads it from standard input")
     .addOption(new Option("--psk <key>").hideHelp())
     .option(
       "--counter <number>",
@@ -52,6 +53,7 @@ export function imageCommand(act: Act): Command {
     .requiredOption("-o, --out <file>", "where the image goes, for its owner only")
     .option("--force", "replace the file")
     .option("--dry-run", "do all but write the file");
+  withGroupKeyFlags(command);
   withKeyFlags(command);
   act<ImageFlags>(command, async () => (await import("./run.js")).image);
   withFields(command, IMAGE_FIELDS);

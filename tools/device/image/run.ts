@@ -5,7 +5,8 @@ import { differences } from "../../nvs/diff.js";
 import type { NvsKeys } from "../../nvs/keys.js";
 import { Partition } from "../../nvs/partition.js";
 import { hex } from "../../nvs/writer.js";
-import { fileBytes, secretLine, writeOwn } from "../files.js";
+import { fileBytes, writeOwn } from "../files.js";
+import { type PskFlags, pskOf } from "../group-key.js";
 import type { KeyFlags } from "../key-flags.js";
 import { keysOf } from "../keys.js";
 import { imageOf, provision } from "../provision.js";
@@ -13,9 +14,8 @@ import { keyFingerprint } from "../record.js";
 import { numberOf, type SettingFlags, setLine, settingsOf } from "../settings.js";
 
 /** The flags of `motekey device image`. */
-export interface ImageFlags extends KeyFlags, SettingFlags {
+export interface ImageFlags extends KeyFlags, PskFlags, SettingFlags {
   readonly id: string;
-  readonly pskFile: string;
   readonly psk?: string;
   readonly counter: string;
   readonly size: string;
@@ -37,8 +37,7 @@ export async function image(context: Context, flags: ImageFlags): Promise<void> 
   const keys = await keysOf(system, flags);
   const partition = await partitionOf(context, flags, keys);
   const before = Partition.read(partition.toBytes());
-  const psk = await secretLine(system, "--psk-file", flags.pskFile);
-  if (psk === "") throw usage("The key is empty.", "--psk-file holds the device's PSK.");
+  const psk = await pskOf(system, flags.id, flags);
   for (const line of await settingsOf(system, flags)) setLine(partition, line);
   const made = provision(partition, { id: flags.id, psk, counter });
   const { bytes, usage: room } = imageOf(partition, keys);

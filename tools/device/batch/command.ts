@@ -1,0 +1,51 @@
+import { Command } from "commander";
+import { type Act, withFields } from "../../cli/act.js";
+import { withHelp } from "../../cli/help.js";
+import { withCloudFlag } from "../cloud-flag.js";
+import { withGroupKeyFlags } from "../group-key-flags.js";
+import { withKeyFlags } from "../key-flags.js";
+import type { BatchFlags } from "./run.js";
+
+/** The fields of its answer. */
+export const BATCH_FIELDS = [
+  ...["file", "folder", "devices", "made", "before", "refused", "checked", "log_head", "done"],
+];
+
+const each = (value: string, before: string[] = []): string[] => [...before, value];
+
+/** `motekey device batch` */
+export function batchCommand(act: Act): Command {
+  const command = new Command("batch")
+    .summary("make the devices of a list")
+    .description(
+      "Registers the devices of a CSV file with the cloud and writes the image of each into a folder. A run that was cut, at any moment, goes on when it is started again, and makes no second credential of any device.",
+    )
+    .argument("<file>", "the list: a column 'id', and settings of the app's as namespace.key:type")
+    .requiredOption("-o, --out <folder>", "where images and the log go; each batch has a folder of its own")
+    .option("--size <bytes>", "the size of each partition, as in the partition table", "0x6000")
+    .option("--recipient <age1…>", "seal each image for this age recipient; may be repeated", each)
+    .option("--recipients-file <file>", "the same for each line of a file")
+    .option("--dry-run", "check the list, and with the cloud whether its ids are free; make nothing");
+  withKeyFlags(command);
+  withGroupKeyFlags(command);
+  withCloudFlag(command);
+  act<BatchFlags>(command, async () => (await import("./run.js")).batch);
+  withFields(command, BATCH_FIELDS);
+  return withHelp(command, {
+    examples: [
+      ["motekey device batch devices.csv --out lot-17", "Make them, or go on where it stopped"],
+      ["motekey device batch devices.csv --out lot-17 --dry-run", "Is the list in order?"],
+      [
+        "motekey device batch devices.csv --out lot-17 --recipients-file line-2.txt",
+        "Each image as ID.bin.age, which the bench cannot open",
+      ],
+    ],
+    variables: [["MOTEKEY_CLOUD", "the cloud's HTTP address"]],
+    notes: [
+      "The list is CSV as RFC 4180 has it, in UTF-8, with a header. A column such as app.interval:u32 sets that key of each device whose cell is not empty. The whole list is checked before anything is made. With texts or bytes among its settings it must be its owner's alone, as every file with secrets.",
+      "batch.jsonl in the folder is journal and audit log in one ('device audit verify'): a device's line is there when its image is on the disk and the cloud has its key. Note the hash that is printed at the end where nobody can change it.",
+      "Keys come from batch.seed, 32 random bytes that are there while the batch is made and wiped at its end, or with --group-key-file from the group key. Whoever reads batch.seed meanwhile has all keys of the batch.",
+      "What the cloud refuses, such as an id that is another device's, is named with its line, and the others are made; exit 1. At the end every device is compared with the cloud's record.",
+    ],
+  });
+}
