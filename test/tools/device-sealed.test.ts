@@ -66,7 +66,11 @@ describe("motekey device batch seals", () => {
     list();
     const to = (whom: string) => `device batch list.csv --out none --recipient ${whom}`;
     await line.failed(to("age1pq0000"), "usage", /is no recipient of age's/);
-    await line.failed(to(recipient.replace(/.$/, (last) => (last === "q" ? "p" : "q"))), "usage", /is no recipient of age's/);
+    await line.failed(
+      to(recipient.replace(/.$/, (last) => (last === "q" ? "p" : "q"))),
+      "usage",
+      /is no recipient of age's/,
+    );
     const said = await line.world.line(to(identity));
     assert.match(said.stderr, /A recipient is an identity, which is secret/);
     assert.ok(!said.stderr.includes(identity));
