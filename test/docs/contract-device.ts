@@ -1,0 +1,122 @@
+/** `motekey device`: every command and flag, and the test that holds it. */
+import type { Held } from "./contract-promises.js";
+import type { Test } from "./pages.js";
+
+export const NO_CLOUD: Test = [
+  "device-cloud",
+  "an address that is no cloud's: cloud_unreachable, cloud_invalid, and none that would show the token",
+];
+export const CREATE: Test = [
+  "device-cloud",
+  "create makes a key in a file of its owner's alone, and the device is let in with it",
+];
+const DEVICES: Test = ["device-cloud", "list has every device, over many pages too"];
+const REVOKE: Test = [
+  "device-cloud",
+  "revoke ends connection and tokens, and the device is refused from then on",
+];
+const BATCH: Test = [
+  "device-batch",
+  "makes an image of each, for its owner only, with its settings, and the cloud knows its key",
+];
+const AUDIT: Test = [
+  "device-audit",
+  "a log as 'device batch' wrote it is intact, and ends with the hash that was printed",
+];
+const GROUP_KEY: Test = [
+  "device-group-key",
+  "from a file of its owner's alone, or one that an age identity opens",
+];
+const DERIVED: Test = ["device-group-key", "derives the key of 'device create' and of 'device image' too"];
+const SEALED: Test = [
+  "device-sealed",
+  "a batch's images are opened by Debian's age, and by nobody without the identity",
+];
+const ENCRYPTED: Test = [
+  "device-image",
+  "--keys-file and --hmac-key-file encrypt it, as the keys partition or the chip's HMAC key say",
+];
+const FLASH: Test = [
+  "device-flash",
+  "reads, merges, writes, reads back and compares; what the app had stays",
+];
+const FLASH_SETTINGS: Test = ["device-flash", "--set and --settings write settings of the app's beside it"];
+const FLASH_KEYS: Test = [
+  "device-flash",
+  "without its keys, with others, and with a blank keys partition: refused with why",
+];
+const FLASH_COUNTER: Test = [
+  "device-cloud",
+  "flash asks the cloud for the counter and the key's fingerprint, and refuses another key and a revoked device",
+];
+
+// biome-ignore format: a table
+/** Commands, and their flags after a space. */
+export const DEVICE_COMMANDS: Held = {
+  "motekey device": ["program", "'motekey {line}' shows help with examples on stdout"],
+  "motekey device create": CREATE,
+  "motekey device create --id <id>": CREATE,
+  "motekey device create -o, --out <file>": ["device-cloud", "create again, after any cut, is the same device with the same key"],
+  "motekey device create --dry-run": ["device-cloud", "create without --id makes one, and --dry-run registers nothing and writes nothing"],
+  "motekey device create --cloud <url>": NO_CLOUD,
+  "motekey device create --group-key-file <file>": DERIVED,
+  "motekey device create --identity-file <file>": GROUP_KEY,
+  "motekey device list": DEVICES,
+  "motekey device ls": ["completion", "offers commands, aliases included"],
+  "motekey device list --cloud <url>": NO_CLOUD,
+  "motekey device show": ["device-cloud", "show has the counter, the key's fingerprint, and who did what"],
+  "motekey device show --cloud <url>": NO_CLOUD,
+  "motekey device revoke": REVOKE,
+  "motekey device revoke --force": REVOKE,
+  "motekey device revoke --dry-run": REVOKE,
+  "motekey device revoke --cloud <url>": NO_CLOUD,
+  "motekey device image": ["device-image", "makes a partition with the credential in both slots, for its owner only, and tells what it is"],
+  "motekey device image --id <id>": ["device-firmware", "gets a token at its first connection: its counter begins above the cloud's"],
+  "motekey device image --psk-file <file>": ["device-image", "the key is read from standard input with --psk-file -"],
+  "motekey device image --group-key-file <file>": DERIVED,
+  "motekey device image --identity-file <file>": GROUP_KEY,
+  "motekey device image --counter <number>": ["device-firmware", "gets a token at its first connection: its counter begins above the cloud's"],
+  "motekey device image --size <bytes>": ["device-image", "--size in decimal or hex; below 0x3000 it is refused"],
+  "motekey device image --merge <file>": ["device-image", "--merge keeps every other key byte for byte, and no older record that could win"],
+  "motekey device image --set <namespace.key=type:value>": ["device-image", "--set and --settings write settings of the app's, of every type"],
+  "motekey device image --settings <file>": ["device-image", "--set and --settings write settings of the app's, of every type"],
+  "motekey device image -o, --out <file>": ["device-image", "makes a partition with the credential in both slots, for its owner only, and tells what it is"],
+  "motekey device image --force": ["device-image", "a file that is there is replaced with --force only, and its wider mode goes with it"],
+  "motekey device image --dry-run": ["device-image", "--json has its fields; --dry-run writes nothing"],
+  "motekey device image --keys-file <file>": ENCRYPTED,
+  "motekey device image --hmac-key-file <file>": ENCRYPTED,
+  "motekey device flash": FLASH,
+  "motekey device flash -p, --port <path>": ["device-flash", "refuses to guess, and lists them; --port takes a path or a USB serial number"],
+  "motekey device flash --id <id>": FLASH,
+  "motekey device flash --psk-file <file>": FLASH,
+  "motekey device flash --counter <number>": FLASH,
+  "motekey device flash --set <namespace.key=type:value>": FLASH_SETTINGS,
+  "motekey device flash --settings <file>": FLASH_SETTINGS,
+  "motekey device flash --partition <label>": ["device-flash", "by its name where there are several; without one it is refused with their names"],
+  "motekey device flash --table <offset>": ["device-flash", "behind a larger boot loader, and where --table says"],
+  "motekey device flash --chip <name>": ["device-flash", "another chip than --chip names"],
+  "motekey device flash --baud <rate>": ["device-flash", "--baud 115200 changes no speed, and another is agreed on once the flasher runs"],
+  "motekey device flash --replace": ["device-flash", "a damaged partition; --replace writes a new one in its place"],
+  "motekey device flash --dry-run": ["device-flash", "--dry-run says what would change, and writes nothing; the device runs its app again"],
+  "motekey device flash --keys-file <file>": FLASH_KEYS,
+  "motekey device flash --hmac-key-file <file>": ["device-flash", "takes the chip's HMAC key, and the keys that lie on the chip in the clear"],
+  "motekey device flash --cloud <url>": FLASH_COUNTER,
+  "motekey device inspect": ["device-image", "prints a table: numbers as they are, records with fingerprints, and how full it is"],
+  "motekey device inspect --against <file>": ["device-image", "--against tells what was added, changed and removed"],
+  "motekey device inspect --keys-file <file>": ["device-image", "opens an encrypted one with --keys or --hmac-key-file, and with no others"],
+  "motekey device inspect --hmac-key-file <file>": ["device-image", "opens an encrypted one with --keys or --hmac-key-file, and with no others"],
+  "motekey device batch": BATCH,
+  "motekey device batch -o, --out <folder>": BATCH,
+  "motekey device batch --size <bytes>": ["device-batch", "is not mixed with another list, another size or another key: batch_other"],
+  "motekey device batch --dry-run": ["device-batch", "--dry-run registers nothing and writes nothing"],
+  "motekey device batch --cloud <url>": NO_CLOUD,
+  "motekey device batch --keys-file <file>": ["device-sealed", "--keys-file and --hmac-key-file encrypt a batch's partitions"],
+  "motekey device batch --hmac-key-file <file>": ["device-sealed", "--keys-file and --hmac-key-file encrypt a batch's partitions"],
+  "motekey device batch --group-key-file <file>": GROUP_KEY,
+  "motekey device batch --identity-file <file>": GROUP_KEY,
+  "motekey device batch --recipient <age1…>": SEALED,
+  "motekey device batch --recipients-file <file>": SEALED,
+  "motekey device audit": ["program", "'motekey {line}' shows help with examples on stdout"],
+  "motekey device audit verify": AUDIT,
+  "motekey device audit verify --head <hash>": ["device-audit", "lines missing at the end are found by --head"],
+};
