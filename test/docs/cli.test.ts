@@ -4,14 +4,12 @@ import { spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { type Identity, startIdentity } from "../../host-sim/index.js";
 import { Exit } from "../../tools/cli/failure.js";
 import { OBSTACLES, REASONS } from "../../tools/doctor/finding.js";
 import { program } from "../../tools/program.js";
+import { Platform } from "../identity/platform.js";
 import { MOTEKEY, needProgram } from "../tools/process.js";
 import { World } from "../tools/world.js";
 import {
@@ -142,27 +140,14 @@ describe("docs/cli", () => {
     });
 
     it("Workload identity", async () => {
-      const pair = await generateKeyPair("RS256");
-      const jwks = { keys: [{ ...(await exportJWK(pair.publicKey)), kid: "1", alg: "RS256" }] };
-      const platform = createServer((request, response) => {
-        const isKeys = request.url === "/keys";
-        response.end(JSON.stringify(isKeys ? jwks : { issuer, jwks_uri: `${issuer}/keys` }));
-      }).listen(0, "127.0.0.1");
-      await once(platform, "listening");
-      const issuer = `http://127.0.0.1:${(platform.address() as AddressInfo).port}`;
+      const platform = await Platform.start();
       try {
         const subject = "repo:acme/firmware:ref:refs/heads/main";
-        await identity.addServiceAccount({ clientId: "ci", name: "CI", workload: { issuer, subject } });
-        const token = await new SignJWT({ sub: subject })
-          .setProtectedHeader({ alg: "RS256", kid: "1" })
-          .setIssuer(issuer)
-          .setAudience(identity.issuer)
-          .setIssuedAt()
-          .setExpirationTime("5m")
-          .sign(pair.privateKey);
-        assert.match(await run("Workload identity", { ID_TOKEN: token }), /^Name: {9}CI$/m);
+        const workload = { issuer: platform.issuer, subject };
+        await identity.addServiceAccount({ clientId: "ci", name: "CI", workload });
+        const ID_TOKEN = await platform.token(subject, identity.issuer);
+        assert.match(await run("Workload identity", { ID_TOKEN }), /"type":"service"/);
       } finally {
-        platform.closeAllConnections();
         platform.close();
       }
     });

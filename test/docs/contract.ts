@@ -28,6 +28,10 @@ const ACCOUNT: Test = [
   "account-flag",
   "--account is that account's, before the default one and a token that was handed in: 'motekey {line}'",
 ];
+const AUDIENCE: Test = [
+  "audience",
+  "is given by 'auth exec', 'auth credential kubectl' and 'auth credential git' too",
+];
 const GIT: Test = ["credential", "gives the token to git for a host that was named"];
 const GIT_USER: Test = [
   "credential",
@@ -69,6 +73,7 @@ export const COMMANDS: Held = {
   "motekey auth login -c, --client-secret <key>": ["acceptance/axway", "the short flags -c, -s, -u and -p"],
   "motekey auth login -s, --secret-file <path>": ["login", "with {name} in PEM, by --secret-file and -s"],
   "motekey auth login --with-token": ["login", "reads it from standard input"],
+  "motekey auth login --workload-token-file <file>": ["workload", "reads the file at each use, as the platform replaces it; later logins need no flag"],
   "motekey auth login --browser": ["acceptance/pipeops", "--browser=false is --no-browser, --browser the default"],
   "motekey auth login --no-browser": NO_BROWSER,
   "motekey auth login --no-launch-browser": NO_BROWSER,
@@ -99,6 +104,10 @@ export const COMMANDS: Held = {
   "motekey auth orgs": ORGS,
   "motekey auth token --account <name>": ACCOUNT,
   "motekey auth token": ["session", "is printed alone on a line, and is the same while it is good"],
+  "motekey auth token --audience <name>": ["audience", "is kept per audience while it is good, and is another one afterwards"],
+  "motekey auth exec --audience <name>": AUDIENCE,
+  "motekey auth credential git --audience <name>": AUDIENCE,
+  "motekey auth credential kubectl --audience <name>": AUDIENCE,
   "motekey auth credential": GIT,
   "motekey auth credential git": GIT,
   "motekey auth credential git --host <host>": ["credential", "gives nothing for another host, nor in the clear to another machine"],

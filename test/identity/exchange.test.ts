@@ -1,58 +1,46 @@
 /** Token exchange, RFC 8693: a build platform's token becomes a service account's. */
 import assert from "node:assert/strict";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from "jose";
+import { type CryptoKey, generateKeyPair } from "jose";
 import * as oidc from "openid-client";
 import { type Identity, type Profile, startIdentity } from "../../host-sim/cloud/identity/index.js";
-import { discover, me } from "./client.js";
+import { ADA, discover, me } from "./client.js";
+import { Platform } from "./platform.js";
 
 const GRANT = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token";
 const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
+const SAML = "urn:ietf:params:oauth:token-type:saml2";
+const API = "https://api.example.com";
 const SUBJECT = "repo:acme/firmware:ref:refs/heads/main";
 
 describe("the identity's token exchange", () => {
-  let platform: Server;
-  let issuer: string;
-  let key: CryptoKey;
+  let platform: Platform;
   let identity: Identity;
   let client: oidc.Configuration;
 
   before(async () => {
-    const pair = await generateKeyPair("RS256");
-    key = pair.privateKey;
-    const jwks = { keys: [{ ...(await exportJWK(pair.publicKey)), kid: "1", alg: "RS256" }] };
-    platform = createServer((request, response) => {
-      const isKeys = request.url === "/keys";
-      response.end(JSON.stringify(isKeys ? jwks : { issuer, jwks_uri: `${issuer}/keys` }));
-    });
-    await new Promise<void>((resolve) => platform.listen(0, "127.0.0.1", resolve));
-    issuer = `http://127.0.0.1:${(platform.address() as AddressInfo).port}`;
+    platform = await Platform.start();
   });
-
-  after(() => {
-    platform.closeAllConnections();
-    platform.close();
-  });
+  after(() => platform.close());
 
   beforeEach(async () => {
-    identity = await startIdentity();
+    identity = await startIdentity({
+      audiences: [API],
+      users: [ADA],
+      serviceAccounts: [{ clientId: "other", secret: "other's own" }],
+    });
     await identity.addServiceAccount({
       clientId: "ci",
       name: "CI of acme/firmware",
-      workload: { issuer, subject: SUBJECT },
+      workload: { issuer: platform.issuer, subject: SUBJECT },
     });
     client = await discover(identity);
   });
 
   afterEach(() => identity.close());
 
-  function subjectToken(claims: object = {}, signer: CryptoKey = key): Promise<string> {
-    const now = Math.floor(Date.now() / 1000);
-    const right = { iss: issuer, sub: SUBJECT, aud: identity.issuer, iat: now, exp: now + 300 };
-    return new SignJWT({ ...right, ...claims }).setProtectedHeader({ alg: "RS256", kid: "1" }).sign(signer);
-  }
+  const subjectToken = (claims: object = {}, signer?: CryptoKey): Promise<string> =>
+    platform.token(SUBJECT, identity.issuer, claims, signer);
 
   const exchange = (token: string, parameters: Record<string, string> = {}) =>
     oidc.genericGrantRequest(client, GRANT, {
@@ -91,9 +79,51 @@ describe("the identity's token exchange", () => {
 
   it("other types of tokens, or none, are refused", async () => {
     const token = await subjectToken();
-    await isRefused(exchange(token, { subject_token_type: ACCESS_TOKEN }), /subject_token_type must be/);
+    await isRefused(exchange(token, { subject_token_type: SAML }), /subject_token_type must be/);
     await isRefused(exchange(token, { requested_token_type: ID_TOKEN }), /requested_token_type must be/);
     await isRefused(oidc.genericGrantRequest(client, GRANT, {}), /missing required parameter/);
+  });
+
+  const another = (token: string, audience?: string, by = client) =>
+    oidc.genericGrantRequest(by, GRANT, {
+      subject_token: token,
+      subject_token_type: ACCESS_TOKEN,
+      ...(audience !== undefined && { audience }),
+    });
+
+  it("gives an access token for another audience, which this provider itself takes not, and which ends with the login", async () => {
+    const { access_token, refresh_token = "" } = await oidc.genericGrantRequest(client, "password", {
+      ...{ username: ADA.username, password: ADA.password, scope: "openid email" },
+    });
+    const tokens = await another(access_token, API);
+    assert.deepEqual([tokens.issued_token_type, tokens.refresh_token], [ACCESS_TOKEN, undefined]);
+    const told = await oidc.tokenIntrospection(client, tokens.access_token);
+    assert.deepEqual([told.active, told.aud, told.scope], [true, API, "openid email"]);
+    assert.equal((await me(identity, tokens.access_token)).status, 401);
+    await isRefused(another(tokens.access_token, API), /no good access token of this client/);
+    await oidc.tokenRevocation(client, refresh_token);
+    assert.equal((await oidc.tokenIntrospection(client, tokens.access_token)).active, false);
+    await isRefused(another(access_token, API), /no good access token of this client/);
+  });
+
+  it("for an audience that there is not, for none, or by another client's token: refused", async () => {
+    const service = await discover(identity, "other", oidc.ClientSecretBasic("other's own"));
+    const { access_token } = await oidc.clientCredentialsGrant(service);
+    await assert.rejects(another(access_token, "nothing", service), { error: "invalid_target" });
+    await isRefused(another(access_token, undefined, service), /missing required parameter 'audience'/);
+    await isRefused(another(access_token, API), /no good access token of this client/);
+    const { aud } = await oidc.tokenIntrospection(
+      service,
+      (await another(access_token, API, service)).access_token,
+    );
+    assert.equal(aud, API);
+  });
+
+  it("a workload's token becomes one for another audience at once, and the client that asked can end it", async () => {
+    const { access_token } = await exchange(await subjectToken(), { audience: API });
+    assert.equal((await oidc.tokenIntrospection(client, access_token)).aud, API);
+    await oidc.tokenRevocation(client, access_token);
+    assert.equal((await oidc.tokenIntrospection(client, access_token)).active, false);
   });
 
   it("an issuer that is down is told as such", async () => {

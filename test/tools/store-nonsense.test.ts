@@ -9,7 +9,7 @@ const accountOf = (name: string): Account => ({
   ...{ team: "acme", name, type: "platform", method: "browser", issuer: "https://id.example.com" },
   ...{ clientId: "motekey-cli", subject: name, email: name, organization: null, scope: "openid" },
   ...{ accessToken: "canary-access", refreshToken: "canary-refresh", issuedAtMs: 0, expiresAtMs: 1000 },
-  ...{ refreshExpiresAtMs: null, ended: false, earlier: [], kept: {} },
+  ...{ refreshExpiresAtMs: null, ended: false, audiences: [], earlier: [], kept: {} },
 });
 
 describe("a store with nonsense", () => {

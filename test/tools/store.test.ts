@@ -45,6 +45,7 @@ function accountOf(name: string, fields: Partial<Account> = {}): Account {
     expiresAtMs: 1000,
     refreshExpiresAtMs: null,
     ended: false,
+    audiences: [],
     earlier: [],
     kept: { username: "ann", password: "canary-password", clientSecret: "canary-secret" },
     ...fields,

@@ -60,7 +60,8 @@ async function checkLogin(context: Context, store: Store, known: Account): Promi
   const { provider, account, answer } = await withFreshToken(context, store, known, (at, login, canRenew) =>
     confirm(at, {
       token: tokenOf(login),
-      isOurs: login.method !== "token",
+      // A workload's token is often the one of a client that the provider has for it.
+      isOurs: login.method !== "token" && login.method !== "workload",
       canRenew,
       nowMs: context.system.now(),
     }),

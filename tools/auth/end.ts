@@ -31,13 +31,17 @@ export async function endAtProvider({ system }: Context, account: Account): Prom
 
 /** An access token that is not over. A JWT is good for whoever checks its signature only, whatever the provider says. */
 function leftBy(
-  { accessToken, expiresAtMs }: Account,
+  { accessToken, expiresAtMs, audiences }: Account,
   nowMs: number,
   isKind: (token: string) => boolean = () => true,
 ): Ended["left"] {
-  if (accessToken === null || !isKind(accessToken)) return null;
-  const untilMs = expiresAtMs ?? endOfToken(accessToken);
-  return untilMs === null || untilMs > nowMs ? { untilMs } : null;
+  const own = accessToken === null ? [] : [{ accessToken, expiresAtMs }];
+  const ends = [...own, ...audiences]
+    .filter((one) => isKind(one.accessToken))
+    .map((one) => one.expiresAtMs ?? endOfToken(one.accessToken))
+    .filter((untilMs) => untilMs === null || untilMs > nowMs);
+  if (ends.length === 0) return null;
+  return { untilMs: ends.includes(null) ? null : Math.max(...(ends as number[])) };
 }
 
 /** What stays good, in words; null: nothing. */
@@ -48,8 +52,8 @@ export function leftInWords({ left }: Ended): string | null {
 }
 
 /** Has anything of the login to end at the provider? */
-export function hasTokens({ accessToken, refreshToken, earlier }: Account): boolean {
-  return accessToken !== null || refreshToken !== null || earlier.length > 0;
+export function hasTokens({ accessToken, refreshToken, earlier, audiences }: Account): boolean {
+  return accessToken !== null || refreshToken !== null || earlier.length + audiences.length > 0;
 }
 
 /**

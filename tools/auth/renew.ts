@@ -25,10 +25,17 @@ export interface Need {
 
 /** Is the access token good for a while? */
 export function isFresh(account: Account, nowMs: number): boolean {
-  if (account.accessToken === null || account.ended) return false;
-  if (account.expiresAtMs === null) return true;
-  const lifeMs = account.expiresAtMs - account.issuedAtMs;
-  return account.expiresAtMs - nowMs > Math.min(MARGIN_MS, lifeMs * MARGIN_OF_LIFE);
+  return account.accessToken !== null && !account.ended && isFreshToken(account, nowMs);
+}
+
+/** Is a token of these times good for a while? */
+export function isFreshToken(
+  { issuedAtMs, expiresAtMs }: Pick<Account, "issuedAtMs" | "expiresAtMs">,
+  nowMs: number,
+): boolean {
+  if (expiresAtMs === null) return true;
+  const lifeMs = expiresAtMs - issuedAtMs;
+  return expiresAtMs - nowMs > Math.min(MARGIN_MS, lifeMs * MARGIN_OF_LIFE);
 }
 
 /** Has the access token ended? */
@@ -40,16 +47,24 @@ export function isOver(account: Account, nowMs: number): boolean {
 export function isRefreshable(system: System, account: Account): boolean {
   const { refreshToken, refreshExpiresAtMs, method } = account;
   if (account.ended) return false;
+  if (isWorkload(account)) return true;
   if (refreshToken !== null) return refreshExpiresAtMs === null || refreshExpiresAtMs > system.now();
   const { clientSecret, keyFile } = clientOf(system, account);
   return method === "client" && (clientSecret !== undefined || keyFile !== undefined);
 }
 
+/** Has a platform put the token there that makes the next one? */
+const isWorkload = ({ method, kept }: Account): boolean =>
+  method === "workload" && kept.workloadFile !== undefined;
+
 /**
  * What proves the client of an account. A secret that could not be kept may be in the environment: it belongs to the
  * issuer and the client that stand there beside it.
  */
-export function clientOf(system: System, { clientId, issuer, kept }: Account): Client {
+export function clientOf(
+  system: System,
+  { clientId, issuer, kept }: Pick<Account, "clientId" | "issuer" | "kept">,
+): Client {
   const { keyFile } = kept;
   const theirId = variable(system, "MOTEKEY_CLIENT_ID");
   const theirIssuer = variable(system, "MOTEKEY_ISSUER");
@@ -112,7 +127,7 @@ async function renewed(
       await findProvider(account.issuer, clientOf(system, account), system),
       account,
       need,
-      system.now,
+      system,
       (refreshToken) => change.put({ ...account, refreshToken, earlier: earlierThan(refreshToken, account) }),
     );
   } catch (failure) {
@@ -135,13 +150,20 @@ async function newTokens(
   provider: Provider,
   account: Account,
   need: Need,
-  now: () => number,
+  system: System,
   rotated: (refreshToken: string) => void,
 ): Promise<Tokens | null> {
-  const { logInAsClient, refreshed } = await import("../oidc/grants.js");
+  const { logInAsClient, logInAsWorkload, refreshed } = await import("../oidc/grants.js");
+  const { now } = system;
+  const scope = need.scope ?? (account.scope === "" ? undefined : account.scope);
+  if (isWorkload(account)) {
+    const { readWorkloadToken } = await import("./workload.js");
+    const token = await readWorkloadToken(system, account.kept.workloadFile as string);
+    return logInAsWorkload(provider, token, scope, now);
+  }
   if (account.refreshToken !== null)
     return refreshed(provider, account.refreshToken, need.scope, now, rotated);
-  return logInAsClient(provider, need.scope ?? (account.scope === "" ? undefined : account.scope), now);
+  return logInAsClient(provider, scope, now);
 }
 
 /** Somebody who does not know our lock may have refreshed: their tokens are in the file then. */
@@ -175,8 +197,9 @@ export function endRefused(store: Store, account: Account): Promise<Failure> {
 }
 
 /** The failure of a login that the provider ended. */
-export function endedLogin({ method, clientId }: Account, why: string): Failure {
-  const how = method === "client" ? ` --client-id ${clientId}' with its secret or key` : "'";
+export function endedLogin({ method, clientId, kept }: Account, why: string): Failure {
+  let how = method === "client" ? ` --client-id ${clientId}' with its secret or key` : "'";
+  if (method === "workload") how = ` --workload-token-file ${kept.workloadFile ?? "FILE"}'`;
   return new Failure(
     "login_ended",
     `The provider ended this login: ${why}.`,
@@ -202,7 +225,8 @@ function kept(tokens: Tokens, account: Account): Partial<Account> {
 /** Rotated refresh tokens are remembered for the logout, the last of them: most providers end them all with the newest. */
 const EARLIER_MAX = 20;
 
-function earlierThan(next: string | null, { refreshToken, earlier }: Account): string[] {
+/** @returns all that are over, in the order in which they came */
+export function earlierThan(next: string | null, { refreshToken, earlier }: Account): string[] {
   const isRotated = next !== null && refreshToken !== null && next !== refreshToken;
   return isRotated ? [...earlier, refreshToken].slice(-EARLIER_MAX) : earlier;
 }

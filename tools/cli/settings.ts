@@ -1,9 +1,9 @@
 /** Which team, provider and file a command works with, and where each came from. */
-import { constants, existsSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { printable, systemCode, usage } from "./failure.js";
+import { readOwnFile } from "./own-file.js";
 import { type System, variable } from "./system.js";
 
 /** A value and what it was set by: `--team`, `MOTEKEY_TEAM`, a file, `default`. */
@@ -125,36 +125,18 @@ function foldersUpwards(directory: string): string[] {
 
 /** A small file of this user, or of root; null where there is none. */
 async function readOurs(path: string, warn: (text: string) => void): Promise<string | null> {
-  const handle = await opened(path);
-  if (handle === null) return null;
-  try {
-    const status = await handle.stat();
-    if (status.isDirectory()) return null;
-    const me = process.geteuid?.() ?? status.uid;
-    if (status.uid !== me && status.uid !== 0) {
-      warn(`${path} belongs to another user; ignored.`);
-      return null;
-    }
-    if (!status.isFile()) throw usage(`${path} is not a regular file.`, 'It holds {"team":"name"}.');
-    if (status.size > DIRECTORY_FILE_BYTES_MAX)
-      throw usage(`${path} is too long to pin a team.`, 'It holds {"team":"name"}.');
-    return await handle.readFile("utf8");
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Opened without waiting for the other end of a FIFO. */
-async function opened(path: string): Promise<FileHandle | null> {
-  try {
-    return await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-  } catch (failure) {
+  const file = await readOwnFile(path, DIRECTORY_FILE_BYTES_MAX).catch((failure) => {
     if (["ENOENT", "ENOTDIR", "EACCES", "EISDIR"].includes(systemCode(failure))) return null;
-    // A socket, or a device without a driver.
-    if (systemCode(failure) === "ENXIO")
-      throw usage(`${path} is not a regular file.`, 'It holds {"team":"name"}.');
     throw failure;
+  });
+  if (file === null || file.kind === "folder") return null;
+  if (file.kind !== "file") throw usage(`${path} is not a regular file.`, 'It holds {"team":"name"}.');
+  if (!file.isOurs) {
+    warn(`${path} belongs to another user; ignored.`);
+    return null;
   }
+  if (file.text === null) throw usage(`${path} is too long to pin a team.`, 'It holds {"team":"name"}.');
+  return file.text;
 }
 
 function pinnedTeam(path: string, text: string, warn: (text: string) => void): Setting | null {

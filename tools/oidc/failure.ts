@@ -27,6 +27,11 @@ const CODES: Readonly<Record<string, Told>> = {
   ],
   access_denied: ["login_denied", "The login was denied.", "Try again, and allow it."],
   expired_token: ["login_timeout", "The code was not confirmed in time.", "Try again."],
+  invalid_target: [
+    "issuer_refused",
+    "The provider gives no token for that audience.",
+    "Check --audience, and what this client may ask for.",
+  ],
   invalid_scope: ["issuer_refused", "The provider refuses the scopes.", "Check --scopes."],
 };
 
@@ -48,6 +53,15 @@ export function oauthError(failure: unknown): string {
     failure instanceof oidc.ResponseBodyError || failure instanceof oidc.AuthorizationResponseError;
   return isAnswer ? failure.error : "";
 }
+
+/** The code and the words of an OAuth error, or the empty string. */
+export function wordsOf(failure: unknown): string {
+  const { error_description } = failure as oidc.ResponseBodyError;
+  return words(oauthError(failure), error_description);
+}
+
+const words = (...parts: readonly (string | undefined)[]): string =>
+  printable(parts.filter(Boolean).join(": "), 300);
 
 /** Did the provider refuse without a word of OAuth's: 400, 401 or 403, as Glewlwyd does at a wrong password? */
 export function isPlainNo(failure: unknown): boolean {
@@ -134,13 +148,12 @@ function toldFailure(peer: Peer, failure: unknown): Failure {
   const cause = { cause: failure };
   const error = oauthError(failure);
   if (error !== "") {
-    const { error_description } = failure as oidc.ResponseBodyError;
     const known = CODES[error] ?? ["issuer_refused", "The provider refuses this.", ""];
-    return told(known, error, error_description, cause);
+    return told(known, wordsOf(failure), cause);
   }
   if (isChallenge(failure) && !isRefusedToken(failure)) {
     const { error, error_description } = failure.cause[0]?.parameters ?? {};
-    return told(INVALID_CLIENT, error, error_description, cause);
+    return told(INVALID_CLIENT, words(error, error_description), cause);
   }
   if (isRefusedToken(failure)) return refusedToken(cause);
   const { code, message } = (failure ?? {}) as { code?: string; message?: string };
@@ -187,14 +200,7 @@ function toldFailure(peer: Peer, failure: unknown): Failure {
 }
 
 /** Our sentence, with the provider's own words in brackets. */
-function told(
-  known: Told,
-  error: string | undefined,
-  description: string | undefined,
-  cause: ErrorOptions,
-): Failure {
-  const [code, message, next] = known;
-  const said = printable([error, description].filter(Boolean).join(": "), 300);
+function told([code, message, next]: Told, said: string, cause: ErrorOptions): Failure {
   return new Failure(code, said === "" ? message : `${message.slice(0, -1)} (${said}).`, next, cause);
 }
 

@@ -1,7 +1,7 @@
 /** The grants that need nobody: one question to the token endpoint each. */
 import * as oidc from "openid-client";
 import { Failure } from "../cli/failure.js";
-import { asking, isAway, isPlainNo, oauthError } from "./failure.js";
+import { asking, isAway, isPlainNo, oauthError, wordsOf } from "./failure.js";
 import { GRANTS, needGrant, type Provider } from "./provider.js";
 import { type Tokens, tokensOf } from "./tokens.js";
 
@@ -31,12 +31,39 @@ export async function logInAsClient(
   provider: Provider,
   scope: string | undefined,
   now: () => number,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<Tokens> {
   needGrant(provider, GRANTS.client, "login of service accounts");
   const response = await asking(provider, () =>
-    oidc.clientCredentialsGrant(provider.configuration, scope === undefined ? {} : { scope }),
+    oidc.clientCredentialsGrant(provider.configuration, scope === undefined ? more : { ...more, scope }),
   );
   return tokensOf(response, now(), scope ?? "");
+}
+
+/** Types of tokens (RFC 8693 section 3). */
+export const TOKEN_TYPES = {
+  access: "urn:ietf:params:oauth:token-type:access_token",
+  jwt: "urn:ietf:params:oauth:token-type:jwt",
+} as const;
+
+/** By another token (RFC 8693 section 2.1). */
+export async function exchanged(
+  provider: Provider,
+  subject: { readonly token: string; readonly type: keyof typeof TOKEN_TYPES },
+  more: { readonly audience?: string; readonly scope?: string },
+  now: () => number,
+): Promise<Tokens> {
+  needGrant(provider, GRANTS.exchange, "token exchange");
+  const parameters = {
+    subject_token: subject.token,
+    subject_token_type: TOKEN_TYPES[subject.type],
+    requested_token_type: TOKEN_TYPES.access,
+    ...more,
+  };
+  const response = await asking(provider, () =>
+    oidc.genericGrantRequest(provider.configuration, GRANTS.exchange, parameters),
+  );
+  return tokensOf(response, now(), more.scope ?? "");
 }
 
 /**
@@ -50,11 +77,12 @@ export async function refreshed(
   scope: string | undefined,
   now: () => number,
   rotated: (refreshToken: string) => void,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<Tokens | null> {
   provider.requests.takeGrant();
   return asking(provider, async () => {
     try {
-      const parameters = scope === undefined ? {} : { scope };
+      const parameters = scope === undefined ? more : { ...more, scope };
       const response = await oidc.refreshTokenGrant(provider.configuration, refreshToken, parameters);
       return tokensOf(response, now(), scope ?? "");
     } catch (failure) {
@@ -66,12 +94,38 @@ export async function refreshed(
   });
 }
 
+/**
+ * As a workload, by the token that its platform gave it (RFC 8693).
+ * @throws Failure `invalid_credentials` where the provider refuses that token (section 2.2.2: `invalid_request`)
+ */
+export async function logInAsWorkload(
+  provider: Provider,
+  token: string,
+  scope: string | undefined,
+  now: () => number,
+): Promise<Tokens> {
+  const more = scope === undefined ? {} : { scope };
+  return exchanged(provider, { token, type: "jwt" }, more, now).catch((failure) => {
+    const error = failure instanceof Failure ? oauthError(failure.cause) : "";
+    if (!["invalid_request", "invalid_grant"].includes(error)) throw failure;
+    const said = wordsOf(failure.cause);
+    throw new Failure(
+      "invalid_credentials",
+      `The provider does not take the workload's token (${said}).`,
+      "Check its issuer, subject, audience and end, and which account of the provider trusts it.",
+      { cause: failure },
+    );
+  });
+}
+
 /** The tokens of a login. */
 export interface LoginTokens {
   readonly accessToken: string | null;
   readonly refreshToken: string | null;
   /** Refresh tokens that were rotated. */
   readonly earlier?: readonly string[];
+  /** Access tokens for other audiences. */
+  readonly audiences?: readonly { readonly accessToken: string }[];
 }
 
 /**
@@ -81,7 +135,7 @@ export interface LoginTokens {
  */
 export async function endTokens(
   provider: Provider,
-  { accessToken, refreshToken, earlier = [] }: LoginTokens,
+  { accessToken, refreshToken, earlier = [], audiences = [] }: LoginTokens,
 ): Promise<"all" | "renewal" | "nothing"> {
   const { configuration, metadata } = provider;
   if (metadata.revocation_endpoint === undefined) return "nothing";
@@ -95,6 +149,7 @@ export async function endTokens(
     });
   }
   try {
+    for (const one of audiences) await end(one.accessToken, "access_token");
     if (accessToken !== null) await end(accessToken, "access_token");
     return "all";
   } catch (failure) {

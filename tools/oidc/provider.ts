@@ -24,6 +24,7 @@ export const GRANTS = {
   device: "urn:ietf:params:oauth:grant-type:device_code",
   password: "password",
   client: "client_credentials",
+  exchange: "urn:ietf:params:oauth:grant-type:token-exchange",
 } as const;
 
 /** A provider that was found. */

@@ -18,6 +18,15 @@ const KeptSchema = v.object({
   clientSecret: v.optional(text),
   /** The absolute path of a PEM file; the key itself is not copied. */
   keyFile: v.optional(text),
+  /** The absolute path of the file in which a platform puts a workload's token; the token is read at each use. */
+  workloadFile: v.optional(text),
+});
+
+const AudienceSchema = v.object({
+  audience: text,
+  accessToken: text,
+  issuedAtMs: time,
+  expiresAtMs: v.nullable(time),
 });
 
 /** The schema of {@link Account}. */
@@ -25,7 +34,7 @@ export const AccountSchema = v.object({
   team: text,
   name: text,
   type: v.picklist(["platform", "service"]),
-  method: v.picklist(["browser", "device", "password", "client", "token"]),
+  method: v.picklist(["browser", "device", "password", "client", "token", "workload"]),
   issuer: text,
   clientId: text,
   subject: maybeText,
@@ -41,6 +50,8 @@ export const AccountSchema = v.object({
   ended: v.optional(v.boolean(), false),
   /** Refresh tokens that were rotated: a provider may have left them good (RFC 6749 section 6). */
   earlier: v.optional(v.array(text), []),
+  /** Access tokens for other audiences, of the same login, until they are over. */
+  audiences: v.optional(v.array(AudienceSchema), []),
   kept: KeptSchema,
 });
 
@@ -50,6 +61,9 @@ export const AccountSchema = v.object({
  * null: not told by the provider.
  */
 export type Account = v.InferOutput<typeof AccountSchema>;
+
+/** An access token for another audience. */
+export type AudienceToken = v.InferOutput<typeof AudienceSchema>;
 
 /** An organization that an account acts for. */
 export type Organization = v.InferOutput<typeof OrganizationSchema>;
@@ -90,8 +104,8 @@ export function labelOf(account: Account, all: readonly Account[]): string {
 }
 
 /** A password or a client's secret is never kept where it can be read. */
-export function readable({ username, keyFile }: Account["kept"]): Account["kept"] {
-  return { ...(username === undefined ? {} : { username }), ...(keyFile === undefined ? {} : { keyFile }) };
+export function readable({ password: _, clientSecret: _secret, ...kept }: Account["kept"]): Account["kept"] {
+  return kept;
 }
 
 /** Seems an entry to be the account's? The first version's entries have a name only. */

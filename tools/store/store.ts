@@ -210,8 +210,9 @@ export class Store {
       if ("why" in opened) unreadable.push({ ...opened, list, entry: content });
       else accounts.push(opened);
     }
-    for (const { name, team, email, subject, kept, accessToken, refreshToken, earlier } of accounts) {
-      this.secrets.keep(accessToken, refreshToken, ...earlier, kept.password, kept.clientSecret);
+    for (const { name, team, email, subject, kept, accessToken, refreshToken, ...more } of accounts) {
+      this.secrets.keep(accessToken, refreshToken, ...more.earlier, kept.password, kept.clientSecret);
+      this.secrets.keep(...more.audiences.map((one) => one.accessToken));
       this.secrets.show(name, team, email, subject, kept.username);
     }
     return [accounts, unreadable];

@@ -27,11 +27,14 @@ export async function bearerOf(
 ): Promise<Bearer | null> {
   const token = await provider.AccessToken.find(text);
   if (token !== undefined) {
+    // For an API of its own (RFC 8707): it opens nothing here.
+    if (token.aud !== undefined) return null;
     const holder = directory.user(token.accountId);
     if (holder === undefined || holder.disabled) return null;
     return { holder, scopes: scopesIn(token.scope), grantId: token.grantId };
   }
   const credentials = await provider.ClientCredentials.find(text);
+  if (credentials?.aud !== undefined) return null;
   const holder = directory.serviceAccount(credentials?.clientId ?? "");
   return holder === undefined || holder.disabled ? null : { holder, scopes: scopesIn(credentials?.scope) };
 }

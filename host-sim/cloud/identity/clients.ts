@@ -43,7 +43,7 @@ function serviceClient(account: ServiceAccount): AdapterPayload {
     client_name: name,
     redirect_uris: [],
     response_types: [],
-    grant_types: ["client_credentials", "password", "refresh_token"],
+    grant_types: ["client_credentials", "password", "refresh_token", GRANTS.exchange],
   };
   if (publicKey !== undefined)
     return { ...client, token_endpoint_auth_method: "private_key_jwt", jwks: { keys: [{ ...publicKey }] } };

@@ -186,7 +186,8 @@ async function startWith(options: IdentityOptions, lock: FileLock | null): Promi
   const server = await IdentityServer.listen(options, faults);
   const provider = await makeProvider(server.issuer, { directory, logins, lifetimes });
   const tell = (event: IdentityEvent): void => listeners.emit(event);
-  await extend(provider, { directory, logins, lifetimes, faults, tell });
+  const audiences = options.audiences ?? [];
+  await extend(provider, { directory, logins, lifetimes, faults, audiences, tell });
   server.serve(provider.callback());
   return new Identity(
     { lock, server, provider, directory, logins, listeners, stats },
@@ -217,13 +218,14 @@ interface Extension {
   logins: Logins;
   lifetimes: Lifetimes;
   faults: IdentityFaults;
+  audiences: readonly string[];
   tell: (event: IdentityEvent) => void;
 }
 
 async function extend(provider: Provider, parts: Extension): Promise<void> {
-  const { directory, logins, lifetimes, faults, tell } = parts;
+  const { directory, logins, lifetimes, faults, audiences, tell } = parts;
   await registerPasswordGrant(provider, directory, tell);
-  await registerExchangeGrant(provider, directory);
+  await registerExchangeGrant(provider, directory, audiences);
   tellEvents(provider, tell);
   const [key = {}] = directory.secrets.keys;
   provider.use(faultyAnswers(faults, key));

@@ -1,5 +1,5 @@
 import type { Configuration, default as Provider } from "oidc-provider";
-import { clientAdapter } from "./clients.js";
+import { CLI_CLIENT_ID, clientAdapter } from "./clients.js";
 import { deviceAlarm, deviceCodePage, deviceConfirmPage, deviceDonePage } from "./device-pages.js";
 import type { Directory } from "./directory.js";
 import { DEVICE_PAGE, ENDPOINTS, INTERACTION_PAGES } from "./endpoints.js";
@@ -119,11 +119,14 @@ function ofParts(parts: ProviderParts, issuer: string): Configuration {
       },
       introspection: {
         enabled: true,
-        allowedPolicy: async (ctx, client, token) =>
-          (await isOwn(ctx, client, token)) && !isBarred(directory, token),
+        allowedPolicy: async (_ctx, client, token) =>
+          isOwn(directory, client, token) && !isBarred(directory, token),
       },
       resourceIndicators: { enabled: false },
-      revocation: { enabled: true, allowedPolicy: isOwn },
+      revocation: {
+        enabled: true,
+        allowedPolicy: async (_ctx, client, token) => isOwn(directory, client, token),
+      },
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: signOutPage,
@@ -134,9 +137,11 @@ function ofParts(parts: ProviderParts, issuer: string): Configuration {
   };
 }
 
-/** Clients revoke their own tokens, and ask about their own. */
-async function isOwn(_ctx: unknown, client: { clientId: string }, token: object): Promise<boolean> {
-  return "clientId" in token && token.clientId === client.clientId;
+/** Clients revoke their own tokens, and ask about their own; so does the command line with those of workloads. */
+function isOwn(directory: Directory, { clientId }: { clientId: string }, token: object): boolean {
+  if (!("clientId" in token) || typeof token.clientId !== "string") return false;
+  const isWorkload = directory.serviceAccount(token.clientId)?.workload !== undefined;
+  return token.clientId === clientId || (isWorkload && clientId === CLI_CLIENT_ID);
 }
 
 /** A token of a user who may not log in any more is not active (RFC 7662 section 2.2). */

@@ -77,6 +77,7 @@ export const IDENTITY_OPTIONS: Shape<IdentityOptions> = {
   organizations: listOf(optionsOf(ORGANIZATION)),
   users: listOf(optionsOf(NEW_USER)),
   serviceAccounts: listOf(optionsOf(NEW_SERVICE_ACCOUNT)),
+  audiences: listOf(NAME),
   lifetimes: optionsOf(LIFETIMES),
   faults: optionsOf(IDENTITY_FAULTS),
   log: FUNCTION,

@@ -155,6 +155,8 @@ export interface IdentityOptions {
   organizations?: { name: string; teams?: string[] }[];
   users?: NewUser[];
   serviceAccounts?: NewServiceAccount[];
+  /** APIs that token exchange gives access tokens for, by the names that `audience` has (RFC 8693). Default: none. */
+  audiences?: string[];
   lifetimes?: Partial<Lifetimes>;
   /** A request that is not whole by then is answered 408, a TLS handshake is closed. Default 10,000. */
   connectLimitMs?: number;

@@ -30,6 +30,7 @@ for (let index = 0; index < Number(count); index++) {
         refreshExpiresAtMs: null,
         ended: false,
         earlier: [],
+        audiences: [],
         kept: {},
       },
       "file",

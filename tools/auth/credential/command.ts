@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { Act } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
 import { withAccount } from "../account-flag.js";
+import { withAudience } from "../audience-flag.js";
 import type { GitFlags } from "./git.js";
 import type { KubectlFlags } from "./kubectl.js";
 
@@ -36,7 +37,7 @@ function gitCommand(act: Act): Command {
       listed,
     )
     .option("--git-user <name>", "the user name beside the token, as the server wants it", "oauth2");
-  act<GitFlags>(withAccount(command), async () => (await import("./git.js")).gitCredential);
+  act<GitFlags>(withAudience(withAccount(command)), async () => (await import("./git.js")).gitCredential);
   return withHelp(command, {
     examples: [
       [
@@ -62,7 +63,10 @@ function kubectlCommand(act: Act): Command {
       "answer for this API server only, with its port; needs provideClusterInfo: true; may be given again",
       listed,
     );
-  act<KubectlFlags>(withAccount(command), async () => (await import("./kubectl.js")).kubectlCredential);
+  act<KubectlFlags>(
+    withAudience(withAccount(command)),
+    async () => (await import("./kubectl.js")).kubectlCredential,
+  );
   return withHelp(command, {
     examples: [
       [

@@ -1,12 +1,14 @@
 /** Git's credential helper protocol (git-credential(1), "INPUT/OUTPUT FORMAT"): lines of key=value, both ways. */
 import type { Context } from "../../cli/act.js";
 import { Failure, usage } from "../../cli/failure.js";
+import { refuseAudienceToken } from "../audience.js";
+import type { AudienceFlags } from "../audience-flag.js";
 import { needCredential, openStore } from "../current.js";
 import { freshAccount } from "../renew.js";
 import { freshToken } from "../token/run.js";
 
 /** The flags of `motekey auth credential git`. */
-export interface GitFlags {
+export interface GitFlags extends AudienceFlags {
   readonly host: readonly string[];
   readonly gitUser: string;
 }
@@ -17,14 +19,14 @@ const LOOPBACK = /^(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?$/;
 /** Answers git; nothing where the host is not among those that were named. */
 export async function gitCredential(
   context: Context,
-  { host: hosts, gitUser }: GitFlags,
+  { host: hosts, gitUser, audience }: GitFlags,
   [operation]: string[],
 ): Promise<void> {
   const asked = await readAttributes(context);
   if (!isServed(asked, hosts)) return;
-  if (operation === "get") await answer(context, gitUser);
+  if (operation === "get") await answer(context, gitUser, audience);
   // What git stores is the token that came from here.
-  else if (operation === "erase") await replaced(context, asked.get("password"));
+  else if (operation === "erase") await replaced(context, asked.get("password") ?? "");
 }
 
 function isServed(asked: ReadonlyMap<string, string>, hosts: readonly string[]): boolean {
@@ -33,8 +35,8 @@ function isServed(asked: ReadonlyMap<string, string>, hosts: readonly string[]):
   return hosts.includes(host) && (protocol === "https" || (protocol === "http" && LOOPBACK.test(host)));
 }
 
-async function answer(context: Context, username: string): Promise<void> {
-  const { token, expiresAtMs } = await freshToken(context);
+async function answer(context: Context, username: string, audience: string | undefined): Promise<void> {
+  const { token, expiresAtMs } = await freshToken(context, audience);
   if (/[\n\0]/.test(token + username)) throw usage("A credential for git has one line.", "Check --git-user.");
   // Git from 2.41 on asks anew when this is over.
   const end = expiresAtMs === null ? {} : { password_expiry_utc: Math.floor(expiresAtMs / 1000) };
@@ -44,11 +46,13 @@ async function answer(context: Context, username: string): Promise<void> {
 }
 
 /** The server refused the token: unless it is another by now, it is refreshed, so that the next try has a new one. */
-async function replaced(context: Context, refused: string | undefined): Promise<void> {
+async function replaced(context: Context, refused: string): Promise<void> {
   const store = openStore(context);
   try {
     const credential = await needCredential(context, store);
-    if (credential.source !== "login" || credential.account.accessToken !== refused) return;
+    if (credential.source !== "login") return;
+    if (await refuseAudienceToken(store, credential.account, refused)) return;
+    if (credential.account.accessToken !== refused) return;
     await freshAccount(context, store, credential.account, { refused: true });
   } catch (failure) {
     if (!(failure instanceof Failure)) throw failure;

@@ -2,11 +2,12 @@
 import * as v from "valibot";
 import type { Context } from "../../cli/act.js";
 import { printable, usage } from "../../cli/failure.js";
+import type { AudienceFlags } from "../audience-flag.js";
 import { freshToken } from "../token/run.js";
 import { isoTime } from "../told.js";
 
 /** The flags of `motekey auth credential kubectl`. */
-export interface KubectlFlags {
+export interface KubectlFlags extends AudienceFlags {
   readonly host?: readonly string[];
 }
 
@@ -18,7 +19,10 @@ const InfoSchema = v.object({
 });
 
 /** Prints an ExecCredential. */
-export async function kubectlCredential(context: Context, { host: hosts }: KubectlFlags): Promise<void> {
+export async function kubectlCredential(
+  context: Context,
+  { host: hosts, audience }: KubectlFlags,
+): Promise<void> {
   const info = infoOf(context.system.env.KUBERNETES_EXEC_INFO);
   const apiVersion = info?.apiVersion ?? `${GROUP}/v1`;
   if (apiVersion !== `${GROUP}/v1` && apiVersion !== `${GROUP}/v1beta1`) {
@@ -28,7 +32,7 @@ export async function kubectlCredential(context: Context, { host: hosts }: Kubec
     );
   }
   if (hosts !== undefined) checkServer(info?.spec?.cluster?.server, hosts);
-  const { token, expiresAtMs } = await freshToken(context);
+  const { token, expiresAtMs } = await freshToken(context, audience);
   const end = isoTime(expiresAtMs);
   const status = { token, ...(end !== null && { expirationTimestamp: end }) };
   const credential = { apiVersion, kind: "ExecCredential", status };

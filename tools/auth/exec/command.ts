@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { Act } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
 import { withAccount } from "../account-flag.js";
+import { type AudienceFlags, withAudience } from "../audience-flag.js";
 
 /** `motekey auth exec` */
 export function execCommand(act: Act): Command {
@@ -13,7 +14,7 @@ export function execCommand(act: Act): Command {
     )
     .argument("<program>", "what to run; it is found as a shell would find it, but no shell is used")
     .argument("[arguments...]", "its arguments; write -- before the program");
-  act<object>(withAccount(command), async () => (await import("./run.js")).exec);
+  act<AudienceFlags>(withAudience(withAccount(command)), async () => (await import("./run.js")).exec);
   return withHelp(command, {
     examples: [["motekey auth exec -- ./deploy.sh --all", "Give one program a token"]],
     notes: [

@@ -16,6 +16,7 @@ const DEFAULT_TEAM = "default";
 
 /**
  * @param team null: the first that the provider tells
+ * @param workload the subject of the token that proved a workload, where the provider does not say whose it is
  * @throws Failure when the provider tells the account's teams, and this one is none of them
  */
 export async function accountOf(
@@ -24,19 +25,21 @@ export async function accountOf(
   method: Method,
   tokens: Tokens,
   team: string | null,
+  workload: string | null = null,
 ): Promise<Account> {
   const person = await personOf(context, provider, method, tokens);
   const { clientId } = method.client;
-  const isService = method.kind === "client" || person?.type === "service";
+  const isService = isProgram(method) || person?.type === "service";
+  const subject = person?.id ?? (method.kind === "workload" ? workload : null);
   const place = await placeOf(context, provider, tokens, person, team);
   return {
     team: place.team,
-    name: isService ? clientId : (person?.email ?? person?.username ?? person?.id ?? clientId),
+    name: nameOf(method, person, isService, subject),
     type: isService ? "service" : "platform",
     method: method.kind,
     issuer: provider.issuer,
     clientId,
-    subject: person?.id ?? null,
+    subject,
     email: person?.email ?? null,
     organization: place.organization,
     scope: tokens.scope,
@@ -47,6 +50,7 @@ export async function accountOf(
     refreshExpiresAtMs: tokens.refreshExpiresAtMs,
     ended: false,
     earlier: [],
+    audiences: [],
     kept: keptOf(method),
   };
 }
@@ -54,7 +58,7 @@ export async function accountOf(
 async function personOf(
   { system }: Context,
   provider: Provider,
-  { kind }: Method,
+  method: Method,
   tokens: Tokens,
 ): Promise<Person | null> {
   const { accessToken } = tokens;
@@ -63,7 +67,7 @@ async function personOf(
     return (await asking(provider, () => askPerson(provider, accessToken))) ?? claimed;
   } catch (failure) {
     // A program is no user: whatever user info makes of its token.
-    if (kind === "client" && failure instanceof Failure && !isAway(failure)) return null;
+    if (isProgram(method) && failure instanceof Failure && !isAway(failure)) return null;
     if (!isRefusedToken(failure)) throw failure;
     // A token for another audience is refused there: the ID token says whose it is.
     if (claimed !== null) return claimed;
@@ -104,11 +108,21 @@ async function placeOf(
   return { team, organization: { id: other.id, guid: other.guid, name: other.name } };
 }
 
+const isProgram = ({ kind }: Method): boolean => kind === "client" || kind === "workload";
+
+/** A service account is its client; a workload is whom the provider takes it for. */
+function nameOf(method: Method, person: Person | null, isService: boolean, subject: string | null): string {
+  const { clientId } = method.client;
+  if (method.kind === "workload") return subject ?? clientId;
+  return isService ? clientId : (person?.email ?? person?.username ?? person?.id ?? clientId);
+}
+
 /** What renews the login, or makes the next one, without questions. */
-function keptOf({ client }: Method): Account["kept"] {
-  const { clientSecret, keyFile } = client;
+function keptOf(method: Method): Account["kept"] {
+  const { clientSecret, keyFile } = method.client;
   return {
     ...(clientSecret === undefined ? {} : { clientSecret }),
     ...(keyFile === undefined ? {} : { keyFile }),
+    ...(method.kind === "workload" ? { workloadFile: method.file } : {}),
   };
 }

@@ -41,6 +41,10 @@ export function loginCommand(act: Act): Command {
       "the service account's private key, a PEM file (RSA, P-256 to P-521 or Ed25519)",
     )
     .option("--with-token", "read an access token from standard input")
+    .option(
+      "--workload-token-file <file>",
+      "the file in which the platform puts a workload's token; read at each use (token exchange, RFC 8693)",
+    )
     .option("--browser", "open the browser, also where there seems to be none")
     .option("--no-browser", "print an address that can be opened anywhere")
     .option("--no-launch-browser", "the same")
@@ -60,6 +64,10 @@ export function loginCommand(act: Act): Command {
       ["motekey auth login --username admin", "With a password, which is asked for"],
       ["motekey auth login --username admin < password.txt", "With a password from a file"],
       ["motekey auth login --client-id ci --secret-file ci.pem", "As a service account"],
+      [
+        "motekey auth login --workload-token-file /var/run/secrets/tokens/motekey --insecure-storage",
+        "As a workload, in Kubernetes: without any secret",
+      ],
       ["motekey auth login --with-token < token.txt", "With a token made elsewhere"],
     ],
     variables: [
@@ -70,6 +78,7 @@ export function loginCommand(act: Act): Command {
     ],
     notes: [
       "Whoever logged in with a user name and a password need not give them again: both are kept, sealed by a key in the system's keychain, until 'motekey auth logout --clear'. With --insecure-storage no password is kept; it is for this login alone, and until the next one without it. On a terminal the login says what is kept where.",
+      "Of a workload the file's path is kept, never the token in it: the platform replaces that before it is over. The file is this user's or root's, at most 64 kB long, and nobody else may write it.",
       "The browser's answer is awaited for 2 minutes, on 127.0.0.1 or ::1 only.",
     ],
   });

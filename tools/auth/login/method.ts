@@ -18,6 +18,7 @@ export interface LoginFlags {
   readonly clientSecret?: string;
   readonly secretFile?: string;
   readonly withToken?: boolean;
+  readonly workloadTokenFile?: string;
   /** Undefined: as the machine is; true: --browser; false: --no-browser or --no-launch-browser. */
   readonly browser?: boolean;
   readonly launchBrowser?: boolean;
@@ -45,6 +46,8 @@ export type Method = { readonly isGiven: boolean } & (
     }
   | { readonly kind: "client"; readonly client: Client }
   | { readonly kind: "token"; readonly client: Client }
+  /** `file`: where the platform puts its token. */
+  | { readonly kind: "workload"; readonly client: Client; readonly file: string }
 );
 
 /** What serves where nothing else is named. All of it belongs to the issuer that will be asked. */
@@ -68,6 +71,13 @@ export function methodOf({ system, output }: Context, flags: LoginFlags, usual: 
     if (flags[name] !== undefined)
       output.warn(`${FLAGS[name]} is seen by everybody on this machine; ${BETTER[name]}`);
   }
+  if (flags.workloadTokenFile !== undefined)
+    return {
+      kind: "workload",
+      client,
+      file: resolve(system.directory, flags.workloadTokenFile),
+      isGiven: true,
+    };
   // A flag goes before what the environment holds.
   const isBrowser = flags.browser !== undefined || flags.launchBrowser === false || flags.deviceCode === true;
   const hasProof = [flags.username, flags.clientSecret, flags.secretFile].some((flag) => flag !== undefined);
@@ -93,6 +103,9 @@ export function methodOf({ system, output }: Context, flags: LoginFlags, usual: 
       isGiven: false,
     };
   }
+  const file = account?.kept.workloadFile;
+  if (account?.method === "workload" && file !== undefined && isTheirs && !isBrowser)
+    return { kind: "workload", client: named ?? clientOf(system, account), file, isGiven: false };
   if (account?.method === "client" && named?.clientId === account.clientId && !isBrowser)
     return { kind: "client", client: clientOf(system, account), isGiven: false };
   return browserMethod(system, flags, client);
@@ -160,6 +173,7 @@ function checkCombination(flags: LoginFlags): void {
   const device = flags.deviceCode === true && "--device-code";
   const browser = flags.browser === true && "--browser";
   const token = flags.withToken === true && "--with-token";
+  const workload = flags.workloadTokenFile !== undefined && "--workload-token-file";
   exclude(secret, key);
   exclude(browser, device);
   for (const other of [secret, key, username]) {
@@ -169,6 +183,7 @@ function checkCombination(flags: LoginFlags): void {
   }
   exclude(token, device);
   exclude(token, browser);
+  for (const other of [username, token, device, browser]) exclude(workload, other);
 }
 
 /** The user's name, asked for where it was not given. */

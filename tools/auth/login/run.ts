@@ -1,11 +1,12 @@
 import type { Context } from "../../cli/act.js";
 import { Failure, printable, usage } from "../../cli/failure.js";
+import { claimsOf } from "../../cli/jwt.js";
 import { hasTerminal, readPipedLine } from "../../cli/prompt.js";
 import { isSameIssuer, isTeamNamed } from "../../cli/settings.js";
 import { logInByBrowser } from "../../oidc/browser.js";
 import { hasDeviceGrant, logInByDevice } from "../../oidc/device.js";
 import { isAway } from "../../oidc/failure.js";
-import { endTokens, logInAsClient, logInByPassword } from "../../oidc/grants.js";
+import { endTokens, logInAsClient, logInAsWorkload, logInByPassword } from "../../oidc/grants.js";
 import { findProvider, type Provider, scopesOf } from "../../oidc/provider.js";
 import type { Tokens } from "../../oidc/tokens.js";
 import { type Account, isSame, labelOf } from "../../store/account.js";
@@ -27,6 +28,7 @@ import { endAside, leftInWords, putAside } from "../end.js";
 import { endLogin } from "../logout/run.js";
 import { freshAccount, isOver } from "../renew.js";
 import { endOfToken, isoTime } from "../told.js";
+import { readWorkloadToken } from "../workload.js";
 import { accountOf } from "./account.js";
 import {
   type LoginFlags,
@@ -136,6 +138,8 @@ function knownAccount(target: Target, logins: Logins, method: Method): Account |
   const known = logins.accounts.filter((account) => {
     if (!isAt(account, target) || account.clientId !== method.client.clientId) return false;
     if (method.kind === "client") return account.method === "client";
+    if (method.kind === "workload")
+      return account.method === "workload" && account.kept.workloadFile === method.file;
     if (method.kind !== "password") return method.kind === "browser" && account.type === "platform";
     return [account.name, account.kept.username].includes(method.username ?? undefined);
   });
@@ -171,19 +175,25 @@ async function logIn(
   isAgain = false,
 ): Promise<Account> {
   const provider = await findProvider(issuer, method.client, context.system);
-  const { tokens, username, password } = await grantOf(context, flags, store, method, provider).catch(
+  const { tokens, username, password, workload } = await grantOf(
+    context,
+    flags,
+    store,
+    method,
+    provider,
+  ).catch(async (failure) => {
+    // Granted, and refused here: what is not kept must not stay good.
+    const granted = provider.requests.takeGrant();
+    if (granted !== null) await endTokens(provider, granted).catch(() => undefined);
+    throw failure;
+  });
+  const account = await accountOf(context, provider, method, tokens, team, workload).catch(
     async (failure) => {
-      // Granted, and refused here: what is not kept must not stay good.
-      const granted = provider.requests.takeGrant();
-      if (granted !== null) await endTokens(provider, granted).catch(() => undefined);
+      // What is not kept must not stay good.
+      if (method.kind !== "token") await endTokens(provider, tokens).catch(() => undefined);
       throw failure;
     },
   );
-  const account = await accountOf(context, provider, method, tokens, team).catch(async (failure) => {
-    // What is not kept must not stay good.
-    if (method.kind !== "token") await endTokens(provider, tokens).catch(() => undefined);
-    throw failure;
-  });
   const kept = { ...account.kept, ...(username === null || password === null ? {} : { username, password }) };
   const whole = { ...account, kept };
   const replaced = await store.change((change) => {
@@ -191,7 +201,8 @@ async function logIn(
     change.put(whole, storageFor(flags));
     // A service account's client is no client for people.
     const { clientSecret, keyFile } = method.client;
-    const isPublic = method.kind !== "token" && clientSecret === undefined && keyFile === undefined;
+    const isProgram = method.kind === "token" || method.kind === "workload";
+    const isPublic = !isProgram && clientSecret === undefined && keyFile === undefined;
     const setting = { issuer: provider.issuer, ...(isPublic && { client_id: provider.clientId }) };
     const before = change.teams[whole.team]?.issuer;
     const isTheirs = before === undefined || isSameIssuer(before, provider.issuer);
@@ -250,6 +261,8 @@ interface Granted {
   readonly tokens: Tokens;
   readonly username: string | null;
   readonly password: string | null;
+  /** Whom a workload's own token names. */
+  readonly workload: string | null;
 }
 
 async function grantOf(
@@ -261,7 +274,7 @@ async function grantOf(
 ): Promise<Granted> {
   const { system, output } = context;
   const scope = scopesOf(provider, flags.scopes);
-  const anonymous = { username: null, password: null };
+  const anonymous = { username: null, password: null, workload: null };
   switch (method.kind) {
     case "browser": {
       const isDevice = method.device === "always" || (method.device === "if-any" && hasDeviceGrant(provider));
@@ -277,6 +290,7 @@ async function grantOf(
         tokens: await logInByPassword(provider, { username, password }, scope, system.now),
         username,
         password,
+        workload: null,
       });
       return asked(known ?? "").catch(async (failure) => {
         if (!isKept || !(failure instanceof Failure) || failure.code !== "invalid_credentials") throw failure;
@@ -288,6 +302,13 @@ async function grantOf(
     }
     case "client":
       return { tokens: await logInAsClient(provider, flags.scopes, system.now), ...anonymous };
+    case "workload": {
+      const token = await readWorkloadToken(system, method.file);
+      const { sub } = claimsOf(token);
+      const workload = typeof sub === "string" ? sub : null;
+      const tokens = await logInAsWorkload(provider, token, flags.scopes, system.now);
+      return { ...anonymous, tokens, workload };
+    }
     case "token":
       return { tokens: await pipedToken(context, provider.issuer), ...anonymous };
   }

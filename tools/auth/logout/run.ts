@@ -278,6 +278,7 @@ function erase(change: Change, account: Account, clear: boolean): void {
     accessToken: null,
     refreshToken: null,
     earlier: [],
+    audiences: [],
     expiresAtMs: null,
     refreshExpiresAtMs: null,
     ended: false,

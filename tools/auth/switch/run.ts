@@ -69,7 +69,9 @@ async function withOrganization(
   if (organization === null || account === null) return account ?? chosen;
   await chooseOrganization(provider, tokenOf(account), organization);
   const { id, guid, name } = organization;
-  const next = { ...account, organization: { id, guid, name } };
+  // Tokens for other audiences speak for the organization before.
+  const audiences = account.audiences.map((one) => ({ ...one, issuedAtMs: 0 }));
+  const next = { ...account, organization: { id, guid, name }, audiences };
   await store.change((change) => change.put(next));
   return next;
 }

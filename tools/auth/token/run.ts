@@ -1,4 +1,6 @@
 import type { Context } from "../../cli/act.js";
+import { audienceToken, audienceTokenOfGiven, checkAudience } from "../audience.js";
+import type { AudienceFlags } from "../audience-flag.js";
 import { needCredential, openStore, tokenOf } from "../current.js";
 import { freshAccount } from "../renew.js";
 import { endOfToken, isoTime } from "../told.js";
@@ -12,25 +14,35 @@ export interface FreshToken {
 }
 
 /** Prints a fresh access token. */
-export async function token(context: Context): Promise<void> {
-  const { token, expiresAtMs, account, team } = await freshToken(context);
-  context.output.print({ token, expires_at: isoTime(expiresAtMs), account, team }, token);
+export async function token(context: Context, { audience }: AudienceFlags): Promise<void> {
+  const { token, expiresAtMs, account, team } = await freshToken(context, audience);
+  context.output.print(
+    { token, expires_at: isoTime(expiresAtMs), account, team, audience: audience ?? null },
+    token,
+  );
 }
 
-/** A token that was handed in is taken as it is. */
-export async function freshToken(context: Context): Promise<FreshToken> {
+/**
+ * A token that was handed in is taken as it is.
+ * @param audience whom the token is for; where not given: whom the login's own is for
+ */
+export async function freshToken(context: Context, audience?: string): Promise<FreshToken> {
+  if (audience !== undefined) checkAudience(audience);
   const store = openStore(context);
   const credential = await needCredential(context, store);
   if (credential.source !== "login") {
-    const { token } = credential;
-    return {
-      token,
-      expiresAtMs: endOfToken(token),
-      account: null,
-      team: context.settings.team?.value ?? null,
-    };
+    const one =
+      audience === undefined
+        ? { accessToken: credential.token, expiresAtMs: endOfToken(credential.token) }
+        : await audienceTokenOfGiven(context, store, credential, audience);
+    const team = context.settings.team?.value ?? null;
+    return { token: one.accessToken, expiresAtMs: one.expiresAtMs, account: null, team };
+  }
+  const told = { account: credential.label, team: credential.account.team };
+  if (audience !== undefined) {
+    const one = await audienceToken(context, store, credential.account, audience);
+    return { ...told, token: one.accessToken, expiresAtMs: one.expiresAtMs };
   }
   const account = await freshAccount(context, store, credential.account);
-  const { expiresAtMs, team } = account;
-  return { token: tokenOf(account), expiresAtMs, account: credential.label, team };
+  return { ...told, token: tokenOf(account), expiresAtMs: account.expiresAtMs };
 }

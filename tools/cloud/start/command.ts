@@ -35,7 +35,7 @@ export function startCommand(act: Act): Command {
     notes: [
       "The first start makes the user admin with a random password, and shows it once.",
       "After a backup was put back, start once with --restored: every counter is raised by 2^32, so that no recorded connection is taken again, and each device comes back by asking for its counter.",
-      'A seed looks like {"organizations":[{"name":"Acme Corp","teams":["acme"]}],"users":[{"username":"ann","password":"…","memberships":[{"organization":"Acme Corp","role":"viewer"}]}],"serviceAccounts":[{"clientId":"ci","secret":"…"}],"lifetimes":{"accessToken":1800}}.',
+      'A seed looks like {"organizations":[{"name":"Acme Corp","teams":["acme"]}],"users":[{"username":"ann","password":"…","memberships":[{"organization":"Acme Corp","role":"viewer"}]}],"serviceAccounts":[{"clientId":"ci","secret":"…"}],"audiences":["https://api.example.com"],"lifetimes":{"accessToken":1800}}.',
     ],
   });
 }

@@ -140,6 +140,7 @@ const SeedSchema = v.strictObject({
     ),
     [],
   ),
+  audiences: texts,
   lifetimes: v.optional(
     v.strictObject({
       accessToken: seconds,
