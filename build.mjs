@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { bundleEspruino } from "./build/espruino.mjs";
-import { bundleLean, MESSAGES_ENTRY } from "./build/lean.mjs";
+import { bundleLean, leanText, MESSAGES_ENTRY } from "./build/lean.mjs";
 import { bundleMinified } from "./build/minified.mjs";
 import { buildModdable } from "./build/moddable.mjs";
 import { bundleTools } from "./build/tools.mjs";
@@ -41,6 +41,7 @@ await build({
   platform: "node",
   format: "esm",
   target: "node20",
+  plugins: [leanText],
 });
 
 await bundleTools();

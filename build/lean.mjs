@@ -144,3 +144,15 @@ export async function bundleLean({ entry = ENTRY, minify = true } = {}) {
   // A bare return at the very end of a function: Espruino reads on and meets the end of its input.
   return result.outputFiles[0].text.replaceAll("return}", "return;}");
 }
+
+/** An esbuild plugin: the text in the place of what makes it, for packages. */
+export const leanText = {
+  name: "lean-text",
+  setup({ onLoad }) {
+    onLoad({ filter: /host-sim\/espruino\/source\.ts$/ }, async () => ({
+      contents: `const source = ${JSON.stringify(await bundleLean())};\nexport const leanSource = () => source;`,
+    }));
+  },
+};
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.stdout.write(await bundleLean());

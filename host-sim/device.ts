@@ -1,11 +1,13 @@
 import { cbor } from "../firmware/cbor.js";
 import {
   type AuthClient,
+  type AuthOptions,
   type CloudPlace,
   createAuth,
   type Host,
   type LimitOptions,
   type Link,
+  mqtt,
   type OnToken,
   type Ports,
   PROOFS,
@@ -31,6 +33,8 @@ import {
   TEXT,
   whole,
 } from "./cloud/options.js";
+import { leanClient } from "./espruino/client.js";
+import { nativesOf } from "./espruino/natives.js";
 import { NodeLink } from "./node/link.js";
 import { nodePorts } from "./node/ports.js";
 import { FileStore } from "./node/store.js";
@@ -55,6 +59,11 @@ export interface DeviceTls extends Omit<TlsOptions, "psk"> {
 export interface DeviceOptions {
   /** What `startCloud` returned, or `mqtt://host:port` of the broker, `ws://host:port/path` of a WebSocket, `mqtts:` or `wss:` for TLS. */
   cloud: string | (CloudUrls & { readonly ca?: string | undefined });
+  /**
+   * Which core runs: that of Moddable and Node (`xs`), or Espruino's own as its board gets it, which has MQTT 3.1.1,
+   * JSON and TLS that verifies nobody. Default `xs`.
+   */
+  core?: (typeof CORES)[number];
   /** Where else that cloud is reached, as further URLs: each failure leads on to the next. */
   alternatives?: readonly string[];
   /** Default `mqtt`. */
@@ -91,6 +100,8 @@ export interface DeviceOptions {
   ports?: Ports;
 }
 
+const CORES = ["xs", "espruino"] as const;
+
 const TLS: Shape<DeviceTls> = { ...TLS_OPTIONS, psk: FLAG };
 
 /** A running cloud, or any object that knows its URLs, or one of them: `endpointOf` looks into that. */
@@ -103,6 +114,7 @@ const CLOUD: Rule = {
 /** What is the firmware's too is looked into by `createAuth`. */
 const DEVICE_OPTIONS: Shape<DeviceOptions> = {
   cloud: needed(CLOUD),
+  core: oneOf(...CORES),
   alternatives: listOf(NAME),
   transport: oneOf(...TRANSPORTS),
   id: needed(NAME),
@@ -297,28 +309,27 @@ export class SimulatedDevice {
  */
 export function simulateDevice(options: DeviceOptions): SimulatedDevice {
   checkOptions("", options, DEVICE_OPTIONS);
-  const { id, psk, cloud, proof, allowInsecure, pipeline, limits, store, sleptMs } = options;
+  const { core, id, psk, cloud, proof, allowInsecure, pipeline, limits, store, sleptMs } = options;
   const counter = options.counter ?? (store === undefined ? Date.now() : 1);
   const { host, port, isSecure, transport } = endpointOf(cloud, options.transport);
   const alternatives = (options.alternatives ?? []).map((url) => placeOf(url, isSecure, options.transport));
   const ports = options.ports ?? nodePorts(isSecure ? secureLink(options) : plainLink(options));
   const kept = store === undefined ? undefined : new FileStore(store, true);
   try {
-    const auth = createAuth(
-      {
-        deviceId: id,
-        transport,
-        cloud: { host, port, alternatives, pipeline: pipeline ?? true },
-        credential: { psk, counter },
-        ...(proof === undefined ? {} : { proof }),
-        allowInsecure: allowInsecure ?? false,
-        limits: limits ?? {},
-        ...(sleptMs === undefined ? {} : { sleptMs }),
-        ...(options.tokenFormat === undefined ? {} : { tokenFormat: options.tokenFormat }),
-        ...(options.encoding === "cbor" ? { encoding: cbor } : {}),
-      },
-      kept === undefined ? ports : { ...ports, store: kept },
-    );
+    const own: Ports = kept === undefined ? ports : { ...ports, store: kept };
+    const given: AuthOptions = {
+      deviceId: id,
+      cloud: { host, port, alternatives, pipeline: pipeline ?? true },
+      credential: { psk, counter },
+      ...(transport === mqtt ? {} : { transport }),
+      ...(proof === undefined ? {} : { proof }),
+      allowInsecure: allowInsecure ?? false,
+      limits: limits ?? {},
+      ...(sleptMs === undefined ? {} : { sleptMs }),
+      ...(options.tokenFormat === undefined ? {} : { tokenFormat: options.tokenFormat }),
+      ...(options.encoding === "cbor" ? { encoding: cbor } : {}),
+    };
+    const auth = core === "espruino" ? leanClient(given, nativesOf(own), isSecure) : createAuth(given, own);
     return new SimulatedDevice(id, auth, ports.link, kept);
   } catch (failure) {
     kept?.close();
@@ -339,11 +350,23 @@ function plainLink({ tls }: DeviceOptions): Link {
   return new NodeLink();
 }
 
-function secureLink({ id, psk: key, cloud, tls }: DeviceOptions): Link {
+function secureLink({ core, id, psk: key, cloud, tls }: DeviceOptions): Link {
   const { psk, ...options } = tls ?? {};
+  if (core === "espruino") return unverifiedLink(tls ?? {});
   if (psk === true) return new TlsLink({ ...options, psk: { identity: id, key: Buffer.from(key, "utf8") } });
   const own = typeof cloud === "string" ? undefined : cloud.ca;
   return new TlsLink(own === undefined ? options : { ca: own, ...options });
+}
+
+/** What proves the device is all that Espruino's TLS takes; a CA it loads and does not look at. */
+function unverifiedLink({ cert, key, ca: _ignored, ...others }: DeviceTls): Link {
+  const [name] = Object.keys(others);
+  if (name !== undefined) throw new Error(`motekey: tls.${name} is nothing that Espruino's TLS has`);
+  return new TlsLink({
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    rejectUnauthorized: false,
+  });
 }
 
 /** A call of the firmware as a promise: `start` returns a status at once, and where that is OK `end` follows. */

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import type { LeanAuth } from "../../firmware/espruino/api.js";
 import { type Proof, Status } from "../../firmware/index.js";
 import { type Cloud, type CloudEvent, startCloud } from "../../host-sim/cloud/index.js";
+import { Flash } from "../keep/flash.js";
 import { PLAIN_PROOFS } from "../proofs.js";
 import { findMosquitto, startMosquitto } from "../servers/mosquitto.js";
-import { ended, NodeNatives, startLean } from "./device.js";
+import { ended, nodeNatives, startLean } from "./device.js";
 
 const ID = "device_123";
 const PSK = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
@@ -16,7 +17,7 @@ describe("Espruino's core in Node", () => {
   let cloud: Cloud;
   let auth: LeanAuth | undefined;
   let events: CloudEvent[];
-  const start = async (proof: Proof, port: number, natives = new NodeNatives()): Promise<LeanAuth> => {
+  const start = async (proof: Proof, port: number, flash = new Flash()): Promise<LeanAuth> => {
     auth = await startLean(
       {
         deviceId: ID,
@@ -25,7 +26,7 @@ describe("Espruino's core in Node", () => {
         proof,
         allowInsecure: true,
       },
-      natives,
+      nodeNatives(flash),
     );
     return auth;
   };
@@ -96,8 +97,8 @@ describe("Espruino's core in Node", () => {
 
   it("keeps its token over deep sleep, and its counter over a crash", async () => {
     await startFor({});
-    const natives = new NodeNatives();
-    const client = await start("counter+mac", cloud.port, natives);
+    const flash = new Flash();
+    const client = await start("counter+mac", cloud.port, flash);
     const app = client.host(HOST);
     const before = await ended(app.getToken.bind(app));
     client.close();
@@ -108,7 +109,7 @@ describe("Espruino's core in Node", () => {
         credential: { psk: PSK },
         sleptMs: 1000,
       },
-      natives,
+      nodeNatives(flash),
     );
     auth = woken;
     woken.suspend();
@@ -118,7 +119,7 @@ describe("Espruino's core in Node", () => {
     // Power goes: nothing is closed, and the boot after it counts above what was reserved.
     auth = await startLean(
       { deviceId: ID, cloud: { host: "127.0.0.1", port: cloud.port }, credential: { psk: PSK } },
-      natives,
+      nodeNatives(flash),
     );
     const booted = auth.host(HOST);
     assert.equal((await ended(booted.getToken.bind(booted))).status, Status.OK);
@@ -129,8 +130,8 @@ describe("Espruino's core in Node", () => {
 
   it("finds its counter again when its store was lost", async () => {
     await startFor({});
-    const natives = new NodeNatives();
-    const client = await start("counter+mac", cloud.port, natives);
+    const flash = new Flash();
+    const client = await start("counter+mac", cloud.port, flash);
     const app = client.host(HOST);
     assert.equal((await ended(app.getToken.bind(app))).status, Status.OK);
     client.close();

@@ -6,8 +6,10 @@ import type {
   LeanOptions,
   LeanToken,
 } from "../../firmware/espruino/api.js";
-import type { Status } from "../../firmware/index.js";
-import { connectNode, type Natives, runEspruino } from "./natives.js";
+import type { Status, Store } from "../../firmware/index.js";
+import { type Natives, nativesOf, runEspruino } from "../../host-sim/espruino/natives.js";
+import { nodePorts } from "../../host-sim/node/ports.js";
+import { Flash } from "../keep/flash.js";
 
 let bundled: Promise<string> | undefined;
 
@@ -29,41 +31,9 @@ export const messagesSource = (): Promise<string> => {
 export const messagesModule = async (natives: Natives): Promise<LeanMessagesModule> =>
   runEspruino<LeanMessagesModule>(await messagesSource(), natives);
 
-/** Node's network and clock as Espruino's, with the device's Storage in memory. */
-export class NodeNatives implements Natives {
-  readonly files = new Map<string, string>();
-  private readonly timers = new Map<number, NodeJS.Timeout>();
-  private lastTimer = 0;
-
-  readonly connect = connectNode;
-
-  read(name: string): string | undefined {
-    return this.files.get(name);
-  }
-
-  write(name: string, value: string): boolean {
-    this.files.set(name, value);
-    return true;
-  }
-
-  getTime(): number {
-    return Date.now() / 1000;
-  }
-
-  setTimeout(run: () => void, delayMs: number): number {
-    const timer = ++this.lastTimer;
-    this.timers.set(timer, setTimeout(run, delayMs));
-    return timer;
-  }
-
-  clearTimeout(timer: number): void {
-    clearTimeout(this.timers.get(timer));
-  }
-
-  hwRand(): number {
-    return Math.floor(Math.random() * 2 ** 32) | 0;
-  }
-}
+/** Node's network, clock and dice as Espruino's. @param flash the device's Storage, which outlives it */
+export const nodeNatives = (flash: Store = new Flash()): Natives =>
+  nativesOf({ ...nodePorts(), store: flash });
 
 /** A device of its own: the module runs anew, as after a boot. */
 export const boot = async (natives: Natives): Promise<LeanModule> => runEspruino(await leanSource(), natives);
@@ -84,10 +54,8 @@ export const ended = <Value>(
   });
 
 /** A client, and a way to end it. */
-export const startLean = async (
-  options: LeanOptions,
-  natives: Natives = new NodeNatives(),
-): Promise<LeanAuth> => (await boot(natives)).createAuth(options);
+export const startLean = async (options: LeanOptions, natives: Natives = nodeNatives()): Promise<LeanAuth> =>
+  (await boot(natives)).createAuth(options);
 
 /** A token or null, and the status. */
 export type Told = Ended<LeanToken | null | undefined>;

@@ -4,10 +4,10 @@ import { Status } from "../../firmware/index.js";
 import { bytesOf } from "../../firmware/wire/bytes.js";
 import { FrameReader } from "../../firmware/wire/frame.js";
 import { FrameEvent } from "../../firmware/wire/frame-event.js";
+import { runEspruino } from "../../host-sim/espruino/natives.js";
 import { SeededEntropy } from "../auth/time.js";
 import { ACCEPTED, REFUSALS } from "../wire/json-cases.js";
-import { NodeNatives } from "./device.js";
-import { runEspruino } from "./natives.js";
+import { nodeNatives } from "./device.js";
 
 const ID = "device_123";
 const CLOUD = "//api.mongoose-iot.com";
@@ -58,7 +58,7 @@ describe("Espruino's core reads frames as the strict reader does", () => {
   let verdict: (text: string) => Verdict;
   before(async () => {
     const source = await bundleLean({ entry: ENTRY });
-    verdict = runEspruino<{ verdict: (text: string) => Verdict }>(source, new NodeNatives()).verdict;
+    verdict = runEspruino<{ verdict: (text: string) => Verdict }>(source, nodeNatives()).verdict;
   });
 
   const compare = (text: Buffer, what: string): Status => {

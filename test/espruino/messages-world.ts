@@ -8,13 +8,13 @@ import type {
   LeanTraffic,
 } from "../../firmware/espruino/api.js";
 import { State, Status } from "../../firmware/index.js";
+import { runEspruino } from "../../host-sim/espruino/natives.js";
 import { Peer } from "../auth/peer.js";
 import { Service } from "../auth/service.js";
 import { SeededEntropy, VirtualClock, VirtualTime } from "../auth/time.js";
 import { PSK } from "../auth/world.js";
 import { leanSource, messagesSource } from "./device.js";
-import { runEspruino } from "./natives.js";
-import { nativesOf } from "./world.js";
+import { virtualNatives } from "./world.js";
 
 export const ID = "device_123";
 export const UP = "app/device_123/up";
@@ -42,7 +42,7 @@ export class World {
   constructor(options: LeanMessagesOptions = {}, sendBytes = 640) {
     const service = new Service(this.time);
     const { time, peer, clock } = this;
-    const natives = nativesOf({ link: peer, clock, entropy: new SeededEntropy(1) }, { time, peer });
+    const natives = virtualNatives({ link: peer, clock, entropy: new SeededEntropy(1) }, { time, peer });
     const module = runEspruino<{ Messages: new (options: LeanMessagesOptions) => Messages }>(
       messagesFile,
       natives,

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import Mocha from "mocha";
+import { COUNTS_NOTHING } from "../../host-sim/espruino/client.js";
 import { useCore } from "../auth/world.js";
-import { COUNTS_NOTHING, leanClient } from "./world.js";
+import { virtualClient } from "./world.js";
 
 const FILES = [
   "tokens",
@@ -107,7 +108,7 @@ const verdicts = async (): Promise<Verdict[]> => {
   for (const file of FILES) mocha.addFile(file);
   // They may be loaded already, for the other core: forgotten where mocha requires, another name where it imports.
   mocha.unloadFiles();
-  useCore(leanClient);
+  useCore(virtualClient);
   try {
     await load({ esmDecorator: (file) => `${file}?core=espruino` });
     Object.assign(globalThis, Object.fromEntries(ours));

@@ -15,7 +15,7 @@ import { Service } from "../auth/service.js";
 import { SeededEntropy, VirtualClock, VirtualTime } from "../auth/time.js";
 import { PSK, type World } from "../auth/world.js";
 import { Flash } from "../keep/flash.js";
-import { leanClient } from "./world.js";
+import { virtualClient } from "./world.js";
 
 const ID = "device_123";
 const HOSTS = ["app.example.com", "b.example.com"];
@@ -82,7 +82,7 @@ class Life {
     const zero: Entropy = { fill: (bytes, from, to) => bytes.fill(0, from, to) };
     const ports = { link: peer, clock: this.clock, entropy: zero, store: flash };
     this.client = this.isLean
-      ? leanClient(auth, ports, { time, peer })
+      ? virtualClient(auth, ports, { time, peer })
       : createAuth(auth, { ...ports, entropy: new Chain(flash, time.nowMs) });
     this.client.onState = (state) => this.told.push(`${time.nowMs} state ${state}`);
   }

@@ -4,7 +4,10 @@ import { generate, type IConnectPacket, type Packet, parser } from "mqtt-packet"
 
 const FIVE = { protocolVersion: 5 } as const;
 
-/** A broker of MQTT 5 that answers each CONNECT in the same way, whatever it holds, and SUBSCRIBE if it is given an answer. */
+/**
+ * A broker of MQTT 5 that answers each CONNECT in the same way, whatever it holds, and SUBSCRIBE if it is given an
+ * answer. A function's answers are spelt in the version of CONNECT.
+ */
 export class FakeBroker {
   readonly commands: string[] = [];
   readonly versions: number[] = [];
@@ -47,7 +50,8 @@ export class FakeBroker {
         }
         if (typeof answers === "function") {
           const answer = answers(packet);
-          if (answer !== undefined) socket.write(generate(answer, FIVE));
+          const protocolVersion = fake.versions.at(-1) === 4 ? 4 : 5;
+          if (answer !== undefined) socket.write(generate(answer, { protocolVersion }));
         } else if (packet.cmd === "connect") {
           const bytes = Buffer.isBuffer(answers) ? answers : generate(answers[0] as Packet, FIVE);
           socket.write(bytes);

@@ -19,6 +19,10 @@ export const ROADS = {
   "RPC over WS": "rpc+ws",
 } as const satisfies Record<string, TransportName>;
 
+/** The road of Espruino's own core, and the links that it has. */
+export const LEAN_ROAD = "Espruino's core";
+export const LEAN_LINKS = ["plain", "TLS", "mTLS"] as const satisfies readonly LinkName[];
+
 /** What lies below them, by the names in the table: how the cloud's ports are served. */
 export const LINKS = {
   plain: {},
@@ -31,7 +35,7 @@ export const LINKS = {
 export const MODES = ["link", "password", "key", "digest", "counter", "mac", "auth5"] as const;
 
 /** One of {@link ROADS}. */
-export type RoadName = keyof typeof ROADS;
+export type RoadName = keyof typeof ROADS | typeof LEAN_ROAD;
 /** One of {@link LINKS}. */
 export type LinkName = keyof typeof LINKS;
 /** One of {@link MODES}. */
@@ -58,11 +62,18 @@ export async function runMatrix(): Promise<Cell[]> {
       const modes = MODES.filter((mode) => FRAME_MODES.includes(mode) === requireFrameProof);
       const cloud = await startCloud({ ...LINKS[link], requireFrameProof });
       try {
-        for (const transport of Object.keys(ROADS) as RoadName[]) {
-          for (const proof of modes) {
-            cells.push({ transport, link, proof, ...(await runCell(cloud, ROADS[transport], link, proof)) });
-          }
+        for (const [transport, name] of Object.entries(ROADS) as [RoadName, TransportName][]) {
+          for (const proof of modes)
+            cells.push({ transport, link, proof, ...(await runCell(cloud, name, link, proof)) });
         }
+        if (!LEAN_LINKS.some((name) => name === link)) continue;
+        for (const proof of modes)
+          cells.push({
+            transport: LEAN_ROAD,
+            link,
+            proof,
+            ...(await runCell(cloud, "mqtt", link, proof, "espruino")),
+          });
       } finally {
         await cloud.close();
       }
@@ -77,10 +88,13 @@ export async function runCell(
   transport: TransportName,
   link: LinkName,
   proof: Mode,
+  core: "xs" | "espruino" = "xs",
 ): Promise<Pick<Cell, "outcome" | "status">> {
-  const credential = await cloud.addDevice({ id: `${transport}-${link}-${proof}`.replace(/[^\w-]/g, "-") });
+  const credential = await cloud.addDevice({
+    id: `${core}-${transport}-${link}-${proof}`.replace(/[^\w-]/g, "-"),
+  });
   const tls = await deviceTls(cloud, link, credential.id);
-  const options = { cloud, ...credential, transport, proof, ...(tls === null ? {} : { tls }) };
+  const options = { core, cloud, ...credential, transport, proof, ...(tls === null ? {} : { tls }) };
   const seen: string[] = [];
   let device: SimulatedDevice;
   try {

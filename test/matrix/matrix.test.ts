@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 import { startCloud } from "../../host-sim/cloud/index.js";
 import {
   type Cell,
+  LEAN_LINKS,
+  LEAN_ROAD,
   LINKS,
   type LinkName,
   MODES,
@@ -21,6 +23,17 @@ const README = fileURLToPath(new URL("../../README.md", import.meta.url));
 /** Links that verify the cloud, and links that prove the device as well. */
 const VERIFIED: readonly LinkName[] = ["TLS", "mTLS", "TLS-PSK"];
 const PROVED: readonly LinkName[] = ["mTLS", "TLS-PSK"];
+
+/** What Espruino's core says: no link of its engine proves who is there, with TLS or without, and it has no digest. */
+const LEAN_VERDICTS: Readonly<Record<Mode, Cell["status"]>> = {
+  link: "LINK_UNPROVED",
+  password: "PROOF_EXPOSED",
+  key: "PROOF_EXPOSED",
+  digest: "PROOF_UNFIT",
+  counter: "FRAMES_UNPROVED",
+  mac: "OK",
+  auth5: "PROOF_UNFIT",
+};
 
 type Verdict = (road: RoadName, link: LinkName) => Cell["status"];
 
@@ -51,7 +64,7 @@ describe("the matrix of roads, links and proofs", () => {
   });
 
   it("has each cell once", () => {
-    const count = Object.keys(ROADS).length * Object.keys(LINKS).length * MODES.length;
+    const count = (Object.keys(ROADS).length * Object.keys(LINKS).length + LEAN_LINKS.length) * MODES.length;
     assert.equal(new Set(cells.map(nameOf)).size, count);
     assert.equal(cells.length, count);
   });
@@ -70,6 +83,15 @@ describe("the matrix of roads, links and proofs", () => {
         );
       });
     }
+  }
+
+  for (const link of LEAN_LINKS) {
+    it(`${LEAN_ROAD} over ${link}: each proof passes, or is refused with its policy's status`, () => {
+      const found = cells.filter((cell) => cell.transport === LEAN_ROAD && cell.link === link);
+      assert.deepEqual(Object.fromEntries(found.map(({ proof, status }) => [proof, status])), LEAN_VERDICTS);
+      for (const { proof, outcome } of found)
+        assert.equal(outcome, LEAN_VERDICTS[proof] === "OK" ? "passes" : "refused");
+    });
   }
 
   it("a cell fails where the cloud saw another proof, another version, or none", async () => {

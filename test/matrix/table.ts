@@ -1,12 +1,15 @@
-import { type Cell, LINKS, MODES, ROADS } from "./cells.js";
+import { type Cell, LEAN_LINKS, LEAN_ROAD, LINKS, MODES, ROADS } from "./cells.js";
 
 const BEGIN = "<!-- npm run matrix -- --update -->\n";
 const END = "<!-- end of the matrix -->";
 
+const LEAN = [LEAN_ROAD, [...LEAN_LINKS]] as const;
+
 /** The cells as a Markdown table, aligned for terminals. */
 export function tableOf(cells: readonly Cell[]): string {
-  const rows = Object.keys(ROADS).flatMap((road) =>
-    Object.keys(LINKS).map((link) => {
+  const roads = [...Object.keys(ROADS).map((road) => [road, Object.keys(LINKS)] as const), LEAN];
+  const rows = roads.flatMap(([road, links]) =>
+    links.map((link) => {
       const row = cells.filter((cell) => cell.transport === road && cell.link === link);
       return [road, link, ...MODES.map((mode) => textOf(row.find(({ proof }) => proof === mode)))];
     }),

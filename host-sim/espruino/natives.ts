@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import { connect, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
 import { crc32 } from "node:zlib";
 import type { LeanModule } from "../../firmware/espruino/api.js";
+import { type Ports, Status, type Store } from "../../firmware/index.js";
 
 /** Where Espruino's core is opened to, and what proves the device there. */
 export interface EspruinoAddress {
@@ -85,30 +84,82 @@ export function runEspruino<Module = LeanModule>(
   return module.exports;
 }
 
-/** Node's TCP and TLS as Espruino's: pieces of 536 bytes at the most, `drain` when the queue is empty. */
-export function connectNode(to: EspruinoAddress, isTls: boolean, connected: () => void): EspruinoSocket {
-  const socket: Socket = isTls
-    ? connectTls({ host: to.host, port: to.port, rejectUnauthorized: false }, connected)
-    : connect({ host: to.host, port: to.port }, connected);
-  const listeners = new Map<string, (data: string) => void>();
-  const tell = (event: string, data = ""): void => listeners.get(event)?.(data);
-  socket.setNoDelay(true);
-  socket.on("data", (data) => {
-    for (let at = 0; at < data.length; at += 536) tell("data", data.toString("latin1", at, at + 536));
-  });
-  socket.on("error", () => tell("error"));
-  socket.on("close", () => tell("close"));
+/** The engine's longest piece of what comes in, bytes. */
+const PIECE_BYTES = 536;
+/** The longest value that is read of a store. */
+const VALUE_BYTES = 4096;
+
+/** What of a platform the natives need beside its ports. */
+export interface Surroundings {
+  /** Runs something when the present code is over. */
+  later(run: () => void): void;
+  /** Whether the name of the next host is unknown, which the engine throws at once. Default: nobody knows. */
+  isUnknown?(): boolean;
+}
+
+const NODE: Surroundings = { later: (run) => setImmediate(run) };
+
+const valueIn = (store: Store, name: string): string | undefined => {
+  const room = new Uint8Array(VALUE_BYTES);
+  const length = store.read(name, room);
+  return length < 0 ? undefined : Buffer.from(room.subarray(0, length)).toString("latin1");
+};
+
+/** The ports of the other core as Espruino's natives: its link, its clock, its dice and its store. */
+export function nativesOf(ports: Ports, surroundings: Surroundings = NODE): Natives {
+  const { link, clock, entropy, store } = ports;
+  const files = new Map<string, string>();
   return {
-    on: (event, listener) => listeners.set(event, listener),
-    write: (data) => {
-      socket.write(data, "latin1", () => {
-        if (socket.writableLength === 0) tell("drain");
+    connect: (to, isTls, connected): EspruinoSocket => {
+      const listeners = new Map<string, (data: string) => void>();
+      const tell = (event: string, data = ""): void => listeners.get(event)?.(data);
+      if (surroundings.isUnknown?.()) throw new Error("Unable to locate host");
+      let queue: Buffer = Buffer.alloc(0);
+      const send = (): void => {
+        const taken = link.write(queue, 0, queue.length);
+        queue = queue.subarray(taken);
+        if (queue.length === 0) surroundings.later(() => tell("drain"));
+      };
+      link.open(to, {
+        opened: connected,
+        received: (bytes, from, end) => {
+          for (let at = from; at < end; at += PIECE_BYTES)
+            tell("data", Buffer.from(bytes.subarray(at, Math.min(end, at + PIECE_BYTES))).toString("latin1"));
+        },
+        writable: send,
+        closed: (status) => {
+          // The engine tells a connection before its handshake.
+          if (isTls && status >= Status.TLS_FAILED) connected();
+          tell("close");
+        },
       });
-      return socket.writableLength === 0;
+      return {
+        on: (event, listener) => listeners.set(event, listener),
+        write: (data) => {
+          queue = Buffer.concat([queue, latin1(data)]);
+          send();
+          return true;
+        },
+        end: () => link.close(),
+      };
     },
-    end: () => {
-      listeners.clear();
-      socket.end();
+    read: (name) => (store === undefined ? files.get(name) : valueIn(store, name)),
+    write: (name, value) => {
+      if (store !== undefined) return store.write(name, latin1(value), value.length);
+      files.set(name, value);
+      return true;
+    },
+    getTime: () => clock.now() / 1000,
+    // The core has one timer, but for a connection that cannot be opened: then none is armed.
+    setTimeout: (run, delayMs) => {
+      clock.wakeAfter(delayMs, { turn: run });
+      return 1;
+    },
+    clearTimeout: () => clock.cancel(),
+    hwRand: () => {
+      const bytes = new Uint8Array(4);
+      entropy.fill(bytes, 0, 4);
+      return Buffer.from(bytes).readInt32LE();
     },
   };
 }
