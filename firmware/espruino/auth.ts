@@ -2,46 +2,85 @@ import { State } from "../auth.js";
 import { RecordKind } from "../keep/record.js";
 import { DEFAULT_LIMITS } from "../limits.js";
 import { Status } from "../status.js";
-import type { LeanAuth, LeanCarrier, LeanExplanation, LeanHost, LeanOptions, OnAnswer } from "./api.js";
-import { ask, cloudAddress, nextPacket, writeDown } from "./calls.js";
-import { AppHost } from "./host.js";
+import type { LeanAuth, LeanExplanation, LeanHost, LeanOptions, OnAnswer, OnToken } from "./api.js";
+import { cloudAddress, nextPacket, takeCall, writeDown } from "./calls.js";
+import { now, wake } from "./clock.js";
+import { finish, hostNamed, isHostName } from "./hosts.js";
 import { keepHost, openPages, putTokens } from "./ledger.js";
-import { stopLink } from "./link.js";
+import { loseLink } from "./loss.js";
 import { identityOf } from "./options.js";
-import { hmac, keyOf, random, seed, unit } from "./proofs.js";
-import { kept, Slots } from "./records.js";
-import { CallPhase, Method, my, Phase, renew, SECONDS_MAX } from "./state.js";
+import { hmac, keyOf, random, stir, u32, unit } from "./proofs.js";
+import { Slots } from "./records.js";
+import { CallPhase, Host, Method, my, Phase, Rejection, renew, SECONDS_MAX, Wish } from "./state.js";
 import { mqttPacket, quoted, text } from "./text.js";
-import { hostNamed, isHostName } from "./tokens.js";
-import { now, soon, stateNow, tellOne, tellState } from "./turns.js";
+import { stateNow, tellOne, turn } from "./turns.js";
+
+/** What an app asks of a host's handle. */
+function serve(host: Host, wish: Wish, onToken: OnToken | null, generation: number): Status {
+  if (my.isClosed) return Status.CLOSED;
+  now();
+  if (wish === Wish.TOKEN) host.askedAt = my.nowMs;
+  if (wish === Wish.REJECTION) {
+    wake(my.nowMs);
+    if (host.text === "" || generation !== host.count) return Status.STALE;
+    host.text = "";
+    if (host.rejection !== Rejection.NONE) {
+      host.rejection = Rejection.REPORTED;
+      host.rejectedUntil = my.nowMs + (my.bounds.backoffCapMs ?? DEFAULT_LIMITS.backoffCapMs);
+      writeDown(host, Status.REJECTED, 0);
+      return Status.REJECTED;
+    }
+    host.rejection = Rejection.RETRIED;
+    host.mustGenerate = true;
+    return Status.OK;
+  }
+  if (onToken !== null || wish !== Wish.REVOCATION) {
+    if (my.waiting.length >= (my.bounds.waiters ?? DEFAULT_LIMITS.waiters)) return Status.BUSY;
+    my.waiting.push({ host, wish, onToken, deadline: my.nowMs + my.callMs, isDone: false, outcome: 0 });
+  }
+  wake(my.nowMs);
+  if (wish === Wish.TOKEN) return Status.OK;
+  host.rejection = Rejection.NONE;
+  if (wish === Wish.NEW_TOKEN) return Status.OK;
+  // Revoked: here at once, and in the cloud as soon as it can be told.
+  const flight = host.flight;
+  if (flight !== null && flight.method !== Method.REVOKE) {
+    host.flight = null;
+    if (flight.attempts === 0) my.flights[my.flights.indexOf(flight)] = null;
+    else {
+      flight.isAbandoned = true;
+      flight.phase = CallPhase.SENT;
+      flight.attemptAt = Infinity;
+    }
+  }
+  host.text = "";
+  host.isKnown = false;
+  host.mustGenerate = false;
+  host.owesRevoke = true;
+  const isKept = keepHost(host);
+  finish(host, Wish.TOKEN, Status.REVOKED);
+  finish(host, Wish.NEW_TOKEN, Status.REVOKED);
+  return isKept ? Status.OK : Status.STORE_FAILED;
+}
 
 /** Tells all that is to be told, the rest too when a callback throws. */
 function drain(): void {
   let isLeft = true;
   try {
-    while (tellOne() || tellState());
+    while (tellOne(true));
     isLeft = false;
   } finally {
     if (isLeft) drain();
   }
 }
 
-/** What the app's messages have of the core. */
-function carrier(id: string): LeanCarrier {
-  return {
-    id,
-    now,
-    soon,
-    nextPacket,
-    text,
-    send: (first, body) => {
-      const most = Math.min(my.bounds.sendBytes ?? DEFAULT_LIMITS.sendBytes, 16386);
-      if (body.length + 3 > most) return Status.TOO_LONG;
-      if (my.queued + my.outbox.length + body.length + 3 > most) return Status.BUSY;
-      my.outbox += mqttPacket(first, body);
-      return Status.OK;
-    },
-  };
+/** A call that is about no host. BUSY: there is no place for it. */
+function ask(method: Method, args: string, onDone: OnAnswer<never>): Status {
+  if (my.isClosed) return Status.CLOSED;
+  now();
+  if (takeCall(method, null, args, onDone) === null) return Status.BUSY;
+  wake(my.nowMs);
+  return Status.OK;
 }
 
 /** A device's client of the Auth service: one runs at a time, and its state is the module's (`state`). */
@@ -54,8 +93,29 @@ export class Auth implements LeanAuth {
     const isMac = proof.indexOf("mac") >= 0;
     const latest = counter === undefined ? 0 : counter - 1;
     if (my !== undefined && !my.isClosed) throw new Error("motekey: close the client that runs");
-    if (options.messages !== undefined) options.messages.bind(carrier(who.deviceId));
-    seed(kept() + who.psk);
+    if (options.messages !== undefined)
+      options.messages.bind({
+        id: who.deviceId,
+        now,
+        soon: () => wake(my.nowMs),
+        nextPacket,
+        text,
+        send: (first, body) => {
+          const most = Math.min(my.bounds.sendBytes ?? DEFAULT_LIMITS.sendBytes, 16386);
+          if (body.length + 3 > most) return Status.TOO_LONG;
+          if (my.queued + my.outbox.length + body.length + 3 > most) return Status.BUSY;
+          my.outbox += mqttPacket(first, body);
+          return Status.OK;
+        },
+      });
+    let kept = "";
+    for (let i = 0; i < 4; i++) {
+      const record = require("Storage").read(`motekey-${["creda", "credb", "ctra", "ctrb"][i]}`);
+      if (record !== undefined) kept += record;
+    }
+    kept += who.psk + u32(getTime() * 1e6);
+    for (let i = 0; i < 8; i++) kept += u32(E.hwRand());
+    stir(kept);
     renew({
       // What every turn looks at comes first: the engine searches its names one by one.
       nowMs: 0,
@@ -70,16 +130,20 @@ export class Auth implements LeanAuth {
       bounds: options.limits ?? {},
       given: options,
       us: who.deviceId,
-      secretText: who.psk,
-      connectProof: proof[0],
+      caller: who.deviceId,
+      secret: who.psk,
+      connectBy: proof[0],
+      callMs: options.limits?.callDeadlineMs ?? DEFAULT_LIMITS.callDeadlineMs,
+      turn,
+      serve,
       isKeyed: proof.indexOf("key") >= 0,
       strangerAt: -1000,
-      secret: keyOf(who.psk === "" ? random(16) : who.psk),
+      dice: who.psk === "" ? random(16) : who.psk,
       lastId: unit(random(6)) * 281474976710656,
       clock: Math.round(getTime() * 1000),
       armedAt: Infinity,
-      asked: { why: 0, code: 0, order: 0 },
-      lost: { why: 0, code: 0, order: 0 },
+      asked: { why: 0, said: 0, order: 0 },
+      lost: { why: 0, said: 0, order: 0 },
       order: 0,
       lastPacket: 0,
       lastLoss: Status.OK,
@@ -90,7 +154,7 @@ export class Auth implements LeanAuth {
       failures: 0,
       heardAt: -1,
       socket: null,
-      onState: null,
+      tellState: null,
       latest,
       reserved: isMac || proof[0] === "counter" ? latest : SECONDS_MAX,
       counters: null,
@@ -112,19 +176,19 @@ export class Auth implements LeanAuth {
 
   /** Told of each change of {@link state}. */
   set onState(onState: ((state: State) => void) | null) {
-    my.onState = onState;
+    my.tellState = onState;
   }
 
   host(name: string): LeanHost {
     const known = hostNamed(name);
-    const host = known ?? new AppHost(name);
+    const host = known ?? new Host(name);
     let claimed = 0;
     for (let i = 0; i < my.apps.length; i++) if (my.apps[i].isClaimed) claimed++;
     if (!isHostName(name)) throw new Error("motekey: host");
     if (!host.isClaimed && claimed >= my.pages.length) throw new Error("motekey: raise limits.hosts");
     if (known === null) my.apps.push(host);
     host.isClaimed = true;
-    return host as AppHost;
+    return host;
   }
 
   listTokens(onDone: OnAnswer<readonly string[] | null>): Status {
@@ -144,8 +208,8 @@ export class Auth implements LeanAuth {
 
   suspend(): void {
     if (my.isClosed) return;
-    stopLink(Status.SUSPENDED);
-    soon();
+    loseLink(Status.SUSPENDED, false);
+    wake(my.nowMs);
   }
 
   resume(): void {
@@ -156,7 +220,7 @@ export class Auth implements LeanAuth {
       my.phase = Phase.WAITING;
       writeDown(my.lost, Status.OK, 0);
     }
-    soon();
+    wake(my.nowMs);
   }
 
   explain(): LeanExplanation {
@@ -169,7 +233,7 @@ export class Auth implements LeanAuth {
       }
     }
     const isForgetful = latest.why === Status.OK && my.isForgetful;
-    return { status: isForgetful ? Status.STORE_FAILED : latest.why, code: latest.code };
+    return { status: isForgetful ? Status.STORE_FAILED : latest.why, code: latest.said };
   }
 
   close(): void {
@@ -182,20 +246,22 @@ export class Auth implements LeanAuth {
     putTokens();
     for (let i = 0; i < my.waiting.length; i++) {
       my.waiting[i].isDone = true;
-      my.waiting[i].status = Status.CLOSED;
+      my.waiting[i].outcome = Status.CLOSED;
     }
     for (let i = 0; i < my.flights.length; i++) {
       const call = my.flights[i];
       if (call === null || call === undefined) continue;
       if (call.onDone === null) my.flights[i] = null;
       call.phase = CallPhase.DONE;
-      call.status = Status.CLOSED;
+      call.outcome = Status.CLOSED;
     }
-    stopLink(Status.CLOSED);
+    loseLink(Status.CLOSED, false);
     if (my.given.messages !== undefined) my.given.messages.end();
     if (my.timer) clearTimeout(my.timer);
-    for (let i = 0; i < my.apps.length; i++) my.apps[i].token = "";
-    my.macKey = my.secret;
+    for (let i = 0; i < my.apps.length; i++) my.apps[i].text = "";
+    my.secret = "";
+    my.dice = "";
+    my.macKey = [];
     try {
       drain();
     } finally {

@@ -24,144 +24,143 @@ export let end = 0;
 /** Of the last frame, one that was refused too: its id as far as it was read; 0: none came. */
 export let idSoFar = 0;
 
-/** Whether a name means something at its place, as `wire/members` has it; all others are skipped with their values. */
-const isKnown = (reading: Reading, names: string[], depth: number): boolean => {
-  const section = depth < 2 ? "" : names[0];
-  let known = "";
-  if (depth < 2) known = reading === Reading.CLAIMS ? "iat,exp" : "v,src,dst,id,method,nr,result,error";
-  else if (section === "error" && depth < 3) known = "code,message,retry_after";
-  else if (section === "result" && depth < 3)
-    known = reading === Reading.COUNTER ? "c,mac" : "token,exist,success,expires_in,time,ext";
-  else if (section === "result" && depth < 4)
-    known = names[1] === "" ? "host" : names[1] === "ext" ? "cbor" : "";
-  return known.split(",").indexOf(names[depth - 1]) >= 0;
-};
-
-const utf8 = (scalar: number): string => {
-  const last = chr(128 | (scalar & 63));
-  if (scalar < 128) return chr(scalar);
-  if (scalar < 2048) return chr(192 | (scalar >> 6)) + last;
-  const middle = chr(128 | ((scalar >> 6) & 63)) + last;
-  if (scalar < 65536) return chr(224 | (scalar >> 12)) + middle;
-  return chr(240 | (scalar >> 18), 128 | ((scalar >> 12) & 63)) + middle;
-};
-
-let text = "";
-let code = 0;
-
-const byte = (): number => {
-  if (end >= text.length) throw Status.JSON_TRUNCATED;
-  return text.charCodeAt(end++);
-};
-
-const readUnit = (): number => {
-  let value = 0;
-  for (let i = 0; i < 4; i++) {
-    code = byte();
-    const digit = code < 58 ? code - 48 : (code | 32) - 87;
-    if (digit < 0 || digit > 15 || (code > 57 && digit < 10)) throw Status.JSON_SYNTAX;
-    value = value * 16 + digit;
-  }
-  return value;
-};
-
-const readEscape = (): string => {
-  code = byte();
-  if (code !== 117) {
-    const which = '"\\/bfnrt'.indexOf(chr(code), 0);
-    if (which < 0) throw Status.JSON_SYNTAX;
-    return '"\\/\b\f\n\r\t'[which];
-  }
-  let scalar = readUnit();
-  if (scalar >> 11 !== 27) return utf8(scalar);
-  if (scalar >= 0xdc00 || byte() !== 92 || byte() !== 117) throw Status.JSON_SURROGATE;
-  scalar = (scalar - 0xd800) * 1024 + 0x10000 - 0xdc00;
-  const low = readUnit();
-  if (low >> 10 !== 55) throw Status.JSON_SURROGATE;
-  return utf8(scalar + low);
-};
-
-/** A text from behind its quote on. */
-const readString = (): string => {
-  let value = "";
-  for (;;) {
-    const from = end;
-    do code = byte();
-    while (code > 31 && code < 128 && code !== 34 && code !== 92);
-    value += text.substr(from, end - from - 1);
-    if (code === 34) return value;
-    if (code < 32) throw Status.JSON_SYNTAX;
-    if (code === 92) value += readEscape();
-    else {
-      let least = code === 224 ? 160 : code === 240 ? 144 : 128;
-      let most = code === 237 ? 159 : code === 244 ? 143 : 191;
-      if (code < 194 || code > 244) throw Status.JSON_UTF8;
-      for (let left = code < 224 ? 1 : code < 240 ? 2 : 3; left > 0; left--) {
-        value += chr(code);
-        code = byte();
-        if (code < least || code > most) throw Status.JSON_UTF8;
-        least = 128;
-        most = 191;
-      }
-      value += chr(code);
-    }
-  }
-};
-
-const skipDigits = (): void => {
-  const from = end;
-  do code = byte();
-  while (code > 47 && code < 58);
-  end--;
-  if (end === from) throw Status.JSON_SYNTAX;
-};
-
-/** A number from its first character on; Infinity for one that is not written as a whole number. */
-const readNumber = (): number => {
-  const from = end;
-  let isWhole = true;
-  if (byte() !== 45) end--;
-  const first = end;
-  if (
-    text[first] === "0" &&
-    "0123456789".indexOf(text.substr(first + 1, 1), 0) >= 0 &&
-    first + 1 < text.length
-  )
-    throw Status.JSON_SYNTAX;
-  skipDigits();
-  if (code === 46) {
-    isWhole = false;
-    end++;
-    skipDigits();
-  }
-  if ((code | 32) === 101) {
-    isWhole = false;
-    end++;
-    code = byte();
-    if (code !== 43 && code !== 45) end--;
-    skipDigits();
-  }
-  if (end - from > 64) throw Status.JSON_NUMBER;
-  const value = Number(text.substr(from, end - from));
-  wholeSoFar = isWhole && Math.abs(value) <= 9007199254740991;
-  return value;
-};
-let wholeSoFar = false;
-
-const readWord = (word: string): void => {
-  for (let i = 1; i < word.length; i++) if (byte() !== word.charCodeAt(i)) throw Status.JSON_SYNTAX;
-};
-
 /**
- * Reads one object by the rules of `wire/json`, without recursion: the engine's stack is short.
+ * Reads one object by the rules of `wire/json`, without recursion: the engine's stack is short. What
+ * it is made of is made when it runs: ordinary answers need none of it, and a function is RAM.
  * @returns it with its known members; `id` and `code` that are not whole numbers read −1 and 0
  * @throws Status why not
  */
 export const readText = (from: string, reading: Reading): Frame => {
+  const text = from;
+  let code = 0;
+  let wholeSoFar = false;
+
+  /** Whether a name means something at its place, as `wire/members` has it; all others are skipped with their values. */
+  const isKnown = (reading: Reading, names: string[], depth: number): boolean => {
+    const section = depth < 2 ? "" : names[0];
+    let known = "";
+    if (depth < 2) known = reading === Reading.CLAIMS ? "iat,exp" : "v,src,dst,id,method,nr,result,error";
+    else if (section === "error" && depth < 3) known = "code,message,retry_after";
+    else if (section === "result" && depth < 3)
+      known = reading === Reading.COUNTER ? "c,mac" : "token,exist,success,expires_in,time,ext";
+    else if (section === "result" && depth < 4)
+      known = names[1] === "" ? "host" : names[1] === "ext" ? "cbor" : "";
+    return known.split(",").indexOf(names[depth - 1]) >= 0;
+  };
+
+  const utf8 = (scalar: number): string => {
+    const last = chr(128 | (scalar & 63));
+    if (scalar < 128) return chr(scalar);
+    if (scalar < 2048) return chr(192 | (scalar >> 6)) + last;
+    const middle = chr(128 | ((scalar >> 6) & 63)) + last;
+    if (scalar < 65536) return chr(224 | (scalar >> 12)) + middle;
+    return chr(240 | (scalar >> 18), 128 | ((scalar >> 12) & 63)) + middle;
+  };
+
+  const byte = (): number => {
+    if (end >= text.length) throw Status.JSON_TRUNCATED;
+    return text.charCodeAt(end++);
+  };
+
+  const readUnit = (): number => {
+    let value = 0;
+    for (let i = 0; i < 4; i++) {
+      code = byte();
+      const digit = code < 58 ? code - 48 : (code | 32) - 87;
+      if (digit < 0 || digit > 15 || (code > 57 && digit < 10)) throw Status.JSON_SYNTAX;
+      value = value * 16 + digit;
+    }
+    return value;
+  };
+
+  const readEscape = (): string => {
+    code = byte();
+    if (code !== 117) {
+      const which = '"\\/bfnrt'.indexOf(chr(code), 0);
+      if (which < 0) throw Status.JSON_SYNTAX;
+      return '"\\/\b\f\n\r\t'[which];
+    }
+    let scalar = readUnit();
+    if (scalar >> 11 !== 27) return utf8(scalar);
+    if (scalar >= 0xdc00 || byte() !== 92 || byte() !== 117) throw Status.JSON_SURROGATE;
+    scalar = (scalar - 0xd800) * 1024 + 0x10000 - 0xdc00;
+    const low = readUnit();
+    if (low >> 10 !== 55) throw Status.JSON_SURROGATE;
+    return utf8(scalar + low);
+  };
+
+  /** A text from behind its quote on. */
+  const readString = (): string => {
+    let value = "";
+    for (;;) {
+      const from = end;
+      do code = byte();
+      while (code > 31 && code < 128 && code !== 34 && code !== 92);
+      value += text.substr(from, end - from - 1);
+      if (code === 34) return value;
+      if (code < 32) throw Status.JSON_SYNTAX;
+      if (code === 92) value += readEscape();
+      else {
+        let least = code === 224 ? 160 : code === 240 ? 144 : 128;
+        let most = code === 237 ? 159 : code === 244 ? 143 : 191;
+        if (code < 194 || code > 244) throw Status.JSON_UTF8;
+        for (let left = code < 224 ? 1 : code < 240 ? 2 : 3; left > 0; left--) {
+          value += chr(code);
+          code = byte();
+          if (code < least || code > most) throw Status.JSON_UTF8;
+          least = 128;
+          most = 191;
+        }
+        value += chr(code);
+      }
+    }
+  };
+
+  const skipDigits = (): void => {
+    const from = end;
+    do code = byte();
+    while (code > 47 && code < 58);
+    end--;
+    if (end === from) throw Status.JSON_SYNTAX;
+  };
+
+  /** A number from its first character on; Infinity for one that is not written as a whole number. */
+  const readNumber = (): number => {
+    const from = end;
+    let isWhole = true;
+    if (byte() !== 45) end--;
+    const first = end;
+    if (
+      text[first] === "0" &&
+      "0123456789".indexOf(text.substr(first + 1, 1), 0) >= 0 &&
+      first + 1 < text.length
+    )
+      throw Status.JSON_SYNTAX;
+    skipDigits();
+    if (code === 46) {
+      isWhole = false;
+      end++;
+      skipDigits();
+    }
+    if ((code | 32) === 101) {
+      isWhole = false;
+      end++;
+      code = byte();
+      if (code !== 43 && code !== 45) end--;
+      skipDigits();
+    }
+    if (end - from > 64) throw Status.JSON_NUMBER;
+    const value = Number(text.substr(from, end - from));
+    wholeSoFar = isWhole && Math.abs(value) <= 9007199254740991;
+    return value;
+  };
+  const readWord = (word: string): void => {
+    for (let i = 1; i < word.length; i++) if (byte() !== word.charCodeAt(i)) throw Status.JSON_SYNTAX;
+  };
+
   const open: Container[] = [];
   const names: string[] = [];
   let next = Next.VALUE;
-  text = from;
   end = 0;
   idSoFar = 0;
   for (;;) {
@@ -232,7 +231,7 @@ export const readText = (from: string, reading: Reading): Frame => {
 };
 
 /**
- * A frame at the beginning of a message; what stands behind it begins at {@link end}.
+ * A frame (the wire's A1) at the beginning of a message; what stands behind it begins at {@link end}.
  *
  * The engine's own reader takes what is no JSON too. It is believed where its writer gives the very same text back:
  * what that writes is JSON, in plain ASCII. Before, a text is held back that nests deeper than an answer with a
@@ -246,20 +245,42 @@ export const readFrame = (message: string, reading: Reading): Frame => {
   const second = frameText.indexOf("{", 1);
   const rest =
     second < 0 ? frameText.substr(1) : frameText.substr(1, second - 1) + frameText.substr(second + 1);
+  let frame: Frame | undefined;
   if (reading === Reading.FRAME && !/[{\x5b\x5c]/.test(rest)) {
     try {
-      const frame: Frame = Object.assign({}, JSON.parse(frameText));
-      if (typeof frame.result === "object") frame.result = Object.assign({}, frame.result);
-      if (typeof frame.error === "object") frame.error = Object.assign({}, frame.error);
-      if (JSON.stringify(frame) === frameText) {
+      const given: Frame = Object.assign({}, JSON.parse(frameText));
+      if (typeof given.result === "object") given.result = Object.assign({}, given.result);
+      if (typeof given.error === "object") given.error = Object.assign({}, given.error);
+      if (JSON.stringify(given) === frameText) {
         end = frameText.length;
-        return frame;
+        idSoFar = typeof given.id === "number" ? given.id : 0;
+        frame = given;
       }
     } catch (_otherText) {
       // What it throws on may still be JSON.
     }
   }
-  return readText(message, reading);
+  if (frame === undefined) frame = readText(message, reading);
+  const id = frame.id;
+  const error = frame.error;
+  if (frame.v !== undefined && frame.v !== 2) throw Status.FRAME_VERSION;
+  let isRight =
+    (frame.src === undefined || typeof frame.src === "string") &&
+    (frame.dst === undefined || typeof frame.dst === "string") &&
+    (frame.method === undefined || typeof frame.method === "string");
+  if (id !== undefined && typeof id !== "string")
+    isRight = isRight && typeof id === "number" && id >= 1 && id <= 9007199254740991 && id % 1 === 0;
+  if (error !== undefined) {
+    const code = typeof error === "object" && error !== null && !Array.isArray(error) ? error.code : 0;
+    isRight =
+      isRight &&
+      typeof code === "number" &&
+      code !== 0 &&
+      code % 1 === 0 &&
+      Math.abs(code) <= 9007199254740991;
+  }
+  if (!isRight) throw Status.FRAME_MEMBER;
+  return frame;
 };
 
 /** Whether nothing but white space stands behind the value of a text (RFC 8259, 2). */
@@ -267,22 +288,3 @@ export const isRestBlank = (whole: string): boolean => {
   for (let i = end; i < whole.length; i++) if (" \t\r\n".indexOf(whole[i], 0) < 0) return false;
   return true;
 };
-
-/** OK, or why an object is no frame of the wire's A1. */
-export const judgeFrame = (frame: Frame): Status => {
-  const id = frame.id;
-  const error = frame.error;
-  if (frame.v !== undefined && frame.v !== 2) return Status.FRAME_VERSION;
-  if (id !== undefined && typeof id !== "string" && !isWhole(id)) return Status.FRAME_MEMBER;
-  if (frame.src !== undefined && typeof frame.src !== "string") return Status.FRAME_MEMBER;
-  if (frame.dst !== undefined && typeof frame.dst !== "string") return Status.FRAME_MEMBER;
-  if (frame.method !== undefined && typeof frame.method !== "string") return Status.FRAME_MEMBER;
-  if (error === undefined) return Status.OK;
-  const isError = typeof error === "object" && error !== null && !Array.isArray(error);
-  return isError && (isWhole(error.code) || isWhole(-(error.code as number)))
-    ? Status.OK
-    : Status.FRAME_MEMBER;
-};
-
-const isWhole = (value: unknown): boolean =>
-  typeof value === "number" && value >= 1 && value <= 9007199254740991 && value % 1 === 0;

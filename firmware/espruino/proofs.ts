@@ -57,9 +57,7 @@ export const isSame = (one: string, other: string, key: Key): boolean =>
 /** Random bytes, as DESIGN.md has them for an engine whose own repeat at each boot: a chain of SHA-256. */
 let chain = "";
 /** Begins the random numbers: what is secret keeps them from others, what rises keeps boots apart. */
-export const seed = (secrets: string): void => {
-  let text = secrets + u32(getTime() * 1e6);
-  for (let i = 0; i < 8; i++) text += u32(E.hwRand());
+export const stir = (text: string): void => {
   chain = sha(chain + text);
 };
 /** So many random bytes, 32 at the most. */

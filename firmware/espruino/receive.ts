@@ -4,23 +4,23 @@ import {
   awaitedCall,
   cloudAddress,
   endCall,
-  ourName,
+  proofOfCounter,
   publishCall,
+  subscribe,
   suspectCall,
   takeCall,
   writeDown,
 } from "./calls.js";
-import { end, idSoFar, isRestBlank, judgeFrame, Reading, readFrame } from "./json.js";
-import { loseLink, proofOfCounter, subscribe } from "./link.js";
-import { base64url, hmac, isSame, u64, uint } from "./proofs.js";
+import { now } from "./clock.js";
+import { end, idSoFar, isRestBlank, Reading, readFrame } from "./json.js";
+import { loseLink } from "./loss.js";
+import { base64url, hmac, isSame, keyOf, u64, uint } from "./proofs.js";
 import { CallPhase, Method, my, NO_END, Phase } from "./state.js";
-import { isAbsent, isId, mqttPacket, statusOf, text, tokenIn } from "./text.js";
-import { isTopic } from "./topics.js";
-import { now, turn } from "./turns.js";
+import { isAbsent, mqttPacket, text, tokenIn } from "./text.js";
 
 /** Bytes from the broker, in pieces of any size. */
 export function received(data: string): void {
-  let bytes = my.buffer === "" ? data : my.buffer + data;
+  let bytes = my.rest === "" ? data : my.rest + data;
   let isStirred = false;
   my.heardOfMs = now();
   my.heardAt = my.nowMs;
@@ -42,49 +42,35 @@ export function received(data: string): void {
       unit *= 128;
     } while (byte > 127 && at < 5);
     if (at > bytes.length) break;
+    // Which packets a server may send, with which flags and of what length (2.2).
     const first = bytes.charCodeAt(0);
-    if (!isPacket(first, length, byte)) {
-      turn();
-      return;
+    const flags = first & 15;
+    const known = "--2P2222-3-2-0--"[first >> 4];
+    let status = Status.OK;
+    if (known === "-") status = Status.MQTT_PACKET_TYPE;
+    else if (known === "P") {
+      if ((flags & 6) === 6) status = Status.MQTT_QOS;
+      else if (flags > 7 && (flags & 6) === 0) status = Status.MQTT_FLAGS;
+      else if (length < 2 || byte > 127) status = Status.MQTT_LENGTH;
+    } else if (flags !== (first >> 4 === 6 ? 2 : 0)) status = Status.MQTT_FLAGS;
+    else if (byte > 127 || length !== Number(known)) status = Status.MQTT_LENGTH;
+    if (status !== Status.OK) {
+      isStirred = loseLink(status, false);
+      break;
     }
+    // Of a packet that is too long as much is taken as says what it is; the rest is skipped.
     const most = (my.bounds.frameBytes ?? 1536) + 200;
-    if (length > most) {
-      if (bytes.length < most) break;
-      my.skip = at + length;
-      isStirred = takePacket(first, bytes.substr(at, most), length) || isStirred;
-      continue;
-    }
-    if (bytes.length < at + length) break;
-    isStirred = takePacket(first, bytes.substr(at, length), length) || isStirred;
-    bytes = bytes.length === at + length ? "" : bytes.substr(at + length);
+    const taken = Math.min(length, most);
+    if (bytes.length < (length > most ? most : at + length)) break;
+    if (length > most) my.skip = at + length;
+    isStirred = takePacket(first, bytes.substr(at, taken), length) || isStirred;
+    if (length <= most) bytes = bytes.length === at + length ? "" : bytes.substr(at + length);
   }
-  my.buffer = bytes;
-  if (my.queued + my.outbox.length > 2 * (my.bounds.sendBytes ?? DEFAULT_LIMITS.sendBytes))
-    loseLink(Status.CONGESTED, false);
-  if (isStirred || my.outbox !== "") turn();
-}
-
-/** Gives the connection up. @returns that there is something to tell */
-export function giveUp(status: Status): boolean {
-  loseLink(status, false);
-  return true;
-}
-
-/** Whether this begins a packet of a server (2.2); else the connection is given up. */
-export function isPacket(first: number, length: number, last: number): boolean {
-  const type = first >> 4;
-  const flags = first & 15;
-  const known = "--2P2222-3-2-0--"[type];
-  let status = Status.OK;
-  if (known === "-") status = Status.MQTT_PACKET_TYPE;
-  else if (known === "P") {
-    if ((flags & 6) === 6) status = Status.MQTT_QOS;
-    else if (flags > 7 && (flags & 6) === 0) status = Status.MQTT_FLAGS;
-    else if (length < 2 || last > 127) status = Status.MQTT_LENGTH;
-  } else if (flags !== (type === 6 ? 2 : 0)) status = Status.MQTT_FLAGS;
-  else if (last > 127 || length !== Number(known)) status = Status.MQTT_LENGTH;
-  if (status !== Status.OK) loseLink(status, false);
-  return status === Status.OK;
+  if (my.phase >= Phase.CONNECTING) my.rest = bytes;
+  const most = 2 * (my.bounds.sendBytes ?? DEFAULT_LIMITS.sendBytes);
+  if (my.phase >= Phase.CONNECTING && my.queued + my.outbox.length > most)
+    isStirred = loseLink(Status.CONGESTED, false);
+  if (isStirred || my.outbox !== "") my.turn();
 }
 
 /**
@@ -93,56 +79,63 @@ export function isPacket(first: number, length: number, last: number): boolean {
  * @returns whether a turn is to follow
  */
 export function takePacket(first: number, body: string, length: number): boolean {
-  if (first >> 4 !== 3) return takeControl(first >> 4, body);
-  const own = `${ourName()}/rpc`;
-  const topicTo = 2 + uint(body, 0, 2);
-  const from = topicTo + (first & 6 ? 2 : 0);
-  const topic = body.substr(2, topicTo - 2);
-  if (from > length || topic !== own) {
-    if (topicTo === 2) return giveUp(Status.MQTT_TOPIC);
-    if (from > length) return giveUp(Status.MQTT_LENGTH);
-    if (!isTopic(topic)) return giveUp(Status.MQTT_TOPIC);
-  }
-  if (!my.isAccepted) return giveUp(Status.MQTT_UNEXPECTED);
-  if (first & 4) return giveUp(Status.MQTT_QOS);
-  if (first & 2) {
-    if (uint(body, topicTo, 2) === 0) return giveUp(Status.MQTT_PACKET_IDENTIFIER);
-    my.outbox += `@\x02${body.substr(topicTo, 2)}`;
-  }
-  const isOwn = topic === own || topic.substr(0, own.length + 1) === `${own}/`;
+  const type = first >> 4;
   const messages = my.given.messages;
-  if (!isOwn) {
-    if (messages !== undefined) messages.received(topic, body.substr(from), length - from, (first & 1) === 1);
-  } else if (length > body.length) takeOverflow();
-  else takeMessage(body.substr(from), topic.length > own.length + 1);
-  return true;
-}
-
-/** Any packet but PUBLISH. */
-export function takeControl(type: number, body: string): boolean {
+  if (type === 3) {
+    const own = `${my.caller}/rpc`;
+    const topicTo = 2 + uint(body, 0, 2);
+    const from = topicTo + (first & 6 ? 2 : 0);
+    const topic = body.substr(2, topicTo - 2);
+    if (from > length || topic !== own) {
+      if (topicTo > 2 && from > length) return loseLink(Status.MQTT_LENGTH, false);
+      if (topicTo === 2 || topic.split("\0").length > 1 || /[+#]/.test(topic))
+        return loseLink(Status.MQTT_TOPIC, false);
+    }
+    if (!my.isAccepted) return loseLink(Status.MQTT_UNEXPECTED, false);
+    if (first & 4) return loseLink(Status.MQTT_QOS, false);
+    if (first & 2) {
+      if (uint(body, topicTo, 2) === 0) return loseLink(Status.MQTT_PACKET_IDENTIFIER, false);
+      my.outbox += `@\x02${body.substr(topicTo, 2)}`;
+    }
+    if (topic !== own && topic.substr(0, own.length + 1) !== `${own}/`) {
+      if (messages !== undefined)
+        messages.received(topic, body.substr(from), length - from, (first & 1) === 1);
+    } else if (length === body.length) takeMessage(body.substr(from), topic.length > own.length + 1);
+    else {
+      // A frame is longer than is kept: of a list nothing else can be said.
+      suspectCall(0, Status.TOO_LONG);
+      for (let i = 1; i < my.flights.length; i++) {
+        const call = my.flights[i];
+        if (call && call.method === Method.LIST && call.phase === CallPhase.SENT)
+          endCall(call, Status.TOO_LONG, null);
+      }
+    }
+    return true;
+  }
   const code = body.charCodeAt(type === 2 ? 1 : 2);
-  const messages = my.given.messages;
   if (type === 2) {
-    if (body.charCodeAt(0) > 1 || (code > 0 && body.charCodeAt(0) === 1)) return giveUp(Status.MQTT_FLAGS);
-    if (code > 5) return giveUp(Status.MQTT_RETURN_CODE);
-    if (my.isAccepted || body.charCodeAt(0) === 1) return giveUp(Status.MQTT_UNEXPECTED);
-    if (code > 0) return giveUp(Status.VERSION_REFUSED - 1 + code);
+    let refusal = Status.OK;
+    if (body.charCodeAt(0) > 1 || (code > 0 && body.charCodeAt(0) === 1)) refusal = Status.MQTT_FLAGS;
+    else if (code > 5) refusal = Status.MQTT_RETURN_CODE;
+    else if (my.isAccepted || body.charCodeAt(0) === 1) refusal = Status.MQTT_UNEXPECTED;
+    else if (code > 0) refusal = Status.VERSION_REFUSED - 1 + code;
+    if (refusal !== Status.OK) return loseLink(refusal, false);
     my.isAccepted = true;
     if (my.isAsking || my.given.cloud.pipeline === false) subscribe();
     return false;
   }
-  if (type !== 13 && uint(body, 0, 2) === 0) return giveUp(Status.MQTT_PACKET_IDENTIFIER);
-  if (type === 9 && code > 2 && code !== 128) return giveUp(Status.MQTT_RETURN_CODE);
-  if (!my.isAccepted || type === 5 || type === 7) return giveUp(Status.MQTT_UNEXPECTED);
+  if (type !== 13 && uint(body, 0, 2) === 0) return loseLink(Status.MQTT_PACKET_IDENTIFIER, false);
+  if (type === 9 && code > 2 && code !== 128) return loseLink(Status.MQTT_RETURN_CODE, false);
+  if (!my.isAccepted || type === 5 || type === 7) return loseLink(Status.MQTT_UNEXPECTED, false);
   if (type === 13) my.answerBy = Infinity;
   if (type === 6) my.outbox += `p\x02${body}`;
   if (type !== 9 || uint(body, 0, 2) !== my.subscription) {
     if (messages !== undefined) messages.acknowledged(uint(body, 0, 2), code);
     // Of a filter that was given up meanwhile, a SUBACK may come late.
-    else if (type === 9) return giveUp(Status.MQTT_UNEXPECTED);
+    else if (type === 9) return loseLink(Status.MQTT_UNEXPECTED, false);
     return messages !== undefined || type === 13 || type === 6;
   }
-  if (code === 128) return giveUp(Status.SUBSCRIPTION_REFUSED);
+  if (code === 128) return loseLink(Status.SUBSCRIPTION_REFUSED, false);
   my.subscription = 0;
   if (my.isAsking) {
     const question = takeCall(Method.COUNTER, null, "", null);
@@ -161,24 +154,13 @@ export function takeControl(type: number, body: string): boolean {
   return true;
 }
 
-/** A frame is longer than is kept: of a list nothing else can be said. */
-export function takeOverflow(): void {
-  suspectCall(0, Status.TOO_LONG);
-  for (let i = 1; i < my.flights.length; i++) {
-    const call = my.flights[i];
-    if (call && call.method === Method.LIST && call.phase === CallPhase.SENT)
-      endCall(call, Status.TOO_LONG, null);
-  }
-}
-
 /** A message for us. @param isRequest its topic names a method */
 export function takeMessage(message: string, isRequest: boolean): void {
   let frame: Frame = {};
   let status = Status.OK;
   try {
     frame = readFrame(message, my.isAsking ? Reading.COUNTER : Reading.FRAME);
-    status = judgeFrame(frame);
-    if (status === Status.OK) status = checkTrailer(message);
+    status = checkTrailer(message);
   } catch (refusal) {
     status = refusal as Status;
   }
@@ -227,7 +209,10 @@ export function takeCounter(frame: Frame): void {
   if (frame.method !== undefined || !question || frame.id !== question.id) return;
   if (frame.error === undefined) {
     if (!result || !(counter >= 0 && counter < 4503599627370496 && counter % 1 === 0)) return;
-    if (typeof result.mac !== "string" || !isSame(result.mac, proofOfCounter("a", u64(counter)), my.secret))
+    if (
+      typeof result.mac !== "string" ||
+      !isSame(result.mac, proofOfCounter("a", u64(counter)), keyOf(my.secret))
+    )
       return;
     if (counter >= my.latest) {
       my.latest = counter;
@@ -242,7 +227,13 @@ export function takeCounter(frame: Frame): void {
 export function refuseStranger(frame: Frame): void {
   const src = frame.src;
   if (my.isMac || src === undefined || src === my.us || frame.nr === true) return;
-  if (typeof frame.id !== "number" || !isId(src) || my.nowMs - my.strangerAt < 1000) return;
+  if (
+    typeof frame.id !== "number" ||
+    src.length > 64 ||
+    !/^[A-Za-z0-9_-]+$/.test(src) ||
+    my.nowMs - my.strangerAt < 1000
+  )
+    return;
   my.strangerAt = my.nowMs;
   const answer = `{"v":2,"src":"${my.us}","dst":"${src}","id":${frame.id},"error":{"code":404,"message":"no such method"}}`;
   my.outbox += mqttPacket(48, text(`${src}/rpc`) + answer);
@@ -259,8 +250,9 @@ export function takeAnswer(frame: Frame, id: number): void {
   if (call === null) return;
   let status = Status.OK;
   if (frame.error !== undefined) {
-    call.code = frame.error.code as number;
-    status = statusOf(call.code);
+    call.said = frame.error.code as number;
+    const place = [400, 401, 403, 404, 429, 503, 418].indexOf(call.said);
+    status = place < 0 ? Status.CLOUD_ERROR : Math.min(Status.BAD_ARGUMENTS + place, Status.UNAVAILABLE);
   } else {
     const result = frame.result;
     const method = call.method;
@@ -275,12 +267,12 @@ export function takeAnswer(frame: Frame, id: number): void {
           if (host.length > (my.bounds.hostBytes ?? DEFAULT_LIMITS.hostBytes)) status = Status.HOST_TOO_LONG;
           else hosts.push(host);
         }
-      call.value = status === Status.OK ? hosts : null;
+      call.result = status === Status.OK ? hosts : null;
     } else if (method === Method.AUTHENTICATE || method === Method.AUTHORIZE) {
       let verdict: unknown = result;
       if (method === Method.AUTHENTICATE && typeof result === "object" && result !== null)
         verdict = result.success;
-      call.value = verdict === true;
+      call.result = verdict === true;
       status = verdict === true ? Status.OK : verdict === false ? Status.NOT_ALLOWED : Status.BAD_RESULT;
     } else if (method < Method.LIST && method !== Method.HELLO) {
       const token = tokenIn(result);

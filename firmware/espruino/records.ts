@@ -25,8 +25,6 @@ const wrote = (isKept: boolean, nowMs: number): boolean => {
   return isKept;
 };
 
-const versionOf = (kind: number): number => (kind < RecordKind.VACANT ? 1 : 2);
-
 /** One thing under its two names. */
 export class Slots {
   /** Of the record that counts. */
@@ -53,23 +51,51 @@ export class Slots {
 
   /** The payload that counts, or why there is none. */
   load(nowMs: number): string | Unread {
-    let found = this.find();
-    if (found !== Unread.ABSENT || isMarked) return found;
-    isMarked = storage.read(MARK) !== undefined;
-    if (!isMarked && nowMs >= waitsUntilMs) {
-      store(MARK, "\0");
+    for (;;) {
+      let payload: string | Unread = Unread.ABSENT;
+      this.generation = 0;
+      this.slot = 1;
+      this.kind = this.least;
+      for (let slot = 0; slot < 2; slot++) {
+        const record = storage.read(this.name + "ab"[slot]);
+        if (record === undefined) continue;
+        const to = record.length - 4;
+        const kind = to < 10 ? 0 : record.charCodeAt(3);
+        const version = to < 10 ? 0 : record.charCodeAt(2);
+        const isWhole =
+          kind >= this.least &&
+          kind <= this.most &&
+          version >= 1 &&
+          version <= (kind < RecordKind.VACANT ? 1 : 2) &&
+          record.substr(0, 2) === "mk" &&
+          uint(record, 8, 2) === to - 10 &&
+          record.substr(to) === u32(E.CRC32(record.substr(0, to)));
+        const generation = isWhole ? uint(record, 4, 4) : 0;
+        if (generation > this.generation) {
+          this.generation = generation;
+          this.slot = slot;
+          this.kind = kind;
+          this.isOld = kind >= RecordKind.VACANT && version < 2;
+          payload = record.substr(10, to - 10);
+        } else if (typeof payload !== "string") payload = Unread.BROKEN;
+      }
+      if (payload !== Unread.ABSENT || isMarked) return payload;
+      // A store that does not keep the mark cannot be read either.
       isMarked = storage.read(MARK) !== undefined;
-      if (!isMarked) wrote(false, nowMs);
+      if (!isMarked && nowMs >= waitsUntilMs) {
+        store(MARK, "\0");
+        isMarked = storage.read(MARK) !== undefined;
+        if (!isMarked) wrote(false, nowMs);
+      }
+      if (!isMarked) return Unread.UNREADABLE;
     }
-    found = isMarked ? this.find() : Unread.UNREADABLE;
-    return found;
   }
 
   /** Writes the other name, reads it back, and only then counts it. */
   save(kind: number, payload: string, nowMs: number): boolean {
     const slot = 1 - this.slot;
     if (nowMs < waitsUntilMs) return false;
-    let record = `mk${chr(versionOf(kind), kind)}${u32(this.generation + 1)}${u16(payload.length)}${payload}`;
+    let record = `mk${chr(kind < RecordKind.VACANT ? 1 : 2, kind)}${u32(this.generation + 1)}${u16(payload.length)}${payload}`;
     record += u32(E.CRC32(record));
     for (let attempts = 0; attempts < 2 && store(this.name + "ab"[slot], record); attempts++) {
       if (storage.read(this.name + "ab"[slot]) !== record) continue;
@@ -81,37 +107,6 @@ export class Slots {
     }
     return wrote(false, nowMs);
   }
-
-  private find(): string | Unread {
-    let payload: string | Unread = Unread.ABSENT;
-    this.generation = 0;
-    this.slot = 1;
-    this.kind = this.least;
-    for (let slot = 0; slot < 2; slot++) {
-      const record = storage.read(this.name + "ab"[slot]);
-      if (record === undefined) continue;
-      const to = record.length - 4;
-      const kind = to < 10 ? 0 : record.charCodeAt(3);
-      const version = to < 10 ? 0 : record.charCodeAt(2);
-      const isWhole =
-        kind >= this.least &&
-        kind <= this.most &&
-        version >= 1 &&
-        version <= versionOf(kind) &&
-        record.substr(0, 2) === "mk" &&
-        uint(record, 8, 2) === to - 10 &&
-        record.substr(to) === u32(E.CRC32(record.substr(0, to)));
-      const generation = isWhole ? uint(record, 4, 4) : 0;
-      if (generation > this.generation) {
-        this.generation = generation;
-        this.slot = slot;
-        this.kind = kind;
-        this.isOld = version < versionOf(kind);
-        payload = record.substr(10, to - 10);
-      } else if (typeof payload !== "string") payload = Unread.BROKEN;
-    }
-    return payload;
-  }
 }
 
 const store = (name: string, value: string): boolean => {
@@ -120,14 +115,4 @@ const store = (name: string, value: string): boolean => {
   } catch (_noRoom) {
     return false;
   }
-};
-
-/** What is secret and what rises, by RECORD.md: it keeps boots apart. */
-export const kept = (): string => {
-  let text = "";
-  for (let i = 0; i < 4; i++) {
-    const record = storage.read(`motekey-${["creda", "credb", "ctra", "ctrb"][i]}`);
-    if (record !== undefined) text += record;
-  }
-  return text;
 };

@@ -1,6 +1,6 @@
 import type { State } from "../auth.js";
-import type { Status } from "../status.js";
-import type { LeanLimits, LeanOptions, OnAnswer, OnToken } from "./api.js";
+import { Status } from "../status.js";
+import type { LeanHost, LeanLimits, LeanOptions, OnAnswer, OnToken } from "./api.js";
 import type { Key } from "./proofs.js";
 import type { Slots } from "./records.js";
 
@@ -30,6 +30,8 @@ export enum Wish {
   TOKEN,
   NEW_TOKEN,
   REVOCATION,
+  /** Nothing: the app's server refused the token. */
+  REJECTION,
 }
 
 /** How far a token that its app refused got. */
@@ -54,7 +56,8 @@ export const NO_END = 4294967295;
 /** What went wrong with one connection or call. */
 export interface Failure {
   why: Status;
-  code: number;
+  /** The cloud's error code. */
+  said: number;
   order: number;
 }
 
@@ -72,14 +75,16 @@ export interface Call extends Failure {
   attempts: number;
   sentAt: number;
   attemptAt: number;
+  /** How long the answer to the latest publishing is waited for, ms. */
+  patience: number;
   deadline: number;
   cause: Status;
-  status: Status;
+  outcome: Status;
   isAbandoned: boolean;
   args: string;
   host: Host | null;
   onDone: OnAnswer<never> | null;
-  value: unknown;
+  result: unknown;
 }
 
 /** One caller. */
@@ -89,21 +94,21 @@ export interface Waiter {
   onToken: OnToken | null;
   deadline: number;
   isDone: boolean;
-  status: Status;
+  outcome: Status;
 }
 
-/** One app's tokens, as the core has them. */
-export interface Host extends Failure, Tries {
+/** One app's tokens: the handle, and what the core has of it. What is not named in the constructor is not so yet. */
+export class Host implements LeanHost, Failure, Tries {
   readonly name: string;
   isClaimed: boolean;
   page: Slots | null;
-  token: string;
+  text: string;
   sentAt: number;
   lifetime: number;
   refreshAt: number;
   isSpread: boolean;
   isGuess: boolean;
-  generation: number;
+  count: number;
   flight: Call | null;
   isKnown: boolean;
   mustGenerate: boolean;
@@ -112,21 +117,62 @@ export interface Host extends Failure, Tries {
   rejectedUntil: number;
   askedAt: number;
   notBefore: number;
-  status: Status;
+  failures: number;
+  outcome: Status;
+  why: Status;
+  said: number;
+  order: number;
+
+  constructor(name: string) {
+    this.name = name;
+    this.page = null;
+    this.flight = null;
+    this.text = "";
+    this.count = 0;
+    this.notBefore = 0;
+    this.failures = 0;
+    this.outcome = Status.OK;
+    this.why = Status.OK;
+    this.rejection = Rejection.NONE;
+    this.askedAt = -Infinity;
+  }
+
+  getToken(onToken: OnToken): Status {
+    return my.serve(this, Wish.TOKEN, onToken, 0);
+  }
+
+  generateToken(onToken: OnToken): Status {
+    return my.serve(this, Wish.NEW_TOKEN, onToken, 0);
+  }
+
+  revokeToken(onToken: OnToken | null): Status {
+    return my.serve(this, Wish.REVOCATION, onToken, 0);
+  }
+
+  rejected(generation: number): Status {
+    return my.serve(this, Wish.REJECTION, null, generation);
+  }
 }
 
 /** All that is so: one client runs on a device. Made anew by `createAuth`. */
 export interface Core extends Tries {
-  onState: ((state: State) => void) | null;
+  /** What those below call above them: the turn, and what a handle is asked for. */
+  turn: () => void;
+  serve: (host: Host, wish: Wish, onToken: OnToken | null, generation: number) => Status;
+  tellState: ((state: State) => void) | null;
   isClosed: boolean;
   bounds: LeanLimits;
   given: LeanOptions;
   us: string;
-  secretText: string;
-  connectProof: string;
+  /** Who the present connection is of: we, or who asks for our counter. */
+  caller: string;
+  /** The pre-shared key. */
+  secret: string;
+  /** Spreads refreshes where there is no key. */
+  dice: string;
+  connectBy: string;
   isMac: boolean;
-  /** Spreads refreshes. */
-  secret: Key;
+  callMs: number;
   /** Whose the records are. */
   ownerText: string;
   pages: Slots[];
@@ -165,7 +211,7 @@ export interface Core extends Tries {
   isOpen: boolean;
   isHeard: boolean;
   isAccepted: boolean;
-  buffer: string;
+  rest: string;
   /** Bytes of a packet that is too long, still to come. */
   skip: number;
   outbox: string;

@@ -1,4 +1,3 @@
-import { Status } from "../status.js";
 import { isRestBlank, Reading, readText } from "./json.js";
 import { base64url, chr, u16 } from "./proofs.js";
 import { SECONDS_MAX } from "./state.js";
@@ -24,9 +23,6 @@ export const mqttPacket = (first: number, body: string): string => {
   return (length < 128 ? chr(first, length) : chr(first, (length & 127) | 128, length >> 7)) + body;
 };
 
-/** One topic segment of portable characters. */
-export const isId = (name: string): boolean => name.length < 65 && /^[A-Za-z0-9_-]+$/.test(name);
-
 /** The token of a result, or "". */
 export const tokenIn = (result: Result | undefined): string => {
   const token = typeof result === "object" && result !== null ? result.token : result;
@@ -40,13 +36,6 @@ export const isAbsent = (result: Result | undefined): boolean =>
 /** A number of seconds, or −1. */
 export const secondsOf = (value: unknown): number =>
   typeof value === "number" && value >= 0 && value <= SECONDS_MAX ? value : -1;
-
-/** What an error code of the cloud means. */
-export const statusOf = (code: number): Status => {
-  const place = [400, 401, 403, 404, 429, 503, 418].indexOf(code);
-  if (place < 0) return Status.CLOUD_ERROR;
-  return Math.min(Status.BAD_ARGUMENTS + place, Status.UNAVAILABLE);
-};
 
 /** `exp − iat` of a JWT's claims, ms, for scheduling only; undefined where it is none. */
 export const claimedMs = (token: string): number | undefined => {

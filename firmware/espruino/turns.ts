@@ -1,63 +1,20 @@
 import { State } from "../auth.js";
 import { DEFAULT_LIMITS } from "../limits.js";
 import { Status } from "../status.js";
-import type { OnAnswer, OnToken } from "./api.js";
-import { reserveCounter, tendCalls } from "./calls.js";
-import { loseLink, openLink } from "./link.js";
-import { CallPhase, type Host, my, Phase, Wish } from "./state.js";
-import { callMs, isLive, tendTokens } from "./tokens.js";
+import type { OnAnswer } from "./api.js";
+import { endCall, noteFailure, publishCall, reserveCounter, takeCall } from "./calls.js";
+import { now, wake } from "./clock.js";
+import { finish, hasAbandoned, isLive, plan } from "./hosts.js";
+import { keepHost, openPages } from "./ledger.js";
+import { openLink } from "./link.js";
+import { loseLink } from "./loss.js";
+import { base64url, derive, hmac, keyOf, random, u32, u64, unit } from "./proofs.js";
+import { CallPhase, type Host, Method, my, Phase, Rejection, Wish } from "./state.js";
 
 /** Where the client stands, as the app sees it. */
 export function stateNow(): State {
   if (my.isClosed) return State.CLOSED;
-  if (my.phase === Phase.RESTING) return State.SUSPENDED;
-  if (my.phase === Phase.WAITING) return State.WAITING;
-  return my.phase === Phase.READY ? State.READY : State.CONNECTING;
-}
-
-/** Monotonic, ms. The engine has the wall clock only: a step forward counts as time that passed, one back as none. */
-export function now(): number {
-  const clock = Math.round(getTime() * 1000);
-  if (clock > my.clock) my.nowMs += clock - my.clock;
-  my.clock = clock;
-  return my.nowMs;
-}
-
-/** A turn as soon as this one, or the app's code, is over. */
-export function soon(): void {
-  if (my.isTurning) my.isRung = true;
-  else arm(my.nowMs);
-}
-
-/** Somebody waits. */
-export function waitFor(host: Host, wish: Wish, onToken: OnToken | null): Status {
-  if (my.isClosed) return Status.CLOSED;
-  if (my.waiting.length >= (my.bounds.waiters ?? DEFAULT_LIMITS.waiters)) return Status.BUSY;
-  my.waiting.push({
-    host,
-    wish,
-    onToken,
-    deadline: now() + callMs(),
-    isDone: false,
-    status: 0,
-  });
-  soon();
-  return Status.OK;
-}
-
-/** Wakes the client at a moment of its time. */
-export function arm(at: number): void {
-  if (at >= my.armedAt && my.armedAt > my.nowMs) return;
-  my.armedAt = at;
-  if (my.timer) clearTimeout(my.timer);
-  my.timer = setTimeout(
-    () => {
-      my.timer = 0;
-      my.armedAt = Infinity;
-      turn();
-    },
-    Math.min(Math.max(0, at - my.nowMs), 86400000),
-  );
+  return [State.SUSPENDED, State.WAITING, State.CONNECTING, State.CONNECTING, State.READY][my.phase];
 }
 
 /** Tells the app what is over, does what is wanted now, and sleeps. */
@@ -70,40 +27,58 @@ export function turn(): void {
   my.isTurning = true;
   try {
     do {
-      while (tellOne());
+      while (tellOne(false));
       my.isRung = false;
-      act();
-      while (tellOne() || tellState());
+      for (;;) {
+        now();
+        do {
+          my.isRestless = false;
+          my.wakeAt = Infinity;
+          tend();
+        } while (my.isRestless);
+        if (my.phase !== Phase.WAITING || my.nowMs < my.phaseEnds || my.isUntold) break;
+        if (reserveCounter()) openLink();
+        else loseLink(Status.STORE_FAILED, false);
+      }
+      const outbox = my.outbox;
+      if (outbox !== "" && my.socket !== null) {
+        // The engine takes all of it.
+        my.outbox = "";
+        my.sentAt = my.nowMs;
+        my.queued += outbox.length;
+        my.socket.write(outbox);
+      }
+      while (tellOne(true));
     } while (my.isRung);
     isAtRest = true;
   } finally {
     my.isTurning = false;
-    if (!my.isClosed) arm(isAtRest ? my.wakeAt : my.nowMs);
+    if (!my.isClosed) wake(isAtRest ? my.wakeAt : my.nowMs);
   }
 }
 
-/** Calls one callback of the app, if one is due. */
-export function tellOne(): boolean {
+/** Calls one callback of the app, if one is due: that of a call, or else of a new state where `tellsState`. */
+export function tellOne(tellsState: boolean): boolean {
   for (let i = 0; i < my.waiting.length; i++) {
     const waiter = my.waiting[i];
     if (!waiter.isDone) continue;
     const host = waiter.host;
-    const isTold = waiter.status === Status.OK && waiter.wish !== Wish.REVOCATION;
+    const isTold = waiter.outcome === Status.OK && waiter.wish !== Wish.REVOCATION;
     if (isTold && !isLive(host)) {
       // The token left between its coming and this moment: the caller goes on waiting.
       waiter.isDone = false;
-      soon();
+      wake(my.nowMs);
       return true;
     }
     my.waiting.splice(i, 1);
-    if (my.isBlocked) soon();
+    if (my.isBlocked) wake(my.nowMs);
     if (waiter.onToken !== null)
       waiter.onToken(
-        waiter.status,
+        waiter.outcome,
         isTold
           ? {
-              token: host.token,
-              generation: host.generation,
+              token: host.text,
+              generation: host.count,
               remainingMs: host.sentAt + host.lifetime - my.nowMs,
             }
           : null,
@@ -114,56 +89,153 @@ export function tellOne(): boolean {
     const call = my.flights[i];
     if (!call || call.phase !== CallPhase.DONE) continue;
     my.flights[i] = null;
-    if (my.isBlocked) soon();
-    if (call.onDone !== null) (call.onDone as OnAnswer<unknown>)(call.status, call.value);
+    if (my.isBlocked) wake(my.nowMs);
+    if (call.onDone !== null) (call.onDone as OnAnswer<unknown>)(call.outcome, call.result);
     return true;
   }
-  return my.given.messages !== undefined && my.given.messages.deliver();
-}
-
-/** Tells the app a new state, if there is one. */
-export function tellState(): boolean {
+  if (my.given.messages !== undefined && my.given.messages.deliver()) return true;
+  if (!tellsState) return false;
   const state = stateNow();
   my.isUntold = false;
   if (state === my.told) return false;
   my.told = state;
-  if (my.onState !== null) my.onState(state);
+  if (my.tellState !== null) my.tellState(state);
   return true;
 }
 
-/** Does all there is to do now. */
-export function act(): void {
-  for (;;) {
-    now();
-    do {
-      my.isRestless = false;
-      my.wakeAt = Infinity;
-      tendTokens();
-      tendCalls();
-    } while (my.isRestless);
-    if (my.phase !== Phase.WAITING || my.nowMs < my.phaseEnds || my.isUntold) break;
-    if (reserveCounter()) openLink();
-    else loseLink(Status.STORE_FAILED, false);
+/** Ends what has waited too long, and does what is wanted now. */
+export function tend(): void {
+  const calls = my.flights;
+  const excuse = my.phase === Phase.READY || my.lastLoss === Status.OK ? Status.TIMEOUT : my.lastLoss;
+  my.isBlocked = false;
+  my.isForgetful = false;
+  if (!my.isOpened && !my.isClosed && my.phase < Phase.CONNECTING) openPages();
+  // The next moment at which something can be sent: now, or at the end of the backoff.
+  let chance = my.phase === Phase.WAITING ? Math.max(my.heardOfMs, my.phaseEnds) : my.heardOfMs;
+  for (let i = 0; i < my.apps.length; i++) tendHost(my.apps[i], chance);
+  for (let i = 0; i < my.waiting.length; i++) {
+    const waiter = my.waiting[i];
+    const host = waiter.host;
+    if (waiter.isDone) continue;
+    const isHeld = host.flight === null && host.notBefore >= waiter.deadline;
+    if (!isHeld && chance < waiter.deadline) {
+      my.wakeAt = Math.min(my.wakeAt, waiter.deadline);
+      continue;
+    }
+    waiter.isDone = true;
+    if (excuse === Status.TIMEOUT && host.outcome === Status.OK) {
+      host.outcome = excuse;
+      noteFailure(host, excuse, host.flight);
+    }
+    waiter.outcome = excuse === Status.TIMEOUT ? host.outcome : excuse;
   }
-  flush();
+  my.heardOfMs = my.nowMs;
+  chance = my.phase === Phase.WAITING ? Math.max(my.nowMs, my.phaseEnds) : my.nowMs;
+  for (let i = 0; i < calls.length; i++) {
+    const call = calls[i];
+    if (!call || call.phase === CallPhase.DONE) continue;
+    if (chance >= call.deadline) endCall(call, excuse, null);
+    else if (call.phase === CallPhase.SENT && my.nowMs >= call.attemptAt) {
+      call.phase = CallPhase.QUEUED;
+      my.needsMac = true;
+      my.isFresh = false;
+      if (my.heardAt < call.attemptAt - call.patience && my.answerBy === Infinity) my.isPinging = true;
+    }
+  }
+  if (my.phase >= Phase.OPENING) tendConnection();
+  if (my.given.messages !== undefined)
+    my.wakeAt = Math.min(my.wakeAt, my.given.messages.tend(my.nowMs, my.phase === Phase.READY));
+  for (let i = 0; i < calls.length; i++) {
+    const call = calls[i];
+    if (call && call.phase !== CallPhase.DONE)
+      my.wakeAt = Math.min(
+        my.wakeAt,
+        call.phase === CallPhase.SENT ? Math.min(call.attemptAt, call.deadline) : call.deadline,
+      );
+  }
+  if (my.phase === Phase.READY) my.wakeAt = Math.min(my.wakeAt, aliveAt());
+  else if (my.phase !== Phase.RESTING) my.wakeAt = Math.min(my.wakeAt, my.phaseEnds);
 }
 
-/** Writes what was composed: the engine takes all of it. */
-export function flush(): void {
-  const outbox = my.outbox;
-  if (outbox === "" || my.socket === null) return;
-  my.outbox = "";
-  my.sentAt = my.nowMs;
-  my.queued += outbox.length;
-  my.socket.write(outbox);
+/** Looks at one host: what is awaited, due or owed. @param chance the next moment at which something can be sent */
+export function tendHost(host: Host, chance: number): void {
+  const isGood = isLive(host);
+  if (isGood) finish(host, Wish.TOKEN, Status.OK);
+  else host.text = "";
+  if (host.rejection === Rejection.REPORTED) {
+    if (my.nowMs >= host.rejectedUntil) host.rejection = Rejection.NONE;
+    else finish(host, Wish.TOKEN, Status.REJECTED);
+  }
+  if (!my.isClosed && !keepHost(host)) my.isForgetful = true;
+  if (host.flight !== null || my.isClosed || my.phase === Phase.RESTING) return;
+  const isInUse = isGood && my.nowMs - host.askedAt <= host.lifetime;
+  let method = Method.HELLO;
+  if (host.owesRevoke) method = Method.REVOKE;
+  else if (hasAbandoned(host)) method = Method.HELLO;
+  else if (host.mustGenerate || finish(host, Wish.NEW_TOKEN, null)) method = Method.GENERATE;
+  else if (finish(host, Wish.TOKEN, null)) method = host.isKnown ? Method.GET : Method.GENERATE;
+  else if (isInUse && my.nowMs >= host.refreshAt) {
+    // A moment of its own, which takes an HMAC: it is found late, once in a token's life.
+    if (!host.isSpread) plan(host, unit(hmac(keyOf(my.dice), host.name + u32(host.count))));
+    if (my.nowMs >= host.refreshAt) method = Method.GENERATE;
+  }
+  let startAt = Math.max(host.notBefore, host.refreshAt);
+  if (method !== Method.HELLO) {
+    // Now, or when the next connection is tried if a call of now would be over by then.
+    startAt = Math.max(host.notBefore, chance >= my.nowMs + my.callMs ? chance : 0);
+    if (my.nowMs >= startAt) {
+      host.flight = takeCall(method, host, `"host":"${host.name}"`, null);
+      if (host.flight === null) my.isBlocked = true;
+      return;
+    }
+  } else if (!isInUse) return;
+  my.wakeAt = Math.min(my.wakeAt, startAt);
 }
 
-/** The next moment at which something can be sent: now, or at the end of the backoff. */
-export function nextChance(): number {
-  return my.phase === Phase.WAITING ? Math.max(my.heardOfMs, my.phaseEnds) : my.heardOfMs;
+/** When the keep-alive has something to do. */
+export function aliveAt(): number {
+  if (my.answerBy !== Infinity) return my.answerBy;
+  const keepAliveS = my.bounds.keepAliveS ?? DEFAULT_LIMITS.keepAliveS;
+  return keepAliveS > 0 ? Math.min(my.sentAt, my.heardAt) + keepAliveS * 750 : Infinity;
 }
 
-/** Why a call ends that got no answer. */
-export function excuseNow(): Status {
-  return my.phase === Phase.READY || my.lastLoss === Status.OK ? Status.TIMEOUT : my.lastLoss;
+/** Times out, pings, proves and publishes. */
+export function tendConnection(): void {
+  const isReady = my.phase === Phase.READY;
+  let loss = Status.OK;
+  if (!isReady && my.nowMs >= my.phaseEnds) loss = Status.CONNECT_TIMEOUT;
+  else if (my.phase === Phase.OPENING) return;
+  else if (my.nowMs >= my.answerBy) loss = Status.KEEP_ALIVE_TIMEOUT;
+  else {
+    if (isReady && (my.isPinging || (my.answerBy === Infinity && my.nowMs >= aliveAt()))) {
+      my.isPinging = false;
+      my.outbox += "\xc0\0";
+      my.answerBy = Math.min(
+        my.answerBy,
+        my.nowMs + (my.bounds.pingTimeoutMs ?? DEFAULT_LIMITS.pingTimeoutMs),
+      );
+    }
+    if (!isReady && (my.isAsking || my.given.cloud.pipeline === false)) return;
+    if (my.isMac && my.needsMac) {
+      const counter = my.isFresh || reserveCounter() ? (my.isFresh ? my.latest : ++my.latest) : 0;
+      if (counter === 0) loss = Status.STORE_FAILED;
+      else {
+        const nonce = random(16);
+        my.sec = `,"sec":{"c":${counter},"n":"${base64url(nonce, 22)}"}`;
+        my.macKey = keyOf(hmac(derive(my.secret, "mac"), `s${u64(counter)}${nonce}`));
+        my.sends = 0;
+        my.receives = 0;
+        my.isFresh = false;
+        my.needsMac = false;
+      }
+    }
+  }
+  if (loss !== Status.OK) {
+    loseLink(loss, false);
+    return;
+  }
+  for (let i = my.flights.length - 1; i >= 0; i--) {
+    const call = my.flights[i];
+    if (call && call.phase === CallPhase.QUEUED) publishCall(call);
+  }
 }
