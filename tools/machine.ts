@@ -2,7 +2,7 @@
 import type { ChildProcess } from "node:child_process";
 import { constants } from "node:os";
 import { basename } from "node:path";
-import { Exit } from "./cli/failure.js";
+import { Exit, startReason } from "./cli/failure.js";
 import { tellFailure } from "./cli/output.js";
 import { Secrets } from "./cli/secrets.js";
 import { SECRET_VARIABLES, type System } from "./cli/system.js";
@@ -11,6 +11,8 @@ import { systemKeychain } from "./store/keychain.js";
 
 /** An opener that has not failed by then has opened something. */
 const OPENER_MS = 5_000;
+/** A program that takes a text takes it at once. */
+const TAKER_MS = 5_000;
 
 const interruption = new AbortController();
 /** What `auth exec` runs: Ctrl-C is its own matter, and reaches it by itself. */
@@ -77,6 +79,7 @@ function machine(): System {
       await opened(await open(url));
     },
     runProgram,
+    pipeTo,
     interrupted: interruption.signal,
     secrets: new Secrets(),
   };
@@ -98,6 +101,21 @@ function opened(opener: ChildProcess): Promise<void> {
     });
   });
 }
+
+const pipeTo: System["pipeTo"] = async (program, words, input) => {
+  const { spawn } = await import("node:child_process");
+  return new Promise((resolve, reject) => {
+    // What serves the clipboard lives on, and would hold a pipe; the text's taker itself ends.
+    const taker = spawn(program, [...words], { stdio: ["pipe", "ignore", "ignore"], timeout: TAKER_MS });
+    taker.once("error", (failure) => reject(new Error(startReason(failure))));
+    taker.once("exit", (code, signal) => {
+      if (code === 0) resolve();
+      else reject(new Error(`ended with ${signal ?? `status ${code}`}`));
+    });
+    // It may end without reading.
+    taker.stdin.on("error", () => undefined).end(input);
+  });
+};
 
 const runProgram: System["runProgram"] = async (program, words, env) => {
   const { spawn } = await import("node:child_process");

@@ -40,6 +40,8 @@ export const PROMISES: Held = {
   "a token that git found refused is refreshed": ["credential", "gets another token when git found it refused, and ignores what it does not know"],
   "a keychain that lost its key can be left": ["keychain", "one that lost its key can be left: 'logout --all --clear' erases all, says what is not ended, and logs in again"],
   "a locked keychain can be left": ["keychain", "a locked one can be left too: the key stays there, which is said, and opens nothing"],
+  "c copies a device's code to the clipboard; what failed is said": ["terminal", "is copied by the desktop's program; what failed is said"],
+  "where there is no desktop, the terminal takes the code (OSC 52)": ["terminal", "is copied by c to the terminal's clipboard (OSC 52), and the login goes on"],
   "a list to choose from can be searched": ["terminal", "'auth switch' searches the list by what is typed"],
   "a command without `auth` before it, and a flag cut short, get a hint": ["program", "'motekey {line}' is wrong usage: exit 2, one line on stderr, nothing on stdout"],
   "a narrow terminal gets a narrow list": ["login-places", "the list fits the terminal: a paragraph for each account where the table would not"],

@@ -68,7 +68,8 @@ export function confirmDevice(identity: Identity): Promise<{ url: string; code: 
   });
 }
 
-async function confirm(url: string, code: string): Promise<{ url: string; code: string }> {
+/** Confirms a device's code as Ann. */
+export async function confirm(url: string, code: string): Promise<{ url: string; code: string }> {
   const person = new Person();
   const asked = await person.answer(await person.open(url), { user_code: code });
   const done = await person.allow(await person.answer(asked, {}), ANN.username, ANN.password);

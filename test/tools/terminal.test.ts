@@ -1,11 +1,11 @@
 /** On a terminal: questions, a password that is not shown, [y/N], Ctrl-C, colours. The terminal is tmux's. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Identity } from "../../host-sim/index.js";
-import { ANN, startAcme } from "./acme.js";
+import { ANN, confirm, startAcme } from "./acme.js";
 import { MOTEKEY, needProgram } from "./process.js";
 
 const LIMIT_MS = 60_000;
@@ -95,6 +95,7 @@ describe("on a terminal", function () {
     ["auth login --username --insecure-storage", /^Enter username:/m, false],
     ["auth login --username ann --insecure-storage", /^Enter password:/m, false],
     ["auth login --no-browser --insecure-storage", /^Waiting for authentication/m, false],
+    ["auth login --device-code --insecure-storage", /^Waiting for authentication/m, false],
     ["auth logout", /\[y\/N\]/, true],
     ["auth switch", /Which organization\?/, true],
   ];
@@ -144,6 +145,70 @@ describe("on a terminal", function () {
     await shows(/1 match/);
     type("Enter");
     assert.match(await shows(/exit=\d/), /organization Other Org\)\nexit=0/);
+  });
+
+  describe("a device's code", () => {
+    /** The address and the code on the screen, once the login waits. */
+    const shown = async (): Promise<{ url: string; code: string }> => {
+      const text = await shows(/Press c to copy the code\.\s+Waiting for authentication/);
+      const url = /^https?:\S+$/m.exec(text)?.[0] ?? "";
+      return { url, code: /shows the code (\S+)\./.exec(text)?.[1] ?? "" };
+    };
+
+    it("is copied by c to the terminal's clipboard (OSC 52), and the login goes on", async () => {
+      tmux("set-option", "-s", "set-clipboard", "on");
+      type("motekey auth login --device-code --insecure-storage", "Enter");
+      const { url, code } = await shown();
+      type("c");
+      await shows(/sent to the terminal for its clipboard, which says nothing back \(OSC 52\)/);
+      assert.equal(tmux("show-buffer"), code);
+      // No other key is taken, or shown.
+      type("x", "Enter");
+      await confirm(url, code);
+      assert.doesNotMatch(
+        await shows(/✓ Successfully authenticated as ann@example\.com[\s\S]*exit=0/),
+        /^x/m,
+      );
+    });
+
+    it("is copied by the desktop's program; what failed is said", async () => {
+      const program = (name: string, script: string) =>
+        writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o700 });
+      program("wl-copy", "exit 3");
+      program("xclip", `echo "$@" > "${folder}/words"; cat > "${folder}/copied"`);
+      type(`export WAYLAND_DISPLAY=w DISPLAY=:99 "PATH=${folder}:$PATH"`, "Enter");
+      type("motekey auth login --device-code --insecure-storage", "Enter");
+      const { code } = await shown();
+      type("c");
+      await shows(/^The code is in the clipboard \(xclip\)\.$/m);
+      assert.equal(readFileSync(join(folder, "copied"), "utf8"), code);
+      assert.equal(readFileSync(join(folder, "words"), "utf8"), "-selection clipboard -in\n");
+      program("xclip", "exit 1");
+      type("c");
+      await shows(
+        /^wl-copy: ended with status 3; xclip: ended with status 1; xsel: there is no such program\./m,
+      );
+      type("C-c");
+      await shows(/exit=130/);
+    });
+
+    it("on a terminal without a clipboard: said; Ctrl-Z stops the login, and fg goes on with it", async () => {
+      type("export TERM=linux", "Enter");
+      // A shell with job control, as people have.
+      type(`bash --norc -im`, "Enter");
+      type(`"${process.execPath}" "${MOTEKEY}" auth login --device-code --insecure-storage`, "Enter");
+      const { url, code } = await shown();
+      type("c");
+      await shows(/^The code is not copied: this terminal has no clipboard\.$/m);
+      type("C-z");
+      await shows(/Stopped/);
+      enter("fg");
+      await shows(/auth login/);
+      type("c");
+      await shows(/^The code is not copied/m);
+      await confirm(url, code);
+      await shows(/✓ Successfully authenticated as ann@example\.com/);
+    });
   });
 
   it("NO_COLOR: a list to choose from has no colour either", async () => {

@@ -87,6 +87,7 @@ export class World {
         return options.openBrowser?.(url) ?? Promise.resolve();
       },
       runProgram: options.runProgram ?? (() => Promise.reject(new Error("no programs here"))),
+      pipeTo: () => Promise.reject(new Error("no programs here")),
       interrupted: options.interrupted ?? new AbortController().signal,
       secrets: new Secrets(),
     };

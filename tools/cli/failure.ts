@@ -164,6 +164,10 @@ export function systemReason(failure: unknown): string {
   return REASONS[code] ?? (code || String(failure));
 }
 
+/** Why a program cannot be started. */
+export const startReason = (failure: unknown): string =>
+  systemCode(failure) === "ENOENT" ? "there is no such program" : systemReason(failure);
+
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EADDRINUSE: "the port is taken",

@@ -15,8 +15,8 @@ export interface Manner {
 export type Json = Readonly<Record<string, unknown>> | readonly Readonly<Record<string, unknown>>[];
 
 /**
- * The answer goes to stdout; all else that is said goes to stderr. This file and the questions in cli/prompt are all
- * that write there: what is said here leaves without the run's secrets, whoever made the text.
+ * The answer goes to stdout; all else that is said goes to stderr. This file, the questions in cli/prompt and
+ * cli/clipboard are all that write there: what is said here leaves without the run's secrets, whoever made the text.
  */
 export class Output {
   /** Colours of stdout and of stderr: none without a terminal, and none with NO_COLOR. */

@@ -1,4 +1,5 @@
 /** Questions on a terminal: asked on stderr, so that stdout holds the answer only. */
+import type { Key } from "node:readline";
 import { Failure, usage } from "./failure.js";
 import type { System } from "./system.js";
 
@@ -34,6 +35,39 @@ export async function askLine(system: System, question: string, ended?: AbortSig
       lines.question(question, resolve);
     });
   } finally {
+    lines.close();
+  }
+}
+
+/**
+ * Works, and hears keys meanwhile; what is typed is not shown. Ctrl-Z stops the process, as ever.
+ * @param keys what a key does, by its name
+ * @param work begins when the keys are heard; the signal ends it on Ctrl-C, which is a key meanwhile
+ */
+export async function withKeys<T>(
+  { stdin }: System,
+  keys: Readonly<Record<string, () => void>>,
+  work: (stopped: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { createInterface } = await import("node:readline");
+  const stop = new AbortController();
+  const lines = createInterface({ input: stdin, terminal: true, historySize: 0 });
+  const press = (_text: string | undefined, { name = "", ctrl = false, meta = false }: Key): void => {
+    if (!ctrl && !meta && Object.hasOwn(keys, name)) keys[name]?.();
+  };
+  stdin.on("keypress", press);
+  // Back in the foreground.
+  lines.on("SIGCONT", () => lines.resume());
+  const pressed = new Promise<never>((_resolve, reject) => {
+    lines.once("SIGINT", () => {
+      reject(interrupted());
+      stop.abort(interrupted());
+    });
+  });
+  try {
+    return await Promise.race([work(stop.signal), pressed]);
+  } finally {
+    stdin.removeListener("keypress", press);
     lines.close();
   }
 }

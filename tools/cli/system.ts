@@ -46,6 +46,8 @@ export interface System {
     words: readonly string[],
     env: Record<string, string | undefined>,
   ): Promise<number>;
+  /** Runs a program with this for its input, and without our secrets. Rejects with why it failed, or did not end in time. */
+  pipeTo(program: string, words: readonly string[], input: string): Promise<void>;
   /** Aborted by Ctrl-C. */
   readonly interrupted: AbortSignal;
   /** What this run must not say. */

@@ -1,10 +1,12 @@
 /** The login on another machine: the device authorization grant (RFC 8628). */
 import { setTimeout } from "node:timers/promises";
 import * as oidc from "openid-client";
+import { copyText } from "../cli/clipboard.js";
 import { Failure, printable } from "../cli/failure.js";
 import type { Output } from "../cli/output.js";
+import { hasTerminal, withKeys } from "../cli/prompt.js";
 import type { System } from "../cli/system.js";
-import { waitFor } from "../cli/wait.js";
+import { waitFor, whichever } from "../cli/wait.js";
 import { asking, isAway, oauthError } from "./failure.js";
 import { GRANTS, knows, type Provider } from "./provider.js";
 import { Unavailable } from "./requests.js";
@@ -42,14 +44,34 @@ export async function logInByDevice(
   const code = printable(user_code, 100);
   const how =
     verification_uri_complete === undefined ? `and enter the code ${code}` : `It shows the code ${code}.`;
-  output.request(
-    `Please open this URL in your browser to authenticate:\n${address}\n${how}\n\nWaiting for authentication...`,
-  );
+  const canCopy = hasTerminal(system);
+  const show = () =>
+    output.request(
+      `Please open this URL in your browser to authenticate:\n${address}\n${how}${canCopy ? "\nPress c to copy the code." : ""}\n\nWaiting for authentication...`,
+    );
   const late = new Failure("login_timeout", "The code was not confirmed in time.", "Try again.");
   const limitMs = Math.min(device.expires_in * 1000, LIFETIME_MS_MAX);
-  const poll = (ended: AbortSignal) => polled(provider, device, output, ended);
-  const response = await waitFor(limitMs, late, poll, system.interrupted);
+  const poll = (ended: AbortSignal): Promise<Response> => {
+    show();
+    return polled(provider, device, output, ended);
+  };
+  const keys = { c: () => void copyCode(system, output, user_code) };
+  const work = (ended: AbortSignal) =>
+    canCopy ? withKeys(system, keys, (stopped) => poll(whichever(ended, stopped))) : poll(ended);
+  const response = await waitFor(limitMs, late, work, system.interrupted);
   return tokensOf(response, system.now(), scope);
+}
+
+/** The code to the clipboard; what cannot be known of that is said. */
+async function copyCode(system: System, output: Output, code: string): Promise<void> {
+  const { by, detail } = await copyText(system, code);
+  const failed = detail === "" ? "" : `${detail}. `;
+  if (by === "program") output.note(`The code is in the clipboard (${detail}).`);
+  else if (by === null) output.note(`The code is not copied: ${detail}.`);
+  else
+    output.note(
+      `${failed}The code was sent to the terminal for its clipboard, which says nothing back (OSC 52): if something else is pasted, copy it by hand.`,
+    );
 }
 
 type Response = oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers;

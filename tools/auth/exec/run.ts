@@ -1,5 +1,5 @@
 import type { Context } from "../../cli/act.js";
-import { Failure, printable, systemCode, systemReason } from "../../cli/failure.js";
+import { Failure, printable, startReason } from "../../cli/failure.js";
 import { withoutSecrets } from "../../cli/system.js";
 import type { AudienceFlags } from "../audience-flag.js";
 import { freshToken } from "../token/run.js";
@@ -16,10 +16,9 @@ export async function exec(
   try {
     return await system.runProgram(program, words, env);
   } catch (failure) {
-    const why = systemCode(failure) === "ENOENT" ? "there is no such program" : systemReason(failure);
     throw new Failure(
       "command_failed",
-      `Cannot run ${printable(program, 200)}: ${why}.`,
+      `Cannot run ${printable(program, 200)}: ${startReason(failure)}.`,
       "Check its name, PATH, and that it may be executed.",
     );
   }

@@ -48,7 +48,7 @@ export function loginCommand(act: Act): Command {
     .option("--browser", "open the browser, also where there seems to be none")
     .option("--no-browser", "print an address that can be opened anywhere")
     .option("--no-launch-browser", "the same")
-    .option("--device-code", "print an address and a code (device grant, RFC 8628)")
+    .option("--device-code", "print an address and a code, which c copies (device grant, RFC 8628)")
     .option("--force", "log in again, even when the login is still good")
     .option("--keep-default", "leave the default account as it is; otherwise this login becomes it")
     .option("--clear", "first erase what is kept for this user and team, then log in")
@@ -79,6 +79,7 @@ export function loginCommand(act: Act): Command {
     notes: [
       "Whoever logged in with a user name and a password need not give them again: both are kept, sealed by a key in the system's keychain, until 'motekey auth logout --clear'. With --insecure-storage no password is kept; it is for this login alone, and until the next one without it. On a terminal the login says what is kept where.",
       "Of a workload the file's path is kept, never the token in it: the platform replaces that before it is over. The file is this user's or root's, at most 64 kB long, and nobody else may write it.",
+      "While a code is shown on a terminal, c copies it to the clipboard: by wl-copy, xclip or xsel, pbcopy, clip.exe, termux-clipboard-set, or else by the terminal itself (OSC 52), also over SSH.",
       "The browser's answer is awaited for 2 minutes, on 127.0.0.1 or ::1 only.",
     ],
   });
