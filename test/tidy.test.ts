@@ -33,6 +33,7 @@ const ENTRIES = [
   "firmware/websocket.ts",
   "firmware/promises.ts",
   "host-sim/index.ts",
+  "host-sim/service/index.ts",
 ];
 
 /** What Espruino 2v29 cannot parse, in esbuild's words: lowered where esbuild can, refused where it cannot. */

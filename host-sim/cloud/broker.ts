@@ -143,6 +143,11 @@ export class Broker implements Channel {
     for (const id of [...this.connections.keys(), ...this.five.ids]) this.kick(id);
   }
 
+  /** Takes no new connection; those that are open stay. */
+  stopListening(): void {
+    this.server.close();
+  }
+
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.server.close(resolve));
     await new Promise<void>((resolve) => this.aedes.close(resolve));

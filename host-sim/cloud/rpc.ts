@@ -117,6 +117,12 @@ export class Rpc implements Receiver {
     return reply;
   }
 
+  /** Resolves when all that came in is answered. */
+  async idle(): Promise<void> {
+    await this.arrivals.idle();
+    await this.works.idle();
+  }
+
   /** Nothing is carried out or sent any more. */
   close(): void {
     this.closed = true;

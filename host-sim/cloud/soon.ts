@@ -10,6 +10,11 @@ export function after<Value, Next>(value: Soon<Value>, next: (value: Value) => S
 export class Lanes {
   private readonly ends = new Map<string, Promise<void>>();
 
+  /** Resolves when no work is under way. */
+  async idle(): Promise<void> {
+    while (this.ends.size > 0) await Promise.all(this.ends.values());
+  }
+
   /** Does a piece of work when all of this key before it has ended, well or not. */
   run(key: string, work: () => Soon<void>): Soon<void> {
     const before = this.ends.get(key);

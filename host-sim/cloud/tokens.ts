@@ -4,7 +4,7 @@ import type { Soon } from "./soon.js";
 import type { TokenCheck, TokenOptions } from "./types.js";
 
 /** Tokens of one caller and host that may be good at once: the newest and the graced ones before it. */
-const LIVE_TOKENS_MAX = 5;
+export const LIVE_TOKENS_MAX = 5;
 
 /** Hosts that one caller may have good tokens for at once. */
 export const HOSTS_MAX = 1_000;

@@ -127,12 +127,18 @@ const arrows: Rule = {
   },
 };
 
+/** The folder whose package.json a file is installed by. */
+function workspaceOf(path: string): string {
+  if (path.startsWith("host-sim/service/")) return "host-sim/service";
+  return path.split("/")[0] ?? "";
+}
+
 const declared: Rule = {
   name: "declared-package",
   why: "whoever installs this workspace must get the package: name it in its dependencies",
   holdsIn: (path) => isCode(path) && /^(host-sim|tools)\//.test(path),
   check: (file, report) => {
-    const [folder = ""] = file.path.split("/");
+    const folder = workspaceOf(file.path);
     for (const { line, target } of importsOf(file)) {
       if (!isBare(target) || target.startsWith("node:")) continue;
       const name = target.split("/", target.startsWith("@") ? 2 : 1).join("/");

@@ -1,0 +1,239 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { readBody } from "../cloud/body.js";
+import { MESSAGE_BYTES_MAX } from "../cloud/channel.js";
+import { RpcError, Unavailable } from "../cloud/frame.js";
+import { makeHttpServer } from "../cloud/http-server.js";
+import { RPC_PATH, type Rpc } from "../cloud/rpc.js";
+import { sameSecret } from "../cloud/secret.js";
+import type { CloudTls } from "../cloud/tls.js";
+import type { Entity } from "../cloud/types.js";
+import type { Metrics } from "./metrics.js";
+import type { State } from "./state.js";
+import { JWKS_AGE_SECONDS } from "./store/keyring.js";
+
+const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
+const BASIC = /^Basic +([A-Za-z0-9+/]+={0,2})$/i;
+const FORM = "application/x-www-form-urlencoded";
+const FORM_BYTES_MAX = 8_192;
+const NEVER_STORED = { "cache-control": "no-store" };
+
+/** What the HTTP side works with. */
+export interface ServiceHttpParts {
+  state: State;
+  rpc: Rpc;
+  metrics: Metrics;
+  /** The host that tokens for the service's own API are issued for. */
+  apiHost: string;
+  /** null: plain HTTP. */
+  tls: CloudTls | null;
+  /** A request that is not whole by then is answered 408. */
+  connectLimitMs: number;
+}
+
+/** An answer, before it is sent. */
+interface Answer {
+  status: number;
+  content?: object | string | Uint8Array;
+  headers?: Record<string, string>;
+}
+
+interface Route {
+  method: "GET" | "POST";
+  serve: (request: IncomingMessage) => Promise<Answer>;
+}
+
+/** Frames by POST, the public keys of tokens, introspection (RFC 7662), revocation (RFC 7009), and how the replica is. */
+export class ServiceHttp {
+  readonly url: string;
+  private readonly routes: ReadonlyMap<string, Route>;
+  private underWay = 0;
+  private isDraining = false;
+  private whenIdle: (() => void) | null = null;
+
+  private constructor(
+    readonly server: Server,
+    private readonly parts: ServiceHttpParts,
+  ) {
+    const { address, port } = server.address() as AddressInfo;
+    const scheme = parts.tls === null ? "http" : "https";
+    this.url = `${scheme}://${address.includes(":") ? `[${address}]` : address}:${port}`;
+    this.routes = new Map<string, Route>([
+      ["/.well-known/jwks.json", { method: "GET", serve: () => this.jwks() }],
+      ["/livez", { method: "GET", serve: async () => ({ status: 200, content: { status: "ok" } }) }],
+      ["/readyz", { method: "GET", serve: () => this.readiness() }],
+      ["/metrics", { method: "GET", serve: () => this.metrics() }],
+      [RPC_PATH, { method: "POST", serve: (request) => this.rpc(request) }],
+      ["/oauth2/introspect", { method: "POST", serve: (request) => this.introspect(request) }],
+      ["/oauth2/revoke", { method: "POST", serve: (request) => this.revoke(request) }],
+    ]);
+    server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+      this.answer(request, response).catch(() => response.destroy());
+    });
+  }
+
+  /** Listens; rejects when the port is taken. */
+  static async start(host: string, port: number, parts: ServiceHttpParts): Promise<ServiceHttp> {
+    const server = makeHttpServer(parts.connectLimitMs, parts.tls?.serverOptions ?? null);
+    parts.tls?.watch(server);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", reject);
+        server.listen({ host, port }, resolve);
+      });
+    } catch (failure) {
+      throw new Error(`Cannot listen for HTTP on ${host}:${port}; is the port taken?`, { cause: failure });
+    }
+    return new ServiceHttp(server, parts);
+  }
+
+  /** Takes no new connection, and has those that are open closed behind their next answer. */
+  drain(): void {
+    this.isDraining = true;
+    this.server.close();
+  }
+
+  /** Resolves when no request is under way. */
+  idle(): Promise<void> {
+    if (this.underWay === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.whenIdle = resolve;
+    });
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    this.server.closeAllConnections();
+    await closed;
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.underWay++;
+    try {
+      const { status, content, headers } = await this.serve(request);
+      const isJson = typeof content === "object" && !(content instanceof Uint8Array);
+      const type = content === undefined ? {} : { "content-type": "application/json" };
+      const isOver = this.isDraining || status === 413;
+      response.writeHead(status, { ...type, ...headers, ...(isOver && { connection: "close" }) });
+      response.end(isJson ? JSON.stringify(content) : content);
+      // What is still on its way is not waited for.
+      if (status === 413) response.once("finish", () => request.destroy());
+    } finally {
+      this.underWay--;
+      if (this.underWay === 0) this.whenIdle?.();
+    }
+  }
+
+  private async serve(request: IncomingMessage): Promise<Answer> {
+    const [path = ""] = (request.url ?? "").split("?", 1);
+    const route = this.routes.get(path);
+    if (route === undefined) return refusal(404, `There are ${[...this.routes.keys()].join(", ")}`);
+    if (request.method !== route.method) return refusal(405, `Use ${route.method}`, { allow: route.method });
+    try {
+      return await route.serve(request);
+    } catch (failure) {
+      if (failure instanceof RpcError) return refusal(failure.code, failure.message);
+      if (!(failure instanceof Unavailable)) return refusal(500, "The service failed; try again");
+      const { retryAfterSeconds, message } = failure;
+      return {
+        status: 503,
+        content: { error: message, retry_after: retryAfterSeconds },
+        headers: { "retry-after": String(retryAfterSeconds) },
+      };
+    }
+  }
+
+  private async jwks(): Promise<Answer> {
+    const headers = { "cache-control": `public, max-age=${JWKS_AGE_SECONDS}` };
+    return { status: 200, content: this.parts.state.keyring.jwks, headers };
+  }
+
+  /** Ready is who can write: a database that only reads looks healthy. */
+  private async readiness(): Promise<Answer> {
+    if (this.isDraining) return refusal(503, "The service is about to end");
+    await this.parts.state.prove();
+    return { status: 200, content: { status: "ok" } };
+  }
+
+  private async metrics(): Promise<Answer> {
+    const { metrics } = this.parts;
+    return { status: 200, content: await metrics.text(), headers: { "content-type": metrics.contentType } };
+  }
+
+  private async rpc(request: IncomingMessage): Promise<Answer> {
+    const caller = await this.callerOf(request);
+    if (caller === null) return unauthorized("Give a token for this API as Bearer, or id and key as Basic");
+    const body = await readBody(request, MESSAGE_BYTES_MAX);
+    if (body === null) return refusal(413, `A frame has at most ${MESSAGE_BYTES_MAX} bytes`);
+    const reply = await this.parts.rpc.post(caller, body);
+    return reply === null ? { status: 204 } : { status: 200, content: reply };
+  }
+
+  private async introspect(request: IncomingMessage): Promise<Answer> {
+    const caller = await this.callerOf(request);
+    if (caller === null) return unauthorized("Give id and key of a backend as Basic");
+    if (caller.role !== "backend") return refusal(403, "Introspection is for the role backend");
+    const token = await tokenIn(request);
+    const found = await this.parts.state.tokens.whose(token);
+    if (found === undefined) return { status: 200, content: { active: false }, headers: NEVER_STORED };
+    const { sub, host, issued_at_ms: issuedAtMs, expires_at_ms: expiresAtMs } = found;
+    const [iat, exp] = [Math.floor(issuedAtMs / 1000), Math.floor(expiresAtMs / 1000)];
+    return { status: 200, content: { active: true, sub, aud: host, iat, exp }, headers: NEVER_STORED };
+  }
+
+  /** Of a token that is not theirs, or not good, the answer is the same (RFC 7009, 2.2). */
+  private async revoke(request: IncomingMessage): Promise<Answer> {
+    const caller = await this.callerOf(request);
+    if (caller === null) return unauthorized("Give id and key as Basic");
+    const token = await tokenIn(request);
+    const { tokens } = this.parts.state;
+    const found = await tokens.whose(token);
+    const isTheirs = caller.role === "backend" || found?.sub === caller.id;
+    if (found !== undefined && isTheirs) await tokens.end(token);
+    return { status: 200, headers: NEVER_STORED };
+  }
+
+  /** Who asks: by a token for this API, by id and key, or by what their TLS handshake proved. */
+  private async callerOf(request: IncomingMessage): Promise<Entity | null> {
+    const { state, apiHost, tls } = this.parts;
+    const header = request.headers.authorization ?? "";
+    const [bearer] = BEARER.exec(header)?.slice(1) ?? [];
+    if (bearer !== undefined) {
+      const check = await state.tokens.check(bearer, apiHost);
+      return check.active ? this.enabled(check.sub) : null;
+    }
+    const [basic] = BASIC.exec(header)?.slice(1) ?? [];
+    if (basic !== undefined) {
+      const text = Buffer.from(basic, "base64").toString("utf8");
+      const colonAt = text.indexOf(":");
+      const caller = await this.enabled(text.slice(0, Math.max(0, colonAt)));
+      return sameSecret(text.slice(colonAt + 1), caller?.psk ?? "") ? caller : null;
+    }
+    const link = tls?.identityOf(request.socket) ?? null;
+    return link === null ? null : this.enabled(link.id);
+  }
+
+  private async enabled(id: string): Promise<Entity | null> {
+    const entity = await this.parts.state.accounts.find(id);
+    return entity === undefined || entity.disabled ? null : entity;
+  }
+}
+
+/** The parameter `token` of a form (RFC 7662 section 2.1, RFC 7009 section 2.1). */
+async function tokenIn(request: IncomingMessage): Promise<string> {
+  const type = (request.headers["content-type"] ?? "").split(";", 1)[0]?.trim().toLowerCase();
+  if (type !== FORM) throw new RpcError(415, `Ask in ${FORM}`);
+  const body = await readBody(request, FORM_BYTES_MAX);
+  if (body === null) throw new RpcError(413, `A form has at most ${FORM_BYTES_MAX} bytes`);
+  const [token, ...more] = new URLSearchParams(body.toString("utf8")).getAll("token");
+  if (token === undefined || more.length > 0) throw new RpcError(400, "Give the parameter token, once");
+  return token;
+}
+
+function refusal(status: number, error: string, headers: Record<string, string> = {}): Answer {
+  return { status, content: { error }, headers };
+}
+
+function unauthorized(error: string): Answer {
+  return refusal(401, error, { "www-authenticate": 'Basic realm="motekey", Bearer' });
+}

@@ -1,0 +1,67 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { Events } from "../cloud/events.js";
+import type { CloudEvent } from "../cloud/types.js";
+
+const UNKNOWN = "(unknown)";
+
+/** What Prometheus asks for. Labels are of closed sets, so that no peer makes them grow. */
+export class Metrics {
+  private readonly registry = new Registry();
+  private readonly requests = this.counter("motekey_requests_total", "Requests of proved senders", [
+    "method",
+  ]);
+  private readonly replies = this.counter("motekey_replies_total", "Replies", ["method", "code"]);
+  private readonly repeated = this.counter("motekey_replies_repeated_total", "Replies given again", []);
+  private readonly refused = this.counter("motekey_refused_total", "Senders not believed", ["reason"]);
+  private readonly connects = this.counter("motekey_connects_total", "Connections let in", ["proof"]);
+  private readonly connectsRefused = this.counter("motekey_connects_refused_total", "Connections refused", [
+    "reason",
+  ]);
+  private readonly dropped = this.counter("motekey_dropped_total", "Messages let fall", ["reason"]);
+  private readonly failed = this.counter("motekey_failed_total", "What should not have failed", []);
+  /** Those that there are: requests for others are told as of one. */
+  private readonly methods = new Set<string>();
+
+  constructor(events: Events) {
+    const { registry } = this;
+    collectDefaultMetrics({ register: registry });
+    new Gauge({
+      name: "motekey_connections",
+      help: "Clients connected to this replica",
+      registers: [registry],
+      collect() {
+        this.set(events.stats.connections);
+      },
+    });
+    events.on((event) => this.count(event));
+  }
+
+  /** The media type of {@link text}. */
+  get contentType(): string {
+    return this.registry.contentType;
+  }
+
+  /** All metrics, in Prometheus' text format. */
+  text(): Promise<string> {
+    return this.registry.metrics();
+  }
+
+  private counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  private count(event: CloudEvent): void {
+    if (event.event === "request") {
+      this.methods.add(event.method);
+      this.requests.inc({ method: event.method });
+    } else if (event.event === "replied") {
+      const method = this.methods.has(event.method) ? event.method : UNKNOWN;
+      this.replies.inc({ method, code: String(event.code) });
+      if (event.repeated) this.repeated.inc();
+    } else if (event.event === "refused") this.refused.inc({ reason: event.reason });
+    else if (event.event === "connected") this.connects.inc({ proof: event.proof });
+    else if (event.event === "connect-refused") this.connectsRefused.inc({ reason: event.reason });
+    else if (event.event === "dropped") this.dropped.inc({ reason: event.reason });
+    else if (event.event === "failed") this.failed.inc();
+  }
+}

@@ -1,0 +1,253 @@
+import { readFile } from "node:fs/promises";
+import { AuthService, ownersPolicy } from "../cloud/auth-service.js";
+import { Broker } from "../cloud/broker.js";
+import { Door } from "../cloud/door.js";
+import { Events } from "../cloud/events.js";
+import { CONNECT_LIMIT_MS } from "../cloud/http-server.js";
+import { UNTOUCHED } from "../cloud/interference.js";
+import { checkOptions } from "../cloud/options.js";
+import { Proofs } from "../cloud/proofs.js";
+import { Recoveries } from "../cloud/recoveries.js";
+import { RPC_PATH, Rpc } from "../cloud/rpc.js";
+import { CloudTls } from "../cloud/tls.js";
+import type {
+  CloudEvent,
+  CloudEventName,
+  CloudEventOf,
+  CloudStats,
+  Extensions,
+  NewEntity,
+  TokenCheck,
+} from "../cloud/types.js";
+import { WebSockets } from "../cloud/websocket.js";
+import { ServiceHttp } from "./http.js";
+import { Metrics } from "./metrics.js";
+import { SERVICE_OPTIONS, type ServiceOptions, type ServiceTls } from "./service-options.js";
+import { State } from "./state.js";
+
+const DEFAULT_ADDRESS = "//api.mongoose-iot.com";
+const DEFAULT_HOST = "127.0.0.1";
+const DEFAULT_PORTS = { mqtt: 1883, http: 8180 };
+const DRAIN_LIMIT_MS = 5_000;
+const NONCE_LIFETIME_MS = 60_000;
+const EXTENSIONS: Extensions = { retryAfter: true, expiresIn: true, mac: true, cbor: true };
+
+interface ServiceParts {
+  state: State;
+  events: Events;
+  rpc: Rpc;
+  broker: Broker;
+  http: ServiceHttp;
+  webSockets: WebSockets;
+  drainLimitMs: number;
+}
+
+/** A running replica of the auth service. */
+export class Service {
+  /** Where devices connect by MQTT. */
+  readonly mqttUrl: string;
+  /** Where frames are posted, tokens introspected, and keys published. */
+  readonly httpUrl: string;
+  /** MQTT inside a WebSocket. */
+  readonly wsUrl: string;
+  /** Frames inside a WebSocket. */
+  readonly rpcUrl: string;
+  private closing: Promise<void> | null = null;
+
+  /** Use `startService`. */
+  constructor(private readonly parts: ServiceParts) {
+    const { broker, http } = parts;
+    this.mqttUrl = broker.url;
+    this.httpUrl = http.url;
+    this.wsUrl = `${http.url.replace(/^http/, "ws")}/mqtt`;
+    this.rpcUrl = `${http.url.replace(/^http/, "ws")}${RPC_PATH}`;
+  }
+
+  /** Counts of this replica since its start, live. */
+  get stats(): CloudStats {
+    return this.parts.events.stats;
+  }
+
+  /** Hears every event of this replica until the returned function is called. */
+  on(listener: (event: CloudEvent) => void): () => void {
+    return this.parts.events.on(listener);
+  }
+
+  /** The next event of this name that the predicate accepts. Ask before causing it. */
+  next<Name extends CloudEventName>(
+    name: Name,
+    predicate?: (event: CloudEventOf<Name>) => boolean,
+    limitMs?: number,
+  ): Promise<CloudEventOf<Name>> {
+    return this.parts.events.next(name, predicate, limitMs);
+  }
+
+  /** Adds a device, user or backend, or gives the one of this id another key. Its counters stay. */
+  async addDevice(device: NewEntity): Promise<{ id: string; psk: string }> {
+    const { id, psk } = await this.parts.state.accounts.add(device);
+    return { id, psk };
+  }
+
+  /** Replaces a PSK; the MAC session under the old one ends, on all replicas. */
+  async setPsk(id: string, psk: string): Promise<void> {
+    if (!(await this.parts.state.accounts.setPsk(id, psk))) throw unknown(id);
+  }
+
+  /** Bars a device: its tokens are over when this resolves, and its connection to this replica is closed. */
+  async disable(id: string): Promise<void> {
+    if (!(await this.parts.state.accounts.disable(id))) throw unknown(id);
+    this.kick(id);
+  }
+
+  /** Closes a device's connection to this replica; false when it has none here. */
+  kick(id: string): boolean {
+    const { broker, webSockets } = this.parts;
+    return [broker.kick(id), webSockets.kick(id)].includes(true);
+  }
+
+  /** Ends all tokens of a device for a host. Was there any? */
+  revokeToken(id: string, host: string): Promise<boolean> {
+    return this.parts.state.tokens.revoke(id, host);
+  }
+
+  /** Is this a good token for this host now, and whose? */
+  checkToken(token: string, host: string): Promise<TokenCheck> {
+    return this.parts.state.tokens.check(token, host);
+  }
+
+  /** Makes the next signing key: published now, it signs in twenty minutes. Resolves with its name. */
+  rotateSigningKey(): Promise<string> {
+    return this.parts.state.keyring.rotate();
+  }
+
+  /** Takes nothing new, answers what came in, and ends. May be called more than once. */
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  private async end(): Promise<void> {
+    const { state, events, rpc, broker, http, webSockets, drainLimitMs } = this.parts;
+    broker.stopListening();
+    http.drain();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, drainLimitMs);
+    });
+    await Promise.race([Promise.all([rpc.idle(), http.idle()]), late]);
+    clearTimeout(timer);
+    rpc.close();
+    webSockets.kickAll();
+    await Promise.all([broker.close(), http.close()]);
+    webSockets.close();
+    events.close();
+    await state.close();
+  }
+}
+
+/**
+ * Starts a replica of the auth service. Rejects with an error that says what keeps it from that, and what to do.
+ */
+export async function startService(options: ServiceOptions = {}): Promise<Service> {
+  checkOptions("", options, SERVICE_OPTIONS);
+  const address = options.address ?? DEFAULT_ADDRESS;
+  const tls = await startTls(options.tls);
+  const state = await State.open(options, address);
+  try {
+    return await startWith(options, address, state, tls);
+  } catch (failure) {
+    await state.close().catch(() => {});
+    throw failure;
+  }
+}
+
+async function startWith(
+  options: ServiceOptions,
+  address: string,
+  state: State,
+  certificates: Certificates | null,
+): Promise<Service> {
+  const events = new Events();
+  if (options.log !== undefined) events.on(options.log);
+  const metrics = new Metrics(events);
+  const { accounts, peers, tokens, clock } = state;
+  const { now } = clock;
+  const apiHost = address.replace(/^\/\//, "").split("/", 1)[0] ?? "";
+  const proofs = new Proofs(accounts, {
+    realm: apiHost,
+    nonceLifetimeMs: NONCE_LIFETIME_MS,
+    requireFrameProof: options.requireFrameProof,
+    now,
+    isApiToken: async (token, id) => {
+      const check = await tokens.check(token, apiHost);
+      return check.active && check.sub === id;
+    },
+    opened: (id, counter) => events.emit({ event: "mac-session", id, counter }),
+  });
+  const terms = { extensions: EXTENSIONS };
+  const interference = UNTOUCHED;
+  const policy = ownersPolicy(accounts);
+  const service = new AuthService({ accounts, events, interference, terms, clock, policy });
+  const recoveries = new Recoveries(accounts, events, now);
+  const rpc = new Rpc({
+    accounts,
+    peers,
+    proofs,
+    service,
+    recoveries,
+    events,
+    interference,
+    terms,
+    address,
+    now,
+  });
+  const host = options.host ?? DEFAULT_HOST;
+  const connectLimitMs = CONNECT_LIMIT_MS;
+  // No TLS-PSK: Node asks for a key at once, and a database does not answer at once.
+  const tls = certificates && (await CloudTls.start(certificates, host, () => undefined, events));
+  const door = new Door(accounts, proofs, recoveries);
+  const served = { state, rpc, metrics, apiHost, tls, connectLimitMs };
+  const http = await ServiceHttp.start(host, options.httpPort ?? DEFAULT_PORTS.http, served);
+  try {
+    const parts = { door, peers, events, interference, tls, receiver: rpc, connectLimitMs };
+    const broker = await Broker.start(host, options.mqttPort ?? DEFAULT_PORTS.mqtt, {
+      ...parts,
+      mqttVersion: 5,
+    });
+    const webSockets = new WebSockets(http.server, { ...parts, broker });
+    const drainLimitMs = options.drainLimitMs ?? DRAIN_LIMIT_MS;
+    return new Service({ state, events, rpc, broker, http, webSockets, drainLimitMs });
+  } catch (failure) {
+    await http.close();
+    throw failure;
+  }
+}
+
+interface Certificates {
+  cert: string;
+  key: string;
+  clientCertificates?: "none" | "optional" | "required";
+  ca?: string;
+}
+
+async function startTls(tls: ServiceTls | undefined): Promise<Certificates | null> {
+  if (tls === undefined) return null;
+  const { certFile, keyFile, caFile, clientCertificates } = tls;
+  if (clientCertificates !== undefined && clientCertificates !== "none" && caFile === undefined)
+    throw new Error("tls.clientCertificates needs tls.caFile: who issues them");
+  const [cert, key, ca] = await Promise.all([
+    readFile(certFile, "utf8"),
+    readFile(keyFile, "utf8"),
+    caFile === undefined ? undefined : readFile(caFile, "utf8"),
+  ]);
+  return {
+    cert,
+    key,
+    ...(clientCertificates !== undefined && { clientCertificates }),
+    ...(ca !== undefined && { ca }),
+  };
+}
+
+function unknown(id: string): Error {
+  return new Error(`No entity ${JSON.stringify(id)}; add it with addDevice first`);
+}

@@ -1,0 +1,232 @@
+import type { Accounts } from "../../cloud/accounts.js";
+import { MacSession } from "../../cloud/mac-session.js";
+import { entityOf, isPortableId } from "../../cloud/new-entity.js";
+import type { CounterPurpose, Entity, NewEntity, Role } from "../../cloud/types.js";
+import { type DatabaseClock, NOW_MS } from "./clock.js";
+import type { Database, Queries, Row } from "./database.js";
+import type { Sealer } from "./sealer.js";
+
+/** What a restored database's counters are raised by: more than a service accepts between two backups. */
+const EPOCH = 2 ** 32;
+const RESEAL_AT_ONCE = 500;
+
+const FIND = `
+  SELECT d.role, d.psk, d.owner, d.cert_fingerprint, d.connect_counter, d.mac_counter, d.disabled,
+    s.counter AS session_counter, s.nonce AS session_nonce, ${NOW_MS} AS now_ms
+  FROM motekey.devices d LEFT JOIN motekey.mac_sessions s ON s.device = d.id
+  WHERE d.id = $1`;
+
+const TAKE: Readonly<Record<CounterPurpose, string>> = {
+  connect: takeOf("connect_counter"),
+  mac: takeOf("mac_counter"),
+};
+
+interface Found extends Row {
+  role: Role;
+  psk: Uint8Array;
+  owner: string | null;
+  cert_fingerprint: string | null;
+  connect_counter: number;
+  mac_counter: number;
+  disabled: boolean;
+  session_counter: number | null;
+  session_nonce: Uint8Array | null;
+  now_ms: number;
+}
+
+/** An entity as the database had it when it was asked, with its open session. */
+export interface StoredEntity extends Entity {
+  macSession: MacSession | null;
+}
+
+/** Devices, users and backends in the database: each decision reads them anew. */
+export class StoredAccounts implements Accounts {
+  constructor(
+    private readonly database: Database,
+    private readonly sealer: Sealer,
+    private readonly clock: DatabaseClock,
+  ) {}
+
+  async find(id: string): Promise<StoredEntity | undefined> {
+    if (!isPortableId(id)) return undefined;
+    const [found] = await this.database.query<Found>(FIND, [id]);
+    if (found === undefined) return undefined;
+    this.clock.set(found.now_ms);
+    const psk = this.sealer.open(pskOf(id), found.psk);
+    const { session_counter: counter, session_nonce: nonce } = found;
+    return {
+      id,
+      role: found.role,
+      psk,
+      ...(found.owner !== null && { owner: found.owner }),
+      ...(found.cert_fingerprint !== null && { certFingerprint: found.cert_fingerprint }),
+      counters: { connect: found.connect_counter, mac: found.mac_counter },
+      disabled: found.disabled,
+      macSession:
+        counter === null || nonce === null
+          ? null
+          : new MacSession(psk, { counter, nonce: Buffer.from(nonce) }),
+    };
+  }
+
+  async takeCounter({ id }: Entity, purpose: CounterPurpose, counter: number): Promise<boolean> {
+    return (await this.database.query(TAKE[purpose], [id, counter])).length === 1;
+  }
+
+  /**
+   * Adds an entity, or changes the one of this id: its key is the new one, its tokens and its session end, its counters
+   * stay, as a recorded proof must never become good again.
+   */
+  async add(wanted: NewEntity): Promise<Entity> {
+    const entity = entityOf(wanted);
+    const { id, role, psk, owner, certFingerprint, counters } = entity;
+    const values = [id, role, this.sealer.seal(pskOf(id), psk), owner ?? null, certFingerprint ?? null];
+    await this.database.longTransaction(async (queries) => {
+      await queries.query(
+        `INSERT INTO motekey.devices (id, role, psk, owner, cert_fingerprint, connect_counter, mac_counter)
+         VALUES ($1, $2, $3, $4, $5, $6, $6)
+         ON CONFLICT (id) DO UPDATE SET role = excluded.role, psk = excluded.psk, owner = excluded.owner,
+           cert_fingerprint = excluded.cert_fingerprint, disabled = false,
+           connect_counter = greatest(devices.connect_counter, excluded.connect_counter),
+           mac_counter = greatest(devices.mac_counter, excluded.mac_counter)`,
+        [...values, counters.connect],
+      );
+      await endAll(queries, id);
+      await note(queries, "added", id);
+    });
+    return entity;
+  }
+
+  /** Replaces a PSK; the session under the old one ends. False: there is nobody of this id. */
+  async setPsk(id: string, psk: string): Promise<boolean> {
+    return this.change(id, "key-changed", async (queries) => {
+      await queries.query("UPDATE motekey.devices SET psk = $2 WHERE id = $1", [
+        id,
+        this.sealer.seal(pskOf(id), psk),
+      ]);
+      await queries.query("DELETE FROM motekey.mac_sessions WHERE device = $1", [id]);
+    });
+  }
+
+  /** Bars an entity and ends all its tokens. False: there is nobody of this id. */
+  async disable(id: string): Promise<boolean> {
+    return this.change(id, "disabled", async (queries) => {
+      await queries.query("UPDATE motekey.devices SET disabled = true WHERE id = $1", [id]);
+      await endAll(queries, id);
+    });
+  }
+
+  /**
+   * The database was put back from a backup: nothing that was given or accepted since may be good, so all counters are
+   * raised, and all sessions, replies and tokens end.
+   */
+  async beginEpoch(): Promise<void> {
+    await this.database.longTransaction(async (queries) => {
+      await queries.query(
+        `UPDATE motekey.devices SET connect_counter = connect_counter + $1, mac_counter = mac_counter + $1`,
+        [EPOCH],
+      );
+      await queries.run(
+        "DELETE FROM motekey.mac_sessions; DELETE FROM motekey.nonces; DELETE FROM motekey.replies; DELETE FROM motekey.tokens",
+      );
+      await note(queries, "restored", "");
+    });
+  }
+
+  /** Seals by the present key what an older one sealed. Resolves with how many keys that were. */
+  async reseal(): Promise<number> {
+    for (let count = 0; ; ) {
+      const { prefix } = this.sealer;
+      const rows = await this.database.query<{ id: string; psk: Uint8Array }>(
+        "SELECT id, psk FROM motekey.devices WHERE substring(psk FROM 1 FOR $1) <> $2 LIMIT $3",
+        [prefix.length, prefix, RESEAL_AT_ONCE],
+      );
+      for (const { id, psk } of rows) {
+        const sealed = this.sealer.seal(pskOf(id), this.sealer.open(pskOf(id), psk));
+        // Not where it was changed since.
+        await this.database.query("UPDATE motekey.devices SET psk = $2 WHERE id = $1 AND psk = $3", [
+          id,
+          sealed,
+          psk,
+        ]);
+      }
+      count += rows.length;
+      if (rows.length < RESEAL_AT_ONCE) return count;
+    }
+  }
+
+  /** Everybody, with their keys, in the order of their ids. */
+  async *all(): AsyncGenerator<Entity> {
+    for (let after = ""; ; ) {
+      const rows = await this.database.query<Found & { id: string }>(
+        `SELECT *, NULL AS session_counter FROM motekey.devices WHERE id > $1 ORDER BY id LIMIT $2`,
+        [after, RESEAL_AT_ONCE],
+      );
+      for (const row of rows) {
+        const { id, role, psk, owner, cert_fingerprint: certFingerprint, disabled } = row;
+        after = id;
+        yield {
+          id,
+          role,
+          psk: this.sealer.open(pskOf(id), psk),
+          ...(owner !== null && { owner }),
+          ...(certFingerprint !== null && { certFingerprint }),
+          counters: { connect: row.connect_counter, mac: row.mac_counter },
+          disabled,
+        };
+      }
+      if (rows.length < RESEAL_AT_ONCE) return;
+    }
+  }
+
+  /** Takes over entities with their counters, as {@link all} gave them; one that is here already keeps higher ones. */
+  async takeOver(entities: readonly Entity[]): Promise<void> {
+    await this.database.longTransaction(async (queries) => {
+      for (const { id, role, psk, owner, certFingerprint, counters, disabled } of entities) {
+        await queries.query(
+          `INSERT INTO motekey.devices
+             (id, role, psk, owner, cert_fingerprint, connect_counter, mac_counter, disabled)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+           ON CONFLICT (id) DO UPDATE SET role = excluded.role, psk = excluded.psk, owner = excluded.owner,
+             cert_fingerprint = excluded.cert_fingerprint, disabled = excluded.disabled,
+             connect_counter = greatest(devices.connect_counter, excluded.connect_counter),
+             mac_counter = greatest(devices.mac_counter, excluded.mac_counter)`,
+          [
+            ...[id, role, this.sealer.seal(pskOf(id), psk), owner ?? null, certFingerprint ?? null],
+            ...[counters.connect, counters.mac, disabled],
+          ],
+        );
+        await note(queries, "imported", id);
+      }
+    });
+  }
+
+  private change(id: string, did: string, work: (queries: Queries) => Promise<void>): Promise<boolean> {
+    return this.database.longTransaction(async (queries) => {
+      const known = await queries.query("SELECT 1 FROM motekey.devices WHERE id = $1 FOR UPDATE", [id]);
+      if (known.length === 0) return false;
+      await work(queries);
+      await note(queries, did, id);
+      return true;
+    });
+  }
+}
+
+function takeOf(column: string): string {
+  return `UPDATE motekey.devices SET ${column} = $2 WHERE id = $1 AND ${column} < $2 AND NOT disabled RETURNING id`;
+}
+
+/** What a sealed PSK is bound to. */
+function pskOf(id: string): string {
+  return `psk of ${id}`;
+}
+
+async function endAll(queries: Queries, id: string): Promise<void> {
+  await queries.query("DELETE FROM motekey.tokens WHERE sub = $1", [id]);
+  await queries.query("DELETE FROM motekey.mac_sessions WHERE device = $1", [id]);
+  await queries.query("DELETE FROM motekey.replies WHERE device = $1", [id]);
+}
+
+async function note(queries: Queries, did: string, device: string): Promise<void> {
+  await queries.query("INSERT INTO motekey.audit (did, device) VALUES ($1, $2)", [did, device]);
+}

@@ -1,0 +1,20 @@
+import type { CloudClock } from "../../cloud/tokens.js";
+
+/**
+ * The database's clock, by which all replicas go: each answer that tells it sets how far this machine's is from it, so
+ * that a replica whose clock is wrong gives no token a longer life.
+ */
+export class DatabaseClock implements CloudClock {
+  private offsetMs = 0;
+
+  readonly now = (): number => Date.now() + this.offsetMs;
+  readonly told = this.now;
+
+  /** @param nowMs what the database said, just now */
+  set(nowMs: number): void {
+    this.offsetMs = nowMs - Date.now();
+  }
+}
+
+/** The database's wall clock in unix ms, as SQL. */
+export const NOW_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";

@@ -1,0 +1,86 @@
+import { Unavailable } from "../../cloud/frame.js";
+
+/** A row by its columns' names: `bigint` is a number, `bytea` bytes. */
+export type Row = Record<string, unknown>;
+
+/** What runs statements. */
+export interface Queries {
+  /** Runs one statement; `$1`, `$2`, … stand for the values. */
+  query<Found extends Row>(sql: string, values?: readonly unknown[]): Promise<Found[]>;
+  /** Runs several statements, without values. */
+  run(sql: string): Promise<void>;
+}
+
+/** One of the two engines that the schema runs on. */
+export interface Engine extends Queries {
+  /** Does work in a transaction: what it changes is on the disk when this resolves, and undone when it rejects. */
+  transaction<Value>(work: (queries: Queries) => Promise<Value>): Promise<Value>;
+  close(): Promise<void>;
+}
+
+/** How long a caller should leave us alone when the database is away, s. */
+const RETRY_AFTER_SECONDS = 2;
+/** Why a statement failed that may well succeed in a while (PostgreSQL, appendix A): connections, resources, shutdown, a standby, a conflict. */
+const PASSING_STATES = /^(08|53|57P|25006|40001|40P01|55P03)/;
+const NETWORK = /^E[A-Z]+$/;
+const LOST = /timeout|terminated|connection|not queryable|closed/i;
+
+/** The database as the service asks it: nobody waits for it without end, and where it is away that is said. */
+export class Database implements Queries {
+  /** @param limitMs nobody waits longer; what was begun goes on, as a commit that waits for a standby must not be cancelled */
+  constructor(
+    private readonly engine: Engine,
+    private readonly limitMs: number,
+  ) {}
+
+  query<Found extends Row>(sql: string, values: readonly unknown[] = []): Promise<Found[]> {
+    return this.within(this.engine.query<Found>(sql, values));
+  }
+
+  run(sql: string): Promise<void> {
+    return this.engine.run(sql);
+  }
+
+  /** As an engine's, within the limit. */
+  transaction<Value>(work: (queries: Queries) => Promise<Value>): Promise<Value> {
+    return this.within(this.engine.transaction(work));
+  }
+
+  /** As an engine's, for as long as it takes: for operators, not for devices. */
+  longTransaction<Value>(work: (queries: Queries) => Promise<Value>): Promise<Value> {
+    return this.engine.transaction(work);
+  }
+
+  close(): Promise<void> {
+    return this.engine.close();
+  }
+
+  private async within<Value>(work: Promise<Value>): Promise<Value> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(unavailable("it did not answer in time")), this.limitMs);
+    });
+    try {
+      return await Promise.race([work, late]);
+    } catch (failure) {
+      throw isPassing(failure) ? unavailable((failure as Error).message, failure) : failure;
+    } finally {
+      clearTimeout(timer);
+      work.catch(() => {}); // it may fail after its time
+    }
+  }
+}
+
+function unavailable(reason: string, cause?: unknown): Unavailable {
+  // What the database says may name its host: it is for the log, not for devices.
+  return new Unavailable("The database is away; try again later", RETRY_AFTER_SECONDS, {
+    cause: cause ?? new Error(reason),
+  });
+}
+
+function isPassing(failure: unknown): boolean {
+  if (!(failure instanceof Error) || failure instanceof Unavailable) return false;
+  const { code } = failure as NodeJS.ErrnoException;
+  if (typeof code !== "string") return LOST.test(failure.message);
+  return PASSING_STATES.test(code) || NETWORK.test(code);
+}

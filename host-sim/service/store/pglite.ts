@@ -1,0 +1,64 @@
+import { mkdir } from "node:fs/promises";
+import type { PGlite, Transaction } from "@electric-sql/pglite";
+import { FileLock } from "../../cloud/file-lock.js";
+import type { Engine, Queries, Row } from "./database.js";
+
+const FOLDER_MODE = 0o700;
+/** The type `bigint`. */
+const INT8 = 20;
+
+/** PostgreSQL in this process, in a folder: for one replica on one machine. */
+export class EmbeddedEngine implements Engine {
+  private constructor(
+    private readonly database: PGlite,
+    private readonly lock: FileLock,
+  ) {}
+
+  /** Opens the folder, made where it is missing. Rejects when another process has it. */
+  static async open(folder: string): Promise<EmbeddedEngine> {
+    await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+    const lock = await FileLock.take(`${folder}/database`, "service");
+    try {
+      // Loaded here: it takes longer than all else, and PostgreSQL outside needs none of it.
+      const { PGlite } = await import("@electric-sql/pglite");
+      const database = await PGlite.create({
+        dataDir: `${folder}/database`,
+        parsers: { [INT8]: Number },
+      });
+      return new EmbeddedEngine(database, lock);
+    } catch (failure) {
+      await lock.release();
+      throw failure;
+    }
+  }
+
+  query<Found extends Row>(sql: string, values: readonly unknown[] = []): Promise<Found[]> {
+    return rowsOf<Found>(this.database, sql, values);
+  }
+
+  async run(sql: string): Promise<void> {
+    await this.database.exec(sql);
+  }
+
+  transaction<Value>(work: (queries: Queries) => Promise<Value>): Promise<Value> {
+    return this.database.transaction((transaction) =>
+      work({
+        query: (sql, values) => rowsOf(transaction, sql, values),
+        run: async (sql) => void (await transaction.exec(sql)),
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.database.close();
+    await this.lock.release();
+  }
+}
+
+async function rowsOf<Found extends Row>(
+  runner: PGlite | Transaction,
+  sql: string,
+  values: readonly unknown[] = [],
+): Promise<Found[]> {
+  return (await runner.query<Found>(sql, [...values])).rows;
+}

@@ -1,0 +1,80 @@
+/** A real PostgreSQL 15, as Debian has it: a cluster of its own in a temporary folder, by a user that may not be root. */
+import { execFileSync } from "node:child_process";
+import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { findProgram, freePort, ServerProcess, scratchFolder } from "./process.js";
+
+const PROGRAMS = "/usr/lib/postgresql/15/bin";
+/** Debian's package makes it: PostgreSQL does not run as root. */
+const USER = "postgres";
+
+/** A running server, and what it is made of. */
+export class Postgres {
+  private constructor(
+    private readonly server: ServerProcess,
+    /** `postgresql://…/motekey` */
+    readonly url: string,
+    readonly port: number,
+  ) {}
+
+  /** Starts one, or skips the suite with what to install. */
+  static async start(context: Mocha.Context, settings: readonly string[] = []): Promise<Postgres> {
+    const initdb = findProgram(context, `${PROGRAMS}/initdb`, "postgresql");
+    const program = findProgram(context, `${PROGRAMS}/postgres`, "postgresql");
+    const folder = scratchFolder("postgres");
+    const data = join(folder, "data");
+    const owner = ownerOf();
+    mkdirSync(data);
+    if (owner !== null) for (const path of [folder, data]) chownSync(path, owner.uid, owner.gid);
+    const options = { cwd: folder, ...owner };
+    const args = ["-D", data, "--no-sync", "-A", "trust", "-U", USER, "-E", "UTF8", "--locale=C"];
+    execFileSync(initdb, args, { ...options, stdio: "ignore" });
+    const port = await freePort();
+    const common = [
+      "listen_addresses = '127.0.0.1'",
+      "unix_socket_directories = ''",
+      `port = ${port}`,
+      "shared_buffers = 32MB",
+      "max_connections = 60",
+    ];
+    writeFileSync(join(data, "postgresql.auto.conf"), `${[...common, ...settings].join("\n")}\n`);
+    const server = await ServerProcess.start(program, ["-D", data], {
+      ...options,
+      folder,
+      port,
+      ready: /ready to accept connections/,
+    });
+    return new Postgres(server, `postgresql://${USER}@127.0.0.1:${port}/postgres`, port);
+  }
+
+  get pid(): number {
+    return this.server.pid;
+  }
+
+  /** Holds it still, as a machine that is paused: no connection ends, and nothing is answered. */
+  pause(): void {
+    for (const pid of this.pids()) process.kill(pid, "SIGSTOP");
+  }
+
+  resume(): void {
+    for (const pid of this.pids()) process.kill(pid, "SIGCONT");
+  }
+
+  /** Ends it, also while it is paused. */
+  async close(): Promise<void> {
+    this.resume();
+    await this.server.close();
+  }
+
+  private pids(): number[] {
+    const children = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, "utf8");
+    return [this.pid, ...children.trim().split(/\s+/).filter(Boolean).map(Number)];
+  }
+}
+
+/** Who PostgreSQL runs as; null: as this process. */
+function ownerOf(): { uid: number; gid: number } | null {
+  if (process.getuid?.() !== 0) return null;
+  const idOf = (flag: string): number => Number(execFileSync("id", [flag, USER], { encoding: "utf8" }));
+  return { uid: idOf("-u"), gid: idOf("-g") };
+}

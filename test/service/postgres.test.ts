@@ -1,0 +1,233 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { WebSocket } from "ws";
+import { simulateDevice } from "../../host-sim/index.js";
+import { type Service, type ServiceOptions, startService } from "../../host-sim/service/index.js";
+import { Client } from "../cloud/client.js";
+import { MacDevice } from "../cloud/mac.js";
+import { counterPassword } from "../cloud/passwords.js";
+import { Postgres } from "../servers/postgres.js";
+import { FREE, newKeyFile } from "./places.js";
+
+const HOST = "app.example.com";
+const REPLICA = fileURLToPath(new URL("./replica.ts", import.meta.url));
+
+interface Where {
+  httpUrl: string;
+  rpcUrl: string;
+}
+
+interface Credential {
+  id: string;
+  psk: string;
+}
+
+interface Reply {
+  id?: number;
+  result?: { token?: string };
+  error?: { code: number; retry_after?: number };
+}
+
+describe("the service on PostgreSQL", function () {
+  this.timeout(120_000);
+  let postgres: Postgres;
+  let options: ServiceOptions;
+  let services: [Service, Service];
+  const children: ChildProcess[] = [];
+
+  before(async function () {
+    postgres = await Postgres.start(this);
+    const sealKeyFiles = [newKeyFile()];
+    // A machine that freezes for a second is no database that is away.
+    options = { database: { url: postgres.url }, sealKeyFiles, databaseLimitMs: 20_000, ...FREE };
+    services = await Promise.all([startService(options), startService(options)]);
+  });
+  after(async () => {
+    for (const child of children) child.kill("SIGKILL");
+    await Promise.all((services ?? []).map((service) => service.close()));
+    await postgres?.close();
+  });
+
+  /** Another replica, in a process of its own. */
+  async function replica(): Promise<{ child: ChildProcess; where: Where }> {
+    const child = fork(REPLICA, { execArgv: ["--import", "tsx"] });
+    children.push(child);
+    child.send(options);
+    const [where] = (await once(child, "message")) as [Where & { reason?: string }];
+    assert.equal(where.reason, undefined);
+    return { child, where };
+  }
+
+  const basic = ({ id, psk }: Credential) => `Basic ${Buffer.from(`${id}:${psk}`).toString("base64")}`;
+
+  /** A frame by POST; null: no answer came. */
+  async function call(where: Where, known: Credential, id: number, args: object = { host: HOST }) {
+    const body = JSON.stringify({ v: 2, id, method: "/v1/Auth.GenerateToken", args });
+    try {
+      const headers = { authorization: basic(known) };
+      const response = await fetch(`${where.httpUrl}/rpc`, { method: "POST", headers, body });
+      return { status: response.status, reply: (await response.json()) as Reply };
+    } catch {
+      return null;
+    }
+  }
+
+  it("two replicas that start at once on an empty database share its schema and its keys", async () => {
+    const [first, second] = await Promise.all(
+      services.map(async ({ httpUrl }) => (await fetch(`${httpUrl}/.well-known/jwks.json`)).json()),
+    );
+    assert.deepEqual(first, second);
+  });
+
+  it("what one replica did the other knows at once: devices, tokens, revocations, who is barred", async () => {
+    const [one, other] = services;
+    const known = await one.addDevice({ id: "device_shared" });
+    const device = simulateDevice({ cloud: one, ...known });
+    const { token } = await device.host(HOST).getToken();
+    device.close();
+    assert.equal((await other.checkToken(token, HOST)).active, true);
+    const moved = simulateDevice({ cloud: other, ...known });
+    await moved.host(HOST).getToken();
+    await moved.host(HOST).revokeToken();
+    assert.equal((await one.checkToken(token, HOST)).active, false);
+    moved.close();
+    await one.disable(known.id);
+    assert.equal((await call(other, known, 1))?.status, 401);
+  });
+
+  it("one counter lets one connection in, however many come at once and wherever", async () => {
+    const known = await services[0].addDevice({ id: "device_race" });
+    for (let counter = 1; counter <= 30; counter++) {
+      const password = counterPassword(known.psk, known.id, counter);
+      const clients = await Promise.all(
+        Array.from({ length: 6 }, (_, at) =>
+          Client.open((services[at % 2] as Service).mqttUrl, { id: known.id, username: known.id, password }),
+        ),
+      );
+      const codes = clients.map(({ returnCode }) => returnCode).sort();
+      assert.deepEqual(codes, [0, 4, 4, 4, 4, 4], `counter ${counter}`);
+      for (const client of clients) client.close();
+    }
+  });
+
+  it("one counter opens one MAC session, however many come at once and wherever", async () => {
+    const known = await services[0].addDevice({ id: "device_sessions" });
+    const headers = { authorization: basic(known) };
+    const sockets = await Promise.all(
+      Array.from({ length: 6 }, async (_, at) => {
+        const { rpcUrl } = services[at % 2] as Service;
+        const socket = new WebSocket(rpcUrl, "clubby.cesanta.com", { headers });
+        await once(socket, "open");
+        return socket;
+      }),
+    );
+    for (let counter = 1; counter <= 20; counter++) {
+      const answers = await Promise.all(
+        sockets.map(async (socket, at) => {
+          const mac = new MacDevice(known.psk, counter);
+          const answer = once(socket, "message");
+          const id = counter * 10 + at;
+          socket.send(mac.seal({ v: 2, src: known.id, id, method: "/v1/Hello", sec: mac.sec }));
+          const text = String((await answer)[0]);
+          // A session that another one took the place of is answered under no MAC, or not at all.
+          return text.includes("\n") ? "session" : (JSON.parse(text) as Reply).error?.code;
+        }),
+      );
+      assert.deepEqual(answers.sort(), [401, 401, 401, 401, 401, "session"], `counter ${counter}`);
+    }
+    for (const socket of sockets) socket.terminate();
+  });
+
+  it("a request that comes twice at once, to two replicas, makes one token", async () => {
+    const known = await services[0].addDevice({ id: "device_twice" });
+    for (let id = 1; id <= 20; id++) {
+      const answers = await Promise.all(services.map((service) => call(service, known, id)));
+      const tokens = answers.map((answer) => answer?.reply.result?.token);
+      assert.ok(tokens[0] !== undefined && tokens[0] === tokens[1], `request ${id}`);
+    }
+  });
+
+  it("a replica killed under load: no token was told that nobody knows, and a retry elsewhere makes no second one", async () => {
+    const [survivor] = services;
+    const devices = await Promise.all(
+      Array.from({ length: 5 }, (_, at) => survivor.addDevice({ id: `device_load_${at}` })),
+    );
+    const { child, where } = await replica();
+    let answered = 0;
+    const requests = devices.flatMap((device) =>
+      Array.from({ length: 24 }, (_, at) => ({ device, id: at + 1 })),
+    );
+    const first = await Promise.all(
+      requests.map(async ({ device, id }) => {
+        const answer = await call(where, device, id, { host: `app-${id}.example.com` });
+        if (++answered === 30) child.kill("SIGKILL");
+        return answer?.reply.result?.token;
+      }),
+    );
+    const unanswered = first.filter((token) => token === undefined).length;
+    assert.ok(unanswered > 0, "it was killed when all was answered");
+    for (const [at, { device, id }] of requests.entries()) {
+      const host = `app-${id}.example.com`;
+      const told = first[at];
+      if (told !== undefined) assert.equal((await survivor.checkToken(told, host)).active, true, host);
+      const again = (await call(survivor, device, id, { host }))?.reply.result?.token;
+      assert.ok(again !== undefined);
+      if (told !== undefined) assert.equal(again, told);
+    }
+  });
+
+  it("SIGTERM: what came in is answered, then the connection is closed", async () => {
+    const known = await services[0].addDevice({ id: "device_drain" });
+    const { child, where } = await replica();
+    const socket = new WebSocket(where.rpcUrl, "clubby.cesanta.com", {
+      headers: { authorization: basic(known) },
+    });
+    await once(socket, "open");
+    const answered = new Set<number>();
+    socket.on("message", (data) => {
+      const { id, error } = JSON.parse(String(data)) as Reply;
+      assert.equal(error, undefined);
+      answered.add(id as number);
+      if (answered.size === 1) child.kill("SIGTERM");
+    });
+    const closed = once(socket, "close");
+    const exited = once(child, "exit");
+    for (let id = 1; id <= 50; id++) {
+      const args = { host: `app-${id}.example.com` };
+      socket.send(JSON.stringify({ v: 2, src: known.id, id, method: "/v1/Auth.GenerateToken", args }));
+    }
+    assert.deepEqual([(await closed)[0], answered.size], [1001, 50]);
+    assert.deepEqual(await exited, [0, null]);
+  });
+
+  it("a database that stands still is told as 503 with a hint when to try again, and as not ready; then all goes on", async () => {
+    const known = await services[0].addDevice({ id: "device_away" });
+    const service = await startService({ ...options, databaseLimitMs: 450 });
+    await call(service, known, 1);
+    postgres.pause();
+    try {
+      const startedMs = performance.now();
+      const headers = { authorization: basic(known) };
+      const refused = await fetch(`${service.httpUrl}/rpc`, { method: "POST", headers, body: "{}" });
+      console.log(`      answered after ${Math.round(performance.now() - startedMs)} ms`);
+      assert.equal(refused.status, 503);
+      assert.ok(Number(refused.headers.get("retry-after")) > 0);
+      assert.equal((await fetch(`${service.httpUrl}/readyz`)).status, 503);
+      assert.equal((await fetch(`${service.httpUrl}/livez`)).status, 200);
+      const client = await Client.open(service.mqttUrl, {
+        id: known.id,
+        username: known.id,
+        password: counterPassword(known.psk, known.id, 1),
+      });
+      assert.equal(client.returnCode, 3);
+      client.close();
+    } finally {
+      postgres.resume();
+    }
+    await service.close();
+    assert.equal((await call(services[0], known, 2))?.status, 200);
+    assert.equal((await fetch(`${services[0].httpUrl}/readyz`)).status, 200);
+  });
+});
