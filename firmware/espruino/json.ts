@@ -128,6 +128,7 @@ export const readText = (from: string, reading: Reading): Frame => {
   const readNumber = (): number => {
     const from = end;
     let isWhole = true;
+    let hasExponent = false;
     if (byte() !== 45) end--;
     const first = end;
     if (
@@ -144,13 +145,16 @@ export const readText = (from: string, reading: Reading): Frame => {
     }
     if ((code | 32) === 101) {
       isWhole = false;
+      hasExponent = true;
       end++;
       code = byte();
       if (code !== 43 && code !== 45) end--;
       skipDigits();
     }
     if (end - from > 64) throw Status.JSON_NUMBER;
-    const value = Number(text.substr(from, end - from));
+    // The engine reads 63 characters and throws on the 64th: what it stands for makes no number ours.
+    const length = Math.min(end - from, 63);
+    const value = hasExponent && length < end - from ? Infinity : Number(text.substr(from, length));
     wholeSoFar = isWhole && Math.abs(value) <= 9007199254740991;
     return value;
   };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bundleEspruino } from "../../build/espruino.mjs";
+import { bundleLean } from "../../build/lean.mjs";
 import { Status, sentenceOf } from "../../firmware/index.js";
 import {
   type CertificateAuthority,
@@ -55,7 +55,7 @@ describe("Espruino over TLS, at a mosquitto that knows devices by their certific
     program = findEspruino(this);
     mosquitto = findMosquitto(this);
     if (!(await hasTls())) return this.skip();
-    motekey = await bundleEspruino();
+    motekey = await bundleLean();
     pki = await makePki(ID);
   });
   afterEach(async () => {

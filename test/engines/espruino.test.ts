@@ -1,31 +1,37 @@
+/** Espruino's core on the real engine: frames as in Node, tokens by each proof, and why there is none. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { bundleEspruino } from "../../build/espruino.mjs";
+import { bundleLean } from "../../build/lean.mjs";
 import { type Proof, Status } from "../../firmware/index.js";
 import { type Cloud, type CloudEvent, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
+import { runEspruino } from "../../host-sim/espruino/natives.js";
+import { nodeNatives } from "../espruino/device.js";
+import { verdictSource } from "../espruino/verdict.js";
 import { PLAIN_PROOFS } from "../proofs.js";
 import { findMosquitto, startMosquitto } from "../servers/mosquitto.js";
 import { freePort } from "../servers/process.js";
 import { ACCEPTED, REFUSALS } from "../wire/json-cases.js";
 import { Espruino, findEspruino } from "./espruino.js";
-import * as node from "./suite.js";
 
 const ID = "device_123";
 const PSK = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 const HOST = "app.example.com";
-const WINDOW_BYTES = [1, 7, 4096];
-const JSON_TEXTS = [...ACCEPTED, ...REFUSALS.flatMap((refusal) => refusal.texts)].map((text) =>
-  (typeof text === "string" ? Buffer.from(text) : Buffer.from(text)).toString("hex"),
-);
+/** What this core has no room for is refused by its policy. */
+const PROOFS = PLAIN_PROOFS.filter((proof) => !proof.includes("digest"));
 
-/** The engine suite as modules of Espruino; quoted names are not shortened. */
-const CASES = `
-  import { cases } from "./test/engines/suite.js";
-  exports["run"] = (index) => cases[index].run();`;
-const JSON_READER = `
-  import { readJson } from "./test/engines/suite.js";
-  exports["readJson"] = readJson;`;
+/** Texts, right and wrong, by themselves and where an answer has its parts. */
+const CONTEXTS: readonly (readonly [string, string])[] = [
+  ["", ""],
+  ['{"v":2,"x":', "}"],
+  ['{"v":2,"id":7,"result":{"token":', "}}"],
+  ['{"v":2,"id":7,"result":[{"host":', "}]}"],
+];
+const TEXTS = [...ACCEPTED, ...REFUSALS.flatMap((refusal) => refusal.texts)].flatMap((text) =>
+  CONTEXTS.map(([head, tail]) =>
+    Buffer.concat([Buffer.from(head), Buffer.from(text as string), Buffer.from(tail)]),
+  ),
+);
 
 describe("Espruino", function () {
   this.timeout(120_000);
@@ -39,50 +45,25 @@ describe("Espruino", function () {
     espruino = undefined;
   });
 
-  describe("does the same as Node, with shortened names and its native parts", () => {
-    let cases: string;
-    let reader: string;
-    before(async () => {
-      cases = await bundleEspruino({ entry: CASES });
-      reader = await bundleEspruino({ entry: JSON_READER });
-    });
-
-    node.cases.forEach(({ name, run }, index) => {
-      it(name, async function () {
-        const script = `
-          toStorage("cases");
-          tell("" + "é".length);
-          tell(require("cases").run(${index}));
-          quit();`;
-        espruino = await Espruino.start(program, script, { cases });
-        // Strings of bytes hold UTF-8, and the app hands text beyond ASCII over as bytes.
-        const hasUnicode = (await espruino.next()) === "1";
-        if (!hasUnicode && /^(JSON text|CBOR items)/.test(name)) this.skip();
-        assert.equal(await espruino.next(), run());
-      });
-    });
-
-    for (const size of WINDOW_BYTES) {
-      it(`${JSON_TEXTS.length} JSON texts, right and wrong, in windows of ${size} bytes`, async () => {
-        const script = `
-          Modules.addCached("reader", require("fs").readFileSync("reader"));
-          var reader = require("reader");
-          var texts = E.openFile("texts", "r"), line = "", piece;
-          while ((piece = texts.read(256)) !== undefined) {
-            line += piece;
-            for (var end = line.indexOf("\\n"); end >= 0; end = line.indexOf("\\n")) {
-              tell(reader.readJson(line.substr(0, end), ${size}));
-              line = line.substr(end + 1);
-            }
-          }
-          quit();`;
-        const texts = JSON_TEXTS.map((hex) => `${hex}\n`).join("");
-        espruino = await Espruino.start(program, script, { reader, texts });
-        for (const hex of JSON_TEXTS) {
-          assert.equal(await espruino.next(), node.readJson(hex, size), `JSON in hexadecimal: ${hex}`);
+  it(`${TEXTS.length} texts, right and wrong, are read as in Node`, async () => {
+    const source = await verdictSource();
+    const { told } = runEspruino<{ told: (text: string) => string }>(source, nodeNatives());
+    const script = `
+      Modules.addCached("reader", require("fs").readFileSync("reader"));
+      var reader = require("reader");
+      var texts = E.openFile("texts", "r"), line = "", piece;
+      while ((piece = texts.read(256)) !== undefined) {
+        line += piece;
+        for (var end = line.indexOf("\\n"); end >= 0; end = line.indexOf("\\n")) {
+          tell(reader.told(atob(line.substr(0, end))));
+          line = line.substr(end + 1);
         }
-      });
-    }
+      }
+      quit();`;
+    const texts = TEXTS.map((text) => `${text.toString("base64")}\n`).join("");
+    espruino = await Espruino.start(program, script, { reader: source, texts });
+    for (const text of TEXTS)
+      assert.equal(await espruino.next(), told(text.toString("latin1")), JSON.stringify(`${text}`));
   });
 
   describe("gets a token, the same from memory, and a new one", () => {
@@ -90,7 +71,7 @@ describe("Espruino", function () {
     let cloud: Cloud;
     let events: CloudEvent[];
     before(async () => {
-      motekey = await bundleEspruino();
+      motekey = await bundleLean();
     });
     afterEach(() => cloud?.close());
 
@@ -98,14 +79,11 @@ describe("Espruino", function () {
       const script = `
         toStorage("motekey");
         var motekey = require("motekey");
-        var credential = { psk: "${PSK}", counter: 1 };
         var auth = motekey.createAuth({
-          deviceId: "${ID}", cloud: { host: "127.0.0.1", port: ${port} }, credential: credential,
-          proof: "${proof}", allowInsecure: true }, motekey.espruinoPorts({ psk: credential.psk }));
+          deviceId: "${ID}", cloud: { host: "127.0.0.1", port: ${port} },
+          credential: { psk: "${PSK}", counter: 1 }, proof: "${proof}", allowInsecure: true });
         var app = auth.host("${HOST}");
-        function told(status, token) {
-          tell(status + " " + (token ? E.toString(new Uint8Array(token.bytes.buffer, 0, token.length)) : ""));
-        }
+        function told(status, token) { tell(status + " " + (token ? token.token : "")); }
         app.getToken(function(status, token) {
           told(status, token);
           app.getToken(function(status, token) {
@@ -138,14 +116,14 @@ describe("Espruino", function () {
       await cloud.addDevice({ id: ID, psk: PSK });
     }
 
-    for (const proof of PLAIN_PROOFS) {
+    for (const proof of PROOFS) {
       it(`from the embedded broker with the proof ${proof}`, async () => {
-        await startFor({ requireFrameProof: /mac|key|digest/.test(proof) });
+        await startFor({ requireFrameProof: /mac|key/.test(proof) });
         await getTokens(proof, cloud.port);
       });
     }
 
-    for (const proof of PLAIN_PROOFS.filter((name) => name.startsWith("password"))) {
+    for (const proof of PROOFS.filter((name) => name.startsWith("password"))) {
       it(`from mosquitto with the proof ${proof}`, async function () {
         const broker = await startMosquitto(findMosquitto(this), [{ id: ID, password: PSK }]);
         try {
@@ -158,20 +136,52 @@ describe("Espruino", function () {
     }
   });
 
-  describe("tells what keeps it from a token", () => {
-    const ask = async (host: string, port: number): Promise<string> => {
+  it("lists the hosts, revokes, and is told no where it may not ask", async () => {
+    const cloud = await startCloud();
+    try {
+      await cloud.addDevice({ id: ID, psk: PSK });
       const script = `
         toStorage("motekey");
-        var motekey = require("motekey"), credential = { psk: "${PSK}", counter: 1 };
-        var auth = motekey.createAuth({
-          deviceId: "${ID}", cloud: { host: "${host}", port: ${port} }, credential: credential
-        }, motekey.espruinoPorts({ psk: credential.psk }));
+        var auth = require("motekey").createAuth({ deviceId: "${ID}",
+          cloud: { host: "127.0.0.1", port: ${cloud.port} }, credential: { psk: "${PSK}" } });
+        var app = auth.host("${HOST}");
+        function listed(next) {
+          auth.listTokens(function(status, hosts) { tell(status + " " + hosts.join()); next(); });
+        }
+        app.getToken(function() {
+          listed(function() {
+            app.revokeToken(function(status) {
+              tell("" + status);
+              listed(function() {
+                auth.authenticate("user_1", { psk: "x" }, function(status) {
+                  tell("" + status);
+                  auth.authorizeCommand("user_1", "${ID}", "/v1/Off", function(status) { tell("" + status); });
+                });
+              });
+            });
+          });
+        });`;
+      espruino = await Espruino.start(program, script, { motekey: await bundleLean() });
+      const told: string[] = [];
+      for (let i = 0; i < 5; i++) told.push(await espruino.next());
+      const { OK, FORBIDDEN } = Status;
+      assert.deepEqual(told, [`${OK} ${HOST}`, `${OK}`, `${OK} `, `${FORBIDDEN}`, `${FORBIDDEN}`]);
+    } finally {
+      await cloud.close();
+    }
+  });
+
+  describe("says what keeps it from a token", () => {
+    const ask = async (host: string, port: number): Promise<string | undefined> => {
+      const script = `
+        toStorage("motekey");
+        var auth = require("motekey").createAuth({ deviceId: "${ID}",
+          cloud: { host: "${host}", port: ${port} }, credential: { psk: "${PSK}", counter: 1 } });
         auth.onState = function() {
-          var name = auth.explain().name;
-          if (/UNREACHABLE|UNKNOWN|HUNG/.test(name)) tell(name);
+          if (auth.explain().status !== 0) tell("" + auth.explain().status);
         };`;
-      espruino = await Espruino.start(program, script, { motekey: await bundleEspruino() });
-      return espruino.next();
+      espruino = await Espruino.start(program, script, { motekey: await bundleLean() });
+      return Status[Number(await espruino.next())];
     };
 
     it("nobody listens there", async () => {

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { bundleLean } from "../../build/lean.mjs";
 import { Status } from "../../firmware/index.js";
 import { bytesOf } from "../../firmware/wire/bytes.js";
 import { FrameReader } from "../../firmware/wire/frame.js";
@@ -8,25 +7,15 @@ import { runEspruino } from "../../host-sim/espruino/natives.js";
 import { SeededEntropy } from "../auth/time.js";
 import { ACCEPTED, REFUSALS } from "../wire/json-cases.js";
 import { nodeNatives } from "./device.js";
+import { verdictSource } from "./verdict.js";
 
 const ID = "device_123";
 const CLOUD = "//api.mongoose-iot.com";
 const SPACES = " \t\r\n";
 
-/** What the core makes of a text alone; quoted names are not shortened. */
-const ENTRY = `
-  import { idSoFar, isRestBlank, readFrame } from "./json.js";
-  exports["verdict"] = (text) => {
-    try {
-      const frame = readFrame(text, 0);
-      return { "status": isRestBlank(text) ? 0 : 53, "frame": frame, "id": idSoFar };
-    } catch (status) {
-      return { "status": status, "id": idSoFar };
-    }
-  };`;
-
 interface Verdict {
   readonly status: Status;
+  readonly id: number;
   readonly frame?: { id?: unknown; error?: { code?: number }; result?: { token?: unknown } };
 }
 
@@ -56,7 +45,7 @@ describe("Espruino's core reads frames as the strict reader does", () => {
   const strict = new Strict();
   let verdict: (text: string) => Verdict;
   before(async () => {
-    const source = await bundleLean({ entry: ENTRY });
+    const source = await verdictSource();
     verdict = runEspruino<{ verdict: (text: string) => Verdict }>(source, nodeNatives()).verdict;
   });
 
@@ -115,6 +104,11 @@ describe("Espruino's core reads frames as the strict reader does", () => {
     for (const text of refused) assert.equal(compare(Buffer.from(text), "twice"), Status.FRAME_DUPLICATE);
     const taken = ['{"id":1,"x":1,"x":2}', '{"id":1,"result":{"x":{"token":1,"token":2},"token":"t"}}'];
     for (const text of taken) assert.equal(compare(Buffer.from(text), "unknown"), Status.OK);
+  });
+
+  it("a frame without an id has none, whatever came before it", () => {
+    assert.equal(verdict('{"id":7,"x":[1]}').id, 7);
+    assert.equal(verdict('{"v":2,"result":{"token":"t"}}').id, 0);
   });
 
   it("a name that objects of the engine have is only a name", () => {

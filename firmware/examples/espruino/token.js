@@ -8,17 +8,20 @@ const storage = require("Storage");
 const wifi = require("Wifi");
 const motekey = require("motekey");
 
-// Whoever reaches the REPL over the network owns the device; ESP32 builds start it with Wi-Fi.
-require("TelnetServer").setOptions({ mode: "off" });
+// Whoever reaches the REPL over the network owns the device; ESP32 builds start it with Wi-Fi, others lack it.
+try {
+  require("TelnetServer").setOptions({ mode: "off" });
+} catch (_none) {
+  // Nothing listens.
+}
 
-const ports = motekey.espruinoPorts({});
 const WOKEN_BY_TIMER = 4;
 
 // At the first boot the key moves to where motekey keeps it, and its counter and token after it.
 function setUp() {
   const setup = storage.readJSON("setup.json");
   if (setup === undefined) return;
-  if (motekey.writeCredential(ports.store, { deviceId: setup.id, psk: setup.psk }) !== 0)
+  if (motekey.writeCredential({ deviceId: setup.id, psk: setup.psk }) !== 0)
     throw new Error("The credential could not be written");
   delete setup.psk;
   storage.writeJSON("device.json", setup);
@@ -31,14 +34,11 @@ const device = storage.readJSON("device.json");
 
 // At each boot, and before anything that may fail: how long the device slept is true of this one only. What counts
 // while it sleeps is up to 5 % off, and starting takes a while.
-const auth = motekey.createAuth(
-  {
-    cloud: device.cloud,
-    limits: { slots: 1, hosts: 1, waiters: 2, calls: 2 },
-    sleptMs: ESP32.getWakeupCause() === WOKEN_BY_TIMER ? device.periodMs * 1.1 + 10000 : undefined,
-  },
-  ports,
-);
+const auth = motekey.createAuth({
+  cloud: device.cloud,
+  limits: { hosts: 1, waiters: 2, calls: 2 },
+  sleptMs: ESP32.getWakeupCause() === WOKEN_BY_TIMER ? device.periodMs * 1.1 + 10000 : undefined,
+});
 const app = auth.host(device.app.host);
 auth.suspend(); // a token that was kept needs no connection
 
@@ -51,7 +51,7 @@ function post(token, told) {
       path: "/readings",
       method: "POST",
       headers: {
-        Authorization: `Bearer ${E.toString(new Uint8Array(token.bytes.buffer, 0, token.length))}`,
+        Authorization: `Bearer ${token.token}`,
         "Content-Type": "application/json",
         "Content-Length": body.length,
       },
@@ -70,10 +70,10 @@ function report(isRetry) {
   app.getToken((status, token) => {
     isTold = true;
     if (status !== 0) {
-      print(auth.explain().sentence);
+      print("motekey doctor --status", auth.explain().status);
       return sleep();
     }
-    const generation = token.generation; // `token` is good during this callback only
+    const generation = token.generation;
     post(token, (code) => {
       print("posted", code);
       // Refused: the next token is a new one. A second refusal is for a person to look at.
