@@ -1,6 +1,7 @@
 /** The tree of commands, and one run of it. */
 import { Command, CommanderError, Option } from "commander";
 import { authCommand } from "./auth/command.js";
+import { caCommand } from "./ca/command.js";
 import { type Act, actOn } from "./cli/act.js";
 import { Exit, Failure, printable, usage } from "./cli/failure.js";
 import { keepGiven } from "./cli/given.js";
@@ -46,6 +47,7 @@ export function program(act: Act): Command {
   });
   root.addCommand(authCommand(act));
   root.addCommand(deviceCommand(act));
+  root.addCommand(caCommand(act));
   root.addCommand(doctorCommand(act));
   root.addCommand(cloudCommand(act));
   root.addCommand(completionCommand(act, () => root));

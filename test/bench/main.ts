@@ -1,5 +1,6 @@
 /** `npm run bench`: the firmware and the command line beside their peers, measured in the same run. */
 import { parseArgs } from "node:util";
+import { batch } from "./batch.js";
 import { cloudConnects } from "./cloud-connects.js";
 import { decode, encode } from "./codec.js";
 import { connects } from "./connects.js";
@@ -14,7 +15,8 @@ import { heading, lines } from "./table.js";
 const HELP = `npm run bench -- [options]
   --json         an array of {name, ours, peer, unit, ratio, goal, reached, against, tried}
   --only <name>  only the groups whose name contains this: encode, decode, first token, round trip,
-                 connects, cloud connects, memory, nvs, start-up; may be repeated
+                 connects, cloud connects, memory, nvs, batch,
+                 start-up; may be repeated
   --quick        short rounds: whether it runs, not how fast
   --help`;
 
@@ -27,6 +29,7 @@ const GROUPS: readonly Group[] = [
   cloudConnects,
   memory,
   nvs,
+  batch,
   startUp,
 ];
 

@@ -49,6 +49,72 @@ const FLASH_COUNTER: Test = [
   "device-cloud",
   "flash asks the cloud for the counter and the key's fingerprint, and refuses another key and a revoked device",
 ];
+const CA_CREATE: Test = [
+  "ca",
+  "create makes a CA whose name is what was given, and whose key only age opens, for its owner alone",
+];
+const PASSPHRASE: Test = [
+  "ca",
+  "create with a passphrase, which age opens too; a short one and a wrong one are refused",
+];
+const SIGN: Test = [
+  "ca",
+  "sign takes the key of a request and nothing else, and openssl verifies it: {name}",
+];
+const SHORT: Test = [
+  "ca",
+  "sign --profile short is for a week; a renewal is in the ledger as one; show lists what is good",
+];
+const REFUSES: Test = [
+  "ca",
+  "sign refuses weak keys, requests that prove nothing, and ids that are no names; --dry-run signs nothing",
+];
+const TAKES_BACK: Test = [
+  "ca",
+  "revoke takes back, and mosquitto lets nobody in whom the list names; crl makes it anew",
+];
+const CERTIFIED: Test = [
+  "ca",
+  "device create --cert: an image with the certificate boots to mutual TLS, and the next one is taken after --certify",
+];
+
+// biome-ignore format: a table
+/** `motekey ca`: commands, and their flags after a space. */
+export const CA_COMMANDS: Held = {
+  "motekey ca": ["program", "'motekey {line}' shows help with examples on stdout"],
+  "motekey ca create": CA_CREATE,
+  "motekey ca create --name <name>": CA_CREATE,
+  "motekey ca create --key-type <type>": PASSPHRASE,
+  "motekey ca create --days <number>": CA_CREATE,
+  "motekey ca create --recipient <age1…>": CA_CREATE,
+  "motekey ca create --recipients-file <file>": CA_CREATE,
+  "motekey ca create --passphrase-file <file>": PASSPHRASE,
+  "motekey ca create --ca <folder>": PASSPHRASE,
+  "motekey ca create --dry-run": ["ca", "create --dry-run makes nothing"],
+  "motekey ca show": SHORT,
+  "motekey ca show --ca <folder>": SHORT,
+  "motekey ca sign": SIGN,
+  "motekey ca sign --csr <file>": SIGN,
+  "motekey ca sign --id <id>": SIGN,
+  "motekey ca sign -o, --out <file>": SIGN,
+  "motekey ca sign --force": SHORT,
+  "motekey ca sign --profile <name>": SHORT,
+  "motekey ca sign --certify": CERTIFIED,
+  "motekey ca sign --cloud <url>": CERTIFIED,
+  "motekey ca sign --ca <folder>": PASSPHRASE,
+  "motekey ca sign --passphrase-file <file>": PASSPHRASE,
+  "motekey ca sign --identity-file <file>": SIGN,
+  "motekey ca sign --dry-run": REFUSES,
+  "motekey ca revoke": TAKES_BACK,
+  "motekey ca revoke --dry-run": TAKES_BACK,
+  "motekey ca revoke --ca <folder>": TAKES_BACK,
+  "motekey ca revoke --passphrase-file <file>": PASSPHRASE,
+  "motekey ca revoke --identity-file <file>": TAKES_BACK,
+  "motekey ca crl": TAKES_BACK,
+  "motekey ca crl --ca <folder>": TAKES_BACK,
+  "motekey ca crl --passphrase-file <file>": PASSPHRASE,
+  "motekey ca crl --identity-file <file>": TAKES_BACK,
+};
 
 // biome-ignore format: a table
 /** Commands, and their flags after a space. */
@@ -59,6 +125,11 @@ export const DEVICE_COMMANDS: Held = {
   "motekey device create -o, --out <file>": ["device-cloud", "create again, after any cut, is the same device with the same key"],
   "motekey device create --dry-run": ["device-cloud", "create without --id makes one, and --dry-run registers nothing and writes nothing"],
   "motekey device create --cloud <url>": NO_CLOUD,
+  "motekey device create --cert <type>": CERTIFIED,
+  "motekey device create --csr <file>": CERTIFIED,
+  "motekey device create --profile <name>": SHORT,
+  "motekey device create --ca <folder>": CERTIFIED,
+  "motekey device create --passphrase-file <file>": PASSPHRASE,
   "motekey device create --group-key-file <file>": DERIVED,
   "motekey device create --identity-file <file>": GROUP_KEY,
   "motekey device list": DEVICES,
@@ -75,6 +146,9 @@ export const DEVICE_COMMANDS: Held = {
   "motekey device image --psk-file <file>": ["device-image", "the key is read from standard input with --psk-file -"],
   "motekey device image --group-key-file <file>": DERIVED,
   "motekey device image --identity-file <file>": GROUP_KEY,
+  "motekey device image --cert-file <file>": CERTIFIED,
+  "motekey device image --key-file <file>": CERTIFIED,
+  "motekey device image --cloud-ca-file <file>": CERTIFIED,
   "motekey device image --counter <number>": ["device-firmware", "gets a token at its first connection: its counter begins above the cloud's"],
   "motekey device image --size <bytes>": ["device-image", "--size in decimal or hex; below 0x3000 it is refused"],
   "motekey device image --merge <file>": ["device-image", "--merge keeps every other key byte for byte, and no older record that could win"],

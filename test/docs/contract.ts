@@ -4,7 +4,7 @@ import { STATUS_REASONS, type StatusReason } from "../../tools/auth/status/reaso
 import { Exit, FAILURES } from "../../tools/cli/failure.js";
 import { nameOf } from "../../tools/cli/help.js";
 import { OBSTACLES, REASONS } from "../../tools/doctor/finding.js";
-import { CREATE, DEVICE_COMMANDS, NO_CLOUD } from "./contract-device.js";
+import { CA_COMMANDS, CREATE, DEVICE_COMMANDS, NO_CLOUD } from "./contract-device.js";
 import { type Held, PROMISES } from "./contract-promises.js";
 import { heldBy, type Page, type Test, table } from "./pages.js";
 
@@ -122,6 +122,7 @@ export const COMMANDS: Held = {
   "motekey auth refresh": REFRESH,
   "motekey auth refresh --scopes <scopes>": REFRESH,
   ...DEVICE_COMMANDS,
+  ...CA_COMMANDS,
   "motekey doctor": DOCTOR,
   "motekey doctor --port <number>": ["doctor", "with a port that another program has: port_taken"],
   "motekey doctor --cloud <url>": ["doctor-device", "that is there: no problem"],

@@ -1,5 +1,5 @@
 /** A device's credential in its NVS partition: written by the firmware's own code, through a store of the partition. */
-import { readCredential, Status, writeCredential } from "../../firmware/index.js";
+import { type CredentialFields, readCredential, Status, writeCredential } from "../../firmware/index.js";
 import { Keeper } from "../../firmware/keep/keeper.js";
 import {
   KeptRecord,
@@ -41,10 +41,21 @@ export class PartitionStore implements Store {
   }
 }
 
-/** Who a device is. */
+/** Where an image has a certificate: a namespace of its own, which the app gives its TLS link. */
+const TLS_NAMESPACE = "motekey-tls";
+
+/** A client's certificate with its key (PKCS #8), and the authority that the cloud's is checked against: all DER. */
+export interface ClientCertificate {
+  readonly cert: Uint8Array;
+  readonly key: Uint8Array;
+  readonly ca: Uint8Array | null;
+}
+
+/** Who a device is: by a key, or by a certificate. */
 export interface Identity {
   readonly id: string;
-  readonly psk: string;
+  readonly psk?: string;
+  readonly certificate?: ClientCertificate;
   /** The highest counter that the cloud has accepted of it. */
   readonly counter: number;
 }
@@ -61,20 +72,38 @@ export interface Provisioned {
  * Puts a credential into both of its slots. What the device had kept for another credential goes, so that no record of
  * a higher generation wins over this one; all else of the partition stays. The counter never goes back.
  */
-export function provision(partition: Partition, { id, psk, counter }: Identity): Provisioned {
+export function provision(partition: Partition, { id, psk, certificate, counter }: Identity): Provisioned {
   if (!Number.isSafeInteger(counter) || counter < 0 || counter > COUNTER_MAX)
     throw usage("The counter is a number from 0 to 2^52.", "It is the highest that the cloud has accepted.");
   const store = new PartitionStore(partition);
   const before = readCredential(store);
-  const isSame = before.credential?.deviceId === id && Buffer.from(before.credential.psk).toString() === psk;
+  const isSame =
+    before.credential?.deviceId === id && Buffer.from(before.credential.psk).toString() === (psk ?? "");
   const begin = Math.max(counter, counterIn(store));
   for (const { namespace, key } of [...partition.items()])
     if (namespace === NAMESPACE && NAMES.test(key) && !(isSame && /-h\d+[ab]$/.test(key)))
       partition.delete(namespace, key);
-  checked(() => writeCredential(store, { deviceId: id, psk }));
+  checked(() => writeCredential(store, fieldsOf(id, psk, certificate)));
+  for (const name of ["cert", "key", "ca"] as const) {
+    const der = certificate?.[name] ?? null;
+    if (der === null) partition.delete(TLS_NAMESPACE, name);
+    else partition.set(TLS_NAMESPACE, name, blobValue(der));
+  }
   writeCounter(store, begin);
   const isReplaced = !isSame && before.status !== Status.CREDENTIAL_MISSING;
   return { isReplaced, counter: begin };
+}
+
+/** With a certificate nothing weaker is good enough for the device, whatever the app's options say. */
+function fieldsOf(
+  id: string,
+  psk: string | undefined,
+  certificate: ClientCertificate | undefined,
+): CredentialFields {
+  const key = psk === undefined ? {} : { psk };
+  if (certificate === undefined) return { deviceId: id, ...key };
+  const names = { certificate: `${TLS_NAMESPACE}/cert`, key: `${TLS_NAMESPACE}/key` };
+  return { deviceId: id, ...key, ...names, floor: { proof: "link" } };
 }
 
 /**

@@ -4,18 +4,9 @@ import { resolve } from "node:path";
 import type { Context } from "../../cli/act.js";
 import { usage } from "../../cli/failure.js";
 import { DeviceCloud } from "../cloud.js";
-import type { CloudFlags } from "../cloud-flag.js";
 import { secretLine, writeOwn } from "../files.js";
 import { groupKeyOf } from "../group-key.js";
-import type { GroupKeyFlags } from "../group-key-flags.js";
-
-/** The flags of `motekey device create`. */
-export interface CreateFlags extends CloudFlags, GroupKeyFlags {
-  readonly id?: string;
-  readonly out?: string;
-  readonly psk?: string;
-  readonly dryRun?: boolean;
-}
+import type { CreateFlags } from "./flags.js";
 
 const ID = /^[A-Za-z0-9_-]{1,128}$/;
 const KEY_BYTES = 32;
@@ -31,6 +22,10 @@ export async function create(context: Context, flags: CreateFlags): Promise<void
     );
   const id = flags.id ?? `device_${randomBytes(ID_BYTES).toString("hex")}`;
   if (!ID.test(id)) throw usage("This is no device's id.", "It has 1 to 128 of A-Z a-z 0-9 _ -");
+  if (flags.cert !== undefined || flags.csr !== undefined) {
+    const { createCertified } = await import("./certified.js");
+    return createCertified(context, id, flags);
+  }
   const groupKey = await groupKeyOf(system, flags);
   const file = groupKey === null ? (flags.out ?? `${id}.psk`) : null;
   const cloud = await DeviceCloud.open(context, flags);
@@ -49,7 +44,10 @@ export async function create(context: Context, flags: CreateFlags): Promise<void
       counter: null,
       history: [],
     };
-    return output.answer({ ...shown, created: false, psk_file: file, done: false }, plan);
+    return output.answer(
+      { ...shown, created: false, psk_file: file, cert_file: null, key_file: null, done: false },
+      plan,
+    );
   }
   const psk =
     groupKey?.pskOf(id) ??
@@ -62,7 +60,7 @@ export async function create(context: Context, flags: CreateFlags): Promise<void
   if (!isThere && file !== null) await writeOwn(system, file, Buffer.from(`${psk}\n`), false);
   const device = await cloud.create(id, { psk });
   output.answer(
-    { ...device, psk_file: file, done: true },
+    { ...device, psk_file: file, cert_file: null, key_file: null, done: true },
     `${device.created ? "Registered" : "Already registered:"} ${id}, its key ${file === null ? "of the group's" : `in ${file}`} (fingerprint ${device.key_fingerprint})`,
   );
   output.note(

@@ -120,7 +120,7 @@ async function put(
     offset,
     bytes: size,
     device: wanted.identity.id,
-    key_fingerprint: keyFingerprint(wanted.identity.psk),
+    key_fingerprint: keyFingerprint(wanted.identity.psk ?? ""),
     counter: image.counter,
     encrypted: wanted.keys !== null,
     used: image.usage.used,

@@ -32,6 +32,12 @@ export function imageCommand(act: Act): Command {
     )
     .requiredOption("--id <id>", "the device")
     .option("--psk-file <file>", "its pre-shared key; - reads it from standard input")
+    .option("--cert-file <file>", "its certificate instead, PEM, as 'device create --cert' makes it")
+    .option("--key-file <file>", "the private key of that certificate, PEM")
+    .option(
+      "--cloud-ca-file <file>",
+      "with them: the CA that the cloud's certificate is checked against, PEM",
+    )
     .addOption(new Option("--psk <key>").hideHelp())
     .option(
       "--counter <number>",
@@ -73,6 +79,7 @@ export function imageCommand(act: Act): Command {
       "The image is the whole partition, and all of it must be written: behind a shorter one ESP-IDF finds the old pages, and may bring an old key back to life. It holds nothing of what was replaced.",
       "An image is refused that is below 0x3000 bytes, has no page free, would be more than three quarters full, or is encrypted where the device's partition is not, or the other way round. Of two keys that ESP-IDF takes for one it erases one at its start: these are refused too.",
       "Values are written as u8:1, i32:-5, u64:7 (and the other numbers), string:text, hex:00ff or base64:AP8=.",
+      "With --cert-file the namespace motekey-tls has certificate, key and CA as blobs, in DER: cert, key and ca. The app gives them to its TLS link, and the credential refuses anything weaker than a link that proves the device.",
       "A credential in flash can be read by whoever holds the device, unless the chip encrypts its flash.",
     ],
   });

@@ -5,6 +5,7 @@ import { differences } from "../../nvs/diff.js";
 import type { NvsKeys } from "../../nvs/keys.js";
 import { Partition } from "../../nvs/partition.js";
 import { hex } from "../../nvs/writer.js";
+import { type CertificateFlags, certificateOf } from "../certificate.js";
 import { fileBytes, writeOwn } from "../files.js";
 import { type PskFlags, pskOf } from "../group-key.js";
 import type { KeyFlags } from "../key-flags.js";
@@ -14,7 +15,7 @@ import { keyFingerprint } from "../record.js";
 import { numberOf, type SettingFlags, setLine, settingsOf } from "../settings.js";
 
 /** The flags of `motekey device image`. */
-export interface ImageFlags extends KeyFlags, PskFlags, SettingFlags {
+export interface ImageFlags extends KeyFlags, PskFlags, SettingFlags, CertificateFlags {
   readonly id: string;
   readonly psk?: string;
   readonly counter: string;
@@ -37,9 +38,10 @@ export async function image(context: Context, flags: ImageFlags): Promise<void> 
   const keys = await keysOf(system, flags);
   const partition = await partitionOf(context, flags, keys);
   const before = Partition.read(partition.toBytes());
-  const psk = await pskOf(system, flags.id, flags);
+  const certificate = await certificateOf(system, flags);
+  const proof = certificate === null ? { psk: await pskOf(system, flags.id, flags) } : { certificate };
   for (const line of await settingsOf(system, flags)) setLine(partition, line);
-  const made = provision(partition, { id: flags.id, psk, counter });
+  const made = provision(partition, { id: flags.id, ...proof, counter });
   const { bytes, usage: room } = imageOf(partition, keys);
   keys?.wipe();
   const changes = differences(before, partition);
@@ -47,7 +49,7 @@ export async function image(context: Context, flags: ImageFlags): Promise<void> 
   const answer = {
     file: flags.out,
     device: flags.id,
-    key_fingerprint: keyFingerprint(psk),
+    key_fingerprint: proof.psk === undefined ? null : keyFingerprint(proof.psk),
     counter: made.counter,
     bytes: bytes.length,
     encrypted: keys !== null,
@@ -69,7 +71,7 @@ export async function image(context: Context, flags: ImageFlags): Promise<void> 
 function textOf(answer: {
   file: string;
   device: string;
-  key_fingerprint: string;
+  key_fingerprint: string | null;
   counter: number;
   bytes: number;
   encrypted: boolean;
@@ -84,7 +86,7 @@ function textOf(answer: {
       `${answer.file}${answer.written ? "" : " (not written)"}, ${hex(answer.bytes)} bytes${answer.encrypted ? ", encrypted" : ""}`,
     ],
     ["Device", answer.device],
-    ["Key", `fingerprint ${answer.key_fingerprint}`],
+    ["Key", answer.key_fingerprint === null ? "a certificate's" : `fingerprint ${answer.key_fingerprint}`],
     ["Counter", `begins above ${answer.counter}`],
     ["Used", `${answer.used} of ${answer.usable} entries, ${percent}%`],
   ];
