@@ -68,6 +68,8 @@ describe("motekey device, with the cloud", () => {
         "history",
         "created",
         "psk_file",
+        "cert_file",
+        "key_file",
         "done",
       ],
     ]);
