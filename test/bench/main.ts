@@ -5,6 +5,7 @@ import { cloudConnects } from "./cloud-connects.js";
 import { decode, encode } from "./codec.js";
 import { connects } from "./connects.js";
 import { firstToken } from "./first-token.js";
+import { flash } from "./flash.js";
 import { memory } from "./memory.js";
 import { nvs } from "./nvs.js";
 import { roundTrip } from "./round-trip.js";
@@ -15,7 +16,7 @@ import { heading, lines } from "./table.js";
 const HELP = `npm run bench -- [options]
   --json         an array of {name, ours, peer, unit, ratio, goal, reached, against, tried}
   --only <name>  only the groups whose name contains this: encode, decode, first token, round trip,
-                 connects, cloud connects, memory, nvs, batch,
+                 connects, cloud connects, memory, nvs, batch, flash,
                  start-up; may be repeated
   --quick        short rounds: whether it runs, not how fast
   --help`;
@@ -30,6 +31,7 @@ const GROUPS: readonly Group[] = [
   memory,
   nvs,
   batch,
+  flash,
   startUp,
 ];
 

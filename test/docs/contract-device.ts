@@ -115,6 +115,13 @@ export const CA_COMMANDS: Held = {
   "motekey ca crl --passphrase-file <file>": PASSPHRASE,
   "motekey ca crl --identity-file <file>": TAKES_BACK,
 };
+const FLASH_GROUP: Test = ["device-flash", "derives the key from a group key, in a file or sealed"];
+const VERIFY: Test = [
+  "device-verify",
+  "of an image that the cloud knows so: exit 0, and no key in any output",
+];
+const VERIFY_PORT: Test = ["device-verify", "of the chip at a port, after 'device flash'"];
+const VERIFY_KEYS: Test = ["device-verify", "of an encrypted image, with its keys"];
 
 // biome-ignore format: a table
 /** Commands, and their flags after a space. */
@@ -142,6 +149,7 @@ export const DEVICE_COMMANDS: Held = {
   "motekey device revoke --dry-run": REVOKE,
   "motekey device revoke --cloud <url>": NO_CLOUD,
   "motekey device image": ["device-image", "makes a partition with the credential in both slots, for its owner only, and tells what it is"],
+  "motekey device image --format <name>": ["device-formats", "espruino has the credential in both files, beside what Storage held, to a token from the cloud"],
   "motekey device image --id <id>": ["device-firmware", "gets a token at its first connection: its counter begins above the cloud's"],
   "motekey device image --psk-file <file>": ["device-image", "the key is read from standard input with --psk-file -"],
   "motekey device image --group-key-file <file>": DERIVED,
@@ -175,6 +183,18 @@ export const DEVICE_COMMANDS: Held = {
   "motekey device flash --keys-file <file>": FLASH_KEYS,
   "motekey device flash --hmac-key-file <file>": ["device-flash", "takes the chip's HMAC key, and the keys that lie on the chip in the clear"],
   "motekey device flash --cloud <url>": FLASH_COUNTER,
+  "motekey device flash --group-key-file <file>": FLASH_GROUP,
+  "motekey device flash --identity-file <file>": FLASH_GROUP,
+  "motekey device verify": VERIFY,
+  "motekey device verify --id <id>": ["device-verify", "another device than --id names, and one that the cloud does not know"],
+  "motekey device verify -p, --port <path>": VERIFY_PORT,
+  "motekey device verify --partition <label>": VERIFY_PORT,
+  "motekey device verify --table <offset>": VERIFY_PORT,
+  "motekey device verify --chip <name>": VERIFY_PORT,
+  "motekey device verify --baud <rate>": VERIFY_PORT,
+  "motekey device verify --keys-file <file>": VERIFY_KEYS,
+  "motekey device verify --hmac-key-file <file>": VERIFY_KEYS,
+  "motekey device verify --cloud <url>": VERIFY,
   "motekey device inspect": ["device-image", "prints a table: numbers as they are, records with fingerprints, and how full it is"],
   "motekey device inspect --against <file>": ["device-image", "--against tells what was added, changed and removed"],
   "motekey device inspect --keys-file <file>": ["device-image", "opens an encrypted one with --keys or --hmac-key-file, and with no others"],

@@ -1,7 +1,9 @@
 /** `motekey device flash`, to a chip's boot loader at a pseudo-terminal and at ports within this process. */
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Encrypter, generateIdentity, identityToRecipient } from "age-encryption";
 import { FAILURES, type FailureCode } from "../../tools/cli/failure.js";
 import { NvsKeys } from "../../tools/nvs/keys.js";
 import { Partition } from "../../tools/nvs/partition.js";
@@ -144,6 +146,24 @@ describe("motekey device flash", function () {
     assert.match(stderr, /had another credential: it is gone/);
     assert.ok(!board.chip.flash.bytes.includes("the key of the device before"));
     assert.ok(board.chip.partition(NVS.offset + NVS.size, 0x1000).every((byte) => byte === 0xa5));
+  });
+
+  it("derives the key from a group key, in a file or sealed", async () => {
+    const psk = createHmac("sha256", Buffer.alloc(32, 7)).update("device_1").digest("base64");
+    const group = Buffer.alloc(32, 7).toString("base64");
+    const identity = await generateIdentity();
+    const sealer = new Encrypter();
+    sealer.addRecipient(await identityToRecipient(identity));
+    writeFileSync(join(world.folder, "group"), group, { mode: 0o600 });
+    writeFileSync(join(world.folder, "sealed"), await sealer.encrypt(group), { mode: 0o600 });
+    writeFileSync(join(world.folder, "identity"), identity, { mode: 0o600 });
+    for (const key of ["--group-key-file group", "--group-key-file sealed --identity-file identity"]) {
+      const board = benchBoard();
+      const ports = new FakePorts().add(UART, board);
+      good(await world.line(`device flash --id device_1 ${key}`, { ports }));
+      assert.ok(Buffer.from(stored(board).get("motekey", "motekey-creda")?.data ?? []).includes(psk), key);
+    }
+    await failed(flash(benchBoard(), "--group-key-file group --json"), "usage", /both name the key/);
   });
 
   describe("finds the partition", () => {

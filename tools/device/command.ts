@@ -10,6 +10,7 @@ import { inspectCommand } from "./inspect/command.js";
 import { listCommand } from "./list/command.js";
 import { revokeCommand } from "./revoke/command.js";
 import { showCommand } from "./show/command.js";
+import { verifyCommand } from "./verify/command.js";
 
 /** `motekey device …` */
 export function deviceCommand(act: Act): Command {
@@ -23,6 +24,7 @@ export function deviceCommand(act: Act): Command {
     createCommand,
     imageCommand,
     flashCommand,
+    verifyCommand,
     inspectCommand,
     listCommand,
     showCommand,

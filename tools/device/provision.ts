@@ -10,6 +10,7 @@ import {
 } from "../../firmware/keep/record.js";
 import type { Store } from "../../firmware/ports.js";
 import { usage } from "../cli/failure.js";
+import type { StorageImage } from "../espruino/storage.js";
 import type { NvsKeys } from "../nvs/keys.js";
 import type { Partition, Usage } from "../nvs/partition.js";
 import { blobValue } from "../nvs/value.js";
@@ -24,9 +25,26 @@ const COUNTER_BYTES = 8;
 /** Devices refuse higher ones. */
 const COUNTER_MAX = 2 ** 52;
 
+/** A store of the firmware's whose names can be listed and removed. */
+export interface Shelf extends Store {
+  /** All names, the app's own among them. */
+  names(): string[];
+  delete(name: string): void;
+}
+
 /** The firmware's store over a partition, as its PreferenceStore over NVS: blobs only. */
-export class PartitionStore implements Store {
+export class PartitionStore implements Shelf {
   constructor(private readonly partition: Partition) {}
+
+  names(): string[] {
+    return [...this.partition.items()]
+      .filter(({ namespace }) => namespace === NAMESPACE)
+      .map(({ key }) => key);
+  }
+
+  delete(name: string): void {
+    this.partition.delete(NAMESPACE, name);
+  }
 
   read(name: string, out: Uint8Array): number {
     const value = this.partition.get(NAMESPACE, name);
@@ -51,6 +69,31 @@ export interface ClientCertificate {
   readonly ca: Uint8Array | null;
 }
 
+/** The firmware's store over Espruino's Storage: its files have the names of the values. */
+export class StorageStore implements Shelf {
+  constructor(private readonly image: StorageImage) {}
+
+  read(name: string, out: Uint8Array): number {
+    const data = this.image.get(name);
+    if (data === null) return -1;
+    out.set(data.subarray(0, out.length));
+    return data.length;
+  }
+
+  write(name: string, bytes: Uint8Array, length: number): boolean {
+    this.image.set(name, Uint8Array.from(bytes.subarray(0, length)));
+    return true;
+  }
+
+  names(): string[] {
+    return [...this.image.items()].map(({ name }) => name);
+  }
+
+  delete(name: string): void {
+    this.image.delete(name);
+  }
+}
+
 /** Who a device is: by a key, or by a certificate. */
 export interface Identity {
   readonly id: string;
@@ -72,23 +115,27 @@ export interface Provisioned {
  * Puts a credential into both of its slots. What the device had kept for another credential goes, so that no record of
  * a higher generation wins over this one; all else of the partition stays. The counter never goes back.
  */
-export function provision(partition: Partition, { id, psk, certificate, counter }: Identity): Provisioned {
+export function provision(partition: Partition, identity: Identity): Provisioned {
+  const provisioned = provisionShelf(new PartitionStore(partition), identity);
+  for (const name of ["cert", "key", "ca"] as const) {
+    const der = identity.certificate?.[name] ?? null;
+    if (der === null) partition.delete(TLS_NAMESPACE, name);
+    else partition.set(TLS_NAMESPACE, name, blobValue(der));
+  }
+  return provisioned;
+}
+
+/** The records alone, whatever keeps them. */
+export function provisionShelf(store: Shelf, { id, psk, certificate, counter }: Identity): Provisioned {
   if (!Number.isSafeInteger(counter) || counter < 0 || counter > COUNTER_MAX)
     throw usage("The counter is a number from 0 to 2^52.", "It is the highest that the cloud has accepted.");
-  const store = new PartitionStore(partition);
   const before = readCredential(store);
   const isSame =
     before.credential?.deviceId === id && Buffer.from(before.credential.psk).toString() === (psk ?? "");
   const begin = Math.max(counter, counterIn(store));
-  for (const { namespace, key } of [...partition.items()])
-    if (namespace === NAMESPACE && NAMES.test(key) && !(isSame && /-h\d+[ab]$/.test(key)))
-      partition.delete(namespace, key);
+  for (const name of store.names())
+    if (NAMES.test(name) && !(isSame && /-h\d+[ab]$/.test(name))) store.delete(name);
   checked(() => writeCredential(store, fieldsOf(id, psk, certificate)));
-  for (const name of ["cert", "key", "ca"] as const) {
-    const der = certificate?.[name] ?? null;
-    if (der === null) partition.delete(TLS_NAMESPACE, name);
-    else partition.set(TLS_NAMESPACE, name, blobValue(der));
-  }
   writeCounter(store, begin);
   const isReplaced = !isSame && before.status !== Status.CREDENTIAL_MISSING;
   return { isReplaced, counter: begin };
@@ -136,7 +183,8 @@ function checked(write: () => Status): void {
 const recordOf = (store: Store): KeptRecord =>
   new KeptRecord(new Keeper(store), COUNTER_NAME, RecordKind.COUNTER, RecordKind.COUNTER);
 
-function counterIn(store: Store): number {
+/** The counter that a device would begin above by what it keeps; 0: it keeps none. */
+export function counterIn(store: Store): number {
   const buffer = Buffer.alloc(RECORD_BYTES_MIN + COUNTER_BYTES);
   return recordOf(store).load(buffer) === COUNTER_BYTES ? Number(buffer.readBigUInt64BE(PAYLOAD_AT)) : 0;
 }

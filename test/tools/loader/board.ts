@@ -32,6 +32,8 @@ export class Board {
   faults: Faults = {};
   /** Whether the chip is in download mode; else it says nothing that a loader understands. */
   isListening = true;
+  /** How fast the host speaks; null: the line does not know. At another speed than the chip's nothing is understood. */
+  hostBaud: number | null = null;
   /** Told the bytes for the host. */
   say: (bytes: Buffer) => void = () => undefined;
   /** Told when the line goes. */
@@ -57,7 +59,7 @@ export class Board {
   }
 
   private async serve(packet: Buffer): Promise<void> {
-    if (!this.isListening) return;
+    if (!this.isListening || (this.hostBaud ?? this.chip.baudRate) !== this.chip.baudRate) return;
     const { op, answers } = this.chip.take(packet);
     if (op !== null) this.traffic.commands++;
     const delay = this.faults.delayMs?.(op) ?? 0;
@@ -133,11 +135,12 @@ export class FakePorts implements SerialPorts {
     return Promise.resolve([...this.boards.values()].map(({ info }) => info));
   }
 
-  open(info: PortInfo): Promise<SerialLine> {
+  open(info: PortInfo, baudRate: number): Promise<SerialLine> {
     const found = this.boards.get(info.path);
     if (found === undefined) return Promise.reject(new Error(`there is no ${info.path}`));
     this.opened.push(info.path);
     const { board } = found;
+    board.hostBaud = baudRate;
     const line = new FakeLine(info, board, (isBootLow) => {
       board.reset();
       board.isListening = isBootLow;
@@ -178,8 +181,10 @@ class FakeLine implements SerialLine {
     return this.whileOpen(() => this.board.hear(bytes));
   }
 
-  setBaudRate(): Promise<void> {
-    return this.whileOpen(() => undefined);
+  setBaudRate(baudRate: number): Promise<void> {
+    return this.whileOpen(() => {
+      this.board.hostBaud = baudRate;
+    });
   }
 
   setSignals(signals: Signals): Promise<void> {

@@ -35,6 +35,7 @@ const CHECKSUM_SEED = 0xef;
 const ROM_REPEATS = 8;
 const MAGIC_REGISTER = 0x40001000;
 const FRAME_BYTES = 8;
+const ROM_BAUD = 115_200;
 
 /** What a chip is. */
 export interface Kind {
@@ -81,6 +82,8 @@ export class Chip {
   readonly flash: NorFlash;
   /** Whether the flasher runs, or still the ROM. */
   isFlasher = false;
+  /** How fast it speaks. */
+  baudRate = ROM_BAUD;
   /** How often each command came. */
   readonly counts = new Map<OpName, number>();
   private readonly registers = new Map<number, number>();
@@ -106,6 +109,7 @@ export class Chip {
   /** Power, or RTS: the ROM runs again. What lies in flash stays. */
   reset(): void {
     this.isFlasher = false;
+    this.baudRate = ROM_BAUD;
     this.reading = null;
   }
 
@@ -149,8 +153,10 @@ export class Chip {
       case "WRITE_REG":
         this.registers.set(word(0), word(1));
         return done();
-      case "SPI_ATTACH":
       case "CHANGE_BAUDRATE":
+        this.baudRate = word(0);
+        return done();
+      case "SPI_ATTACH":
       case "FLASH_END":
         return done();
       case "MEM_BEGIN":

@@ -2,7 +2,9 @@ import { Command, Option } from "commander";
 import { type Act, withFields } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
 import { withCloudFlag } from "../cloud-flag.js";
+import { withGroupKeyFlags } from "../group-key-flags.js";
 import { withKeyFlags } from "../key-flags.js";
+import { withPortFlags } from "../port-flags.js";
 import type { FlashFlags } from "./run.js";
 
 /** The fields of its answer. */
@@ -35,12 +37,8 @@ export function flashCommand(act: Act): Command {
     .description(
       "Reads the NVS partition of the ESP32 at a serial port, puts the device's credential into both slots, writes it back, reads it again and compares it by MD5 and by bytes, and restarts the device. All else in the partition stays.",
     )
-    .option(
-      "-p, --port <path>",
-      "the serial port, or the serial number of the USB device; without it the only one",
-    )
     .requiredOption("--id <id>", "the device")
-    .requiredOption("--psk-file <file>", "its pre-shared key; - reads it from standard input")
+    .option("--psk-file <file>", "its pre-shared key; - reads it from standard input")
     .addOption(new Option("--psk <key>").hideHelp())
     .option(
       "--counter <number>",
@@ -52,12 +50,10 @@ export function flashCommand(act: Act): Command {
       each,
     )
     .option("--settings <file>", "settings of the app's, one a line as for --set, such as its Wi-Fi password")
-    .option("--partition <label>", "the NVS partition, where there are several")
-    .option("--table <offset>", "where the partition table lies; without it 0x8000, and what is behind it")
-    .option("--chip <name>", "refuse any other chip, such as esp32s3")
-    .option("--baud <rate>", "the speed of the line", "460800")
     .option("--replace", "keep nothing of what the partition holds")
     .option("--dry-run", "do all but write; the device restarts");
+  withPortFlags(command);
+  withGroupKeyFlags(command);
   withKeyFlags(command);
   withCloudFlag(command);
   act<FlashFlags>(command, async () => (await import("./run.js")).flash);

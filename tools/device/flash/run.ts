@@ -6,10 +6,11 @@ import type { NvsKeys } from "../../nvs/keys.js";
 import { Partition, type Usage } from "../../nvs/partition.js";
 import { hex } from "../../nvs/writer.js";
 import { type CloudFlags, counterOf } from "../counter.js";
-import { secretLine } from "../files.js";
+import { type PskFlags, pskOf } from "../group-key.js";
 import type { KeyFlags } from "../key-flags.js";
 import { keysOf } from "../keys.js";
 import { choosePort } from "../port.js";
+import type { PortFlags } from "../port-flags.js";
 import { type Identity, imageOf, provision } from "../provision.js";
 import { keyFingerprint } from "../record.js";
 import { numberOf, type SettingFlags, setLine, settingsOf } from "../settings.js";
@@ -19,16 +20,10 @@ import { findNvs, keysFor, type Place } from "./place.js";
 import { writeVerified } from "./write.js";
 
 /** The flags of `motekey device flash`. */
-export interface FlashFlags extends KeyFlags, SettingFlags, CloudFlags {
-  readonly port?: string;
+export interface FlashFlags extends PortFlags, PskFlags, KeyFlags, SettingFlags, CloudFlags {
   readonly id: string;
-  readonly pskFile: string;
   readonly psk?: string;
   readonly counter?: string;
-  readonly chip?: string;
-  readonly table?: string;
-  readonly partition?: string;
-  readonly baud: string;
   readonly replace?: boolean;
   readonly dryRun?: boolean;
 }
@@ -60,8 +55,7 @@ export async function flash(context: Context, flags: FlashFlags): Promise<void> 
   const tableAt = flags.table === undefined ? null : numberOf("--table", flags.table);
   const baudRate = numberOf("--baud", flags.baud);
   const keys = await keysOf(system, flags);
-  const psk = await secretLine(system, "--psk-file", flags.pskFile);
-  if (psk === "") throw usage("The key is empty.", "--psk-file holds the device's PSK.");
+  const psk = await pskOf(system, flags.id, flags);
   const settings = await settingsOf(system, flags);
   // All that can be refused without a device is refused before one is touched.
   const counter = await counterOf(context, flags, flags.id, psk);

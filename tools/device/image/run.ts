@@ -5,28 +5,17 @@ import { differences } from "../../nvs/diff.js";
 import type { NvsKeys } from "../../nvs/keys.js";
 import { Partition } from "../../nvs/partition.js";
 import { hex } from "../../nvs/writer.js";
-import { type CertificateFlags, certificateOf } from "../certificate.js";
+import { certificateOf } from "../certificate.js";
 import { fileBytes, writeOwn } from "../files.js";
-import { type PskFlags, pskOf } from "../group-key.js";
-import type { KeyFlags } from "../key-flags.js";
+import { pskOf } from "../group-key.js";
 import { keysOf } from "../keys.js";
-import { imageOf, provision } from "../provision.js";
+import { type Identity, imageOf, provision } from "../provision.js";
 import { keyFingerprint } from "../record.js";
-import { numberOf, type SettingFlags, setLine, settingsOf } from "../settings.js";
+import { numberOf, setLine, settingsOf } from "../settings.js";
+import { secureCertImage, storageImage } from "./formats.js";
+import type { ImageFlags, MadeImage } from "./made.js";
 
-/** The flags of `motekey device image`. */
-export interface ImageFlags extends KeyFlags, PskFlags, SettingFlags, CertificateFlags {
-  readonly id: string;
-  readonly psk?: string;
-  readonly counter: string;
-  readonly size: string;
-  readonly merge?: string;
-  readonly out: string;
-  readonly force?: boolean;
-  readonly dryRun?: boolean;
-}
-
-/** Makes a device's NVS partition, or puts its credential into the one it has. */
+/** Makes a device's image, or puts its credential into the one it has. */
 export async function image(context: Context, flags: ImageFlags): Promise<void> {
   const { system, output } = context;
   if (flags.psk !== undefined)
@@ -34,17 +23,15 @@ export async function image(context: Context, flags: ImageFlags): Promise<void> 
       "A key on the command line can be read by everybody on this machine.",
       "Give --psk-file FILE, or - for standard input.",
     );
-  const counter = numberOf("--counter", flags.counter);
-  const keys = await keysOf(system, flags);
-  const partition = await partitionOf(context, flags, keys);
-  const before = Partition.read(partition.toBytes());
+  checkFlags(flags);
   const certificate = await certificateOf(system, flags);
   const proof = certificate === null ? { psk: await pskOf(system, flags.id, flags) } : { certificate };
-  for (const line of await settingsOf(system, flags)) setLine(partition, line);
-  const made = provision(partition, { id: flags.id, ...proof, counter });
-  const { bytes, usage: room } = imageOf(partition, keys);
-  keys?.wipe();
-  const changes = differences(before, partition);
+  const made = await madeBy(context, flags, {
+    id: flags.id,
+    ...proof,
+    counter: numberOf("--counter", flags.counter),
+  });
+  const { bytes } = made;
   if (flags.dryRun !== true) await writeOwn(system, flags.out, bytes, flags.force === true);
   const answer = {
     file: flags.out,
@@ -52,33 +39,74 @@ export async function image(context: Context, flags: ImageFlags): Promise<void> 
     key_fingerprint: proof.psk === undefined ? null : keyFingerprint(proof.psk),
     counter: made.counter,
     bytes: bytes.length,
-    encrypted: keys !== null,
-    used: room.used,
-    usable: room.usable,
+    encrypted: made.isEncrypted,
+    used: made.used,
+    usable: made.usable,
     replaced: made.isReplaced,
-    changes,
+    changes: made.changes,
     sha256: createHash("sha256").update(bytes).digest("hex"),
     written: flags.dryRun !== true,
   };
-  output.answer(answer, textOf(answer));
-  if (made.isReplaced)
-    output.note("The partition had another credential: it is gone, with what was kept for it.");
+  output.answer(answer, textOf(answer, made.unit));
+  if (made.isReplaced) output.note("It had another credential: it is gone, with what was kept for it.");
   output.note(
     `Write all ${hex(bytes.length)} bytes to the partition; a part of them brings old values back.`,
   );
 }
 
-function textOf(answer: {
-  file: string;
-  device: string;
-  key_fingerprint: string | null;
-  counter: number;
-  bytes: number;
-  encrypted: boolean;
-  used: number;
-  usable: number;
-  written: boolean;
-}): string {
+/** Flags that a format does not have would be ignored without a word. */
+function checkFlags(flags: ImageFlags): void {
+  const unused = (UNUSED[flags.format] ?? []).find((name) => flags[name] !== undefined);
+  if (unused !== undefined)
+    throw usage(`--format ${flags.format} has no ${flagOf(unused)}.`, "See 'motekey device image --help'.");
+  if (flags.format === "esp-secure-cert" && flags.certFile === undefined)
+    throw usage("--format esp-secure-cert needs --cert-file.", "And --key-file with it.");
+}
+
+const UNUSED: Partial<Record<ImageFlags["format"], (keyof ImageFlags)[]>> = {
+  espruino: ["set", "settings", "keysFile", "hmacKeyFile", "certFile"],
+  "esp-secure-cert": ["merge", "set", "settings", "keysFile", "hmacKeyFile"],
+};
+
+const flagOf = (name: string): string =>
+  `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+function madeBy(context: Context, flags: ImageFlags, identity: Identity): Promise<MadeImage> {
+  if (flags.format === "espruino") return storageImage(context, flags, identity);
+  if (flags.format === "esp-secure-cert" && identity.certificate !== undefined)
+    return Promise.resolve(secureCertImage(flags, identity.certificate));
+  return nvsImage(context, flags, identity);
+}
+
+async function nvsImage(context: Context, flags: ImageFlags, identity: Identity): Promise<MadeImage> {
+  const { system } = context;
+  const keys = await keysOf(system, flags);
+  const partition = await partitionOf(context, flags, keys);
+  const before = Partition.read(partition.toBytes());
+  for (const line of await settingsOf(system, flags)) setLine(partition, line);
+  const { counter, isReplaced } = provision(partition, identity);
+  const { bytes, usage: room } = imageOf(partition, keys);
+  keys?.wipe();
+  return {
+    ...{ bytes, counter, isReplaced, ...room, isEncrypted: keys !== null, unit: "entries" },
+    changes: differences(before, partition),
+  };
+}
+
+function textOf(
+  answer: {
+    file: string;
+    device: string;
+    key_fingerprint: string | null;
+    counter: number | null;
+    bytes: number;
+    encrypted: boolean;
+    used: number;
+    usable: number;
+    written: boolean;
+  },
+  unit: string,
+): string {
   const percent = Math.round((answer.used * 100) / answer.usable);
   const rows = [
     [
@@ -87,13 +115,13 @@ function textOf(answer: {
     ],
     ["Device", answer.device],
     ["Key", answer.key_fingerprint === null ? "a certificate's" : `fingerprint ${answer.key_fingerprint}`],
-    ["Counter", `begins above ${answer.counter}`],
-    ["Used", `${answer.used} of ${answer.usable} entries, ${percent}%`],
+    ...(answer.counter === null ? [] : [["Counter", `begins above ${answer.counter}`]]),
+    ["Used", `${answer.used} of ${answer.usable} ${unit}, ${percent}%`],
   ];
   return rows.map(([name = "", value]) => `${name.padEnd(9)}${value}`).join("\n");
 }
 
 async function partitionOf(context: Context, flags: ImageFlags, keys: NvsKeys | null): Promise<Partition> {
-  if (flags.merge === undefined) return new Partition(numberOf("--size", flags.size));
+  if (flags.merge === undefined) return new Partition(numberOf("--size", flags.size ?? "0x6000"));
   return Partition.read(await fileBytes(context.system, "--merge", flags.merge), keys);
 }
