@@ -49,6 +49,10 @@ const FLASH_COUNTER: Test = [
   "device-cloud",
   "flash asks the cloud for the counter and the key's fingerprint, and refuses another key and a revoked device",
 ];
+const SHEETS: Test = [
+  "device-label",
+  "sheets as PDF: a scanner reads id and fingerprint of each, and no secret is in the file",
+];
 const CA_CREATE: Test = [
   "ca",
   "create makes a CA whose name is what was given, and whose key only age opens, for its owner alone",
@@ -210,6 +214,12 @@ export const DEVICE_COMMANDS: Held = {
   "motekey device batch --identity-file <file>": GROUP_KEY,
   "motekey device batch --recipient <age1…>": SEALED,
   "motekey device batch --recipients-file <file>": SEALED,
+  "motekey device label": SHEETS,
+  "motekey device label -o, --out <file>": ["device-label", "--png: one for each, and a file that is there is replaced with --force only"],
+  "motekey device label --png": ["device-label", "--png: one for each, and a file that is there is replaced with --force only"],
+  "motekey device label --force": ["device-label", "--png: one for each, and a file that is there is replaced with --force only"],
+  "motekey device label --with-secret": ["device-label", "--with-secret: the key is in the code, the file is its owner's alone, and no output has the key"],
+  "motekey device label --dry-run": ["device-label", "--with-secret of sealed images, a folder without a batch, and --out that is no PDF are refused"],
   "motekey device audit": ["program", "'motekey {line}' shows help with examples on stdout"],
   "motekey device audit verify": AUDIT,
   "motekey device audit verify --head <hash>": ["device-audit", "lines missing at the end are found by --head"],

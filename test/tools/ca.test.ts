@@ -105,6 +105,10 @@ describe("motekey ca", () => {
     await line.failed(sign, "needs_terminal", /Give --passphrase-file/);
     await line.json(`${sign} --passphrase-file long.txt`);
     verified("other.crt", "other");
+    // age asks its terminal, and nothing else, for a passphrase.
+    const words = ["-qec", `age -d ${line.path("other", "ca.key.age")}`, "/dev/null"];
+    const { stdout } = spawnSync("script", words, { input: "correct horse battery staple\n" });
+    assert.match(`${stdout}`, /-----BEGIN PRIVATE KEY-----/);
   });
 
   for (const [name, key] of [

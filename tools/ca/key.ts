@@ -6,8 +6,6 @@ import { secretLine } from "../device/files.js";
 import { sealerFor, unsealed } from "../device/seal.js";
 import type { AuthorityFlags } from "./flags.js";
 
-/** scrypt with N = 2^17, as OWASP has it at the least: a second or two for each guess. */
-const WORK_FACTOR = 17;
 const PASSPHRASE_LENGTH_MIN = 12;
 const PASSPHRASE_STANZA = /^-> scrypt /m;
 
@@ -27,10 +25,10 @@ export async function sealedKey(
     );
   if (passphraseFile === undefined && (await askSecret(system, "Once more: ")) !== passphrase)
     throw usage("The two are not the same.", "Try again.");
+  const { passphraseRecipient } = await import("./passphrase.js");
   const { Encrypter } = await import("age-encryption");
   const encrypter = new Encrypter();
-  encrypter.setScryptWorkFactor(WORK_FACTOR);
-  encrypter.setPassphrase(passphrase);
+  encrypter.addRecipient(passphraseRecipient(passphrase));
   return encrypter.encrypt(pem);
 }
 
@@ -39,9 +37,10 @@ export async function openedKey(system: System, sealed: Buffer, flags: Authority
   const header = sealed.toString("latin1", 0, 512);
   if (!PASSPHRASE_STANZA.test(header)) return unsealed(system, sealed, flags.identityFile, "the CA's key");
   const passphrase = await passphraseOf(system, flags.passphraseFile);
+  const { passphraseIdentity } = await import("./passphrase.js");
   const { Decrypter } = await import("age-encryption");
   const decrypter = new Decrypter();
-  decrypter.addPassphrase(passphrase);
+  decrypter.addIdentity(passphraseIdentity(passphrase));
   try {
     return await decrypter.decrypt(sealed, "text");
   } catch {

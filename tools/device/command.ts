@@ -7,6 +7,7 @@ import { createCommand } from "./create/command.js";
 import { flashCommand } from "./flash/command.js";
 import { imageCommand } from "./image/command.js";
 import { inspectCommand } from "./inspect/command.js";
+import { labelCommand } from "./label/command.js";
 import { listCommand } from "./list/command.js";
 import { revokeCommand } from "./revoke/command.js";
 import { showCommand } from "./show/command.js";
@@ -30,6 +31,7 @@ export function deviceCommand(act: Act): Command {
     showCommand,
     revokeCommand,
     batchCommand,
+    labelCommand,
     auditCommand,
   ])
     command.addCommand(make(act));
