@@ -19,6 +19,10 @@ const hostSimIsAPackage = {
       path: "motekey-host-sim",
       external: true,
     }));
+    build.onResolve({ filter: /\/host-sim\/service\/index\.js$/ }, () => ({
+      path: "motekey-service",
+      external: true,
+    }));
   },
 };
 

@@ -1,6 +1,7 @@
 export type { CertificateAuthority, CertificateRequest, KeyPair, KeyType } from "./certificates.js";
 export { type Cloud, startCloud } from "./cloud.js";
 export type { CloudOptions } from "./cloud-options.js";
+export { readDevices } from "./devices-file.js";
 export type {
   ErrorFault,
   FaultOptions,

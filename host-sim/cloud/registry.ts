@@ -148,6 +148,11 @@ export class Registry implements Accounts {
     this.file?.changed();
   }
 
+  /** Everybody. */
+  get all(): Entity[] {
+    return [...this.entities.values()];
+  }
+
   /** The devices whose ids come after this one, in the order of their ids. */
   devicesAfter(id: string): Entity[] {
     const devices = [...this.entities.values()].filter(

@@ -120,6 +120,14 @@ export class Service {
     return this.parts.state.keyring.rotate();
   }
 
+  /**
+   * Seals all keys by the first of `sealKeyFiles`. When that is done the others may go, an hour after the last token that
+   * they sealed has ended. Resolves with how many devices' keys were sealed anew.
+   */
+  reseal(): Promise<number> {
+    return this.parts.state.reseal();
+  }
+
   /** Takes nothing new, answers what came in, and ends. May be called more than once. */
   close(): Promise<void> {
     this.closing ??= this.end();

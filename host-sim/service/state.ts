@@ -77,6 +77,12 @@ export class State {
     await this.database.query("UPDATE motekey.readiness SET at = clock_timestamp() WHERE id = 1");
   }
 
+  /** Seals keys by the present seal key where an older one sealed them. Resolves with how many devices' that were. */
+  async reseal(): Promise<number> {
+    await this.keyring.reseal();
+    return this.accounts.reseal();
+  }
+
   /** Removes what has ended. */
   async sweep(): Promise<void> {
     for (const sql of SWEEPS) await this.database.query(sql);

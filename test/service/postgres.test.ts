@@ -140,6 +140,24 @@ describe("the service on PostgreSQL", function () {
     for (const socket of sockets) socket.terminate();
   });
 
+  it("the key that seals changes by overlap: sealed anew, all opens without the old one", async () => {
+    const known = await services[0].addDevice({ id: "device_sealed" });
+    const [old = ""] = options.sealKeyFiles ?? [];
+    const next = newKeyFile();
+    const both = await startService({ ...options, sealKeyFiles: [next, old] });
+    assert.ok((await both.reseal()) > 0);
+    assert.equal(await both.reseal(), 0);
+    await both.close();
+    const alone = await startService({ ...options, sealKeyFiles: [next] });
+    assert.equal((await call(alone, known, 1))?.status, 200);
+    await alone.close();
+    // The replicas of this suite have the old one alone.
+    const back = await startService({ ...options, sealKeyFiles: [old, next] });
+    await back.reseal();
+    await back.close();
+    await assert.rejects(startService({ ...options, sealKeyFiles: [next] }), /Nothing opens signing key/);
+  });
+
   it("a request that comes twice at once, to two replicas, makes one token", async () => {
     const known = await services[0].addDevice({ id: "device_twice" });
     for (let id = 1; id <= 20; id++) {

@@ -86,6 +86,16 @@ export class Keyring {
     return kid;
   }
 
+  /** Seals by the present key what an older one sealed. */
+  async reseal(): Promise<void> {
+    const rows = await this.database.query<KeyRow>("SELECT kid, sealed FROM motekey.signing_keys");
+    for (const { kid, sealed } of rows) {
+      if (this.sealer.isCurrent(sealed)) continue;
+      const anew = this.sealer.seal(keyOf(kid), this.sealer.open(keyOf(kid), sealed));
+      await this.database.query("UPDATE motekey.signing_keys SET sealed = $2 WHERE kid = $1", [kid, anew]);
+    }
+  }
+
   /** Reads the keys anew. */
   async refresh(): Promise<void> {
     const rows = await this.database.query<KeyRow>(

@@ -77,6 +77,11 @@ export class Sealer {
     return Buffer.concat([Uint8Array.of(VERSION), this.current.name]);
   }
 
+  /** Did the key seal it that seals now? */
+  isCurrent(sealed: Uint8Array): boolean {
+    return this.prefix.equals(Buffer.from(sealed).subarray(0, IV_AT));
+  }
+
   private get current(): Key {
     const [key] = this.keys;
     if (key === undefined) throw new Error("There is no key to seal with");

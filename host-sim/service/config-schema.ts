@@ -1,0 +1,65 @@
+const text = (description: string) => ({ type: "string", minLength: 1, description });
+const port = (description: string) => ({ type: "integer", minimum: 0, maximum: 65_535, description });
+const choice = (description: string, ...values: string[]) => ({ type: "string", enum: values, description });
+const whole = (description: string, minimum: number, maximum?: number) => ({
+  type: "integer",
+  minimum,
+  ...(maximum !== undefined && { maximum }),
+  description,
+});
+
+/** The JSON schema (2020-12) of the file that `motekey cloud serve --settings` reads; docs/service.schema.json is it. */
+export const CONFIG_SCHEMA = {
+  $schema: "https://json-schema.org/draft/2020-12/schema",
+  title: "Settings of 'motekey cloud serve'",
+  type: "object",
+  additionalProperties: false,
+  properties: {
+    $schema: text("where this schema is; for editors"),
+    database: {
+      type: "object",
+      additionalProperties: false,
+      description:
+        "where the state is: a folder for one machine, or PostgreSQL 15 for any number of replicas",
+      properties: {
+        folder: text("a folder, made where it is missing"),
+        url: text("postgresql://user@host:5432/database?sslmode=verify-full"),
+        passwordFile: text("holds the password of that user; read for each connection"),
+        connections: whole("most connections of this replica", 2, 1_000),
+      },
+    },
+    sealKeyFiles: {
+      type: "array",
+      items: { type: "string", minLength: 1 },
+      description: "keys that seal what the database holds, one in each file: the first seals, all open",
+    },
+    host: text("the address to listen on"),
+    mqttPort: port("the MQTT port; 0: any free one"),
+    httpPort: port("the HTTP port; 0: any free one"),
+    tls: {
+      type: "object",
+      additionalProperties: false,
+      required: ["certFile", "keyFile"],
+      properties: {
+        certFile: text("the certificate and its chain, PEM"),
+        keyFile: text("its key, PEM"),
+        clientCertificates: choice("whether a device shows one", "none", "optional", "required"),
+        caFile: text("who issues them, PEM"),
+      },
+    },
+    address: text("the service's name: the issuer of tokens"),
+    tokens: {
+      type: "object",
+      additionalProperties: false,
+      properties: {
+        format: choice("what tokens are", "jwt", "opaque", "cwt-sign1"),
+        algorithm: choice("what they are signed with", "ES256", "EdDSA"),
+        lifetimeSeconds: whole("how long a token lives", 1, 31_536_000),
+        graceSeconds: whole("how long a token stays good behind the next one", 0, 86_400),
+      },
+    },
+    requireFrameProof: { type: "boolean", description: "every frame needs a proof of its own" },
+    databaseLimitMs: whole("how long a request may wait for the database", 1),
+    drainLimitMs: whole("how long SIGTERM waits for what is under way", 0),
+  },
+} as const;
