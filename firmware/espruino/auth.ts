@@ -20,8 +20,17 @@ function serve(host: Host, wish: Wish, onToken: OnToken | null, generation: numb
   if (my.isClosed) return Status.CLOSED;
   now();
   if (wish === Wish.TOKEN) host.askedAt = my.nowMs;
+  if (onToken !== null || wish < Wish.REVOCATION) {
+    if (my.waiting.length >= (my.bounds.waiters ?? DEFAULT_LIMITS.waiters)) return Status.BUSY;
+    my.waiting.push({ host, wish, onToken, deadline: my.nowMs + my.callMs, isDone: false, outcome: 0 });
+  }
+  wake(my.nowMs);
+  if (wish === Wish.TOKEN) return Status.OK;
+  if (wish === Wish.NEW_TOKEN) {
+    host.rejection = Rejection.NONE;
+    return Status.OK;
+  }
   if (wish === Wish.REJECTION) {
-    wake(my.nowMs);
     if (host.text === "" || generation !== host.count) return Status.STALE;
     host.text = "";
     if (host.rejection !== Rejection.NONE) {
@@ -34,14 +43,7 @@ function serve(host: Host, wish: Wish, onToken: OnToken | null, generation: numb
     host.mustGenerate = true;
     return Status.OK;
   }
-  if (onToken !== null || wish !== Wish.REVOCATION) {
-    if (my.waiting.length >= (my.bounds.waiters ?? DEFAULT_LIMITS.waiters)) return Status.BUSY;
-    my.waiting.push({ host, wish, onToken, deadline: my.nowMs + my.callMs, isDone: false, outcome: 0 });
-  }
-  wake(my.nowMs);
-  if (wish === Wish.TOKEN) return Status.OK;
   host.rejection = Rejection.NONE;
-  if (wish === Wish.NEW_TOKEN) return Status.OK;
   // Revoked: here at once, and in the cloud as soon as it can be told.
   const flight = host.flight;
   if (flight !== null && flight.method !== Method.REVOKE) {
@@ -49,6 +51,7 @@ function serve(host: Host, wish: Wish, onToken: OnToken | null, generation: numb
     if (flight.attempts === 0) my.flights[my.flights.indexOf(flight)] = null;
     else {
       flight.isAbandoned = true;
+      my.abandoned++;
       flight.phase = CallPhase.SENT;
       flight.attemptAt = Infinity;
     }
@@ -124,6 +127,7 @@ export class Auth implements LeanAuth {
       isTurning: false,
       waiting: [],
       flights: [],
+      abandoned: 0,
       apps: [],
       outbox: "",
       isMac,
@@ -239,6 +243,7 @@ export class Auth implements LeanAuth {
   close(): void {
     if (my.isClosed) return;
     const wasTurning = my.isTurning;
+    my.hasNews = true;
     my.isTurning = true;
     my.isClosed = true;
     now();

@@ -186,6 +186,7 @@ export function endCall(call: Call, status: Status, frame: Frame | null): void {
   call.phase = CallPhase.DONE;
   my.isRestless = true;
   if (call.onDone !== null) {
+    my.hasNews = true;
     noteFailure(my.asked, status, call);
     return;
   }
@@ -193,6 +194,7 @@ export function endCall(call: Call, status: Status, frame: Frame | null): void {
   if (host === null) return;
   if (host.flight === call) host.flight = null;
   if (call.isAbandoned) {
+    my.abandoned--;
     // The answer came after the revocation, or may still be made: revoke once more.
     if (status === Status.OK || !call.said) host.owesRevoke = true;
     call.host = null;
@@ -233,39 +235,41 @@ export function endCall(call: Call, status: Status, frame: Frame | null): void {
       finish(host, Wish.TOKEN, Status.OK);
     }
   }
+  if (outcome === Status.OK) {
+    writeDown(host, outcome, 0);
+    return;
+  }
   call.outcome = outcome;
-  if (outcome !== Status.OK) {
-    const code = call.said ? call.said : 0;
-    const isPassing =
-      outcome === my.lastLoss ||
-      (outcome >= Status.TIMEOUT && outcome <= Status.SUBSCRIPTION_REFUSED) ||
-      outcome === Status.THROTTLED ||
-      outcome === Status.UNAVAILABLE ||
-      (outcome === Status.CLOUD_ERROR && (code === 500 || code === 504));
-    host.outcome = outcome;
-    // Where no answer came because there was no connection, the session's backoff is wait enough.
-    if (code !== 0 || !isPassing || my.phase === Phase.READY) {
-      const asked =
-        frame !== null && frame.error !== undefined ? Math.max(0, secondsOf(frame.error.retry_after)) : 0;
-      const most = my.bounds.retryAfterCapMs ?? DEFAULT_LIMITS.retryAfterCapMs;
-      host.notBefore = my.nowMs + Math.min(asked * 1000, most) + backoff(host, unit(random(6)));
+  const code = call.said ? call.said : 0;
+  const isPassing =
+    outcome === my.lastLoss ||
+    (outcome >= Status.TIMEOUT && outcome <= Status.SUBSCRIPTION_REFUSED) ||
+    outcome === Status.THROTTLED ||
+    outcome === Status.UNAVAILABLE ||
+    (outcome === Status.CLOUD_ERROR && (code === 500 || code === 504));
+  host.outcome = outcome;
+  // Where no answer came because there was no connection, the session's backoff is wait enough.
+  if (code !== 0 || !isPassing || my.phase === Phase.READY) {
+    const asked =
+      frame !== null && frame.error !== undefined ? Math.max(0, secondsOf(frame.error.retry_after)) : 0;
+    const most = my.bounds.retryAfterCapMs ?? DEFAULT_LIMITS.retryAfterCapMs;
+    host.notBefore = my.nowMs + Math.min(asked * 1000, most) + backoff(host, unit(random(6)));
+  }
+  if (call.method === Method.REVOKE) {
+    if (!isPassing) {
+      host.owesRevoke = false;
+      finish(host, Wish.REVOCATION, outcome);
     }
-    if (call.method === Method.REVOKE) {
-      if (!isPassing) {
-        host.owesRevoke = false;
-        finish(host, Wish.REVOCATION, outcome);
-      }
-    } else {
-      // The cloud may have made the new token all the same, and then ends ours soon.
-      if (isLive(host) && code === 0 && call.attempts > 0) {
-        host.refreshAt = my.nowMs;
-        host.isSpread = true;
-      }
-      if (!isPassing) {
-        host.mustGenerate = false;
-        finish(host, Wish.TOKEN, outcome);
-        finish(host, Wish.NEW_TOKEN, outcome);
-      }
+  } else {
+    // The cloud may have made the new token all the same, and then ends ours soon.
+    if (isLive(host) && code === 0 && call.attempts > 0) {
+      host.refreshAt = my.nowMs;
+      host.isSpread = true;
+    }
+    if (!isPassing) {
+      host.mustGenerate = false;
+      finish(host, Wish.TOKEN, outcome);
+      finish(host, Wish.NEW_TOKEN, outcome);
     }
   }
   noteFailure(host, outcome, call);

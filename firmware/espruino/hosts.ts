@@ -29,6 +29,7 @@ export function finish(host: Host, wish: Wish, outcome: Status | null): boolean 
       isFound = true;
       if (outcome === null) break;
       waiter.isDone = true;
+      my.hasNews = true;
       waiter.outcome = outcome;
     }
   }
@@ -37,6 +38,7 @@ export function finish(host: Host, wish: Wish, outcome: Status | null): boolean 
 
 /** Whether a call about a host was abandoned, and its answer may still come. */
 export function hasAbandoned(host: Host): boolean {
+  if (my.abandoned === 0) return false;
   for (let i = 1; i < my.flights.length; i++) {
     const call = my.flights[i];
     if (call?.isAbandoned && call.host === host) return true;

@@ -3,25 +3,6 @@ import { Status } from "../status.js";
 import type { LeanOptions } from "./api.js";
 import { levelOf, readCredential } from "./credential.js";
 
-const refuse = (what: string): never => {
-  throw new Error(`motekey: ${what}`);
-};
-
-/** An error whose status has a sentence. */
-const refuseWith = (what: string, status: Status): never => {
-  const error = new Error(`motekey: ${what}, status ${status}`) as Error & { status: Status };
-  error.status = status;
-  throw error;
-};
-
-/** A misspelt name is an option that was never given, and a misspelt floor none at all. */
-const check = (path: string, group: object | undefined, names: string): void => {
-  if (group === undefined) return;
-  if (typeof group !== "object" || group === null) refuse(`${path}: an object`);
-  for (const name in group)
-    if (names.split(",").indexOf(name) < 0) refuse(`${path}${name} is no option; there are ${names}`);
-};
-
 /** Who the device is, and how it proves that. */
 export interface Identity {
   readonly deviceId: string;
@@ -30,10 +11,29 @@ export interface Identity {
 }
 
 /**
- * By the options, and by what Storage has.
+ * By the options, and by what Storage has. Its helpers are made when it runs: a function is RAM.
  * @throws Error that names the first option which cannot be right
  */
 export const identityOf = (options: LeanOptions): Identity => {
+  const refuse = (what: string): never => {
+    throw new Error(`motekey: ${what}`);
+  };
+
+  /** An error whose status has a sentence. */
+  const refuseWith = (what: string, status: Status): never => {
+    const error = new Error(`motekey: ${what}, status ${status}`) as Error & { status: Status };
+    error.status = status;
+    throw error;
+  };
+
+  /** A misspelt name is an option that was never given, and a misspelt floor none at all. */
+  const check = (path: string, group: object | undefined, names: string): void => {
+    if (group === undefined) return;
+    if (typeof group !== "object" || group === null) refuse(`${path}: an object`);
+    for (const name in group)
+      if (names.split(",").indexOf(name) < 0) refuse(`${path}${name} is no option; there are ${names}`);
+  };
+
   check("", options, "deviceId,cloud,credential,proof,allowInsecure,limits,sleptMs,tls,messages");
   const cloud = options.cloud;
   const given = options.credential;

@@ -81,6 +81,8 @@ export function received(data: string): void {
 export function takePacket(first: number, body: string, length: number): boolean {
   const type = first >> 4;
   const messages = my.given.messages;
+  // Nothing waits for the acknowledgement of a call: its answer is one.
+  if (type === 4 && messages === undefined && my.isAccepted && uint(body, 0, 2) > 0) return false;
   if (type === 3) {
     const own = `${my.caller}/rpc`;
     const topicTo = 2 + uint(body, 0, 2);
@@ -248,37 +250,41 @@ export function takeAnswer(frame: Frame, id: number): void {
   }
   const call = awaitedCall(id);
   if (call === null) return;
+  const result = frame.result;
+  const method = call.method;
   let status = Status.OK;
   if (frame.error !== undefined) {
     call.said = frame.error.code as number;
     const place = [400, 401, 403, 404, 429, 503, 418].indexOf(call.said);
     status = place < 0 ? Status.CLOUD_ERROR : Math.min(Status.BAD_ARGUMENTS + place, Status.UNAVAILABLE);
+  } else if (method < Method.LIST && method !== Method.HELLO) {
+    const token = tokenIn(result);
+    if (token.length > (my.bounds.tokenBytes ?? DEFAULT_LIMITS.tokenBytes)) status = Status.TOKEN_TOO_LONG;
+    else if (token === "" && (method === Method.GENERATE || !isAbsent(result))) status = Status.BAD_RESULT;
+  }
+  if (status !== Status.OK || method < Method.LIST || method === Method.REVOKE) {
+    // Behind a return the engine reads nothing: what is rare stands last.
+    endCall(call, status, frame);
+    return;
+  }
+  if (method === Method.LIST) {
+    const hosts: string[] = [];
+    if (!Array.isArray(result)) status = Status.BAD_RESULT;
+    else
+      for (let i = 0; i < result.length; i++) {
+        const item = result[i] as { host?: unknown } | null;
+        const host = item ? item.host : undefined;
+        if (typeof host !== "string") continue;
+        if (host.length > (my.bounds.hostBytes ?? DEFAULT_LIMITS.hostBytes)) status = Status.HOST_TOO_LONG;
+        else hosts.push(host);
+      }
+    call.result = status === Status.OK ? hosts : null;
   } else {
-    const result = frame.result;
-    const method = call.method;
-    if (method === Method.LIST) {
-      const hosts: string[] = [];
-      if (!Array.isArray(result)) status = Status.BAD_RESULT;
-      else
-        for (let i = 0; i < result.length; i++) {
-          const item = result[i] as { host?: unknown } | null;
-          const host = item ? item.host : undefined;
-          if (typeof host !== "string") continue;
-          if (host.length > (my.bounds.hostBytes ?? DEFAULT_LIMITS.hostBytes)) status = Status.HOST_TOO_LONG;
-          else hosts.push(host);
-        }
-      call.result = status === Status.OK ? hosts : null;
-    } else if (method === Method.AUTHENTICATE || method === Method.AUTHORIZE) {
-      let verdict: unknown = result;
-      if (method === Method.AUTHENTICATE && typeof result === "object" && result !== null)
-        verdict = result.success;
-      call.result = verdict === true;
-      status = verdict === true ? Status.OK : verdict === false ? Status.NOT_ALLOWED : Status.BAD_RESULT;
-    } else if (method < Method.LIST && method !== Method.HELLO) {
-      const token = tokenIn(result);
-      if (token.length > (my.bounds.tokenBytes ?? DEFAULT_LIMITS.tokenBytes)) status = Status.TOKEN_TOO_LONG;
-      else if (token === "" && (method === Method.GENERATE || !isAbsent(result))) status = Status.BAD_RESULT;
-    }
+    let verdict: unknown = result;
+    if (method === Method.AUTHENTICATE && typeof result === "object" && result !== null)
+      verdict = result.success;
+    call.result = verdict === true;
+    status = verdict === true ? Status.OK : verdict === false ? Status.NOT_ALLOWED : Status.BAD_RESULT;
   }
   endCall(call, status, frame);
 }

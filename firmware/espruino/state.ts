@@ -181,6 +181,8 @@ export interface Core extends Tries {
   waiting: Waiter[];
   /** The first place is Hello's. */
   flights: (Call | null)[];
+  /** Calls whose answers are awaited only to be undone. */
+  abandoned: number;
   /** Of the latest call that asked for no token, and of the connection. */
   asked: Failure;
   lost: Failure;
@@ -204,6 +206,8 @@ export interface Core extends Tries {
   wakeAt: number;
   isTurning: boolean;
   isRung: boolean;
+  /** A callback of the app may be due. */
+  hasNews: boolean;
   isRestless: boolean;
   isBlocked: boolean;
   isForgetful: boolean;

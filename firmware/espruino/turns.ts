@@ -59,6 +59,12 @@ export function turn(): void {
 
 /** Calls one callback of the app, if one is due: that of a call, or else of a new state where `tellsState`. */
 export function tellOne(tellsState: boolean): boolean {
+  const state = tellsState ? stateNow() : my.told;
+  if (!my.hasNews && state === my.told && my.given.messages === undefined) {
+    if (tellsState) my.isUntold = false;
+    return false;
+  }
+  my.hasNews = false;
   for (let i = 0; i < my.waiting.length; i++) {
     const waiter = my.waiting[i];
     if (!waiter.isDone) continue;
@@ -67,10 +73,13 @@ export function tellOne(tellsState: boolean): boolean {
     if (isTold && !isLive(host)) {
       // The token left between its coming and this moment: the caller goes on waiting.
       waiter.isDone = false;
+      my.hasNews = true;
       wake(my.nowMs);
       return true;
     }
     my.waiting.splice(i, 1);
+    // There may be more.
+    my.hasNews = true;
     if (my.isBlocked) wake(my.nowMs);
     if (waiter.onToken !== null)
       waiter.onToken(
@@ -89,13 +98,13 @@ export function tellOne(tellsState: boolean): boolean {
     const call = my.flights[i];
     if (!call || call.phase !== CallPhase.DONE) continue;
     my.flights[i] = null;
+    my.hasNews = true;
     if (my.isBlocked) wake(my.nowMs);
     if (call.onDone !== null) (call.onDone as OnAnswer<unknown>)(call.outcome, call.result);
     return true;
   }
   if (my.given.messages !== undefined && my.given.messages.deliver()) return true;
   if (!tellsState) return false;
-  const state = stateNow();
   my.isUntold = false;
   if (state === my.told) return false;
   my.told = state;
@@ -123,6 +132,7 @@ export function tend(): void {
       continue;
     }
     waiter.isDone = true;
+    my.hasNews = true;
     if (excuse === Status.TIMEOUT && host.outcome === Status.OK) {
       host.outcome = excuse;
       noteFailure(host, excuse, host.flight);
@@ -160,8 +170,9 @@ export function tend(): void {
 /** Looks at one host: what is awaited, due or owed. @param chance the next moment at which something can be sent */
 export function tendHost(host: Host, chance: number): void {
   const isGood = isLive(host);
-  if (isGood) finish(host, Wish.TOKEN, Status.OK);
-  else host.text = "";
+  const isAsked = my.waiting.length > 0;
+  if (!isGood) host.text = "";
+  else if (isAsked) finish(host, Wish.TOKEN, Status.OK);
   if (host.rejection === Rejection.REPORTED) {
     if (my.nowMs >= host.rejectedUntil) host.rejection = Rejection.NONE;
     else finish(host, Wish.TOKEN, Status.REJECTED);
@@ -172,8 +183,8 @@ export function tendHost(host: Host, chance: number): void {
   let method = Method.HELLO;
   if (host.owesRevoke) method = Method.REVOKE;
   else if (hasAbandoned(host)) method = Method.HELLO;
-  else if (host.mustGenerate || finish(host, Wish.NEW_TOKEN, null)) method = Method.GENERATE;
-  else if (finish(host, Wish.TOKEN, null)) method = host.isKnown ? Method.GET : Method.GENERATE;
+  else if (host.mustGenerate || (isAsked && finish(host, Wish.NEW_TOKEN, null))) method = Method.GENERATE;
+  else if (isAsked && finish(host, Wish.TOKEN, null)) method = host.isKnown ? Method.GET : Method.GENERATE;
   else if (isInUse && my.nowMs >= host.refreshAt) {
     // A moment of its own, which takes an HMAC: it is found late, once in a token's life.
     if (!host.isSpread) plan(host, unit(hmac(keyOf(my.dice), host.name + u32(host.count))));
