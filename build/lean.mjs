@@ -11,8 +11,9 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const CORE = join(ROOT, "firmware/espruino");
 const entryOf = (path) => relative("espruino", path);
 
-/** What an app has, and where from. */
+/** What an app has, and where from. The state comes first: the engine searches the module's names one by one. */
 const ENTRY = `
+import "./${entryOf("espruino/state.ts")}";
 import { Auth } from "./${entryOf("espruino/auth.ts")}";
 import { writeCredential } from "./${entryOf("espruino/credential.ts")}";
 exports.createAuth = (options) => new Auth(options);

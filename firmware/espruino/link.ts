@@ -31,7 +31,7 @@ export function openLink(): void {
     my.socket = socket;
     my.queued = 0;
     socket.on("data", (data) => {
-      if (my.socket === socket) received(data);
+      if (my.socket === socket && received(data)) my.turn();
     });
     socket.on("drain", () => {
       if (my.socket === socket) my.queued = 0;

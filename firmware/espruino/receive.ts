@@ -18,8 +18,8 @@ import { base64url, hmac, isSame, keyOf, u64, uint } from "./proofs.js";
 import { CallPhase, Method, my, NO_END, Phase } from "./state.js";
 import { isAbsent, mqttPacket, text, tokenIn } from "./text.js";
 
-/** Bytes from the broker, in pieces of any size. */
-export function received(data: string): void {
+/** Bytes from the broker, in pieces of any size. @returns whether a turn is to follow: not from here, the stack is short */
+export function received(data: string): boolean {
   let bytes = my.rest === "" ? data : my.rest + data;
   let isStirred = false;
   my.heardOfMs = now();
@@ -70,7 +70,7 @@ export function received(data: string): void {
   const most = 2 * (my.bounds.sendBytes ?? DEFAULT_LIMITS.sendBytes);
   if (my.phase >= Phase.CONNECTING && my.queued + my.outbox.length > most)
     isStirred = loseLink(Status.CONGESTED, false);
-  if (isStirred || my.outbox !== "") my.turn();
+  return isStirred || my.outbox !== "";
 }
 
 /**

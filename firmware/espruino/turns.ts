@@ -152,7 +152,11 @@ export function tend(): void {
       if (my.heardAt < call.attemptAt - call.patience && my.answerBy === Infinity) my.isPinging = true;
     }
   }
-  if (my.phase >= Phase.OPENING) tendConnection();
+  if (my.phase >= Phase.OPENING && tendConnection())
+    for (let i = calls.length - 1; i >= 0; i--) {
+      const call = calls[i];
+      if (call && call.phase === CallPhase.QUEUED) publishCall(call);
+    }
   if (my.given.messages !== undefined)
     my.wakeAt = Math.min(my.wakeAt, my.given.messages.tend(my.nowMs, my.phase === Phase.READY));
   for (let i = 0; i < calls.length; i++) {
@@ -210,12 +214,12 @@ export function aliveAt(): number {
   return keepAliveS > 0 ? Math.min(my.sentAt, my.heardAt) + keepAliveS * 750 : Infinity;
 }
 
-/** Times out, pings, proves and publishes. */
-export function tendConnection(): void {
+/** Times out, pings and opens the session of MACs. @returns whether requests may be published */
+export function tendConnection(): boolean {
   const isReady = my.phase === Phase.READY;
   let loss = Status.OK;
   if (!isReady && my.nowMs >= my.phaseEnds) loss = Status.CONNECT_TIMEOUT;
-  else if (my.phase === Phase.OPENING) return;
+  else if (my.phase === Phase.OPENING) return false;
   else if (my.nowMs >= my.answerBy) loss = Status.KEEP_ALIVE_TIMEOUT;
   else {
     if (isReady && (my.isPinging || (my.answerBy === Infinity && my.nowMs >= aliveAt()))) {
@@ -226,7 +230,7 @@ export function tendConnection(): void {
         my.nowMs + (my.bounds.pingTimeoutMs ?? DEFAULT_LIMITS.pingTimeoutMs),
       );
     }
-    if (!isReady && (my.isAsking || my.given.cloud.pipeline === false)) return;
+    if (!isReady && (my.isAsking || my.given.cloud.pipeline === false)) return false;
     if (my.isMac && my.needsMac) {
       const counter = my.isFresh || reserveCounter() ? (my.isFresh ? my.latest : ++my.latest) : 0;
       if (counter === 0) loss = Status.STORE_FAILED;
@@ -241,12 +245,6 @@ export function tendConnection(): void {
       }
     }
   }
-  if (loss !== Status.OK) {
-    loseLink(loss, false);
-    return;
-  }
-  for (let i = my.flights.length - 1; i >= 0; i--) {
-    const call = my.flights[i];
-    if (call && call.phase === CallPhase.QUEUED) publishCall(call);
-  }
+  if (loss !== Status.OK) loseLink(loss, false);
+  return loss === Status.OK;
 }
