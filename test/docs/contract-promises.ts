@@ -57,6 +57,8 @@ export const PROMISES: Held = {
   "a logout without the provider is made good by the next": ["accounts", "a logout while the provider is away is made good by 'logout --all', though no account is left"],
   "logout --clear forgets what could not be ended": ["accounts", "--clear forgets what could not be ended; readable in a file it is never kept"],
   "no rotated refresh token stays good after a logout": ["accounts", "of rotated refresh tokens none stays good after a logout"],
+  "at a provider that leaves rotated refresh tokens good, a logout ends each": ["accounts", "a provider that leaves rotated refresh tokens good: 'logout --all' ends each, and says where it could not"],
+  "what goes before the default account is said when it is chosen": ["session", "'auth switch' and 'auth login' say what goes before the default account"],
   "an access token that nobody can end is reported with its end": ["accounts", "an access token that is a JWT is told with its end: at logout, and of a login that is replaced"],
   "a credential in the environment goes to the issuer there only": ["belongs", "credentials in the environment go to the issuer there only, though --issuer names another"],
   "a client's key signs for its issuer only": ["belongs", "a client's key signs for its issuer only"],

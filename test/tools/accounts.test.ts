@@ -1,9 +1,11 @@
 /** An account is a subject at an issuer by a client: who has one name in several places is several accounts. */
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { Identity } from "../../host-sim/index.js";
 import { Store } from "../../tools/store/store.js";
 import { ANN, ANN_AT_BROWSER, CI, good, json, startAcme } from "./acme.js";
-import { World } from "./world.js";
+import { startForgivingProvider } from "./foreign/providers.js";
+import { type RunOptions, World } from "./world.js";
 
 describe("accounts", () => {
   let world: World;
@@ -183,6 +185,38 @@ describe("accounts", () => {
     assert.equal(all[0]?.refresh.length, 3);
     good(await world.line("auth logout --all --force"));
     await noneIsGood(all);
+  });
+
+  it("a provider that leaves rotated refresh tokens good: 'logout --all' ends each, and says where it could not", async () => {
+    const foreign = await startForgivingProvider();
+    const there = new World();
+    try {
+      there.env.MOTEKEY_ISSUER = foreign.issuer;
+      const openBrowser = foreign.browser ?? undefined;
+      const logIn = async () =>
+        good(
+          await there.line("auth login --insecure-storage", {
+            env: { DISPLAY: ":0" },
+            openBrowser,
+          } as RunOptions),
+        );
+      await logIn();
+      for (let left = 25; left > 0; left--) good(await there.line("auth refresh"));
+      assert.equal(await foreign.liveTokens(), 26);
+      const [{ result }] = json(await there.line("auth logout --all --force --json"));
+      assert.equal(result, "revoked");
+      assert.equal(await foreign.liveTokens(), 0);
+      // More than are remembered: said.
+      await logIn();
+      const { accounts, ...rest } = JSON.parse(readFileSync(there.config, "utf8"));
+      accounts[0].open.earlier = Array.from({ length: 100 }, (_, index) => `canary-${index}`);
+      writeFileSync(there.config, JSON.stringify({ ...rest, accounts }));
+      const said = good(await there.line("auth logout --all --force"));
+      assert.match(said.stdout, /refresh tokens before the last 100 may stay good, if it lets old ones/);
+    } finally {
+      there.end();
+      await foreign.close();
+    }
   });
 
   it("an access token that is a JWT is told with its end: at logout, and of a login that is replaced", async () => {

@@ -256,6 +256,17 @@ describe("a login", () => {
       assert.equal(json(await world.line("auth me --json")).organization, "Other Org");
     });
 
+    it("'auth switch' and 'auth login' say what goes before the default account", async () => {
+      const env = { MOTEKEY_ISSUER: "https://other.example.com", MOTEKEY_TEAM: "staging" };
+      const said = await world.run(["auth", "switch", "--team", "acme", "--account", ANN.email], {
+        env: { ...env, MOTEKEY_AUTH_TOKEN: "canary" },
+      });
+      assert.match(
+        good(said).stderr,
+        /MOTEKEY_ISSUER is set to https:\/\/other\.example\.com, and goes before this default: give --account ann@example\.com, or unset it\.\n.*MOTEKEY_TEAM is set to staging.*\n.*MOTEKEY_AUTH_TOKEN is set/,
+      );
+    });
+
     it("an organization is known by its id, guid or name; an unknown one is told with those there are", async () => {
       const me = await fetch(`${identity.issuer}/me`, {
         headers: { authorization: `Bearer ${(await token()).trim()}` },

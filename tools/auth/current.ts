@@ -187,6 +187,19 @@ export function isDefault(account: Account, logins: Logins): boolean {
   return logins.activeTeam === account.team && isTeamDefault(account, logins);
 }
 
+/** Says what goes before the default account from now on: `auth switch` and `auth login` cannot change it. */
+export function warnOfOverride({ system, output }: Context, account: Account, { accounts }: Logins): void {
+  const label = labelOf(account, accounts);
+  const issuer = variable(system, "MOTEKEY_ISSUER");
+  const team = variable(system, "MOTEKEY_TEAM");
+  const before = (name: string, value: string) =>
+    output.warn(
+      `${name} is set to ${printable(value, 200)}, and goes before this default: give --account ${label}, or unset it.`,
+    );
+  if (issuer !== undefined && !isSameIssuer(issuer, account.issuer)) before("MOTEKEY_ISSUER", issuer);
+  if (team !== undefined && team !== account.team) before("MOTEKEY_TEAM", team);
+}
+
 /** Says where the team's name came from, as often nobody typed it. @param known the teams there are */
 export function unknownTeam(team: Setting, known: readonly string[]): Failure {
   const others = known.length === 0 ? "" : ` Known are ${known.join(", ")}.`;

@@ -5,7 +5,7 @@ import { endTokens } from "../oidc/grants.js";
 import { findProvider } from "../oidc/provider.js";
 import type { Account } from "../store/account.js";
 import type { Change, Store } from "../store/store.js";
-import { clientOf } from "./renew.js";
+import { clientOf, EARLIER_MAX } from "./renew.js";
 import { endOfToken, isJwt, plainTime } from "./told.js";
 
 /** What became of the tokens of a login. */
@@ -14,17 +14,25 @@ export interface Ended {
   readonly failure: string | null;
   /** An access token that stays good, and until when: unix ms, or null where its end is not known. */
   readonly left: { readonly untilMs: number | null } | null;
+  /** More refresh tokens were rotated than are remembered: the provider may have left the others good. */
+  readonly isPartial: boolean;
 }
 
 /** Asks the provider to end all tokens of a login. */
 export async function endAtProvider({ system }: Context, account: Account): Promise<Ended> {
+  const isPartial = account.earlier.length >= EARLIER_MAX;
   try {
     const provider = await findProvider(account.issuer, clientOf(system, account), system);
     const reach = await endTokens(provider, account);
     const left = reach === "all" ? leftBy(account, system.now(), isJwt) : leftBy(account, system.now());
-    return { failure: reach === "nothing" ? `${provider.issuer} ends no tokens on request` : null, left };
+    return {
+      failure: reach === "nothing" ? `${provider.issuer} ends no tokens on request` : null,
+      left,
+      isPartial,
+    };
   } catch (failure) {
-    if (failure instanceof Failure) return { failure: failure.message, left: leftBy(account, system.now()) };
+    if (failure instanceof Failure)
+      return { failure: failure.message, left: leftBy(account, system.now()), isPartial };
     throw failure;
   }
 }
@@ -45,10 +53,15 @@ function leftBy(
 }
 
 /** What stays good, in words; null: nothing. */
-export function leftInWords({ left }: Ended): string | null {
-  if (left === null) return null;
-  const end = left.untilMs === null ? "; its end is not known" : ` until ${plainTime(left.untilMs)}`;
-  return `the access token stays good${end}`;
+export function leftInWords({ left, isPartial }: Ended): string | null {
+  const words: string[] = [];
+  if (left !== null) {
+    const end = left.untilMs === null ? "; its end is not known" : ` until ${plainTime(left.untilMs)}`;
+    words.push(`the access token stays good${end}`);
+  }
+  if (isPartial)
+    words.push(`refresh tokens before the last ${EARLIER_MAX} may stay good, if it lets old ones`);
+  return words.length === 0 ? null : words.join("; ");
 }
 
 /** Has anything of the login to end at the provider? */

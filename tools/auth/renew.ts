@@ -223,7 +223,7 @@ function kept(tokens: Tokens, account: Account): Partial<Account> {
 }
 
 /** Rotated refresh tokens are remembered for the logout, the last of them: most providers end them all with the newest. */
-const EARLIER_MAX = 20;
+export const EARLIER_MAX = 100;
 
 /** @returns all that are over, in the order in which they came */
 export function earlierThan(next: string | null, { refreshToken, earlier }: Account): string[] {

@@ -54,7 +54,11 @@ async function signIn(address: string): Promise<URL> {
 /** What oidc-provider keeps, in memory and countable. */
 class Kept implements Adapter {
   static readonly all = new Map<string, AdapterPayload>();
-  constructor(private readonly model: string) {}
+  /** @param forgives leaves rotated refresh tokens good, and ends none with its kin (RFC 6749 section 6 allows it) */
+  constructor(
+    private readonly model: string,
+    private readonly forgives = false,
+  ) {}
   private key = (id: string): string => `${this.model} ${id}`;
   private by(test: (payload: AdapterPayload) => boolean): Promise<AdapterPayload | undefined> {
     const found = [...Kept.all].find(([key, payload]) => key.startsWith(`${this.model} `) && test(payload));
@@ -70,6 +74,7 @@ class Kept implements Adapter {
   findByUserCode = (code: string) => this.by(({ userCode }) => userCode === code);
   findByUid = (id: string) => this.by(({ uid }) => uid === id);
   consume(id: string): Promise<void> {
+    if (this.forgives && this.model === "RefreshToken") return Promise.resolve();
     Object.assign(Kept.all.get(this.key(id)) ?? {}, { consumed: Math.floor(Date.now() / 1000) });
     return Promise.resolve();
   }
@@ -78,6 +83,7 @@ class Kept implements Adapter {
     return Promise.resolve();
   }
   revokeByGrantId(grant: string): Promise<void> {
+    if (this.forgives) return Promise.resolve();
     for (const [key, { grantId }] of Kept.all) if (grantId === grant) Kept.all.delete(key);
     return Promise.resolve();
   }
@@ -86,14 +92,24 @@ class Kept implements Adapter {
 const DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code";
 
 /** oidc-provider: JWT access tokens for one resource, which user info refuses; a subject of its own for each client. */
-export async function startResourceProvider(): Promise<Foreign> {
+export function startResourceProvider(): Promise<Foreign> {
+  return startOidcProvider(false);
+}
+
+/** The same, which leaves refresh tokens good that it has rotated: each is ended by itself or not at all. */
+export function startForgivingProvider(): Promise<Foreign> {
+  return startOidcProvider(true);
+}
+
+async function startOidcProvider(forgives: boolean): Promise<Foreign> {
+  Kept.all.clear();
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const configuration: Configuration = {
-    adapter: Kept,
+    adapter: (model) => new Kept(model, forgives),
     jwks: { keys: [{ ...privateKey.export({ format: "jwk" }), kid: "1", alg: "RS256", use: "sig" }] },
     cookies: { keys: ["tests"] },
     conformIdTokenClaims: false,

@@ -23,6 +23,7 @@ import {
   openStore,
   REMOVE_BY_HAND,
   readLogins,
+  warnOfOverride,
 } from "../current.js";
 import { endAside, leftInWords, putAside } from "../end.js";
 import { endLogin } from "../logout/run.js";
@@ -73,6 +74,7 @@ export async function login(context: Context, flags: LoginFlags): Promise<void> 
   }
   const current = now.accounts.find((kept) => isSame(kept, account)) ?? account;
   tell(context, current, method, usual, now);
+  if (isDefault(current, now)) warnOfOverride(context, current, now);
   // Told to people; programs have `storage`, and hear of what can be read.
   const isOpen = now.storageOf(current) === "file";
   if (system.stderr.isTTY === true || isOpen || wasOpen)

@@ -5,7 +5,15 @@ import { chooseOrganization, type Person, type PersonsOrganization } from "../..
 import { type Account, labelOf } from "../../store/account.js";
 import type { Logins, Store } from "../../store/store.js";
 import { askAbout } from "../ask.js";
-import { defaultAccount, oneAccountNamed, openStore, readLogins, tokenOf } from "../current.js";
+import {
+  defaultAccount,
+  environmentToken,
+  oneAccountNamed,
+  openStore,
+  readLogins,
+  tokenOf,
+  warnOfOverride,
+} from "../current.js";
 
 /** The flags of `motekey auth switch`; `--team` is every command's. */
 export interface SwitchFlags {
@@ -27,6 +35,9 @@ export async function switchAccount(context: Context, flags: SwitchFlags): Promi
     { account: label, team, type, organization: organization?.name ?? null },
     `${context.output.colours.green("✓")} Default account: ${label} (team ${team}${acting})`,
   );
+  warnOfOverride(context, account, logins);
+  if (environmentToken(context) !== null)
+    context.output.warn("MOTEKEY_AUTH_TOKEN is set, and goes before every account.");
 }
 
 async function chooseAccount(context: Context, flags: SwitchFlags, logins: Logins): Promise<Account> {
