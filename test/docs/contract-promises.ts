@@ -9,6 +9,8 @@ export type Held = Readonly<Record<string, Test>>;
 export const PROMISES: Held = {
   "a token for another audience fails no login": ["foreign/foreign", "login: a person, and again while it is good; --force logs in anew"],
   "the commands work at providers that are not ours": ["foreign/foreign", "token: printed alone; refreshed it is another one"],
+  "the three documents are played in a browser at providers that are not ours": ["acceptance/foreign.deep", "logout of one, then of all: what was revoked, as JSON, and no refresh token is good"],
+  "a client's proof stays beside a kept password, for the next login": ["logout", "keeps the client's secret beside the user name and password, which are refused without it"],
   "a rotated refresh token is kept, whatever else the answer held": ["turns", "a refresh whose ID token fails its dates loses nothing: the rotated refresh token is kept"],
   "'refresh_expires_in: 0' means never": ["turns", "'refresh_expires_in: 0' means never, as at Keycloak"],
   "an opener that fails is told, and the address is shown": ["turns", "an opener that fails is told with why, and the address that was shown logs in"],

@@ -38,6 +38,19 @@ describe("auth logout", () => {
     assert.equal(json(await world.line("auth list --json")).length, 0);
   });
 
+  it("keeps the client's secret beside the user name and password, which are refused without it", async () => {
+    const env = { MOTEKEY_CLIENT_SECRET: CI.secret };
+    const line = "--team acme auth login --client-id ci --username ann";
+    good(await world.line(line, { env, input: ANN.password }));
+    const said = good(await world.line("--team acme auth logout --force"));
+    assert.match(
+      said.stderr,
+      /user name and password stay kept, and the client's secret; --clear erases them/,
+    );
+    assert.match(good(await world.line("--team acme auth login")).stdout, /Logged in as user: ann/);
+    good(await world.line("--team acme auth logout --force --clear"));
+  });
+
   it("keeps the user name and password, unless --clear", async () => {
     const said = good(await world.line("auth logout --force"));
     assert.match(said.stderr, /The user name and password stay kept; --clear erases them\./);

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { findChromium, startChromium } from "../../servers/chromium.js";
 import { MOTEKEY, needProgram, runProcess } from "../process.js";
 import type { Said } from "../world.js";
@@ -45,7 +45,18 @@ export class Place {
   private browser: Browser | undefined;
 
   /** @param seed as `motekey cloud start --seed` takes it */
-  static async open(context: Mocha.Context, seed: object): Promise<Place> {
+  static open(context: Mocha.Context, seed: object): Promise<Place> {
+    return Place.made(context, (place) => place.startCloud(seed));
+  }
+
+  /** The same at a provider that runs already. */
+  static at(context: Mocha.Context, issuer: string): Promise<Place> {
+    return Place.made(context, async (place) => {
+      place.env.MOTEKEY_ISSUER = issuer;
+    });
+  }
+
+  private static async made(context: Mocha.Context, begin: (place: Place) => Promise<void>): Promise<Place> {
     needProgram(context, "dbus-run-session", "dbus");
     needProgram(context, "gnome-keyring-daemon", "gnome-keyring");
     needProgram(context, "script", "bsdutils");
@@ -54,7 +65,7 @@ export class Place {
     try {
       place.browser = await startChromium(program);
       await place.startSession();
-      await place.startCloud(seed);
+      await begin(place);
       return place;
     } catch (failure) {
       await place.close();
@@ -190,11 +201,8 @@ export class Place {
   }
 
   /** Signs in and allows in chromium, page after page; resolves to the last page's text. */
-  async allowAt(url: string, username: string, password: string): Promise<string> {
-    const context = await (this.browser as Browser).newContext();
-    try {
-      const page = await context.newPage();
-      await page.goto(url);
+  allowAt(url: string, username: string, password: string): Promise<string> {
+    return this.visit(url, async (page) => {
       const done = page.getByText(/Back to the terminal|Device connected/);
       const next = page.getByRole("button", { name: /^(Continue|It shows this code|Sign in|Allow)$/ });
       for (;;) {
@@ -206,6 +214,18 @@ export class Place {
         }
         await Promise.all([page.waitForEvent("framenavigated"), next.click()]);
       }
+    });
+  }
+
+  /** Opens an address in a chromium of its own, which remembers nobody. */
+  async visit<T>(url: string, see: (page: Page) => Promise<T>): Promise<T> {
+    const context = await (this.browser as Browser).newContext();
+    try {
+      const page = await context.newPage();
+      // oidc-provider's pages ask for fonts elsewhere.
+      await page.route(/^https?:\/\/(?!127\.0\.0\.1)/, (route) => route.abort());
+      await page.goto(url);
+      return await see(page);
     } finally {
       await context.close();
     }

@@ -5,6 +5,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type MutableResponse, OAuth2Issuer, OAuth2Service } from "oauth2-mock-server";
 import { type Adapter, type AdapterPayload, type Configuration, Provider } from "oidc-provider";
+import type { Page } from "playwright-core";
 import { Person } from "../../identity/people.js";
 import { Glewlwyd } from "../../servers/glewlwyd.js";
 import { visit } from "../acme.js";
@@ -33,12 +34,39 @@ export interface Foreign {
   readonly device: ((address: string) => Promise<void>) | null;
   /** The same for a client without a secret, where the other one has one. */
   readonly confirmPublic?: (address: string) => Promise<void>;
+  /** Goes through the provider's own pages as Ann in a browser, until they lead to the program or end; null: there are none. */
+  readonly pages: ((page: Page) => Promise<void>) | null;
+  /** A client that proves itself by this key; null: none is set up. */
+  readonly keyed: { readonly id: string; readonly pem: string } | null;
   readonly hasPassword: boolean;
   /** What checks a login's token. */
   readonly checked: "introspection" | "signature";
   /** How many refresh tokens are good. */
   liveTokens(): Promise<number>;
   close(): Promise<void>;
+}
+
+const KEYED = "keyed";
+
+const anyKey = (): string =>
+  generateKeyPairSync("rsa", { modulusLength: 2048 })
+    .privateKey.export({ type: "pkcs8", format: "pem" })
+    .toString();
+
+/** The pages of oidc-provider's own development: a code's, signing in, consent. */
+async function oidcProviderPages(page: Page): Promise<void> {
+  const next = page.getByRole("button", { name: /^(Continue|Sign-in)$/ });
+  const done = page.getByText(/Back to the terminal|Sign-in Success/);
+  for (;;) {
+    await done.or(next).first().waitFor();
+    if ((await done.count()) > 0) return;
+    const login = page.locator('input[name="login"]');
+    if ((await login.count()) > 0) {
+      await login.fill(ANN.username);
+      await page.locator('input[name="password"]').fill(ANN.password);
+    }
+    await Promise.all([page.waitForEvent("framenavigated"), next.first().click()]);
+  }
 }
 
 /** Signs in and allows on the pages of oidc-provider's own development, until they lead elsewhere. */
@@ -104,6 +132,7 @@ export function startForgivingProvider(): Promise<Foreign> {
 async function startOidcProvider(forgives: boolean): Promise<Foreign> {
   Kept.all.clear();
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const key = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -140,6 +169,11 @@ async function startOidcProvider(forgives: boolean): Promise<Foreign> {
       {
         ...{ client_id: CI.id, client_secret: CI.secret, redirect_uris: [], response_types: [] },
         grant_types: ["client_credentials"],
+      },
+      {
+        ...{ client_id: KEYED, token_endpoint_auth_method: "private_key_jwt" },
+        ...{ redirect_uris: [], response_types: [], grant_types: ["client_credentials"] },
+        jwks: { keys: [key.publicKey.export({ format: "jwk" })] },
       },
     ],
     features: {
@@ -185,6 +219,8 @@ async function startOidcProvider(forgives: boolean): Promise<Foreign> {
       for (let left = 6; left > 0 && /name="(prompt|confirm)"/.test(page.text); left--)
         page = await person.answer(page, { login: ANN.username, password: ANN.password });
     },
+    pages: oidcProviderPages,
+    keyed: { id: KEYED, pem: key.privateKey.export({ type: "pkcs8", format: "pem" }).toString() },
     checked: "signature",
     hasPassword: false,
     liveTokens: () => {
@@ -226,6 +262,10 @@ export async function startMockServer(): Promise<Foreign> {
       void visit(answer.headers.get("location") ?? "").catch(() => undefined);
     },
     device: null,
+    // Whoever comes is sent on at once.
+    pages: () => Promise.resolve(),
+    // It takes any proof, or none.
+    keyed: { id: KEYED, pem: anyKey() },
     checked: "introspection",
     hasPassword: true,
     liveTokens: () => Promise.resolve(good.size),
@@ -256,6 +296,8 @@ export async function startGlewlwyd(context: Mocha.Context): Promise<Foreign> {
     // It takes the address of a redirect with the very port that was registered.
     browser: null,
     device: (address) => glewlwyd.confirm(address, DESK.id),
+    pages: null,
+    keyed: null,
     confirmPublic: (address) => glewlwyd.confirm(address, "motekey-cli"),
     checked: "introspection",
     hasPassword: true,

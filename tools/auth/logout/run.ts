@@ -283,7 +283,8 @@ function erase(change: Change, account: Account, clear: boolean): void {
     refreshExpiresAtMs: null,
     ended: false,
   };
-  change.put({ ...account, ...nothing, kept: { username, password } });
+  // The client's own proof too: without it the password is refused at the next login.
+  change.put({ ...account, ...nothing });
 }
 
 const SENTENCES: Readonly<Record<LoggedOut["result"], string>> = {
@@ -324,11 +325,14 @@ function tell(context: Context, results: readonly LoggedOut[], flags: LogoutFlag
   if (others.length > 0 && flags.all !== true)
     output.note(`Still logged in: ${others.join(", ")} (--all logs all out).`);
   if (left.ending.length > 0) output.note(notEnded(left.ending));
-  const isKept = left.accounts.some(
-    ({ accessToken, kept }) => accessToken === null && kept.password !== undefined,
+  const kept = left.accounts.filter(
+    (account) => account.accessToken === null && account.kept.password !== undefined,
   );
-  if (isKept && flags.clear !== true)
-    output.note("The user name and password stay kept; --clear erases them.");
+  const hasSecret = kept.some((account) => account.kept.clientSecret !== undefined);
+  if (kept.length > 0 && flags.clear !== true)
+    output.note(
+      `The user name and password stay kept${hasSecret ? ", and the client's secret" : ""}; --clear erases them.`,
+    );
   if (environmentToken(context) !== null)
     output.warn("MOTEKEY_AUTH_TOKEN is still set, and is used by all commands.");
   if (left.authToken !== null) {
