@@ -173,6 +173,7 @@ export const DEVICE_COMMANDS: Held = {
   "motekey device image --hmac-key-file <file>": ENCRYPTED,
   "motekey device flash": FLASH,
   "motekey device flash -p, --port <path>": ["device-flash", "refuses to guess, and lists them; --port takes a path or a USB serial number"],
+  "motekey device flash --format <name>": ["device-espruino", "writes, compacts and reads back: the old key is nowhere in flash, the app's files stay"],
   "motekey device flash --id <id>": FLASH,
   "motekey device flash --psk-file <file>": FLASH,
   "motekey device flash --counter <number>": FLASH,

@@ -37,6 +37,11 @@ export function flashCommand(act: Act): Command {
     .description(
       "Reads the NVS partition of the ESP32 at a serial port, puts the device's credential into both slots, writes it back, reads it again and compares it by MD5 and by bytes, and restarts the device. All else in the partition stays.",
     )
+    .addOption(
+      new Option("--format <name>", "what the device keeps its credential in")
+        .choices(["nvs", "espruino"])
+        .default("nvs"),
+    )
     .requiredOption("--id <id>", "the device")
     .option("--psk-file <file>", "its pre-shared key; - reads it from standard input")
     .addOption(new Option("--psk <key>").hideHelp())
@@ -78,6 +83,7 @@ export function flashCommand(act: Act): Command {
       "A chip whose secure boot, flash encryption or secure download mode is on is refused, and so is an image that 'device image' would refuse.",
       "While a partition is written over, what it held is in a file of the directory, motekey-MAC-LABEL.backup, for its owner only. A run that is cut leaves it, and the next one at the same chip goes on from it.",
       "A chip with a USB port of its own leaves when it is reset, and is found again by its serial number. Where no boot loader answers: hold BOOT, press RESET, release BOOT.",
+      "With --format espruino it speaks to Espruino's prompt, without echo: it writes the records, compacts Storage so that nothing of what was replaced stays, and reads them back.",
       "The same again writes nothing.",
     ],
   });

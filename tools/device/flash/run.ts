@@ -11,16 +11,19 @@ import type { KeyFlags } from "../key-flags.js";
 import { keysOf } from "../keys.js";
 import { choosePort } from "../port.js";
 import type { PortFlags } from "../port-flags.js";
+import { BAUD } from "../port-flags.js";
 import { type Identity, imageOf, provision } from "../provision.js";
 import { keyFingerprint } from "../record.js";
 import { numberOf, type SettingFlags, setLine, settingsOf } from "../settings.js";
 import { Backup } from "./backup.js";
 import { type Connected, connectChip } from "./connect.js";
+import { flashEspruino } from "./espruino.js";
 import { findNvs, keysFor, type Place } from "./place.js";
 import { writeVerified } from "./write.js";
 
 /** The flags of `motekey device flash`. */
 export interface FlashFlags extends PortFlags, PskFlags, KeyFlags, SettingFlags, CloudFlags {
+  readonly format: "nvs" | "espruino";
   readonly id: string;
   readonly psk?: string;
   readonly counter?: string;
@@ -52,8 +55,13 @@ export async function flash(context: Context, flags: FlashFlags): Promise<void> 
       "A key on the command line can be read by everybody on this machine.",
       "Give --psk-file FILE, or - for standard input.",
     );
+  if (flags.format === "espruino") {
+    const psk = await pskOf(system, flags.id, flags);
+    const counter = await counterOf(context, flags, flags.id, psk);
+    return flashEspruino(context, flags, { id: flags.id, psk, counter });
+  }
   const tableAt = flags.table === undefined ? null : numberOf("--table", flags.table);
-  const baudRate = numberOf("--baud", flags.baud);
+  const baudRate = numberOf("--baud", flags.baud ?? BAUD);
   const keys = await keysOf(system, flags);
   const psk = await pskOf(system, flags.id, flags);
   const settings = await settingsOf(system, flags);

@@ -11,7 +11,7 @@ import { findNvs, keysFor } from "../flash/place.js";
 import type { KeyFlags } from "../key-flags.js";
 import { keysOf } from "../keys.js";
 import { choosePort } from "../port.js";
-import type { PortFlags } from "../port-flags.js";
+import { BAUD, type PortFlags } from "../port-flags.js";
 import { counterIn, PartitionStore } from "../provision.js";
 import { keyFingerprint } from "../record.js";
 import { numberOf } from "../settings.js";
@@ -72,7 +72,7 @@ async function fromFile(
 async function fromChip(context: Context, flags: VerifyFlags): Promise<{ store: Store; source: string }> {
   const { system, output } = context;
   const tableAt = flags.table === undefined ? null : numberOf("--table", flags.table);
-  const baudRate = numberOf("--baud", flags.baud);
+  const baudRate = numberOf("--baud", flags.baud ?? BAUD);
   const given = await keysOf(system, flags);
   const port = await choosePort(system, output, flags.port);
   const { chip } = await connectChip(system, output, port, { baudRate, wanted: flags.chip });
