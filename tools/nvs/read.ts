@@ -86,23 +86,20 @@ class Joiner {
 
   read(entries: readonly Entry[]): Reading {
     this.checkPages();
-    const counted = [...this.settled(entries).values()];
-    const chunks = new Map<string, Entry>();
-    for (const entry of counted) {
-      if (entry.namespace === NAMESPACES) this.name(entry);
-      if (entry.code === Code.BLOB_DATA) chunks.set(`${entry.namespace}/${entry.chunk}/${entry.key}`, entry);
-    }
+    const places = new Places();
+    const counted = this.settled(entries, places);
+    for (const entry of counted) if (entry.namespace === NAMESPACES) this.name(entry);
     const kept: Kept[] = [];
     for (const entry of counted) {
       if (entry.code === Code.BLOB_DATA) continue;
       if (entry.namespace !== NAMESPACES && !this.names.has(entry.namespace)) {
         this.damage(entry, `'${printable(entry.key)}' is in namespace ${entry.namespace}, which has no name`);
       } else {
-        const one = this.keptOf(entry, chunks);
+        const one = this.keptOf(entry, places);
         if (one !== null) kept.push(one);
       }
     }
-    for (const chunk of chunks.values())
+    for (const chunk of places.chunks())
       this.leftover(chunk, `'${printable(chunk.key)}' is a part of a blob that is not there`);
     const { size, isEncrypted, pages, namespaces, findings } = this;
     return { size, isEncrypted, pages, kept, namespaces, findings };
@@ -127,22 +124,24 @@ class Joiner {
   }
 
   /** Of entries with the same key the one that ESP-IDF serves, each in its place. */
-  private settled(entries: readonly Entry[]): Map<string, Entry> {
-    const settled = new Map<string, Entry>();
+  private settled(entries: readonly Entry[], places: Places): readonly Entry[] {
+    const dropped = new Set<Entry>();
     const last = entries.at(-1);
     for (const entry of entries) {
-      const name = `${entry.namespace}/${entry.chunk}/${entry.key}`;
-      const other = settled.get(name);
-      if (other === undefined) settled.set(name, entry);
-      else if ((other.isActive && entry.isActive) || (entry === last && isSameKind(other, entry))) {
+      const other = places.putNew(entry);
+      if (other === undefined) continue;
+      if ((other.isActive && entry.isActive) || (entry === last && isSameKind(other, entry))) {
         this.leftover(other, `'${printable(entry.key)}' has a newer value`);
-        settled.delete(name);
-        settled.set(name, entry);
-      } else if (isSameKind(other, entry)) {
+        dropped.add(other);
+        places.replace(entry);
+        continue;
+      }
+      dropped.add(entry);
+      if (isSameKind(other, entry))
         this.leftover(entry, `'${printable(entry.key)}' is there twice: ESP-IDF serves the older value`);
-      } else this.damage(entry, `'${printable(entry.key)}' is there twice, with two types`);
+      else this.damage(entry, `'${printable(entry.key)}' is there twice, with two types`);
     }
-    return settled;
+    return dropped.size === 0 ? entries : entries.filter((entry) => !dropped.has(entry));
   }
 
   private name(entry: Entry): void {
@@ -160,7 +159,7 @@ class Joiner {
     }
   }
 
-  private keptOf(entry: Entry, chunks: Map<string, Entry>): Kept | null {
+  private keptOf(entry: Entry, places: Places): Kept | null {
     const { namespace, key, code, data } = entry;
     const number = NUMBER_TYPES.get(code);
     if (number !== undefined) {
@@ -168,20 +167,19 @@ class Joiner {
       return { namespace, key, type: number, data: data.subarray(0, bytes) };
     }
     if (code === Code.STRING) return { namespace, key, type: "string", data };
-    const blob = code === Code.BLOB ? data : this.joined(entry, chunks);
+    const blob = code === Code.BLOB ? data : this.joined(entry, places);
     return blob === null ? null : { namespace, key, type: "blob", data: blob };
   }
 
   /** The blob of an index; null where a part is missing: to ESP-IDF the blob is not there. */
-  private joined(index: Entry, chunks: Map<string, Entry>): Buffer | null {
+  private joined(index: Entry, places: Places): Buffer | null {
     const size = index.data.readUInt32LE(0);
-    const [count = 0, start = 0] = index.data.subarray(4);
+    const count = index.data[4] as number;
+    const start = index.data[5] as number;
     const parts: Buffer[] = [];
     for (let chunk = start; chunk < start + count; chunk++) {
-      const name = `${index.namespace}/${chunk}/${index.key}`;
-      const part = chunks.get(name);
+      const part = places.take(index.namespace, chunk, index.key);
       if (part === undefined) break;
-      chunks.delete(name);
       parts.push(part.data);
     }
     const [only] = parts;
@@ -199,6 +197,44 @@ class Joiner {
     this.findings.push({ level: "leftover", page, entry, what });
   }
 }
+
+/** Entries by namespace, chunk and key: a map of keys for each of the first two, so that no names are put together. */
+class Places {
+  private readonly maps = new Map<number, Map<string, Entry>>();
+
+  /** Puts it where nothing is, or says what is there. */
+  putNew(entry: Entry): Entry | undefined {
+    const place = placeOf(entry.namespace, entry.chunk);
+    let map = this.maps.get(place);
+    if (map === undefined) {
+      map = new Map();
+      this.maps.set(place, map);
+    }
+    const other = map.get(entry.key);
+    if (other === undefined) map.set(entry.key, entry);
+    return other;
+  }
+
+  /** Puts it where another one is. */
+  replace(entry: Entry): void {
+    this.maps.get(placeOf(entry.namespace, entry.chunk))?.set(entry.key, entry);
+  }
+
+  /** What is there, and takes it out. */
+  take(namespace: number, chunk: number, key: string): Entry | undefined {
+    const map = this.maps.get(placeOf(namespace, chunk));
+    const entry = map?.get(key);
+    map?.delete(key);
+    return entry;
+  }
+
+  /** The parts of blobs that nobody took. */
+  *chunks(): IterableIterator<Entry> {
+    for (const [place, map] of this.maps) if (place % 256 !== NO_CHUNK) yield* map.values();
+  }
+}
+
+const placeOf = (namespace: number, chunk: number): number => namespace * 256 + chunk;
 
 /** ESP-IDF looks for entries by their exact type; a blob's index has taken the place of the older kind of blob. */
 function isSameKind(a: Entry, b: Entry): boolean {
