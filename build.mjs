@@ -1,11 +1,10 @@
 // npm run build: what the packages ship. firmware/dist: modules for XS and Node, and one minified file;
-// dist/espruino: one file for require("motekey"); host-sim/dist: one module for Node with the firmware inside, and its types.
+// dist/espruino: files for require("motekey") and require("motekey-messages"); host-sim/dist: one module for Node with the firmware inside, and its types.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
-import { bundleEspruino } from "./build/espruino.mjs";
 import { bundleLean, leanText, MESSAGES_ENTRY } from "./build/lean.mjs";
 import { bundleMinified } from "./build/minified.mjs";
 import { buildModdable } from "./build/moddable.mjs";
@@ -23,12 +22,10 @@ writeFileSync("firmware/dist/motekey.min.js", await bundleMinified());
 compile("firmware/adapters/moddable/types.json");
 await buildModdable();
 
-compile("firmware/adapters/espruino");
 compile("firmware/espruino");
-const espruino = await bundleEspruino();
+const espruino = await bundleLean();
 mkdirSync("dist/espruino", { recursive: true });
 writeFileSync("dist/espruino/motekey.js", espruino);
-writeFileSync("dist/espruino/motekey-lean.js", await bundleLean());
 writeFileSync("dist/espruino/motekey-messages.js", await bundleLean({ entry: MESSAGES_ENTRY }));
 
 compile("host-sim");

@@ -4,10 +4,10 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 
 const FIRMWARE = join(dirname(fileURLToPath(import.meta.url)), "../firmware/");
-/** Their names belong to the engine: the shared library, and what the adapter uses of Espruino. */
-const ENGINE_FILES = ["lib/shared.d.ts", "adapters/espruino/espruino.d.ts"].map((name) => FIRMWARE + name);
+/** Their names belong to the engines: the shared library. */
+const ENGINE_FILES = [`${FIRMWARE}lib/shared.d.ts`];
 /** What apps see. */
-const ENTRIES = ["index.ts", "adapters/espruino/index.ts"].map((name) => FIRMWARE + name);
+const ENTRIES = [`${FIRMWARE}index.ts`];
 
 const isOurs = (symbol) =>
   symbol.declarations?.some(({ parent }) => inFirmware(parent.getSourceFile())) === true;
@@ -41,7 +41,7 @@ const isHidden = (node) =>
  * The names that apps can meet: members of everything that the entries export, and of what those lead to. Of a
  * class these are its methods and accessors, its fields only if it has nothing else: fields are for its own kind.
  */
-function publicMembers(program, entries) {
+function publicMembers(program) {
   const checker = program.getTypeChecker();
   const names = new Set();
   const seen = new Set();
@@ -66,7 +66,7 @@ function publicMembers(program, entries) {
     }
   };
 
-  for (const entry of entries) {
+  for (const entry of ENTRIES) {
     const module = checker.getSymbolAtLocation(program.getSourceFile(entry));
     for (const alias of checker.getExportsOfModule(module)) {
       const symbol = alias.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(alias) : alias;
@@ -77,8 +77,8 @@ function publicMembers(program, entries) {
   return names;
 }
 
-/** The names that can be shortened, sorted. @param more further files that apps see */
-export function privateNames(more = []) {
+/** The names that can be shortened, sorted. */
+export function privateNames() {
   const config = ts.getParsedCommandLineOfConfigFile(
     join(FIRMWARE, "tsconfig.json"),
     {},
@@ -89,10 +89,9 @@ export function privateNames(more = []) {
       },
     },
   );
-  const entries = [...ENTRIES, ...more.map((name) => FIRMWARE + name)];
-  const program = ts.createProgram([...config.fileNames, ...ENGINE_FILES, ...entries], config.options);
+  const program = ts.createProgram([...config.fileNames, ...ENGINE_FILES, ...ENTRIES], config.options);
   const kept = new Set([
-    ...publicMembers(program, entries),
+    ...publicMembers(program),
     ...declaredMembers(program, (file) => ENGINE_FILES.includes(file.fileName)),
   ]);
   const all = declaredMembers(program, inFirmware);

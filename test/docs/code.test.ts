@@ -32,11 +32,10 @@ const MODDABLE: Surroundings = {
 };
 
 const ESPRUINO: Surroundings = {
-  config: "firmware/adapters/espruino/tsconfig.json",
-  folder: "firmware/adapters/espruino",
+  config: "firmware/espruino/tsconfig.json",
+  folder: "firmware/espruino",
   given: `
-    declare function require(name: "motekey"): typeof import("${at("firmware/index.js")}")
-      & typeof import("${at("firmware/adapters/espruino/index.js")}");
+    declare function require(name: "motekey"): import("${at("firmware/espruino/api.js")}").LeanModule;
     declare const deviceId: string, psk: string, cloud: { host: string };`,
 };
 

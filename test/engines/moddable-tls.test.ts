@@ -144,7 +144,8 @@ describe("Moddable over TLS", function () {
     const shown = { server, ca: ca.cert, crl: await ca.crl() };
     const broker = await startSampleMosquitto(program, "certificates", shown);
     const brokerTls = { ca: ca.cert, ...cloudKey };
-    const attached = await startCloud({ broker: broker.url, brokerTls, topicsBound: true });
+    const own = broker.url.replace("//", "//cloud@");
+    const attached = await startCloud({ broker: own, brokerTls, topicsBound: true });
     try {
       await attached.addDevice({ id: ID, psk: PSK });
       const port = Number(new URL(broker.url).port);
