@@ -136,4 +136,4 @@ type NumberConstructor = (text: string) => number;
 declare const Number: NumberConstructor;
 
 type Exclude<T, U> = T extends U ? never : T;
-type Omit<T, K> = { [P in Exclude<keyof T, K>]: T[P] };
+type Omit<T, K> = { [P in keyof T as Exclude<P, K>]: T[P] };
