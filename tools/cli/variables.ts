@@ -10,10 +10,7 @@ export const VARIABLES: readonly (readonly [name: string, meaning: string])[] = 
   ["MOTEKEY_CLIENT_SECRET", "the service account's secret"],
   ["MOTEKEY_CLOUD", "the cloud's HTTP address, for 'device', as --cloud"],
   ["MOTEKEY_CLOUD_FOLDER", "where 'cloud start' keeps what it learns, as --folder"],
-  [
-    "MOTEKEY_SERVICE_SETTINGS",
-    "the settings of 'cloud serve', as --settings; docs/service.md has those of single settings",
-  ],
+  ["MOTEKEY_SERVICE_SETTINGS", "the settings of 'cloud serve', as --settings"],
   ["MOTEKEY_DEBUG", "1: an unexpected failure shows where it happened"],
   ["NO_COLOR", "no colours, whatever the terminal"],
   ["HTTPS_PROXY", "the proxy to reach providers through; HTTP_PROXY for http:// issuers"],

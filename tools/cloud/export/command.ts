@@ -11,19 +11,15 @@ export function exportCommand(act: Act): Command {
   const command = new Command("export")
     .summary("write a service's devices to a file")
     .description(
-      "Writes all devices, users and backends of the auth service with their keys and counters to a new file, for its owner only. 'cloud import' reads it, and the mock cloud as its devices.json.",
+      "Writes all devices, users and backends of the auth service with their keys and counters to a new file, for its owner only.",
     )
     .requiredOption("-o, --out <file>", "the file; one that is there is not overwritten")
-    .option("--settings <file>", "the service's settings (MOTEKEY_SERVICE_SETTINGS)")
-    .option("--folder <path>", "where its state is kept, in place of the settings' database");
+    .option("--settings <file>", "the service's settings")
+    .option("--folder <path>", "where its state is kept");
   act<ExportFlags>(command, async () => (await import("./run.js")).exportDevices);
   withFields(command, EXPORT_FIELDS);
   return withHelp(command, {
-    examples: [
-      ["motekey cloud export --folder state --out devices.json", "Of a service that is not running"],
-    ],
-    notes: [
-      "A database in a folder is read while no service has it; PostgreSQL at any time. The file holds every key: keep it as such.",
-    ],
+    examples: [["motekey cloud export --folder state --out devices.json", "All of them"]],
+    notes: ["A folder is read while no service has it. The file holds every key."],
   });
 }

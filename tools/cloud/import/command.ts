@@ -11,20 +11,15 @@ export function importCommand(act: Act): Command {
   const command = new Command("import")
     .summary("take devices over into a service")
     .description(
-      "Takes devices, users and backends with their keys and counters over into the auth service: from a mock cloud's folder or file, or from a file of 'cloud export'. Who is there already gets this key; counters never go back.",
+      "Takes devices, users and backends with their keys and counters over into the auth service. Who is there already gets this key; counters never go back.",
     )
     .requiredOption("--from <path>", "the mock cloud's folder, or the file")
-    .option("--settings <file>", "the service's settings (MOTEKEY_SERVICE_SETTINGS)")
-    .option("--folder <path>", "where its state is kept, in place of the settings' database");
+    .option("--settings <file>", "the service's settings")
+    .option("--folder <path>", "where its state is kept");
   act<ImportFlags>(command, async () => (await import("./run.js")).importDevices);
   withFields(command, IMPORT_FIELDS);
   return withHelp(command, {
-    examples: [
-      ["motekey cloud import --from cloud --folder state", "From the mock cloud's folder"],
-      ["motekey cloud import --from devices.json --settings service.json", "Into PostgreSQL"],
-    ],
-    notes: [
-      "End the mock cloud before: its file is locked while it runs. Devices go on with the counters that they have.",
-    ],
+    examples: [["motekey cloud import --from cloud --folder state", "From a mock cloud"]],
+    notes: ["End the mock cloud before: its file is locked while it runs."],
   });
 }
