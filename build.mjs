@@ -1,14 +1,17 @@
 // npm run build: what the packages ship. firmware/dist: modules for XS and Node, and one minified file;
-// dist/espruino: files for require("motekey") and require("motekey-messages"); host-sim/dist: one module for Node with the firmware inside, and its types.
+// dist/espruino: files for require("motekey") and require("motekey-messages"); host-sim/dist: modules for Node, and
+// their types; tools/dist: the command line.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
-import { bundleLean, leanText, MESSAGES_ENTRY } from "./build/lean.mjs";
+import { bundleHostSim } from "./build/host-sim.mjs";
+import { bundleLean, MESSAGES_ENTRY } from "./build/lean.mjs";
 import { bundleMinified } from "./build/minified.mjs";
 import { buildModdable } from "./build/moddable.mjs";
 import { bundleTools } from "./build/tools.mjs";
+
+process.chdir(import.meta.dirname); // `npm pack` begins in a package's folder
 
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 const compile = (project) => execFileSync(process.execPath, [tsc, "-p", project], { stdio: "inherit" });
@@ -28,18 +31,13 @@ mkdirSync("dist/espruino", { recursive: true });
 writeFileSync("dist/espruino/motekey.js", espruino);
 writeFileSync("dist/espruino/motekey-messages.js", await bundleLean({ entry: MESSAGES_ENTRY }));
 
+// What a package has beside its own files.
+cpSync("dist/espruino", "firmware/dist/espruino", { recursive: true });
+writeFileSync("firmware/dist/espruino/package.json", '{ "type": "commonjs" }\n'); // as Espruino's require takes them
+for (const name of ["firmware", "host-sim", "tools"]) copyFileSync("LICENSE", `${name}/LICENSE`);
+
 compile("host-sim");
-await build({
-  entryPoints: ["host-sim/index.ts", "host-sim/story/main.ts"],
-  outdir: "host-sim/dist",
-  bundle: true,
-  splitting: true,
-  packages: "external",
-  platform: "node",
-  format: "esm",
-  target: "node20",
-  plugins: [leanText],
-});
+await bundleHostSim();
 
 await bundleTools();
 

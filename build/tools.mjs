@@ -1,6 +1,6 @@
 // The command line as modules for Node: an entry that loads quickly, and a piece per command that is loaded when it runs.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const HERE = fileURLToPath(import.meta.url);
@@ -11,18 +11,16 @@ const CACHE = join(TOOLS, ".cache");
 const SWEEP_AFTER_MS = 60 * 60 * 1000;
 const STAMP = join(CACHE, "inputs.json");
 
-/** Packed, the mock cloud is a package of its own; in the repository it comes along. */
-const hostSimIsAPackage = {
-  name: "host-sim",
-  setup(build) {
-    build.onResolve({ filter: /\/host-sim\/index\.js$/ }, () => ({
-      path: "motekey-host-sim",
-      external: true,
-    }));
-    build.onResolve({ filter: /\/host-sim\/service\/index\.js$/ }, () => ({
+/** Packed, the mock cloud, the service and the firmware are packages of their own; in the repository they come along. */
+const theOthersArePackages = {
+  name: "packages",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/host-sim\/index\.js$/ }, () => ({ path: "motekey-host-sim", external: true }));
+    onResolve({ filter: /\/host-sim\/service\/index\.js$/ }, () => ({
       path: "motekey-service",
       external: true,
     }));
+    onResolve({ filter: /\/firmware\/index\.js$/ }, () => ({ path: "motekey", external: true }));
   },
 };
 
@@ -67,7 +65,7 @@ const COMMON_JS =
 async function bundle({ packed }) {
   const { build } = await import("esbuild");
   const outdir = packed ? join(TOOLS, "dist") : CACHE;
-  const plugins = packed ? [hostSimIsAPackage, inlined] : [inlined];
+  const plugins = packed ? [theOthersArePackages, inlined] : [inlined];
   const common = { outdir, plugins, bundle: true, write: false, metafile: true, absWorkingDir: TOOLS };
   const target = { platform: "node", target: "node20", minifyWhitespace: true, minifySyntax: true };
   const how = { ...common, ...target, legalComments: "none", logLevel: "warning" };
@@ -148,7 +146,8 @@ export async function bundleToolsWhenChanged() {
   const { outputFiles, metafile } = await bundle({ packed: false });
   mkdirSync(CACHE, { recursive: true });
   const ours = Object.keys(metafile.inputs).filter((path) => !path.includes("node_modules/"));
-  const inputs = [...ours.map((path) => join(TOOLS, path)), HERE, LOCK];
+  // From the folder of the tools: a checkout that was moved or copied reads its own.
+  const inputs = [...ours, ...[HERE, LOCK].map((path) => relative(TOOLS, path))];
   const stamp = { path: STAMP, contents: JSON.stringify({ startedAtMs, inputs }) };
   sweep(outputFiles);
   const isEntry = ({ path }) => basename(path) === "main.js";
@@ -173,7 +172,7 @@ function sweep(outputFiles) {
 function isFresh() {
   try {
     const { startedAtMs, inputs } = JSON.parse(readFileSync(STAMP, "utf8"));
-    return inputs.every((path) => statSync(path).mtimeMs < startedAtMs);
+    return inputs.every((path) => statSync(join(TOOLS, path)).mtimeMs < startedAtMs);
   } catch {
     return false;
   }

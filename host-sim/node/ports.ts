@@ -1,5 +1,6 @@
 import { randomFillSync } from "node:crypto";
 import type { Clock, Entropy, Link, Ports, Waker } from "../../firmware/index.js";
+import { checkFirmwareVersion } from "./firmware-version.js";
 import { NodeLink } from "./link.js";
 
 const turn = (waker: Waker): void => waker.turn();
@@ -33,9 +34,12 @@ export const nodeEntropy: Entropy = {
   },
 };
 
-/** Everything the firmware needs to run in Node. @param link default: TCP without TLS */
-export const nodePorts = (link: Link = new NodeLink()): Ports => ({
-  link,
-  clock: new NodeClock(),
-  entropy: nodeEntropy,
-});
+/**
+ * Everything the firmware needs to run in Node.
+ * @param link default: TCP without TLS
+ * @throws Error when the package `motekey` beside this one is of another version
+ */
+export const nodePorts = (link: Link = new NodeLink()): Ports => {
+  checkFirmwareVersion();
+  return { link, clock: new NodeClock(), entropy: nodeEntropy };
+};

@@ -47,7 +47,7 @@ async function buildFlash(sdk: string): Promise<string> {
 }
 
 describe("A store on Moddable", function () {
-  this.timeout(600_000);
+  this.timeout(1_800_000); // two builds of the SDK's
   let sdk: string;
   let device: string;
   let flash: string;

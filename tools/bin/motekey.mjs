@@ -3,6 +3,11 @@
 // because a loader for TypeScript would take longer than most commands.
 import { existsSync } from "node:fs";
 
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  console.error(`motekey needs Node 20.19 or later; this is ${process.version}`);
+  process.exit(1);
+}
 const at = (path) => new URL(path, import.meta.url);
 const inRepository = existsSync(at("../main.ts"));
 if (inRepository) {

@@ -1,0 +1,222 @@
+/** The packages as they are packed, in a project of somebody else's: installed, compiled strictly, run on each Node. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { build, transform } from "esbuild";
+import { blocksOf, type CodeBlock, DOCUMENTS } from "../docs/code-blocks.js";
+import { ROOT } from "../docs/repository.js";
+
+const PACKAGES = ["motekey", "motekey-host-sim", "motekey-tools"];
+/** What it runs on beside the Node of these tests. */
+const NODES = ["22", "24", "latest"];
+const FROM_REPOSITORY = join(ROOT, "node_modules");
+const run = promisify(execFile);
+
+/** Output is shown where a program fails: an assertion says more than an exit code. */
+async function output(program: string, args: readonly string[], cwd: string): Promise<string> {
+  try {
+    const { stdout } = await run(program, args, { cwd, maxBuffer: 64 * 1024 * 1024 });
+    return stdout;
+  } catch (failure) {
+    const { message, stdout, stderr } = failure as Error & { stdout?: string; stderr?: string };
+    throw new Error(`${program} ${args.join(" ")}: ${message}\n${stdout}\n${stderr}`);
+  }
+}
+
+/** What a document takes as given: an engine's ports, what an app does with its token, its certificates. */
+const GIVEN = `
+declare const ports: import("motekey").Ports;
+declare function use(bytes: Uint8Array, length: number): void;
+declare function trace(text: string): void;
+declare const ca: string, cert: string, key: string;
+`;
+
+const blocks = DOCUMENTS.flatMap(blocksOf).filter(
+  ({ language, heading }) => language === "ts" && !/Moddable|Espruino/.test(heading),
+);
+/** Those that need nothing but the packages. */
+const programs = blocks.filter(({ text, file }) => text.includes("startCloud") && !file.includes("samples"));
+
+describe("the packages, outside", () => {
+  let folder: string;
+  /** Where each Node's binary is, by what it was installed as. */
+  const nodes = new Map([["these tests'", process.execPath]]);
+  const bin = (name: string): string => join(FROM_REPOSITORY, ".bin", name);
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "outside-"));
+    const packed = await output(
+      "npm",
+      ["pack", "--json", "--pack-destination", folder, ...PACKAGES.flatMap((name) => ["-w", name])],
+      ROOT,
+    );
+    const tarballs = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
+    assert.equal(tarballs.length, PACKAGES.length, packed);
+    await writeFile(join(folder, "package.json"), JSON.stringify({ name: "theirs", type: "module" }));
+    const { version } = JSON.parse(
+      readFileSync(join(FROM_REPOSITORY, "@types/node/package.json"), "utf8"),
+    ) as { version: string };
+    await output(
+      "npm",
+      [
+        "install",
+        ...tarballs.map((name) => `./${name}`),
+        `@types/node@${version}`,
+        "--no-audit",
+        "--no-fund",
+      ],
+      folder,
+    );
+    for (const version of NODES) {
+      const at = join(folder, `node-${version}`);
+      await mkdir(at);
+      await output("npm", ["install", "--no-save", "--prefix", at, `node@${version}`], at);
+      nodes.set(version, join(at, "node_modules/node/bin/node"));
+    }
+  });
+
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  it("bring their licenses, readmes, and every file that their manifests name", () => {
+    for (const name of PACKAGES) {
+      const at = join(folder, "node_modules", name);
+      for (const file of ["LICENSE", "README.md"]) assert.ok(existsSync(join(at, file)), `${name}/${file}`);
+    }
+    const at = join(folder, "node_modules/motekey");
+    const manifests = readdirSync(at).filter((name) => /^manifest.*\.json$/.test(name));
+    assert.ok(manifests.length > 5, `${manifests}`);
+    for (const manifest of manifests) {
+      const named = readFileSync(join(at, manifest), "utf8").matchAll(/"(\.\/[^"*$]+)"/g);
+      for (const [, path = ""] of named) {
+        const there = ["", ".js", ".json", ".c"].some((end) => existsSync(join(at, path) + end));
+        assert.ok(there, `${manifest}: ${path}`);
+      }
+    }
+  });
+
+  it("have one copy of the firmware, which the simulator runs", () => {
+    const copies = readdirSync(join(folder, "node_modules"), { recursive: true, encoding: "utf8" }).filter(
+      (path) => path.endsWith("motekey/package.json"),
+    );
+    assert.deepEqual(copies, ["motekey/package.json"]);
+  });
+
+  for (const resolution of ["node16", "nodenext", "bundler"]) {
+    it(`compile strictly with every program of the documents: ${resolution}, libraries checked`, async () => {
+      const at = join(folder, `compiled-${resolution}`);
+      await mkdir(at);
+      for (const [index, { text }] of blocks.entries())
+        await writeFile(join(at, `block-${index}.ts`), `${GIVEN}${text}\nexport {};\n`);
+      await writeFile(join(at, "seam.ts"), SEAM);
+      const options = {
+        module: resolution === "bundler" ? "esnext" : resolution,
+        moduleResolution: resolution,
+        target: "es2022",
+        lib: ["es2023", "esnext.disposable"],
+        types: ["node"],
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noImplicitAny: false, // a document's callbacks
+        skipLibCheck: false,
+        noEmit: true,
+      };
+      await writeFile(join(at, "tsconfig.json"), JSON.stringify({ compilerOptions: options }));
+      await output(bin("tsc"), ["-p", at], folder);
+    });
+  }
+
+  it("compile with the types of an app on Moddable, by its condition", async () => {
+    const at = join(folder, "compiled-moddable");
+    await mkdir(at);
+    await writeFile(join(at, "app.ts"), 'import { moddablePorts } from "motekey";\nvoid moddablePorts;\n');
+    const options = {
+      module: "nodenext",
+      target: "es2022",
+      customConditions: ["moddable"],
+      types: [],
+      strict: true,
+      skipLibCheck: true,
+      noEmit: true,
+    };
+    await writeFile(join(at, "tsconfig.json"), JSON.stringify({ compilerOptions: options }));
+    await output(bin("tsc"), ["-p", at], folder);
+  });
+
+  for (const name of ["these tests'", ...NODES]) {
+    it(`run every program of the documents on Node: ${name}`, async () => {
+      const node = nodes.get(name) as string;
+      for (const [index, block] of programs.entries()) await runBlock(node, block, index);
+    });
+
+    it(`load by require, and start the command line, on Node: ${name}`, async () => {
+      const node = nodes.get(name) as string;
+      const loads =
+        'console.log(typeof require("motekey").createAuth, typeof require("motekey-host-sim").startCloud)';
+      assert.match(await output(node, ["--input-type=commonjs", "-e", loads], folder), /function function/);
+      const main = join(folder, "node_modules/motekey-tools/bin/motekey.mjs");
+      assert.match(await output(node, [main, "--version"], folder), /^\d+\.\d+\.\d+/);
+      assert.match(await output(node, [main, "environment"], folder), /MOTEKEY_/);
+    });
+  }
+
+  it("give an app no more than it imports", async () => {
+    const { outputFiles } = await build({
+      stdin: { contents: 'import { Status } from "motekey"; console.log(Status.OK);', resolveDir: folder },
+      bundle: true,
+      minify: true,
+      format: "esm",
+      write: false,
+    });
+    assert.ok(outputFiles[0].contents.length < 4_096, `${outputFiles[0].contents.length} bytes for Status`);
+  });
+
+  it("of two versions are refused by a sentence that names both", async () => {
+    const at = join(folder, "node_modules/motekey/package.json");
+    const before = readFileSync(at, "utf8");
+    await writeFile(at, before.replace(/"version": "[^"]+"/, '"version": "0.0.9"'));
+    try {
+      const text = 'import { nodePorts } from "motekey-host-sim"; nodePorts();';
+      await assert.rejects(
+        output(process.execPath, ["--input-type=module", "-e", text], folder),
+        /motekey 0\.0\.9 and motekey-host-sim 0\.1\.0 do not fit/,
+      );
+    } finally {
+      await writeFile(at, before);
+    }
+  });
+
+  it("satisfy publint and attw, whose CommonJS users load modules by require", async () => {
+    for (const file of readdirSync(folder).filter((name) => name.endsWith(".tgz"))) {
+      await output(bin("publint"), [join(folder, file), "--strict"], folder);
+      if (file.startsWith("motekey-tools")) continue; // a program, with no entry to import
+      const rules = ["cjs-resolves-to-esm", "no-resolution"]; // Node 20.19 does the one; the others are engines' own
+      await output(
+        bin("attw"),
+        [join(folder, file), "--profile", "node16", "--ignore-rules", ...rules],
+        folder,
+      );
+    }
+  });
+
+  /** Runs a block without its types. */
+  async function runBlock(node: string, { text, name }: CodeBlock, index: number): Promise<void> {
+    const file = join(folder, `program-${index}.mjs`);
+    const { code } = await transform(text, { loader: "ts", target: "es2022" });
+    await writeFile(file, `// ${name}\n${code}`);
+    await output(node, [file], folder);
+  }
+});
+
+/** Where the packages' types meet. */
+const SEAM = `
+import { type AuthClient, createAuth, Status } from "motekey";
+import { cwt } from "motekey/cbor";
+import { nodePorts, simulateDevice } from "motekey-host-sim";
+const device = simulateDevice({ cloud: "mqtt://127.0.0.1:1", id: "a", psk: "b", tokenFormat: cwt(new Uint8Array(32)) });
+const client: AuthClient = createAuth({ deviceId: "a", cloud: { host: "b" }, credential: { psk: "c" } }, nodePorts());
+export const seam = { device, client, ok: Status.OK };
+`;
