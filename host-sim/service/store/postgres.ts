@@ -5,7 +5,8 @@ import type { Engine, Queries, Row } from "./database.js";
 /** The type `bigint`. */
 const INT8 = 20;
 const CONNECTIONS_DEFAULT = 16;
-const CONNECT_LIMIT_MS = 400;
+/** A caller is answered long before; what is being made serves the next one. */
+const CONNECT_LIMIT_MS = 10_000;
 
 /** Where PostgreSQL is. */
 export interface PostgresPlace {
