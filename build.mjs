@@ -16,7 +16,7 @@ process.chdir(import.meta.dirname); // `npm pack` begins in a package's folder
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 const compile = (project) => execFileSync(process.execPath, [tsc, "-p", project], { stdio: "inherit" });
 
-for (const folder of ["dist", "firmware/dist", "host-sim/dist"])
+for (const folder of ["dist", "firmware/dist", "host-sim/dist", "host-sim/service/dist"])
   rmSync(folder, { recursive: true, force: true });
 
 compile("firmware");
@@ -34,7 +34,8 @@ writeFileSync("dist/espruino/motekey-messages.js", await bundleLean({ entry: MES
 // What a package has beside its own files.
 cpSync("dist/espruino", "firmware/dist/espruino", { recursive: true });
 writeFileSync("firmware/dist/espruino/package.json", '{ "type": "commonjs" }\n'); // as Espruino's require takes them
-for (const name of ["firmware", "host-sim", "tools"]) copyFileSync("LICENSE", `${name}/LICENSE`);
+for (const folder of ["firmware", "host-sim", "host-sim/service", "tools"])
+  copyFileSync("LICENSE", `${folder}/LICENSE`);
 
 compile("host-sim");
 await bundleHostSim();

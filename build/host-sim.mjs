@@ -1,7 +1,7 @@
-// motekey-host-sim as it is packed: modules for Node and their types. The firmware is a package beside it (a peer), so
+// motekey-host-sim and motekey-service as they are packed: modules for Node and their types. The firmware is a package beside it (a peer), so
 // that an app, its tests and the simulated device share one copy.
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { build } from "esbuild";
 import { leanText } from "./lean.mjs";
 
@@ -25,25 +25,39 @@ const firmwareIsAPackage = {
   },
 };
 
-/** Writes `host-sim/dist`, whose types the compiler has put into `dist/types` with those of the firmware. */
+/** The packages of `host-sim/`: where each lies, and its entry points. */
+const PACKAGES = {
+  "host-sim": ["index.ts", "story/main.ts"],
+  "host-sim/service": ["index.ts"],
+};
+
+/** Writes each package's `dist`. The compiler has put the types of all into `dist/types`, with those of the firmware. */
 export async function bundleHostSim() {
-  await build({
-    absWorkingDir: process.cwd(), // esbuild's own is where Node began
-    entryPoints: ["host-sim/index.ts", "host-sim/story/main.ts"],
-    outdir: "host-sim/dist",
-    plugins: [firmwareIsAPackage, leanText],
-    bundle: true,
-    splitting: true,
-    packages: "external",
-    platform: "node",
-    format: "esm",
-    target: "node20",
-  });
-  const reached = new Map();
-  nameTheFirmware(join(TYPES, "host-sim/index.d.ts"), reached);
-  for (const file of readdirSync(TYPES, { recursive: true }).map((name) => join(TYPES, name)))
-    if (file.endsWith(".d.ts") && !reached.has(file)) rmSync(file);
-  for (const [file, text] of reached) writeFileSync(file, text);
+  const types = new Map();
+  for (const [folder, entries] of Object.entries(PACKAGES)) {
+    await build({
+      absWorkingDir: process.cwd(), // esbuild's own is where Node began
+      entryPoints: entries.map((entry) => `${folder}/${entry}`),
+      outdir: `${folder}/dist`,
+      plugins: [firmwareIsAPackage, leanText],
+      bundle: true,
+      splitting: true,
+      packages: "external",
+      platform: "node",
+      format: "esm",
+      target: "node20",
+    });
+    const reached = new Map();
+    nameTheFirmware(join(TYPES, folder, "index.d.ts"), reached);
+    types.set(`${folder}/dist/types`, reached);
+  }
+  rmSync(TYPES, { recursive: true });
+  for (const [to, reached] of types)
+    for (const [file, text] of reached) {
+      const path = join(to, relative(TYPES, file));
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, text);
+    }
 }
 
 /** A declaration and all that it imports, with the package's names in the place of paths into the firmware. */

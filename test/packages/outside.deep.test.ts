@@ -10,7 +10,7 @@ import { build, transform } from "esbuild";
 import { blocksOf, type CodeBlock, DOCUMENTS } from "../docs/code-blocks.js";
 import { ROOT } from "../docs/repository.js";
 
-const PACKAGES = ["motekey", "motekey-host-sim", "motekey-tools"];
+const PACKAGES = ["motekey", "motekey-host-sim", "motekey-service", "motekey-tools"];
 /** What it runs on beside the Node of these tests. */
 const NODES = ["22", "24", "latest"];
 const FROM_REPOSITORY = join(ROOT, "node_modules");
@@ -155,8 +155,9 @@ describe("the packages, outside", () => {
     it(`load by require, and start the command line, on Node: ${name}`, async () => {
       const node = nodes.get(name) as string;
       const loads =
-        'console.log(typeof require("motekey").createAuth, typeof require("motekey-host-sim").startCloud)';
-      assert.match(await output(node, ["--input-type=commonjs", "-e", loads], folder), /function function/);
+        'console.log(typeof require("motekey").createAuth, typeof require("motekey-host-sim").startCloud, typeof require("motekey-service").startService)';
+      const loaded = await output(node, ["--input-type=commonjs", "-e", loads], folder);
+      assert.match(loaded, /function function function/);
       const main = join(folder, "node_modules/motekey-tools/bin/motekey.mjs");
       assert.match(await output(node, [main, "--version"], folder), /^\d+\.\d+\.\d+/);
       assert.match(await output(node, [main, "environment"], folder), /MOTEKEY_/);
@@ -216,7 +217,8 @@ const SEAM = `
 import { type AuthClient, createAuth, Status } from "motekey";
 import { cwt } from "motekey/cbor";
 import { nodePorts, simulateDevice } from "motekey-host-sim";
+import { startService } from "motekey-service";
 const device = simulateDevice({ cloud: "mqtt://127.0.0.1:1", id: "a", psk: "b", tokenFormat: cwt(new Uint8Array(32)) });
 const client: AuthClient = createAuth({ deviceId: "a", cloud: { host: "b" }, credential: { psk: "c" } }, nodePorts());
-export const seam = { device, client, ok: Status.OK };
+export const seam = { device, client, startService, ok: Status.OK };
 `;
