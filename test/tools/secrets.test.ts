@@ -350,13 +350,13 @@ describe("what commands say", () => {
       [CANARY.password, CANARY.token],
     ));
 
-  it("nothing writes to a stream but the output, which knows the secrets, the questions, and help", () => {
+  it("nothing writes to a stream but the output, which knows the secrets, the questions, the copied code, and help", () => {
     const root = fileURLToPath(new URL("../../tools/", import.meta.url));
     const writers = readdirSync(root, { recursive: true, encoding: "utf8" })
       .filter((path) => path.endsWith(".ts") && !/dist|\.cache/.test(path))
       .filter((path) => /std(out|err)\.write\(|console\./.test(readFileSync(join(root, path), "utf8")));
-    // The machine waits until all is written.
-    const expected = ["cli/output.ts", "cli/prompt.ts", "machine.ts", "program.ts"];
+    // The machine waits until all is written; the clipboard gets the code that stands on the screen.
+    const expected = ["cli/clipboard.ts", "cli/output.ts", "cli/prompt.ts", "machine.ts", "program.ts"];
     assert.deepEqual(writers.sort(), expected);
   });
 
