@@ -48,7 +48,9 @@ describe("with --json", () => {
     ]);
     const tested = new Set([...LINES.map((line) => nameOf(commandOf(line)))]);
     const answering = COMMANDS.filter((command) => fieldsOf(command).length > 0).map(nameOf);
-    const untested = answering.filter((name) => !tested.has(name) && !/^motekey (ca|cloud|device) /.test(name));
+    const untested = answering.filter(
+      (name) => !tested.has(name) && !/^motekey (ca|cloud|device) /.test(name),
+    );
     assert.deepEqual(untested, []);
   });
 
