@@ -9,14 +9,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const MOCHA = fileURLToPath(new URL("../node_modules/mocha/bin/mocha.js", import.meta.url));
 const JOBS = 2;
 /** Those that take longest begin first, so that none of them is left to one process at the end. */
-const FIRST = [
-  "host-sim/story",
-  "identity/browser",
-  "tools/process",
-  "tools/acceptance/",
-  "host-sim/",
-  "tools/",
-];
+const FIRST = ["host-sim/story", "tools/process", "tools/acceptance/", "host-sim/", "tools/"];
 
 const given = process.argv.slice(2);
 const isChoice = given.some((word) => word.endsWith(".ts") || existsSync(word));

@@ -9,7 +9,7 @@ import { type Held, PROMISES } from "./contract-promises.js";
 import { heldBy, type Page, type Test, table } from "./pages.js";
 
 const PASSWORD: Test = ["login", "by flags, with a warning"];
-const SERVICE: Test = ["acceptance/axway", "service account by client secret, and by PEM file"];
+const SERVICE: Test = ["acceptance/axway.deep", "service account by client secret, and by PEM file"];
 const BROWSER: Test = ["login-browser", "opens it, and takes the answer"];
 const NO_BROWSER: Test = [
   "login-browser",
@@ -70,11 +70,11 @@ export const COMMANDS: Held = {
   "motekey auth login -u, --username [name]": ["login", "by -u and -p"],
   "motekey auth login -p, --password <password>": PASSWORD,
   "motekey auth login --client-id <id>": SERVICE,
-  "motekey auth login -c, --client-secret <key>": ["acceptance/axway", "the short flags -c, -s, -u and -p"],
+  "motekey auth login -c, --client-secret <key>": ["acceptance/axway.deep", "the short flags -c, -s, -u and -p"],
   "motekey auth login -s, --secret-file <path>": ["login", "with {name} in PEM, by --secret-file and -s"],
   "motekey auth login --with-token": ["login", "reads it from standard input"],
   "motekey auth login --workload-token-file <file>": ["workload", "reads the file at each use, as the platform replaces it; later logins need no flag"],
-  "motekey auth login --browser": ["acceptance/pipeops", "--browser=false is --no-browser, --browser the default"],
+  "motekey auth login --browser": ["acceptance/pipeops.deep", "--browser=false is --no-browser, --browser the default"],
   "motekey auth login --no-browser": NO_BROWSER,
   "motekey auth login --no-launch-browser": NO_BROWSER,
   "motekey auth login --device-code": NO_BROWSER,
@@ -89,7 +89,7 @@ export const COMMANDS: Held = {
   "motekey auth logout --clear": ["logout", "keeps the user name and password, unless --clear"],
   "motekey auth logout --force": ["logout", "without a terminal and without --force it says which flag to give, and nothing is done"],
   "motekey auth list": ["login-places", "one login per team and account, many side by side; a new one is the default, unless --keep-default"],
-  "motekey auth ls": ["acceptance/axway", "ls, list: no accounts, and their JSON"],
+  "motekey auth ls": ["acceptance/axway.deep", "ls, list: no accounts, and their JSON"],
   "motekey auth switch": SWITCH,
   "motekey auth switch --account <name>": SWITCH,
   "motekey auth switch --org <id|guid|name>": ["session", "an organization is known by its id, guid or name; an unknown one is told with those there are"],
@@ -154,7 +154,7 @@ export const COMMANDS: Held = {
   "motekey cloud start --http-port <port>": ["process", "a port that is taken: which, and which flags choose others"],
   "motekey cloud start --identity-port <port>": CLOUD,
   "motekey cloud start --restored": ["process", "'cloud start --restored' begins a new epoch of counters"],
-  "motekey cloud start --seed <file>": ["acceptance/simpleiot", "multiple logins, one for each team"],
+  "motekey cloud start --seed <file>": ["acceptance/simpleiot.deep", "multiple logins, one for each team"],
   "motekey environment": ["program", "'motekey help environment' has every variable that the sources read; values are never shown"],
   "motekey completion": ["completion", "offers commands, aliases included"],
 };
@@ -163,7 +163,7 @@ export const COMMANDS: Held = {
 /** Environment variables: ours, and those of others that count. */
 export const VARIABLES: Held = {
   MOTEKEY_TEAM: PRECEDENCE,
-  MOTEKEY_CONFIG_PATH: ["acceptance/pipeops", "multiple accounts: each configuration file has its own login"],
+  MOTEKEY_CONFIG_PATH: ["acceptance/pipeops.deep", "multiple accounts: each configuration file has its own login"],
   MOTEKEY_ISSUER: ["login-places", "must be named"],
   MOTEKEY_AUTH_TOKEN: ["session", "MOTEKEY_AUTH_TOKEN goes before the login, and no command writes it down"],
   MOTEKEY_USERNAME: ["login", "by MOTEKEY_USERNAME and MOTEKEY_PASSWORD"],

@@ -17,9 +17,9 @@ const row = (theirs: string, ours: string, file: string, title: string): Row => 
   test: [file, title],
 });
 
-const SIMPLEIOT = "acceptance/simpleiot";
-const AXWAY = "acceptance/axway";
-const PIPEOPS = "acceptance/pipeops";
+const SIMPLEIOT = "acceptance/simpleiot.deep";
+const AXWAY = "acceptance/axway.deep";
+const PIPEOPS = "acceptance/pipeops.deep";
 
 // biome-ignore format: a table
 /** By tool. */
@@ -50,7 +50,7 @@ export const ROWS: Readonly<Record<string, readonly Row[]>> = {
     row("`--force`, `--json`", "the same", AXWAY, "login --force: again, though the account is authenticated; --json tells the account, and no token"),
     row("`--no-launch-browser`", "the same; any machine's browser can confirm it", AXWAY, "login --no-launch-browser: shows the address; any machine's browser confirms it"),
     row("`--client-id`, `-c, --client-secret`, `-s, --secret-file`", "the same; better `MOTEKEY_CLIENT_SECRET`", AXWAY, "service account by client secret, and by PEM file"),
-    row("service accounts side by side with a platform account", "the same", "acceptance/axway", "service account by client secret, and by PEM file"),
+    row("service accounts side by side with a platform account", "the same", "acceptance/axway.deep", "service account by client secret, and by PEM file"),
     row("a prompt for the password", "the same", AXWAY, "{name}: asks for the password"),
     row("`--password` for a login without questions", "the same, with a warning", AXWAY, "{name}: --password for a login without questions"),
     row("`-u, --username`, `-p, --password` with a client", "the same", AXWAY, "the short flags -c, -s, -u and -p"),
