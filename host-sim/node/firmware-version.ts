@@ -4,18 +4,12 @@ const require = createRequire(import.meta.url);
 const versionOf = (name: string): string =>
   (require(`${name}/package.json`) as { readonly version: string }).version;
 
-let isChecked = false;
-
 /**
  * The firmware beside this package is of its version: ports, statuses and records of two versions do not fit.
  * @throws Error that names both versions
  */
 export function checkFirmwareVersion(): void {
-  if (isChecked) return;
-  const [firmware, simulator] = [versionOf("motekey"), versionOf("motekey-host-sim")];
-  const wrong = skewOf(firmware, simulator);
-  if (wrong !== null) throw new Error(wrong);
-  isChecked = true;
+  if (SKEW !== null) throw new Error(SKEW);
 }
 
 /** What is wrong with two versions side by side; null when nothing is. */
@@ -23,3 +17,6 @@ export const skewOf = (firmware: string, simulator: string): string | null =>
   firmware === simulator
     ? null
     : `motekey ${firmware} and motekey-host-sim ${simulator} do not fit; install one version of both: npm install motekey@${simulator} motekey-host-sim@${simulator}`;
+
+// Read with the program: a device made when no file can be opened any more (EMFILE) needs none.
+const SKEW = skewOf(versionOf("motekey"), versionOf("motekey-host-sim"));

@@ -39,10 +39,10 @@ const ESPRUINO: Surroundings = {
     declare const deviceId: string, psk: string, cloud: { host: string };`,
 };
 
-/** Where a block is for: its heading says so. */
+/** Where a block is for: its file or its heading says so. */
 const PLACES: [RegExp, Surroundings][] = [
-  [/Moddable/, MODDABLE],
-  [/Espruino/, ESPRUINO],
+  [/moddable/i, MODDABLE],
+  [/espruino/i, ESPRUINO],
   [/(?:)/, NODE],
 ];
 
@@ -51,8 +51,8 @@ const ONLY_COMPILED = ["host-sim/samples/README.md"];
 
 const blocks = DOCUMENTS.flatMap(blocksOf);
 const code = blocks.filter(({ language }) => ["js", "ts"].includes(language));
-const surroundingsOf = ({ heading }: CodeBlock): Surroundings =>
-  (PLACES.find(([pattern]) => pattern.test(heading)) as [RegExp, Surroundings])[1];
+const surroundingsOf = ({ file, heading }: CodeBlock): Surroundings =>
+  (PLACES.find(([pattern]) => pattern.test(`${file} ${heading}`)) as [RegExp, Surroundings])[1];
 
 /** Runs a program, and returns for each of its lines that print what they printed last. */
 async function printedBy(block: CodeBlock): Promise<Map<number, string>> {

@@ -23,6 +23,15 @@ function fault(file: string, link: string): string | undefined {
   return undefined;
 }
 
+/** Words as `wc` counts them. */
+const wordsOf = (file: string): number => readFileSync(at(file), "utf8").trim().split(/\s+/).length;
+
+describe("the documents", () => {
+  it("README is read in five minutes: at most 1,500 words", () => {
+    assert.ok(wordsOf("README.md") <= 1500, `${wordsOf("README.md")} words`);
+  });
+});
+
 describe("the documents' links", () => {
   it("lead to files and headings that there are", () => {
     const links = DOCUMENTS.flatMap((file) =>

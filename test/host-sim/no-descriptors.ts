@@ -1,9 +1,8 @@
-/** A process that has no descriptor left opens the Node link, and prints what that says. */
+/** A process that has no descriptor left makes the ports of Node, opens their link, and prints what that says. */
 import { openSync } from "node:fs";
 import { Status, sentenceOf } from "../../firmware/index.js";
-import { NodeLink } from "../../host-sim/node/link.js";
+import { nodePorts } from "../../host-sim/node/ports.js";
 
-const link = new NodeLink();
 const events = {
   opened: () => {},
   received: () => {},
@@ -13,5 +12,5 @@ const events = {
 try {
   for (;;) openSync("/dev/null", "r");
 } catch {
-  link.open({ host: "127.0.0.1", port: Number(process.argv[2]) }, events);
+  nodePorts().link.open({ host: "127.0.0.1", port: Number(process.argv[2]) }, events);
 }

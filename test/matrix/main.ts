@@ -8,10 +8,10 @@ import { parseArgs } from "node:util";
 import { runMatrix } from "./cells.js";
 import { tableOf, withTable } from "./table.js";
 
-const README = fileURLToPath(new URL("../../README.md", import.meta.url));
+const PAGE = fileURLToPath(new URL("../../docs/proofs.md", import.meta.url));
 const HELP = `npm run matrix -- [options]
   --json    an array of {transport, link, proof, outcome, status}
-  --update  puts the table into README.md
+  --update  puts the table into docs/proofs.md
   --help`;
 
 const { values } = parseArgs({
@@ -27,6 +27,6 @@ else {
   const cells = await runMatrix();
   const table = tableOf(cells);
   console.log(values.json ? JSON.stringify(cells, null, 2) : table);
-  if (values.update) await writeFile(README, withTable(await readFile(README, "utf8"), table));
+  if (values.update) await writeFile(PAGE, withTable(await readFile(PAGE, "utf8"), table));
   if (cells.some(({ outcome }) => outcome === "fails")) process.exitCode = 1;
 }

@@ -18,7 +18,7 @@ import {
 } from "./cells.js";
 import { tableOf, withTable } from "./table.js";
 
-const README = fileURLToPath(new URL("../../README.md", import.meta.url));
+const PAGE = fileURLToPath(new URL("../../docs/proofs.md", import.meta.url));
 
 /** Links that verify the cloud, and links that prove the device as well. */
 const VERIFIED: readonly LinkName[] = ["TLS", "mTLS", "TLS-PSK"];
@@ -124,8 +124,8 @@ describe("the matrix of roads, links and proofs", () => {
     }
   });
 
-  it("is the README's table", () => {
-    const text = readFileSync(README, "utf8");
+  it("is the table of docs/proofs.md", () => {
+    const text = readFileSync(PAGE, "utf8");
     assert.equal(text, withTable(text, tableOf(cells)), "run npm run matrix -- --update");
   });
 
