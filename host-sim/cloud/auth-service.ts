@@ -83,13 +83,14 @@ export class AuthService {
   }
 
   private hello(): unknown {
-    const { retryAfter, expiresIn, mac, cbor } = this.parts.terms.extensions;
+    const { retryAfter, expiresIn, mac, cbor, seal } = this.parts.terms.extensions;
     const time = Math.floor(this.parts.clock.told() / 1000);
     const ext: Record<string, number> = {};
     if (retryAfter) ext.retry_after = 1;
     if (expiresIn) ext.expires_in = 1;
     if (mac) ext.mac = 1;
     if (cbor) ext.cbor = 1;
+    if (mac && seal) ext.seal = 1;
     return Object.keys(ext).length > 0 ? { time, ext } : { time };
   }
 

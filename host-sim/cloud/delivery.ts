@@ -1,12 +1,12 @@
 import type { Sender } from "./channel.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
-import { type Frame, outcomeText, type ReplyError } from "./frame.js";
+import { type Frame, isObject, outcomeText, type ReplyError } from "./frame.js";
 import type { Interference, StruckRequest } from "./interference.js";
 import type { MacSession } from "./mac-session.js";
 import type { Peer, StoredReply } from "./peers.js";
 import { after, type Soon } from "./soon.js";
-import type { Entity } from "./types.js";
+import type { Entity, Extensions } from "./types.js";
 
 /** A request whose sender is proved. */
 export interface Request {
@@ -38,6 +38,7 @@ export class Delivery {
     private events: Events,
     private interference: Interference,
     private address: string,
+    private terms: { readonly extensions: Extensions },
   ) {}
 
   /** Sends the reply to a request, MAC'd where the request was. */
@@ -95,16 +96,17 @@ export class Delivery {
     this.events.emit({ event: "dropped", id, reason });
   }
 
-  /** @param seal null: the reply has no MAC */
+  /** @param mac null: the reply has none */
   private send(
     request: Request,
-    { outcome }: StoredReply,
+    stored: StoredReply,
     struck: StruckRequest,
-    seal: { session: MacSession; sequence: number } | null,
+    mac: { session: MacSession; sequence: number } | null,
   ): void {
     const { interference, address } = this;
     const { caller, method, channel, encoding } = request;
     const dst = caller.id;
+    const outcome = mac === null ? stored.outcome : this.sealed(stored, mac.session);
     const replacement = interference.replacement(struck);
     const id = replacement === null ? interference.replyId(request.id, struck) : request.id;
     const parts = { address, dst, id, tag: request.frame.tag, outcome };
@@ -113,11 +115,20 @@ export class Delivery {
       this.drop(dst, "fault-reply");
       return;
     }
-    const isBare = seal === null || replacement?.isBare === true;
-    const message = isBare
-      ? frame
-      : seal.session.seal(frame, seal.sequence, interference.corruptsMac(struck));
+    const isBare = mac === null || replacement?.isBare === true;
+    const message = isBare ? frame : mac.session.seal(frame, mac.sequence, interference.corruptsMac(struck));
     channel.send(dst, message, encoding);
     if (interference.doublesReply(struck)) channel.send(dst, message, encoding);
+  }
+
+  /** What a reply says, with `sealed` in the token's place where its session asks for that: anew each time it is sent. */
+  private sealed({ outcome, code }: StoredReply, session: MacSession): string {
+    if (!session.opening.seals || !this.terms.extensions.seal || code !== 0 || outcome === "") return outcome;
+    const { result } = JSON.parse(`{${outcome.slice(1)}}`) as Frame;
+    if (!isObject(result) || typeof result.token !== "string") return outcome;
+    const members = Object.entries(result).map(([name, value]) =>
+      name === "token" ? ["sealed", session.sealToken(result.token as string)] : [name, value],
+    );
+    return outcomeText({ result: Object.fromEntries(members) });
   }
 }

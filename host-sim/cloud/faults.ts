@@ -82,7 +82,13 @@ export interface FaultOptions {
   rawReply?: ((reply: OutgoingReply) => string | Uint8Array | null | undefined) | null;
 }
 
-const EXTENSIONS: Shape<Extensions> = { retryAfter: FLAG, expiresIn: FLAG, mac: FLAG, cbor: FLAG };
+const EXTENSIONS: Shape<Extensions> = {
+  retryAfter: FLAG,
+  expiresIn: FLAG,
+  mac: FLAG,
+  cbor: FLAG,
+  seal: FLAG,
+};
 const TRIGGER = either(FLAG, numberFrom(0), FUNCTION);
 const ERROR: Shape<ErrorFault> = {
   code: needed(whole()),
@@ -139,7 +145,7 @@ export function makeFaults(
     wrongMac: 0,
     malformedReply: null,
     clockOffsetSeconds: 0,
-    extensions: { retryAfter: on, expiresIn: on, mac: on, cbor: on, ...named },
+    extensions: { retryAfter: on, expiresIn: on, mac: on, cbor: on, seal: on, ...named },
     listTokenHosts: 0,
     resultBeforeId: false,
     padReply: 0,

@@ -1,7 +1,11 @@
-import { deriveKey, hmac, sameSecret } from "./secret.js";
+import { randomBytes } from "node:crypto";
+import { deriveKey, hmac, sameSecret, sha256 } from "./secret.js";
 
 const MAC_CHARACTERS = 43;
 const NONCE_BYTES = 16;
+/** Of the cloud, per sealing. */
+const SALT_BYTES = 12;
+const SEAL_BLOCK_BYTES = 32;
 const SEQUENCE_MAX = 2 ** 32 - 1;
 const LINE_FEED = 0x0a;
 const TAIL_PATTERN = /^(0|[1-9]\d{0,9})\.([A-Za-z0-9_-]{43})$/;
@@ -20,10 +24,12 @@ export interface Envelope {
   mac: string | null;
 }
 
-/** What a frame that opens a session carries: `"sec":{"c":counter,"n":nonce}`. */
+/** What a frame that opens a session carries: `"sec":{"c":counter,"n":nonce}`, and `"e":1` where tokens are to be sealed. */
 export interface SessionOpening {
   counter: number;
   nonce: Buffer;
+  /** Tokens come sealed under this session. */
+  seals: boolean;
 }
 
 /** Splits `<frame> 0x0A <sequence> "." <43 characters>`. */
@@ -43,10 +49,11 @@ export function openEnvelope(message: Uint8Array): Envelope {
 /** The `sec` member, or null when it is malformed. */
 export function parseOpening(sec: unknown): SessionOpening | null {
   if (typeof sec !== "object" || sec === null) return null;
-  const { c, n } = sec as { c?: unknown; n?: unknown };
+  const { c, n, e } = sec as { c?: unknown; n?: unknown; e?: unknown };
   if (typeof c !== "number" || !Number.isSafeInteger(c) || c < 0 || typeof n !== "string") return null;
   const nonce = Buffer.from(n, "base64url");
-  return nonce.length === NONCE_BYTES && nonce.toString("base64url") === n ? { counter: c, nonce } : null;
+  const isNonce = nonce.length === NONCE_BYTES && nonce.toString("base64url") === n;
+  return isNonce ? { counter: c, nonce, seals: e === 1 } : null;
 }
 
 /** The keys of one session of MAC'd frames between a device and the cloud; its sequences are the peer's. */
@@ -80,6 +87,25 @@ export class MacSession {
     const mac = this.sign("c", covered);
     const shown = corrupt ? (mac.startsWith("A") ? "B" : "A") + mac.slice(1) : mac;
     return Buffer.concat([covered, Buffer.from(`.${shown}`, "latin1")]);
+  }
+
+  /**
+   * A token that only the device can read (B7): base64url(salt ‖ token ⊕ keystream), block i of the keystream being
+   * SHA-256(Se ‖ salt ‖ u32be(i)), Se = HMAC-SHA-256(S, `motekey seal v1`). The salt is new each time: S comes again
+   * where a cloud that was put back accepts an old counter.
+   */
+  sealToken(token: string): string {
+    const key = hmac(this.key, "motekey seal v1");
+    const salt = randomBytes(SALT_BYTES);
+    const sealed = Buffer.from(token, "utf8");
+    const place = Buffer.alloc(4);
+    for (let from = 0, block = 0; from < sealed.length; from += SEAL_BLOCK_BYTES, block++) {
+      place.writeUInt32BE(block);
+      const stream = sha256(Buffer.concat([key, salt, place]));
+      for (const [at, byte] of sealed.subarray(from, from + SEAL_BLOCK_BYTES).entries())
+        sealed[from + at] = byte ^ (stream[at] as number);
+    }
+    return Buffer.concat([salt, sealed]).toString("base64url");
   }
 
   private sign(direction: Direction, covered: Uint8Array): string {

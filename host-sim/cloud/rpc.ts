@@ -60,7 +60,7 @@ export class Rpc implements Receiver {
   private readonly works = new Lanes();
 
   constructor(private parts: RpcParts) {
-    this.delivery = new Delivery(parts.events, parts.interference, parts.address);
+    this.delivery = new Delivery(parts.events, parts.interference, parts.address, parts.terms);
   }
 
   receive(channel: Sender, id: string, voucher: Voucher, message: Uint8Array, encoding: Encoding): void {

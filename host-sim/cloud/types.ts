@@ -6,6 +6,8 @@ export interface Extensions {
   expiresIn: boolean;
   mac: boolean;
   cbor: boolean;
+  /** Tokens are sealed for a device whose MAC session asks for it. */
+  seal: boolean;
 }
 
 /** Who an entity of the registry is: a device or user asks for its own tokens, a backend asks about others. */

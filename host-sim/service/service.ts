@@ -30,7 +30,7 @@ const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORTS = { mqtt: 1883, http: 8180 };
 const DRAIN_LIMIT_MS = 5_000;
 const NONCE_LIFETIME_MS = 60_000;
-const EXTENSIONS: Extensions = { retryAfter: true, expiresIn: true, mac: true, cbor: true };
+const EXTENSIONS: Extensions = { retryAfter: true, expiresIn: true, mac: true, cbor: true, seal: true };
 
 interface ServiceParts {
   state: State;

@@ -185,9 +185,9 @@ describe("the cloud's Auth service", () => {
     const { result } = await device.call("/v1/Hello");
     assert.deepEqual(result, {
       time: 1_700_000_000,
-      ext: { retry_after: 1, expires_in: 1, mac: 1, cbor: 1 },
+      ext: { retry_after: 1, expires_in: 1, mac: 1, cbor: 1, seal: 1 },
     });
-    cloud.faults.extensions = { retryAfter: false, expiresIn: false, mac: false, cbor: false };
+    cloud.faults.extensions = { retryAfter: false, expiresIn: false, mac: false, cbor: false, seal: false };
     assert.deepEqual((await device.call("/v1/Hello")).result, { time: 1_700_000_000 });
     assert.deepEqual(Object.keys(await generate()), ["token"]);
   });

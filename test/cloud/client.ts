@@ -108,8 +108,13 @@ export class Client {
 
   /** The next message that comes to us, as text. */
   async message(): Promise<string> {
+    return (await this.messageBytes()).toString();
+  }
+
+  /** The next message that comes to us. */
+  async messageBytes(): Promise<Buffer> {
     const packet = await this.next((one) => one.cmd === "publish");
-    return packet.cmd === "publish" ? packet.payload.toString() : "";
+    return packet.cmd === "publish" ? Buffer.from(packet.payload) : Buffer.alloc(0);
   }
 
   /** Sends a request frame and takes the next message as its reply. */

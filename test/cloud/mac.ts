@@ -1,8 +1,10 @@
 import { createHmac, hkdfSync, randomBytes } from "node:crypto";
+import { SealOracle } from "../proof/seal-oracle.js";
 
 /** The device's end of a MAC session (protocol.md B6), written anew for the tests. */
 export class MacDevice {
-  readonly sec: { c: number; n: string };
+  readonly sec: { c: number; n: string; e?: 1 };
+  readonly seals: SealOracle;
   private key: Buffer;
   private sequence = 0;
 
@@ -14,6 +16,13 @@ export class MacDevice {
     this.key = createHmac("sha256", masterKey)
       .update(Buffer.concat([Buffer.from("s"), big, nonce]))
       .digest();
+    this.seals = new SealOracle(this.key);
+  }
+
+  /** The same that asks for sealed tokens (B7). */
+  asksForSeals(): this {
+    this.sec.e = 1;
+    return this;
   }
 
   /** The message for a frame; without `sequence` the next one is used. */
@@ -32,9 +41,22 @@ export class MacDevice {
     return { frame: JSON.parse(text), text, sequence: Number(sequence), right };
   }
 
-  private mac(direction: "d" | "c", covered: string): string {
-    return createHmac("sha256", this.key)
-      .update(direction + covered)
-      .digest("base64url");
+  /** The message for a frame in CBOR. */
+  sealBytes(frame: Uint8Array, sequence = this.sequence++): Buffer {
+    const covered = Buffer.concat([frame, Buffer.from(`\n${sequence}`)]);
+    return Buffer.concat([covered, Buffer.from(`.${this.mac("d", covered)}`)]);
+  }
+
+  /** The frame in a message of the cloud whose MAC is right. */
+  openBytes(message: Uint8Array): Buffer {
+    const bytes = Buffer.from(message);
+    const dotAt = bytes.lastIndexOf(".");
+    const covered = bytes.subarray(0, dotAt);
+    if (this.mac("c", covered) !== bytes.subarray(dotAt + 1).toString()) throw new Error("A wrong MAC");
+    return covered.subarray(0, covered.lastIndexOf("\n"));
+  }
+
+  private mac(direction: "d" | "c", covered: string | Uint8Array): string {
+    return createHmac("sha256", this.key).update(direction).update(covered).digest("base64url");
   }
 }

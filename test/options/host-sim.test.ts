@@ -166,7 +166,7 @@ describe("the options of the host simulator", function () {
     faults.dropReplies = (request) => request.src === "nobody";
     faults.error = { code: -32600, when: Infinity };
     faults.error = null;
-    faults.extensions = { retryAfter: true, expiresIn: true, mac: true, cbor: false };
+    faults.extensions = { retryAfter: true, expiresIn: true, mac: true, cbor: false, seal: true };
     faults.extensions.cbor = true;
     faults.rawReply = () => undefined;
     faults.rawReply = null;

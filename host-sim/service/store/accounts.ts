@@ -12,7 +12,7 @@ const RESEAL_AT_ONCE = 500;
 
 const FIND = `
   SELECT d.role, d.psk, d.owner, d.cert_fingerprint, d.connect_counter, d.mac_counter, d.disabled,
-    s.counter AS session_counter, s.nonce AS session_nonce, ${NOW_MS} AS now_ms
+    s.counter AS session_counter, s.nonce AS session_nonce, s.seals AS session_seals, ${NOW_MS} AS now_ms
   FROM motekey.devices d LEFT JOIN motekey.mac_sessions s ON s.device = d.id
   WHERE d.id = $1`;
 
@@ -31,6 +31,7 @@ interface Found extends Row {
   disabled: boolean;
   session_counter: number | null;
   session_nonce: Uint8Array | null;
+  session_seals: boolean | null;
   now_ms: number;
 }
 
@@ -65,7 +66,7 @@ export class StoredAccounts implements Accounts {
       macSession:
         counter === null || nonce === null
           ? null
-          : new MacSession(psk, { counter, nonce: Buffer.from(nonce) }),
+          : new MacSession(psk, { counter, nonce: Buffer.from(nonce), seals: found.session_seals === true }),
     };
   }
 

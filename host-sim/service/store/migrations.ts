@@ -74,6 +74,10 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE motekey.readiness (id integer PRIMARY KEY, at timestamptz NOT NULL);
   INSERT INTO motekey.readiness VALUES (1, now());
   `,
+  `
+  -- A session that was opened before did not ask.
+  ALTER TABLE motekey.mac_sessions ADD COLUMN seals boolean NOT NULL DEFAULT false;
+  `,
 ];
 
 /** The version of the schema that this code speaks. */

@@ -22,10 +22,11 @@ const OPEN = `
   WITH taken AS (
     UPDATE motekey.devices SET mac_counter = $2 WHERE id = $1 AND mac_counter < $2 AND NOT disabled RETURNING id
   )
-  INSERT INTO motekey.mac_sessions (device, counter, nonce, received, sent)
-  SELECT id, $2, $3, $4, -1 FROM taken
+  INSERT INTO motekey.mac_sessions (device, counter, nonce, received, sent, seals)
+  SELECT id, $2, $3, $4, -1, $5 FROM taken
   ON CONFLICT (device) DO UPDATE
-    SET counter = excluded.counter, nonce = excluded.nonce, received = excluded.received, sent = -1
+    SET counter = excluded.counter, nonce = excluded.nonce, received = excluded.received, sent = -1,
+        seals = excluded.seals
   RETURNING device`;
 
 const ACCEPT = `
@@ -88,7 +89,7 @@ class StoredPeer implements Peer {
   }
 
   async open({ opening }: MacSession, sequence: number): Promise<boolean> {
-    const values = [this.id, opening.counter, opening.nonce, sequence];
+    const values = [this.id, opening.counter, opening.nonce, sequence, opening.seals];
     return (await this.database.query(OPEN, values)).length === 1;
   }
 
