@@ -17,6 +17,26 @@ const packageOf = (path) => {
   return name === "index" ? "motekey" : `motekey/${name}`;
 };
 
+/**
+ * The broker and what it stands on are in the bundle, by real timers: a test that fakes setImmediate, as vitest and
+ * sinon do by default, has a broker all the same.
+ */
+const INLINED = ["aedes", "mqtt-packet", "ws"];
+
+const inlined = {
+  name: "inlined",
+  setup({ onResolve }) {
+    onResolve({ filter: /^[^./]/ }, ({ path, importer, kind }) => {
+      const isTheirs = kind === "entry-point" || importer.includes("/node_modules/");
+      return isTheirs || INLINED.includes(path) ? undefined : { path, external: true };
+    });
+  },
+};
+
+/** What CommonJS of the inlined packages finds. */
+const COMMON_JS =
+  'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);';
+
 /** For esbuild: the firmware stays a package of its own. */
 const firmwareIsAPackage = {
   name: "firmware",
@@ -39,10 +59,12 @@ export async function bundleHostSim() {
       absWorkingDir: process.cwd(), // esbuild's own is where Node began
       entryPoints: entries.map((entry) => `${folder}/${entry}`),
       outdir: `${folder}/dist`,
-      plugins: [firmwareIsAPackage, leanText],
+      plugins: [firmwareIsAPackage, leanText, inlined],
+      inject: ["build/real-timers.mjs"],
+      define: { "process.nextTick": "realNextTick" },
+      banner: { js: COMMON_JS },
       bundle: true,
       splitting: true,
-      packages: "external",
       platform: "node",
       format: "esm",
       target: "node20",

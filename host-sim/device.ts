@@ -3,7 +3,9 @@ import {
   type AuthClient,
   type AuthOptions,
   type CloudPlace,
+  type Credentials,
   createAuth,
+  type Floor,
   type Host,
   type LimitOptions,
   type Link,
@@ -33,15 +35,22 @@ import {
   TEXT,
   whole,
 } from "./cloud/options.js";
+import { needRealTicks } from "./cloud/real-ticks.js";
+import { TIME } from "./cloud/time.js";
 import { leanClient } from "./espruino/client.js";
 import { nativesOf } from "./espruino/natives.js";
 import { NodeLink } from "./node/link.js";
 import { nodePorts } from "./node/ports.js";
 import { FileStore } from "./node/store.js";
 import { TLS_OPTIONS, TlsLink, type TlsOptions, type TlsReport } from "./node/tls-link.js";
+import type { VirtualTime } from "./time.js";
 import { type CloudUrls, endpointOf, TRANSPORTS, type TransportName } from "./transports.js";
 
 const NEXT_LIMIT_MS = 8_000;
+/** A device that never reached its cloud, and is refused, ends its calls after this: test runners wait 2 s. */
+const UNREACHED_MS = 1_000;
+const RESULT_BYTES_MAX = 16_384;
+const UNREACHED: readonly string[] = ["UNREACHABLE", "HOST_UNKNOWN"] satisfies StatusName[];
 
 /** The names of the firmware's statuses, such as `TIMEOUT`. */
 export type StatusName = keyof typeof Status;
@@ -66,6 +75,10 @@ export interface DeviceOptions {
   core?: (typeof CORES)[number];
   /** Where else that cloud is reached, as further URLs: each failure leads on to the next. */
   alternatives?: readonly string[];
+  /** `mg-rpc`: the cloud is a device of Mongoose OS or Shelly, whose id is `address`. */
+  dialect?: "mg-rpc";
+  /** Who answers; needed for a dialect. */
+  address?: string;
   /** Default `mqtt`. */
   transport?: TransportName;
   id: string;
@@ -96,6 +109,12 @@ export interface DeviceOptions {
   limits?: LimitOptions;
   /** For `mqtts:` and `wss:` only. Default: the trust anchor is the given cloud's own CA, else those that Node knows. */
   tls?: DeviceTls;
+  /** The weakest proof and link that the credential allows. */
+  floor?: Floor;
+  /** The app's own messages on the same connection: `new Messages()` of `motekey/messages`. */
+  messages?: NonNullable<AuthOptions["messages"]>;
+  /** `virtualTime()`, the same as the cloud's: the device's timers run by its `advance` only. */
+  time?: VirtualTime;
   /** Default: TCP or TLS, the monotonic clock and the random numbers of Node. */
   ports?: Ports;
 }
@@ -116,6 +135,8 @@ const DEVICE_OPTIONS: Shape<DeviceOptions> = {
   cloud: needed(CLOUD),
   core: oneOf(...CORES),
   alternatives: listOf(NAME),
+  dialect: oneOf("mg-rpc"),
+  address: NAME,
   transport: oneOf(...TRANSPORTS),
   id: needed(NAME),
   psk: needed(TEXT),
@@ -129,6 +150,9 @@ const DEVICE_OPTIONS: Shape<DeviceOptions> = {
   pipeline: FLAG,
   limits: OBJECT,
   tls: optionsOf(TLS),
+  floor: OBJECT,
+  messages: OBJECT,
+  time: TIME,
   ports: OBJECT,
 };
 
@@ -160,13 +184,52 @@ export class DeviceError extends Error {
 /** What the platform knows of a failure beside its status. */
 type CauseOf = (status: StatusName) => string | undefined;
 
+/** What a backend says that somebody has shown: at least one of both. */
+export type DeviceCredentials = Credentials;
+
+/** The calls of one device as promises: each ends once, at the latest when the device gives up. */
+class Calls {
+  private readonly refusals = new Set<(status: Status) => void>();
+
+  /** @param causeOf what the platform knows of a failure beside its status */
+  constructor(private readonly causeOf: CauseOf) {}
+
+  /**
+   * @param start returns a status at once, and where that is OK `end` follows
+   * @param read of the status and the result; called in the firmware's callback
+   */
+  run<Result>(
+    what: string,
+    start: (end: (status: Status, read: () => Result) => void) => Status,
+  ): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const refuse = (status: Status): void => {
+        this.refusals.delete(refuse);
+        reject(new DeviceError(what, nameOf(status), this.causeOf(nameOf(status))));
+      };
+      this.refusals.add(refuse);
+      const status = start((ended, read) => {
+        if (ended !== Status.OK) return refuse(ended);
+        this.refusals.delete(refuse);
+        resolve(read());
+      });
+      if (status !== Status.OK) refuse(status);
+    });
+  }
+
+  /** Ends all that wait. */
+  refuse(status: Status): void {
+    for (const refuse of [...this.refusals]) refuse(status);
+  }
+}
+
 /** One app's tokens on a simulated device; promises reject with {@link DeviceError}. */
 export class DeviceHost {
   /** Use `device.host(name)`. */
   constructor(
     readonly name: string,
     private readonly host: Host,
-    private readonly causeOf: CauseOf,
+    private readonly calls: Calls,
   ) {}
 
   /** The token, from memory while it is good, else from the cloud. */
@@ -206,7 +269,7 @@ export class DeviceHost {
     start: (onToken: OnToken) => Status,
     read: (token: Token | null) => Result,
   ): Promise<Result> {
-    return settled(`${method} for ${this.name}`, this.causeOf, (end) =>
+    return this.calls.run(`${method} for ${this.name}`, (end) =>
       start((status, token) => end(status, () => read(token))),
     );
   }
@@ -219,6 +282,7 @@ export class SimulatedDevice {
   readonly auth: AuthClient;
   private readonly link: Link;
   private readonly store: FileStore | undefined;
+  private readonly calls = new Calls((status) => this.causeOf(status));
   private readonly hosts = new Map<string, DeviceHost>();
   private readonly listeners = new Set<(state: State) => void>();
 
@@ -231,6 +295,7 @@ export class SimulatedDevice {
     auth.onState = (state) => {
       for (const listener of [...this.listeners]) listener(state);
     };
+    this.watchStart();
   }
 
   /** Where the device stands. */
@@ -247,7 +312,7 @@ export class SimulatedDevice {
   host(name: string): DeviceHost {
     const known = this.hosts.get(name);
     if (known !== undefined) return known;
-    const host = new DeviceHost(name, this.auth.host(name), this.causeOf);
+    const host = new DeviceHost(name, this.auth.host(name), this.calls);
     this.hosts.set(name, host);
     return host;
   }
@@ -255,10 +320,39 @@ export class SimulatedDevice {
   /** The hosts that the cloud keeps tokens of this device for. */
   listTokens(): Promise<string[]> {
     const names: string[] = [];
-    return settled("listTokens", this.causeOf, (end) =>
+    return this.calls.run("listTokens", (end) =>
       this.auth.listTokens(
         (bytes, from, to) => names.push(Buffer.from(bytes.subarray(from, to)).toString("utf8")),
         (status) => end(status, () => names),
+      ),
+    );
+  }
+
+  /** Whether `id` is who these credentials say. For backends; others are rejected with FORBIDDEN. */
+  authenticate(id: string, credentials: DeviceCredentials): Promise<boolean> {
+    return this.verdict(`authenticate ${id}`, (onDone) => this.auth.authenticate(id, credentials, onDone));
+  }
+
+  /** Whether `src` may send `command` to `dst`. For backends; others are rejected with FORBIDDEN. */
+  authorizeCommand(src: string, dst: string, command: string): Promise<boolean> {
+    return this.verdict(`authorizeCommand ${command}`, (onDone) =>
+      this.auth.authorizeCommand(src, dst, command, onDone),
+    );
+  }
+
+  /**
+   * Calls any method of the cloud, or of the device that is spoken to in the dialect mg-rpc. One at a time.
+   * @param args an object that JSON can hold
+   * @param bytesMax longest result, bytes of JSON
+   * @returns the result; undefined where the peer gave none
+   */
+  call(method: string, args: object = {}, bytesMax: number = RESULT_BYTES_MAX): Promise<unknown> {
+    const out = new Uint8Array(bytesMax);
+    return this.calls.run(method, (end) =>
+      this.auth.call(method, Buffer.from(JSON.stringify(args)), out, (status, length) =>
+        end(status, () =>
+          length === 0 ? undefined : JSON.parse(Buffer.from(out.subarray(0, length)).toString()),
+        ),
       ),
     );
   }
@@ -273,7 +367,11 @@ export class SimulatedDevice {
    * @param limitMs rejects after this time (8 s) with what keeps the device from its work
    */
   next(state: StateName, limitMs: number = NEXT_LIMIT_MS): Promise<void> {
-    return new Promise((resolve, reject) => {
+    const wanted = new Promise<void>((resolve, reject) => {
+      if (this.auth.state === State.CLOSED) {
+        reject(new DeviceError(`${this.id} waited to be ${state}`, "CLOSED"));
+        return;
+      }
       const timer = setTimeout(() => {
         const { name } = this.auth.explain();
         const what = `${this.id} was not ${state} within ${limitMs} ms`;
@@ -291,12 +389,51 @@ export class SimulatedDevice {
       };
       this.listeners.add(listener);
     });
+    // Who asked and looks away has chosen not to know: no unhandled rejection.
+    wanted.catch(ignore);
+    return wanted;
   }
 
   /** Ends every call with CLOSED, leaves the broker and wipes the secrets. May be called more than once. */
   close(): void {
     if (this.auth.state !== State.CLOSED) this.auth.close();
     this.store?.close();
+  }
+
+  /** For `using device = simulateDevice(…)`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  private verdict(what: string, start: (onDone: (status: Status) => void) => Status): Promise<boolean> {
+    return this.calls.run(what, (end) =>
+      start((status) => {
+        if (status === Status.NOT_ALLOWED) end(Status.OK, () => false);
+        else end(status, () => true);
+      }),
+    );
+  }
+
+  /** A cloud that is not there is said soon: a test that waits to the firmware's deadline was ended by its runner. */
+  private watchStart(): void {
+    let timer: NodeJS.Timeout | undefined;
+    const listener = (state: State): void => {
+      const isOver = state === State.READY || state === State.CLOSED;
+      if (isOver) {
+        clearTimeout(timer);
+        this.listeners.delete(listener);
+      } else if (
+        state === State.WAITING &&
+        timer === undefined &&
+        UNREACHED.includes(this.auth.explain().name)
+      )
+        timer = setTimeout(() => {
+          this.listeners.delete(listener);
+          const { name } = this.auth.explain();
+          if (UNREACHED.includes(name)) this.calls.refuse(Status[name as StatusName]);
+        }, UNREACHED_MS).unref();
+    };
+    this.listeners.add(listener);
   }
 
   private readonly causeOf: CauseOf = (status) =>
@@ -309,18 +446,29 @@ export class SimulatedDevice {
  */
 export function simulateDevice(options: DeviceOptions): SimulatedDevice {
   checkOptions("", options, DEVICE_OPTIONS);
-  const { core, id, psk, cloud, proof, allowInsecure, pipeline, limits, store, sleptMs } = options;
-  const counter = options.counter ?? (store === undefined ? Date.now() : 1);
+  needRealTicks();
+  const { core, id, psk, cloud, proof, allowInsecure, pipeline, limits, store, sleptMs, dialect, address } =
+    options;
+  const counter = options.counter ?? (store === undefined ? newCounter() : 1);
   const { host, port, isSecure, transport } = endpointOf(cloud, options.transport);
   const alternatives = (options.alternatives ?? []).map((url) => placeOf(url, isSecure, options.transport));
-  const ports = options.ports ?? nodePorts(isSecure ? secureLink(options) : plainLink(options));
+  const made = options.ports ?? nodePorts(isSecure ? secureLink(options) : plainLink(options));
+  const ports = options.time?.ports(made) ?? made;
   const kept = store === undefined ? undefined : new FileStore(store, true);
   try {
     const own: Ports = kept === undefined ? ports : { ...ports, store: kept };
     const given: AuthOptions = {
       deviceId: id,
-      cloud: { host, port, alternatives, pipeline: pipeline ?? true },
-      credential: { psk, counter },
+      cloud: {
+        host,
+        port,
+        alternatives,
+        pipeline: pipeline ?? true,
+        ...(dialect === undefined ? {} : { dialect }),
+        ...(address === undefined ? {} : { address }),
+      },
+      credential: { psk, counter, ...(options.floor === undefined ? {} : { floor: options.floor }) },
+      ...(options.messages === undefined ? {} : { messages: options.messages }),
       ...(transport === mqtt ? {} : { transport }),
       ...(proof === undefined ? {} : { proof }),
       allowInsecure: allowInsecure ?? false,
@@ -330,11 +478,19 @@ export function simulateDevice(options: DeviceOptions): SimulatedDevice {
       ...(options.encoding === "cbor" ? { encoding: cbor } : {}),
     };
     const auth = core === "espruino" ? leanClient(given, nativesOf(own), isSecure) : createAuth(given, own);
-    return new SimulatedDevice(id, auth, ports.link, kept);
+    return new SimulatedDevice(id, auth, made.link, kept);
   } catch (failure) {
     kept?.close();
     throw failure;
   }
+}
+
+let lastCounter = 0;
+
+/** Rises from run to run, and from device to device of one millisecond. */
+function newCounter(): number {
+  lastCounter = Math.max(lastCounter + 1, Date.now());
+  return lastCounter;
 }
 
 /** Another place of the same cloud: one link leads to all of them, with TLS or without. */
@@ -366,20 +522,6 @@ function unverifiedLink({ cert, key, ca: _ignored, ...others }: DeviceTls): Link
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
     rejectUnauthorized: false,
-  });
-}
-
-/** A call of the firmware as a promise: `start` returns a status at once, and where that is OK `end` follows. */
-function settled<Result>(
-  what: string,
-  causeOf: CauseOf,
-  start: (end: (status: Status, read: () => Result) => void) => Status,
-): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const refuse = (status: Status): void =>
-      reject(new DeviceError(what, nameOf(status), causeOf(nameOf(status))));
-    const status = start((ended, read) => (ended === Status.OK ? resolve(read()) : refuse(ended)));
-    if (status !== Status.OK) refuse(status);
   });
 }
 

@@ -1,6 +1,7 @@
 /** A cloud and devices in Node, for the CI of those who build on motekey. */
 export * from "./cloud/index.js";
 export {
+  type DeviceCredentials,
   DeviceError,
   type DeviceHost,
   type DeviceOptions,
@@ -15,4 +16,5 @@ export { NodeLink } from "./node/link.js";
 export { nodePorts } from "./node/ports.js";
 export { FileStore } from "./node/store.js";
 export { TlsLink, type TlsOptions, type TlsPsk, type TlsReport } from "./node/tls-link.js";
+export { type VirtualTime, virtualTime } from "./time.js";
 export { TRANSPORTS, type TransportName } from "./transports.js";

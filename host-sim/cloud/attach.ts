@@ -128,6 +128,12 @@ export class Attachment implements Channel {
 
   kickAll(): void {}
 
+  away(): never {
+    throw new Error("This cloud is attached to another broker; stop that one to be away");
+  }
+
+  async back(): Promise<void> {}
+
   async close(): Promise<void> {
     this.isClosed = true;
     await this.client.endAsync(true);

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { createServer as createTlsServer } from "node:tls";
 import { Aedes, type Client, type PublishPacket } from "aedes";
@@ -8,6 +8,7 @@ import { type ConnectedLogin, connackOf, type Door } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import type { Interference } from "./interference.js";
+import { listen, placeOf } from "./listen.js";
 import { Mqtt5 } from "./mqtt5.js";
 import { gateReads } from "./packet-gate.js";
 import type { Peers } from "./peers.js";
@@ -44,6 +45,7 @@ export class Broker implements Channel {
   private connections = new Map<string, { client: Client; proof: ConnectProof }>();
   private judged = new WeakMap<Client, ConnectedLogin>();
   private five: Mqtt5;
+  private place: ListenOptions | null = null;
 
   private constructor(
     private parts: BrokerParts,
@@ -86,13 +88,10 @@ export class Broker implements Channel {
     });
     tls?.watch(server);
     try {
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen({ host, port, backlog: BACKLOG }, resolve);
-      });
+      await listen(server, "MQTT", { host, port, backlog: BACKLOG });
     } catch (failure) {
       aedes.close();
-      throw new Error(`Cannot listen for MQTT on ${host}:${port}; is the port taken?`, { cause: failure });
+      throw failure;
     }
     const broker = new Broker(parts, aedes, server, sockets);
     return broker;
@@ -146,6 +145,16 @@ export class Broker implements Channel {
   /** Takes no new connection; those that are open stay. */
   stopListening(): void {
     this.server.close();
+  }
+
+  away(): void {
+    this.place ??= placeOf(this.server);
+    this.server.close();
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  async back(): Promise<void> {
+    if (!this.server.listening) await listen(this.server, "MQTT", { ...this.place, backlog: BACKLOG });
   }
 
   async close(): Promise<void> {

@@ -18,6 +18,10 @@ export interface Channel extends Sender {
   /** Closes the connection of a client; false when it has none here. */
   kick(id: string): boolean;
   kickAll(): void;
+  /** Ends all connections and takes none until `back`. @throws Error where the broker is another one */
+  away(): void;
+  /** Takes connections again, at the same port. */
+  back(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,5 +1,6 @@
 import type { FaultOptions } from "./faults.js";
 import type { IdentityOptions } from "./identity/index.js";
+import type { CloudTime } from "./time.js";
 import type {
   BrokerTls,
   CloudEvent,
@@ -74,6 +75,8 @@ export interface CloudOptions {
   identity?: boolean | IdentityOptions;
   extensions?: boolean | Partial<Extensions>;
   faults?: FaultOptions;
+  /** `virtualTime()`: time that goes on by its `advance` only, for this cloud and its devices. In place of `now`. */
+  time?: CloudTime;
   /** Wall clock in ms, for tests. */
   now?: () => number;
   log?: (event: CloudEvent) => void;

@@ -21,10 +21,12 @@ import { Mint, newSigningKey, publicJwk } from "./mint.js";
 import { OpenDoor } from "./open-door.js";
 import { checkOptions } from "./options.js";
 import { Proofs } from "./proofs.js";
+import { needRealTicks } from "./real-ticks.js";
 import { Recoveries } from "./recoveries.js";
 import { Registry } from "./registry.js";
 import { RPC_PATH, Rpc } from "./rpc.js";
 import { CLOUD_OPTIONS, CLOUD_TLS, NEW_ENTITY } from "./tables.js";
+import { realTime } from "./time.js";
 import { CloudTls } from "./tls.js";
 import { type CloudClock, Tokens } from "./tokens.js";
 import type {
@@ -208,6 +210,23 @@ export class Cloud {
     this.parts.webSockets.kickAll();
   }
 
+  /** As if the cloud were down, or the network gone: connections are reset, further ones refused, until `back()`. */
+  away(): void {
+    this.parts.channel.away();
+    this.parts.webSockets.close();
+    this.parts.http.away();
+  }
+
+  /** Resolves when devices can connect again, at the same ports. What the cloud knew it still knows. */
+  async back(): Promise<void> {
+    await Promise.all([this.parts.channel.back(), this.parts.http.back()]);
+  }
+
+  /** For `await using cloud = await startCloud()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   /** Ends everything and writes the registry file. May be called more than once. */
   close(): Promise<void> {
     if (this.closing === null) this.closing = this.end();
@@ -233,6 +252,7 @@ export class Cloud {
  */
 export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   checkOptions("", options, CLOUD_OPTIONS);
+  needRealTicks();
   const events = new Events();
   if (options.log !== undefined) events.on(options.log);
   const health = new Health(events.stats);
@@ -262,9 +282,10 @@ async function startWith(
   const address = options.address ?? DEFAULT_ADDRESS;
   const apiHost = address.replace(/^\/\//, "").split("/", 1)[0] ?? "";
   const faults = makeFaults(options.faults ?? {}, options.extensions);
-  const now = options.now ?? Date.now;
+  const time = options.time ?? realTime(options.now ?? Date.now);
+  const { now } = time;
   const clock: CloudClock = { now, told: () => now() + faults.clockOffsetSeconds * 1000 };
-  const interference = new FaultInterference(faults);
+  const interference = new FaultInterference(faults, time);
   const signing = newSigningKey(options.tokens?.algorithm ?? "ES256");
   const mint = new Mint(options.tokens ?? {}, address, () => signing);
   const tokens = new Tokens(options.tokens ?? {}, clock, mint);

@@ -2,13 +2,21 @@ import { type Encoding, encodeText } from "./encoding.js";
 import { type Faults, strikes, strikesOnce } from "./faults.js";
 import { type ReplyError, type ReplyParts, replyMembers, replyText } from "./frame.js";
 import type { Interference, StruckRequest } from "./interference.js";
+import type { CloudTime } from "./time.js";
 
 /** The mock's knobs at work. */
 export class FaultInterference implements Interference {
-  constructor(private readonly faults: Faults) {}
+  constructor(
+    private readonly faults: Faults,
+    private readonly time: CloudTime,
+  ) {}
 
-  get latencyMs(): number {
-    return this.faults.latencyMs;
+  latency(): Promise<void> | null {
+    return this.faults.latencyMs > 0 ? this.time.later(this.faults.latencyMs) : null;
+  }
+
+  during(work: Promise<void>): Promise<void> {
+    return this.time.during(work);
   }
 
   losesRequest(request: StruckRequest): boolean {

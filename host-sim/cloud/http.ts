@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, ListenOptions } from "node:net";
 import { readBody } from "./body.js";
 import { MESSAGE_BYTES_MAX } from "./channel.js";
 import type { DeviceService } from "./device-service.js";
@@ -8,6 +8,7 @@ import type { Health } from "./health.js";
 import { HOOK_PATH, type Hook } from "./hook/index.js";
 import { makeHttpServer } from "./http-server.js";
 import type { Operator } from "./identity/index.js";
+import { listen, placeOf } from "./listen.js";
 import type { Registry } from "./registry.js";
 import { RPC_PATH, type Rpc } from "./rpc.js";
 import type { CloudTls } from "./tls.js";
@@ -42,6 +43,7 @@ export interface HttpParts {
 /** The HTTP side: the public keys of the tokens, whether all is well, and frames by POST for tools and backends. */
 export class Http {
   readonly url: string;
+  private place: ListenOptions | null = null;
 
   private constructor(
     readonly server: Server,
@@ -59,15 +61,20 @@ export class Http {
       serve(parts, request, response).catch(() => response.destroy());
     });
     tls?.watch(server);
-    try {
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen({ host, port }, resolve);
-      });
-    } catch (failure) {
-      throw new Error(`Cannot listen for HTTP on ${host}:${port}; is the port taken?`, { cause: failure });
-    }
+    await listen(server, "HTTP", { host, port });
     return new Http(server, tls === null ? "http" : "https");
+  }
+
+  /** Nobody is answered, and no connection taken, until `back`. */
+  away(): void {
+    this.place ??= placeOf(this.server);
+    this.server.close();
+    this.server.closeAllConnections();
+  }
+
+  /** Listens again, at the same port. */
+  async back(): Promise<void> {
+    if (!this.server.listening) await listen(this.server, "HTTP", this.place ?? {});
   }
 
   async close(): Promise<void> {

@@ -9,8 +9,10 @@ export interface StruckRequest {
 
 /** What a simulator does to requests and replies on their way. A server for production uses {@link UNTOUCHED}. */
 export interface Interference {
-  /** How long each request waits before it is looked at. */
-  readonly latencyMs: number;
+  /** Each request waits for this before it is looked at; null: for nothing. */
+  latency(): Promise<void> | null;
+  /** Is around all work on a request. */
+  during(work: Promise<void>): Promise<void>;
   /** Is the request lost before anything was done? */
   losesRequest(request: StruckRequest): boolean;
   /** An error that is answered instead of the result. */
@@ -32,7 +34,8 @@ export interface Interference {
 
 /** Nothing is interfered with. */
 export const UNTOUCHED: Interference = {
-  latencyMs: 0,
+  latency: () => null,
+  during: (work) => work,
   losesRequest: () => false,
   errorFor: () => null,
   kicks: () => false,

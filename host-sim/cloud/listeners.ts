@@ -18,6 +18,7 @@ interface Waiter<Event extends NamedEvent> {
 export class Listeners<Event extends NamedEvent> {
   private listeners = new Set<(event: Event) => void>();
   private waiters = new Set<Waiter<Event>>();
+  private isClosed = false;
 
   /** @param teller who tells, for errors: "cloud" */
   constructor(private teller: string) {}
@@ -42,7 +43,11 @@ export class Listeners<Event extends NamedEvent> {
     predicate?: (event: EventOf<Event, Name>) => boolean,
     limitMs: number = NEXT_LIMIT_MS,
   ): Promise<EventOf<Event, Name>> {
-    return new Promise((resolve, reject) => {
+    const wanted = new Promise<EventOf<Event, Name>>((resolve, reject) => {
+      if (this.isClosed) {
+        reject(this.closedBefore(name));
+        return;
+      }
       const timer = setTimeout(() => {
         this.waiters.delete(waiter);
         reject(new Error(`The ${this.teller} saw no event "${name}" within ${limitMs} ms`));
@@ -64,14 +69,21 @@ export class Listeners<Event extends NamedEvent> {
       };
       this.waiters.add(waiter);
     });
+    // Who asked and looks away has chosen not to know: no unhandled rejection.
+    wanted.catch(() => {});
+    return wanted;
   }
 
   /** Ends all waiting. */
   close(): void {
-    for (const waiter of this.waiters)
-      waiter.end(new Error(`The ${this.teller} closed before an event "${waiter.name}"`));
+    this.isClosed = true;
+    for (const waiter of this.waiters) waiter.end(this.closedBefore(waiter.name));
     this.waiters.clear();
     this.listeners.clear();
+  }
+
+  private closedBefore(name: string): Error {
+    return new Error(`The ${this.teller} closed before an event "${name}"`);
   }
 }
 

@@ -158,9 +158,9 @@ export class Rpc implements Receiver {
         return;
       }
       events.emit({ event: "request", id, requestId, method: COUNTER_METHOD, proof: "link" });
-      setTimeout(() => {
+      return Promise.resolve(interference.latency()).then(() => {
         if (!this.closed) this.delivery.tell(channel, id, requestId, COUNTER_METHOD, answer);
-      }, interference.latencyMs).unref();
+      });
     });
   }
 
@@ -241,14 +241,13 @@ export class Rpc implements Receiver {
     // Peers must not make our counts grow by inventing methods.
     const method = this.parts.service.serves(request.method) ? request.method : "(unknown)";
     this.parts.events.emit({ event: "request", id: caller.id, requestId: id, method, proof });
-    const { latencyMs } = this.parts.interference;
-    const late =
-      latencyMs > 0 ? new Promise<void>((resolve) => setTimeout(resolve, latencyMs).unref()) : null;
+    const { interference } = this.parts;
+    const late = interference.latency();
     // Never at once, so that whoever hands a message in is not answered before that has ended.
     return Promise.resolve(
       this.works.run(caller.id, async () => {
         await late;
-        await this.perform(request);
+        await interference.during(this.perform(request));
       }),
     );
   }

@@ -21,6 +21,7 @@ import {
   TEXT,
   whole,
 } from "./options.js";
+import { TIME } from "./time.js";
 import type { BrokerTls, CloudTlsOptions, HookOptions, NewEntity, TokenOptions } from "./types.js";
 
 const TEXTS = either(TEXT, listOf(TEXT));
@@ -89,6 +90,7 @@ export const CLOUD_OPTIONS: Shape<CloudOptions> = {
   identity: either(FLAG, optionsOf(IDENTITY_OPTIONS)),
   extensions: EXTENSIONS_OPTION,
   faults: optionsOf(FAULTS),
+  time: TIME,
   now: FUNCTION,
   log: FUNCTION,
 };

@@ -4,6 +4,7 @@ import { readBody } from "../cloud/body.js";
 import { MESSAGE_BYTES_MAX } from "../cloud/channel.js";
 import { RpcError, Unavailable } from "../cloud/frame.js";
 import { makeHttpServer } from "../cloud/http-server.js";
+import { listen } from "../cloud/listen.js";
 import { RPC_PATH, type Rpc } from "../cloud/rpc.js";
 import { sameSecret } from "../cloud/secret.js";
 import type { CloudTls } from "../cloud/tls.js";
@@ -76,14 +77,7 @@ export class ServiceHttp {
   static async start(host: string, port: number, parts: ServiceHttpParts): Promise<ServiceHttp> {
     const server = makeHttpServer(parts.connectLimitMs, parts.tls?.serverOptions ?? null);
     parts.tls?.watch(server);
-    try {
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen({ host, port }, resolve);
-      });
-    } catch (failure) {
-      throw new Error(`Cannot listen for HTTP on ${host}:${port}; is the port taken?`, { cause: failure });
-    }
+    await listen(server, "HTTP", { host, port });
     return new ServiceHttp(server, parts);
   }
 

@@ -134,6 +134,11 @@ export class Service {
     return this.closing;
   }
 
+  /** For `await using service = await startService(…)`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   private async end(): Promise<void> {
     const { state, events, rpc, broker, http, webSockets, drainLimitMs } = this.parts;
     broker.stopListening();

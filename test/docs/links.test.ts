@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { FAULTS } from "../../host-sim/cloud/faults.js";
 import { DOCUMENTS } from "./code-blocks.js";
 import { at } from "./repository.js";
 
@@ -29,6 +30,13 @@ const wordsOf = (file: string): number => readFileSync(at(file), "utf8").trim().
 describe("the documents", () => {
   it("README is read in five minutes: at most 1,500 words", () => {
     assert.ok(wordsOf("README.md") <= 1500, `${wordsOf("README.md")} words`);
+  });
+});
+
+describe("docs/testing.md", () => {
+  it("names each knob of the mock cloud's faults", () => {
+    const rows = readFileSync(at("docs/testing.md"), "utf8").matchAll(/^\| `(\w+)` \|/gm);
+    assert.deepEqual([...rows].map(([, knob]) => knob).sort(), Object.keys(FAULTS).sort());
   });
 });
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -13,13 +13,26 @@ import { ROOT } from "../docs/repository.js";
 const PACKAGES = ["motekey", "motekey-host-sim", "motekey-service", "motekey-tools"];
 /** What it runs on beside the Node of these tests. */
 const NODES = ["22", "24", "latest"];
+/** The samples of host-sim/samples/ci, and what runs each. */
+const RUNNERS = [
+  ["vitest.test.js", "vitest", "run"],
+  ["node.test.js", "node", "--test"],
+  ["mocha.test.js", "mocha"],
+  ["jest.test.js", "jest"],
+] as const;
 const FROM_REPOSITORY = join(ROOT, "node_modules");
 const run = promisify(execFile);
 
 /** Output is shown where a program fails: an assertion says more than an exit code. */
-async function output(program: string, args: readonly string[], cwd: string): Promise<string> {
+async function output(
+  program: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv = {},
+): Promise<string> {
   try {
-    const { stdout } = await run(program, args, { cwd, maxBuffer: 64 * 1024 * 1024 });
+    const options = { cwd, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, ...env } };
+    const { stdout } = await run(program, args, options);
     return stdout;
   } catch (failure) {
     const { message, stdout, stderr } = failure as Error & { stdout?: string; stderr?: string };
@@ -163,6 +176,24 @@ describe("the packages, outside", () => {
       assert.match(await output(node, [main, "environment"], folder), /MOTEKEY_/);
     });
   }
+
+  describe("under a test runner, whose timers are faked by default", () => {
+    const samples = (): string => join(folder, "node_modules/motekey-host-sim/samples/ci");
+
+    before(async () => {
+      const runners = ["vitest", "mocha", "sinon", "jest", "@jest/globals"];
+      await output("npm", ["install", "--no-save", ...runners, "--no-audit", "--no-fund"], folder);
+      for (const name of readdirSync(samples()).filter((file) => file.endsWith(".js")))
+        await copyFile(join(samples(), name), join(folder, name));
+    });
+
+    for (const [sample, program, ...args] of RUNNERS) {
+      it(`runs the sample of ${sample}`, async () => {
+        const path = program === "node" ? process.execPath : join(folder, "node_modules/.bin", program);
+        await output(path, [...args, sample], folder, { NODE_OPTIONS: "--experimental-vm-modules" });
+      });
+    }
+  });
 
   it("give an app no more than it imports", async () => {
     const { outputFiles } = await build({

@@ -3,6 +3,7 @@ import type Provider from "oidc-provider";
 import { FileLock } from "../file-lock.js";
 import { countOne, type EventOf, Listeners } from "../listeners.js";
 import { checkOptions, guarded } from "../options.js";
+import { needRealTicks } from "../real-ticks.js";
 import { type Operator, operatorOf } from "./bearer.js";
 import { CLI_CLIENT_ID } from "./clients.js";
 import { devicePace } from "./device-pace.js";
@@ -133,6 +134,11 @@ export class Identity {
     return this.closing;
   }
 
+  /** For `await using identity = await startIdentity()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   private async end(): Promise<void> {
     const { lock, server, directory, logins, listeners } = this.parts;
     await server.close();
@@ -157,6 +163,7 @@ export class Identity {
  */
 export async function startIdentity(options: IdentityOptions = {}): Promise<Identity> {
   checkOptions("", options, IDENTITY_OPTIONS);
+  needRealTicks();
   const { folder } = options;
   const lock =
     folder === undefined ? null : await FileLock.take(join(folder, "identity.json"), DIRECTORY_KIND);

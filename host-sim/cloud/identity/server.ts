@@ -1,6 +1,7 @@
 import type { RequestListener, Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { CONNECT_LIMIT_MS, makeHttpServer } from "../http-server.js";
+import { listen } from "../listen.js";
 import { type IdentityFaults, struckDown } from "./faults.js";
 import type { IdentityOptions } from "./types.js";
 
@@ -34,16 +35,7 @@ export class IdentityServer {
   static async listen(options: IdentityOptions, faults: IdentityFaults): Promise<IdentityServer> {
     const server = makeServer(options);
     const { host = DEFAULT_HOST, port = 0 } = options;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen({ host, port }, resolve);
-      });
-    } catch (failure) {
-      throw new Error(`Cannot listen for the identity on ${host}:${port}; is the port taken?`, {
-        cause: failure,
-      });
-    }
+    await listen(server, "the identity", { host, port });
     return new IdentityServer(server, options, faults);
   }
 

@@ -1,0 +1,19 @@
+import { once } from "node:events";
+import type { AddressInfo, ListenOptions, Server } from "node:net";
+
+/** Listens; rejects with an error that names the place when it cannot. @param what is spoken there: "MQTT" */
+export async function listen(server: Server, what: string, options: ListenOptions): Promise<void> {
+  server.listen(options);
+  try {
+    await once(server, "listening");
+  } catch (failure) {
+    const where = `${options.host}:${options.port}`;
+    throw new Error(`Cannot listen for ${what} on ${where}; is the port taken?`, { cause: failure });
+  }
+}
+
+/** Where a server listens, so that it can listen there again. */
+export function placeOf(server: Server): ListenOptions {
+  const { address, port } = server.address() as AddressInfo;
+  return { host: address, port };
+}

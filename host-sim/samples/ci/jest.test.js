@@ -1,0 +1,15 @@
+// NODE_OPTIONS=--experimental-vm-modules npx jest      (the packages are ES modules)
+import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import { simulateDevice, startCloud } from "motekey-host-sim";
+
+beforeEach(() => jest.useFakeTimers()); // your app's own time; cloud and device go on in theirs
+afterEach(() => jest.useRealTimers());
+
+test("a device fetches a token that its app's server takes", async () => {
+  const cloud = await startCloud();
+  const device = simulateDevice({ cloud, ...(await cloud.addDevice({ id: "device_123" })) });
+  const { token } = await device.host("app.example.com").getToken();
+  expect(cloud.checkToken(token, "app.example.com")).toMatchObject({ active: true, sub: "device_123" });
+  device.close();
+  await cloud.close();
+});

@@ -1,0 +1,14 @@
+// node --test
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { simulateDevice, startCloud } from "motekey-host-sim";
+
+test("a device fetches a token that its app's server takes", async (context) => {
+  context.mock.timers.enable(); // your app's own time; cloud and device go on in theirs
+  const cloud = await startCloud();
+  const device = simulateDevice({ cloud, ...(await cloud.addDevice({ id: "device_123" })) });
+  const { token } = await device.host("app.example.com").getToken();
+  assert.equal(cloud.checkToken(token, "app.example.com").active, true);
+  device.close();
+  await cloud.close();
+});
