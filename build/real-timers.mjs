@@ -15,4 +15,5 @@ const { Date: RealDate, queueMicrotask: realQueueMicrotask } = globalThis;
 
 export { RealDate as Date, realQueueMicrotask as queueMicrotask };
 
-export const realNextTick = process.nextTick;
+/** A name of its own: `process.nextTick` is replaced by it here, too. */
+export const { nextTick: realNextTick } = process;

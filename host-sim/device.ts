@@ -35,7 +35,6 @@ import {
   TEXT,
   whole,
 } from "./cloud/options.js";
-import { needRealTicks } from "./cloud/real-ticks.js";
 import { TIME } from "./cloud/time.js";
 import { leanClient } from "./espruino/client.js";
 import { nativesOf } from "./espruino/natives.js";
@@ -446,7 +445,6 @@ export class SimulatedDevice {
  */
 export function simulateDevice(options: DeviceOptions): SimulatedDevice {
   checkOptions("", options, DEVICE_OPTIONS);
-  needRealTicks();
   const { core, id, psk, cloud, proof, allowInsecure, pipeline, limits, store, sleptMs, dialect, address } =
     options;
   const counter = options.counter ?? (store === undefined ? newCounter() : 1);

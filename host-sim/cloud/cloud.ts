@@ -252,7 +252,7 @@ export class Cloud {
  */
 export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   checkOptions("", options, CLOUD_OPTIONS);
-  needRealTicks();
+  await needRealTicks();
   const events = new Events();
   if (options.log !== undefined) events.on(options.log);
   const health = new Health(events.stats);

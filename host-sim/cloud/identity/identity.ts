@@ -163,7 +163,7 @@ export class Identity {
  */
 export async function startIdentity(options: IdentityOptions = {}): Promise<Identity> {
   checkOptions("", options, IDENTITY_OPTIONS);
-  needRealTicks();
+  await needRealTicks();
   const { folder } = options;
   const lock =
     folder === undefined ? null : await FileLock.take(join(folder, "identity.json"), DIRECTORY_KIND);
