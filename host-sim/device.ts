@@ -3,47 +3,39 @@ import {
   type AuthClient,
   type AuthOptions,
   type CloudPlace,
-  type Credentials,
   createAuth,
-  type Floor,
-  type Host,
-  type LimitOptions,
   type Link,
   mqtt,
-  type OnToken,
   type Ports,
-  PROOFS,
-  type Proof,
   State,
   Status,
-  sentenceOf,
-  type Token,
-  type TokenFormat,
 } from "../firmware/index.js";
+import { checkOptions } from "./cloud/options.js";
 import {
-  checkOptions,
-  FLAG,
-  listOf,
-  NAME,
-  needed,
-  numberFrom,
-  OBJECT,
-  oneOf,
-  optionsOf,
-  type Rule,
-  type Shape,
-  TEXT,
-  whole,
-} from "./cloud/options.js";
-import { TIME } from "./cloud/time.js";
+  Calls,
+  type CauseOf,
+  type DeviceCredentials,
+  DeviceError,
+  DeviceHost,
+  type StatusName,
+} from "./device-calls.js";
+import { DEVICE_OPTIONS, type DeviceOptions, type DeviceTls } from "./device-options.js";
 import { leanClient } from "./espruino/client.js";
 import { nativesOf } from "./espruino/natives.js";
 import { NodeLink } from "./node/link.js";
 import { nodePorts } from "./node/ports.js";
 import { FileStore } from "./node/store.js";
-import { TLS_OPTIONS, TlsLink, type TlsOptions, type TlsReport } from "./node/tls-link.js";
-import type { VirtualTime } from "./time.js";
-import { type CloudUrls, endpointOf, TRANSPORTS, type TransportName } from "./transports.js";
+import { TlsLink, type TlsReport } from "./node/tls-link.js";
+import { endpointOf, type TransportName } from "./transports.js";
+
+export {
+  type DeviceCredentials,
+  DeviceError,
+  type DeviceHost,
+  type DeviceToken,
+  type StatusName,
+} from "./device-calls.js";
+export type { DeviceOptions, DeviceTls } from "./device-options.js";
 
 const NEXT_LIMIT_MS = 8_000;
 /** A device that never reached its cloud, and is refused, ends its calls after this: test runners wait 2 s. */
@@ -51,228 +43,8 @@ const UNREACHED_MS = 1_000;
 const RESULT_BYTES_MAX = 16_384;
 const UNREACHED: readonly string[] = ["UNREACHABLE", "HOST_UNKNOWN"] satisfies StatusName[];
 
-/** The names of the firmware's statuses, such as `TIMEOUT`. */
-export type StatusName = keyof typeof Status;
-
 /** The names of the firmware's states, such as `READY`. */
 export type StateName = keyof typeof State;
-
-/** How a simulated device speaks TLS. */
-export interface DeviceTls extends Omit<TlsOptions, "psk"> {
-  /** TLS-PSK in place of certificates: identity = the device's id, key = its PSK's UTF-8 bytes. */
-  readonly psk?: boolean;
-}
-
-/** What `simulateDevice` takes. */
-export interface DeviceOptions {
-  /** What `startCloud` returned, or `mqtt://host:port` of the broker, `ws://host:port/path` of a WebSocket, `mqtts:` or `wss:` for TLS. */
-  cloud: string | (CloudUrls & { readonly ca?: string | undefined });
-  /**
-   * Which core runs: that of Moddable and Node (`xs`), or Espruino's own as its board gets it, which has MQTT 3.1.1,
-   * JSON and TLS that verifies nobody. Default `xs`.
-   */
-  core?: (typeof CORES)[number];
-  /** Where else that cloud is reached, as further URLs: each failure leads on to the next. */
-  alternatives?: readonly string[];
-  /** `mg-rpc`: the cloud is a device of Mongoose OS or Shelly, whose id is `address`. */
-  dialect?: "mg-rpc";
-  /** Who answers; needed for a dialect. */
-  address?: string;
-  /** Default `mqtt`. */
-  transport?: TransportName;
-  id: string;
-  psk: string;
-  /**
-   * First counter of the proofs `counter` and `mac`. Without `store` the default is `Date.now()`: it must rise from
-   * run to run, and nobody connects more than once a millisecond for long.
-   */
-  counter?: number;
-  /**
-   * A directory that is this device's flash, made where it is missing: a later run goes on with its counter, asks
-   * for the tokens that it had, and tells the cloud of revocations that it still owes. One device has it at a time: of
-   * two in this process the later one waits, and its calls say STORE_FAILED and why; in another process it is refused.
-   */
-  store?: string;
-  /** How long the device slept since the one before was closed, ms: its tokens serve from the store. */
-  sleptMs?: number;
-  /** Default: the strongest that the link allows: `link`, `password`, or without TLS `counter+mac`. */
-  proof?: Proof;
-  /** Accepts proofs that give the PSK to whoever reads the connection. */
-  allowInsecure?: boolean;
-  /** What frames are spelt in where the cloud takes it. Default `json`. */
-  encoding?: "json" | "cbor";
-  /** What tokens are where they are no JWTs: `cwt()`, with the key of their MAC or without. */
-  tokenFormat?: TokenFormat;
-  /** false: nothing is sent before the broker accepted the connection. */
-  pipeline?: boolean;
-  limits?: LimitOptions;
-  /** For `mqtts:` and `wss:` only. Default: the trust anchor is the given cloud's own CA, else those that Node knows. */
-  tls?: DeviceTls;
-  /** The weakest proof and link that the credential allows. */
-  floor?: Floor;
-  /** The app's own messages on the same connection: `new Messages()` of `motekey/messages`. */
-  messages?: NonNullable<AuthOptions["messages"]>;
-  /** `virtualTime()`, the same as the cloud's: the device's timers run by its `advance` only. */
-  time?: VirtualTime;
-  /** Default: TCP or TLS, the monotonic clock and the random numbers of Node. */
-  ports?: Ports;
-}
-
-const CORES = ["xs", "espruino"] as const;
-
-const TLS: Shape<DeviceTls> = { ...TLS_OPTIONS, psk: FLAG };
-
-/** A running cloud, or any object that knows its URLs, or one of them: `endpointOf` looks into that. */
-const CLOUD: Rule = {
-  allowed: ["a cloud of startCloud()", "its URL"],
-  accepts: (value) =>
-    typeof value === "string" || typeof (value as Partial<CloudUrls> | null)?.mqttUrl === "string",
-};
-
-/** What is the firmware's too is looked into by `createAuth`. */
-const DEVICE_OPTIONS: Shape<DeviceOptions> = {
-  cloud: needed(CLOUD),
-  core: oneOf(...CORES),
-  alternatives: listOf(NAME),
-  dialect: oneOf("mg-rpc"),
-  address: NAME,
-  transport: oneOf(...TRANSPORTS),
-  id: needed(NAME),
-  psk: needed(TEXT),
-  counter: whole(1),
-  store: NAME,
-  sleptMs: numberFrom(0),
-  proof: oneOf(...PROOFS),
-  allowInsecure: FLAG,
-  encoding: oneOf("json", "cbor"),
-  tokenFormat: OBJECT,
-  pipeline: FLAG,
-  limits: OBJECT,
-  tls: optionsOf(TLS),
-  floor: OBJECT,
-  messages: OBJECT,
-  time: TIME,
-  ports: OBJECT,
-};
-
-/** A token as a simulated device has it: text, since tests look at it. */
-export interface DeviceToken {
-  readonly token: string;
-  /** Counts the host's tokens on this device; `rejected` asks for it. */
-  readonly generation: number;
-  readonly expiresInMs: number;
-}
-
-/** Why a call on a simulated device did not succeed. */
-export class DeviceError extends Error {
-  override readonly name = "DeviceError";
-
-  /**
-   * @param status as the firmware names it, e.g. `TIMEOUT`
-   * @param cause what the platform knows of it beside that; none: undefined
-   */
-  constructor(
-    what: string,
-    readonly status: StatusName,
-    cause?: string,
-  ) {
-    super(`${what}: ${status}. ${sentenceOf(Status[status])}${cause === undefined ? "" : ` (${cause})`}`);
-  }
-}
-
-/** What the platform knows of a failure beside its status. */
-type CauseOf = (status: StatusName) => string | undefined;
-
-/** What a backend says that somebody has shown: at least one of both. */
-export type DeviceCredentials = Credentials;
-
-/** The calls of one device as promises: each ends once, at the latest when the device gives up. */
-class Calls {
-  private readonly refusals = new Set<(status: Status) => void>();
-
-  /** @param causeOf what the platform knows of a failure beside its status */
-  constructor(private readonly causeOf: CauseOf) {}
-
-  /**
-   * @param start returns a status at once, and where that is OK `end` follows
-   * @param read of the status and the result; called in the firmware's callback
-   */
-  run<Result>(
-    what: string,
-    start: (end: (status: Status, read: () => Result) => void) => Status,
-  ): Promise<Result> {
-    return new Promise((resolve, reject) => {
-      const refuse = (status: Status): void => {
-        this.refusals.delete(refuse);
-        reject(new DeviceError(what, nameOf(status), this.causeOf(nameOf(status))));
-      };
-      this.refusals.add(refuse);
-      const status = start((ended, read) => {
-        if (ended !== Status.OK) return refuse(ended);
-        this.refusals.delete(refuse);
-        resolve(read());
-      });
-      if (status !== Status.OK) refuse(status);
-    });
-  }
-
-  /** Ends all that wait. */
-  refuse(status: Status): void {
-    for (const refuse of [...this.refusals]) refuse(status);
-  }
-}
-
-/** One app's tokens on a simulated device; promises reject with {@link DeviceError}. */
-export class DeviceHost {
-  /** Use `device.host(name)`. */
-  constructor(
-    readonly name: string,
-    private readonly host: Host,
-    private readonly calls: Calls,
-  ) {}
-
-  /** The token, from memory while it is good, else from the cloud. */
-  getToken(): Promise<DeviceToken> {
-    return this.token("getToken", (onToken) => this.host.getToken(onToken));
-  }
-
-  /** A new token. */
-  generateToken(): Promise<DeviceToken> {
-    return this.token("generateToken", (onToken) => this.host.generateToken(onToken));
-  }
-
-  /** Resolves when the cloud has ended all tokens of this host. */
-  async revokeToken(): Promise<void> {
-    await this.call("revokeToken", (onToken) => this.host.revokeToken(onToken), ignore);
-  }
-
-  /** The app's server refused the token of this generation; ask for another where this says OK. */
-  rejected(generation: number): StatusName {
-    return nameOf(this.host.rejected(generation));
-  }
-
-  private token(method: string, start: (onToken: OnToken) => Status): Promise<DeviceToken> {
-    return this.call(method, start, (token) => {
-      if (token === null) throw new Error("motekey: status OK without a token");
-      return {
-        token: Buffer.from(token.bytes.subarray(0, token.length)).toString(),
-        generation: token.generation,
-        expiresInMs: token.remainingMs,
-      };
-    });
-  }
-
-  /** @param read called in the callback: the token's bytes are the firmware's again afterwards */
-  private call<Result>(
-    method: string,
-    start: (onToken: OnToken) => Status,
-    read: (token: Token | null) => Result,
-  ): Promise<Result> {
-    return this.calls.run(`${method} for ${this.name}`, (end) =>
-      start((status, token) => end(status, () => read(token))),
-    );
-  }
-}
 
 /** A device that runs the firmware in this process. */
 export class SimulatedDevice {
@@ -521,10 +293,6 @@ function unverifiedLink({ cert, key, ca: _ignored, ...others }: DeviceTls): Link
     ...(key === undefined ? {} : { key }),
     rejectUnauthorized: false,
   });
-}
-
-function nameOf(status: Status): StatusName {
-  return Status[status] as StatusName;
 }
 
 function ignore(): void {}

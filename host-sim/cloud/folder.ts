@@ -1,10 +1,11 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { type Cloud, startCloud } from "./cloud.js";
+import type { Cloud } from "./cloud.js";
 import type { CloudOptions } from "./cloud-options.js";
 import { CLI_CLIENT_ID, type IdentityOptions } from "./identity/index.js";
 import { IDENTITY_OPTIONS } from "./identity/tables.js";
 import { checkOptions, NAME, optionsOf, PORT, type Shape } from "./options.js";
+import { startCloud } from "./start-cloud.js";
 import { CLOUD_OPTIONS } from "./tables.js";
 
 const FOLDER_MODE = 0o700;

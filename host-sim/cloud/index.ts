@@ -1,5 +1,5 @@
 export type { CertificateAuthority, CertificateRequest, KeyPair, KeyType } from "./certificates.js";
-export { type Cloud, startCloud } from "./cloud.js";
+export type { Cloud } from "./cloud.js";
 export type { CloudOptions } from "./cloud-options.js";
 export { readDevices } from "./devices-file.js";
 export type {
@@ -14,6 +14,7 @@ export { type CloudFolderOptions, type CloudInFolder, startCloudIn } from "./fol
 export type { HealthAnswer } from "./health.js";
 export * from "./identity/index.js";
 export type { StruckRequest } from "./interference.js";
+export { startCloud } from "./start-cloud.js";
 export type {
   BrokerTls,
   CloudEvent,
