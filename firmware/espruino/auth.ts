@@ -9,6 +9,7 @@ import { finish, hostNamed, isHostName } from "./hosts.js";
 import { keepHost, openPages, putTokens } from "./ledger.js";
 import { loseLink } from "./loss.js";
 import { identityOf } from "./options.js";
+import { askOrdinary } from "./ordinary.js";
 import { hmac, keyOf, random, stir, u32, unit } from "./proofs.js";
 import { Slots } from "./records.js";
 import { CallPhase, Host, Method, my, Phase, Rejection, renew, SECONDS_MAX, Wish } from "./state.js";
@@ -17,8 +18,14 @@ import { stateNow, tellOne, turn } from "./turns.js";
 
 /** What an app asks of a host's handle. */
 function serve(host: Host, wish: Wish, onToken: OnToken | null, generation: number): Status {
-  if (my.isClosed) return Status.CLOSED;
   now();
+  if (my.isCalm && wish === Wish.NEW_TOKEN && onToken !== null && askOrdinary(host, onToken))
+    return Status.OK;
+  return serveAny(host, wish, onToken, generation);
+}
+
+function serveAny(host: Host, wish: Wish, onToken: OnToken | null, generation: number): Status {
+  if (my.isClosed) return Status.CLOSED;
   if (wish === Wish.TOKEN) host.askedAt = my.nowMs;
   if (onToken !== null || wish < Wish.REVOCATION) {
     if (my.waiting.length >= (my.bounds.waiters ?? DEFAULT_LIMITS.waiters)) return Status.BUSY;
@@ -122,7 +129,17 @@ export class Auth implements LeanAuth {
     renew({
       // What every turn looks at comes first: the engine searches its names one by one.
       nowMs: 0,
+      only: null,
+      isCalm: false,
+      clock: Math.round(getTime() * 1000),
+      rest: "",
+      heardAt: -1,
       heardOfMs: 0,
+      socket: null,
+      armedAt: Infinity,
+      macKey: [],
+      sends: 0,
+      receives: 0,
       phase: Phase.RESTING,
       isTurning: false,
       waiting: [],
@@ -141,11 +158,15 @@ export class Auth implements LeanAuth {
       turn,
       serve,
       isKeyed: proof.indexOf("key") >= 0,
+      isSigned: isMac && proof.indexOf("key") < 0 && options.messages === undefined,
+      requestTopic: text((cloud.requestTopic ?? "cloud/from/{id}/rpc").split("{id}").join(who.deviceId)),
+      answerTopic: text(`${who.deviceId}/rpc`),
+      cloud: cloud.address ?? "//api.mongoose-iot.com",
+      sendMost: options.limits?.sendBytes ?? DEFAULT_LIMITS.sendBytes,
+      tokenMost: options.limits?.tokenBytes ?? DEFAULT_LIMITS.tokenBytes,
       strangerAt: -1000,
       dice: who.psk === "" ? random(16) : who.psk,
       lastId: unit(random(6)) * 281474976710656,
-      clock: Math.round(getTime() * 1000),
-      armedAt: Infinity,
       asked: { why: 0, said: 0, order: 0 },
       lost: { why: 0, said: 0, order: 0 },
       order: 0,
@@ -156,8 +177,6 @@ export class Auth implements LeanAuth {
       nextPlace: 0,
       refusals: 0,
       failures: 0,
-      heardAt: -1,
-      socket: null,
       tellState: null,
       latest,
       reserved: isMac || proof[0] === "counter" ? latest : SECONDS_MAX,

@@ -22,7 +22,7 @@ import {
 import { claimedMs, isAbsent, mqttPacket, quoted, secondsOf, text, tokenIn } from "./text.js";
 
 /** Where answers come from. */
-export const cloudAddress = (): string => my.given.cloud.address ?? "//api.mongoose-iot.com";
+export const cloudAddress = (): string => my.cloud;
 
 /** Writes down what went wrong. */
 export function writeDown(failure: Failure, why: Status, code: number): void {

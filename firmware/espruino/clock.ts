@@ -10,6 +10,10 @@ export function now(): number {
 
 /** Wakes the client at a moment of its time; where a turn runs, by another one after it. */
 export function wake(at: number): void {
+  if (at <= my.nowMs) {
+    my.isCalm = false;
+    my.only = null;
+  }
   if (my.isTurning) {
     my.isRung = true;
     return;

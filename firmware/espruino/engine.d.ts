@@ -29,7 +29,8 @@ interface SocketModule {
 
 /** The module `crypto`. */
 interface CryptoModule {
-  SHA256(message: string): ArrayBuffer;
+  /** Of a text, or of all that a list holds. */
+  SHA256(message: string | readonly (string | ArrayBuffer)[]): ArrayBuffer;
 }
 
 /** The module `Storage`: files in flash, under names of at most 28 bytes. */
@@ -93,6 +94,8 @@ declare const E: {
   hwRand(): number;
   /** Of the text's characters, as zlib has it. */
   CRC32(text: string): number;
+  /** The sum of the products of their characters; it begins anew at the end of the shorter one. */
+  convolve(one: string, other: string, from: number): number;
 };
 
 /** Seconds since 1970, or since boot before the clock is set; with fractions. */
@@ -103,6 +106,7 @@ declare function btoa(text: string): string;
 declare function atob(text: string): string;
 
 interface String {
+  replaceAll(part: string, other: string): string;
   /** Of one character, from an index on. */
   indexOf(character: string, from: number): number;
   /** Of one character. */

@@ -111,6 +111,8 @@ export class Host implements LeanHost, Failure, Tries {
   count: number;
   flight: Call | null;
   isKnown: boolean;
+  /** Nothing but a token is to be had for it, as of the last turn. */
+  isPlain: boolean;
   mustGenerate: boolean;
   owesRevoke: boolean;
   rejection: Rejection;
@@ -126,6 +128,7 @@ export class Host implements LeanHost, Failure, Tries {
   constructor(name: string) {
     this.name = name;
     this.page = null;
+    this.isPlain = false;
     this.flight = null;
     this.text = "";
     this.count = 0;
@@ -244,6 +247,18 @@ export interface Core extends Tries {
   nonce: string;
   strangerAt: number;
   isKeyed: boolean;
+  /** Frames have a MAC and no key. */
+  isSigned: boolean;
+  /** Nothing is under way, and a call may leave without a turn. */
+  isCalm: boolean;
+  /** The one call that is under way, if its answer may be taken without a turn. */
+  only: Call | null;
+  /** Beginnings of the calls' and the answers' PUBLISH: topics behind their lengths. */
+  requestTopic: string;
+  answerTopic: string;
+  cloud: string;
+  sendMost: number;
+  tokenMost: number;
 }
 
 /** The client that runs. */

@@ -8,6 +8,7 @@ import { finish, hasAbandoned, isLive, plan } from "./hosts.js";
 import { keepHost, openPages } from "./ledger.js";
 import { openLink } from "./link.js";
 import { loseLink } from "./loss.js";
+import { settle } from "./ordinary.js";
 import { base64url, derive, hmac, keyOf, random, u32, u64, unit } from "./proofs.js";
 import { CallPhase, type Host, Method, my, Phase, Rejection, Wish } from "./state.js";
 
@@ -25,6 +26,8 @@ export function turn(): void {
   }
   let isAtRest = false;
   my.isTurning = true;
+  my.isCalm = false;
+  my.only = null;
   try {
     do {
       while (tellOne(false));
@@ -54,6 +57,7 @@ export function turn(): void {
   } finally {
     my.isTurning = false;
     if (!my.isClosed) wake(isAtRest ? my.wakeAt : my.nowMs);
+    if (isAtRest) settle();
   }
 }
 

@@ -56,7 +56,14 @@ export function runEspruino<Module = LeanModule>(
   const builtIn: Record<string, unknown> = {
     net: { connect: (to: EspruinoAddress, connected: () => void) => natives.connect(to, false, connected) },
     tls: { connect: (to: EspruinoAddress, connected: () => void) => natives.connect(to, true, connected) },
-    crypto: { SHA256: (text: string) => createHash("sha256").update(latin1(text)).digest() },
+    crypto: {
+      SHA256: (of: string | readonly (string | Buffer)[]) => {
+        const hash = createHash("sha256");
+        for (const part of typeof of === "string" ? [of] : of)
+          hash.update(typeof part === "string" ? latin1(part) : part);
+        return hash.digest();
+      },
+    },
     Storage: {
       read: (name: string) => natives.read(name),
       write: (name: string, value: string) => natives.write(name, value),
@@ -72,6 +79,11 @@ export function runEspruino<Module = LeanModule>(
       toString: (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1"),
       hwRand: () => natives.hwRand(),
       CRC32: (text: string) => crc32(latin1(text)),
+      convolve: (one: string, other: string) => {
+        let sum = 0;
+        for (let i = 0; i < one.length; i++) sum += one.charCodeAt(i) * other.charCodeAt(i % other.length);
+        return sum;
+      },
     },
     JSON: JSON_NATIVE,
     btoa: (text: string) => latin1(text).toString("base64"),

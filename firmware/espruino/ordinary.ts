@@ -1,0 +1,148 @@
+/**
+ * The ordinary round trip, which most are: nothing else is under way, a host asks for a new token, and what comes next
+ * is the answer. It does what a turn would, and looks at nothing that a turn would find as it was: the engine reads
+ * source text, and each look is time. Whatever is not just so is left to the others, untouched.
+ */
+import { RecordKind } from "../keep/record.js";
+import type { OnToken } from "./api.js";
+import { takeCall } from "./calls.js";
+import { wake } from "./clock.js";
+import { base64url, chr, hmac, isSame, u16 } from "./proofs.js";
+import { CallPhase, type Host, Method, my, NO_END, Phase, Rejection, SECONDS_MAX, Wish } from "./state.js";
+
+/** At a turn's end: what may follow it without one. */
+export function settle(): void {
+  my.isCalm = false;
+  my.only = null;
+  if (my.phase !== Phase.READY || !my.isSigned || my.sec !== "" || my.needsMac) return;
+  if (my.isBlocked || my.isForgetful || my.abandoned > 0) return;
+  for (let i = 0; i < my.apps.length; i++) {
+    const host = my.apps[i];
+    const page = host.page;
+    host.isPlain =
+      page !== null &&
+      page.kind === RecordKind.HOST &&
+      !page.isOld &&
+      host.isKnown &&
+      !host.owesRevoke &&
+      !host.mustGenerate &&
+      host.rejection === Rejection.NONE;
+  }
+  let only = null;
+  for (let i = 0; i < my.flights.length; i++) {
+    const call = my.flights[i];
+    if (!call) continue;
+    if (only !== null || call.phase !== CallPhase.SENT || call.method !== Method.GENERATE) return;
+    if (call.host === null || !call.host.isPlain) return;
+    only = call;
+  }
+  if (only === null) my.isCalm = my.waiting.length === 0;
+  else if (my.waiting.length === 0 || (my.waiting.length === 1 && my.waiting[0].host === only.host))
+    my.only = only;
+}
+
+const put = (bytes: string): void => {
+  my.sentAt = my.nowMs;
+  my.queued += bytes.length;
+  (my.socket as Socket).write(bytes);
+};
+
+/** Asks for a new token at once. @returns false: a turn has to */
+export function askOrdinary(host: Host, onToken: OnToken): boolean {
+  const nowMs = my.nowMs;
+  const packet = (my.lastPacket % 65535) + 1;
+  if (!host.isPlain || nowMs < host.notBefore) return false;
+  let frame = `{"v":2,"src":"${my.us}","id":${my.lastId + 1},"method":"/v1/Auth.GenerateToken","args":{"host":"${host.name}"}}\n${my.sends}`;
+  frame += `.${base64url(hmac(my.macKey, `d${frame}`), 43)}`;
+  const body = my.requestTopic + u16(packet) + frame;
+  const length = body.length;
+  if (length + 3 > my.sendMost || length < 128) return false;
+  const call = takeCall(Method.GENERATE, host, `"host":"${host.name}"`, null);
+  if (call === null) return false;
+  call.phase = CallPhase.SENT;
+  call.attempts = 1;
+  call.sentAt = nowMs;
+  call.patience *= 2;
+  call.attemptAt = nowMs + call.patience;
+  call.packet = packet;
+  my.lastPacket = packet;
+  my.sends++;
+  host.flight = call;
+  my.waiting.push({
+    host,
+    wish: Wish.NEW_TOKEN,
+    onToken,
+    deadline: call.deadline,
+    isDone: false,
+    outcome: 0,
+  });
+  my.isCalm = false;
+  my.only = call;
+  put(chr(50, (length & 127) | 128, length >> 7) + body);
+  wake(Math.min(call.attemptAt, call.deadline));
+  return true;
+}
+
+/** Takes what is nothing but the answer to the one call. @returns false: it is anything else */
+export function takeOrdinary(bytes: string): boolean {
+  const call = my.only;
+  const topic = my.answerTopic;
+  const from = topic.length + 5;
+  const length = bytes.length;
+  if (call === null || bytes.substr(3, topic.length) !== topic || bytes[length - 44] !== ".") return false;
+  const packet = bytes.substr(from - 2, 2);
+  const to = bytes.indexOf("\n", length - 55);
+  const digits = bytes.substr(to + 1, length - to - 45);
+  const sequence = Number(digits);
+  if (packet === "\0\0" || to < from || `${sequence}` !== digits) return false;
+  if (!(sequence >= my.receives && sequence <= NO_END)) return false;
+  const right = base64url(hmac(my.macKey, `c${bytes.substr(from, length - from - 44)}`), 43);
+  if (!isSame(bytes.substr(length - 43), right)) return false;
+  const frameText = bytes.substr(from, to - from);
+  const second = frameText.indexOf("{", 1);
+  // As in `readFrame`: what the engine's writer gives back as it was is JSON, and has each member once.
+  if (/[{\x5b\x5c]/.test(frameText.substr(1, second - 1) + frameText.substr(second + 1))) return false;
+  let token: unknown;
+  let seconds: unknown;
+  try {
+    const frame = Object.assign({}, JSON.parse(frameText));
+    const result = Object.assign({}, frame.result);
+    frame.result = result;
+    token = result.token;
+    seconds = result.expires_in;
+    if (JSON.stringify(frame) !== frameText) return false;
+    if (frame.id !== call.id || frame.v !== 2 || frame.dst !== my.us || frame.src !== my.cloud) return false;
+    if (frame.error !== undefined || frame.method !== undefined) return false;
+  } catch (_otherText) {
+    return false;
+  }
+  if (typeof token !== "string" || token === "" || token.length > my.tokenMost) return false;
+  if (typeof seconds !== "number" || !(seconds > 0 && seconds <= SECONDS_MAX)) return false;
+  // All is right: from here on it is done.
+  const host = call.host as Host;
+  const waiter = my.waiting.pop();
+  const life = seconds * 1000;
+  my.receives = sequence + 1;
+  my.rest = "";
+  my.flights[my.flights.indexOf(call)] = null;
+  my.only = null;
+  my.isCalm = true;
+  host.flight = null;
+  host.outcome = 0;
+  host.failures = 0;
+  host.text = token;
+  host.count++;
+  host.sentAt = call.sentAt;
+  host.lifetime = life;
+  host.refreshAt = call.sentAt + Math.max(Math.min(life * 0.7, life - 2 * my.callMs), life / 2);
+  host.isSpread = false;
+  host.isGuess = false;
+  host.why = 0;
+  host.said = 0;
+  host.order = ++my.order;
+  put(`@\x02${packet}`);
+  wake(host.refreshAt);
+  if (waiter !== undefined && waiter.onToken !== null)
+    waiter.onToken(0, { token, generation: host.count, remainingMs: call.sentAt + life - my.nowMs });
+  return true;
+}
