@@ -158,10 +158,16 @@ export class Auth implements LeanAuth {
       turn,
       serve,
       isKeyed: proof.indexOf("key") >= 0,
-      isSigned: isMac && proof.indexOf("key") < 0 && options.messages === undefined,
+      isSigned:
+        isMac &&
+        proof.indexOf("key") < 0 &&
+        options.messages === undefined &&
+        (options.limits?.calls ?? 1) >= 1 &&
+        (options.limits?.waiters ?? 1) >= 1,
       requestTopic: text((cloud.requestTopic ?? "cloud/from/{id}/rpc").split("{id}").join(who.deviceId)),
       answerTopic: text(`${who.deviceId}/rpc`),
       cloud: cloud.address ?? "//api.mongoose-iot.com",
+      attemptMs: options.limits?.callAttemptMs ?? DEFAULT_LIMITS.callAttemptMs,
       sendMost: options.limits?.sendBytes ?? DEFAULT_LIMITS.sendBytes,
       tokenMost: options.limits?.tokenBytes ?? DEFAULT_LIMITS.tokenBytes,
       strangerAt: -1000,

@@ -59,7 +59,7 @@ export function takeCall(
     phase: CallPhase.QUEUED,
     id: ++my.lastId,
     attempts: 0,
-    patience: (my.bounds.callAttemptMs ?? DEFAULT_LIMITS.callAttemptMs) / 2,
+    patience: my.attemptMs / 2,
     deadline: my.nowMs + my.callMs,
     cause: 0,
   } as Call;

@@ -5,8 +5,9 @@
 
 /** A TCP or TLS connection. */
 interface Socket {
-  on(event: "data", listener: (data: string) => void): void;
-  on(event: "drain" | "close" | "error", listener: () => void): void;
+  /** Listeners are called as the socket's. */
+  on(event: "data", listener: (this: Socket, data: string) => void): void;
+  on(event: "drain" | "close" | "error", listener: (this: Socket) => void): void;
   /** Takes everything: its queue has no bound. */
   write(data: string): boolean;
   end(): void;

@@ -30,18 +30,10 @@ export function openLink(): void {
           );
     my.socket = socket;
     my.queued = 0;
-    socket.on("data", (data) => {
-      if (my.socket === socket && received(data)) my.turn();
-    });
-    socket.on("drain", () => {
-      if (my.socket === socket) my.queued = 0;
-      if (my.given.messages !== undefined) wake(my.nowMs);
-    });
+    socket.on("data", received);
+    socket.on("drain", drained);
     socket.on("error", () => {});
-    socket.on("close", () => {
-      if (my.isOpen) status = tls === undefined || my.isHeard ? Status.CONNECTION_LOST : Status.TLS_FAILED;
-      linkClosed(socket, status);
-    });
+    socket.on("close", closed);
   } catch (error) {
     const message = (error as Error).message;
     if (message.split("locate host").length > 1) status = Status.HOST_UNKNOWN;
@@ -50,6 +42,17 @@ export function openLink(): void {
     my.socket = none;
     setTimeout(() => linkClosed(none, status), 0);
   }
+}
+
+/** All that was written has left. */
+function drained(this: Socket): void {
+  if (this === my.socket) my.queued = 0;
+  if (my.given.messages !== undefined) wake(my.nowMs);
+}
+
+function closed(this: Socket): void {
+  const isLost = my.given.tls === undefined || my.isHeard;
+  linkClosed(this, !my.isOpen ? Status.UNREACHABLE : isLost ? Status.CONNECTION_LOST : Status.TLS_FAILED);
 }
 
 /** The connection is gone. */

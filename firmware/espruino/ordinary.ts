@@ -5,10 +5,20 @@
  */
 import { RecordKind } from "../keep/record.js";
 import type { OnToken } from "./api.js";
-import { takeCall } from "./calls.js";
 import { wake } from "./clock.js";
 import { base64url, chr, hmac, isSame, u16 } from "./proofs.js";
-import { CallPhase, type Host, Method, my, NO_END, Phase, Rejection, SECONDS_MAX, Wish } from "./state.js";
+import {
+  type Call,
+  CallPhase,
+  type Host,
+  Method,
+  my,
+  NO_END,
+  Phase,
+  Rejection,
+  SECONDS_MAX,
+  Wish,
+} from "./state.js";
 
 /** At a turn's end: what may follow it without one. */
 export function settle(): void {
@@ -33,7 +43,7 @@ export function settle(): void {
     const call = my.flights[i];
     if (!call) continue;
     if (only !== null || call.phase !== CallPhase.SENT || call.method !== Method.GENERATE) return;
-    if (call.host === null || !call.host.isPlain) return;
+    if (i !== 1 || call.host === null || !call.host.isPlain) return;
     only = call;
   }
   if (only === null) my.isCalm = my.waiting.length === 0;
@@ -57,14 +67,24 @@ export function askOrdinary(host: Host, onToken: OnToken): boolean {
   const body = my.requestTopic + u16(packet) + frame;
   const length = body.length;
   if (length + 3 > my.sendMost || length < 128) return false;
-  const call = takeCall(Method.GENERATE, host, `"host":"${host.name}"`, null);
-  if (call === null) return false;
-  call.phase = CallPhase.SENT;
-  call.attempts = 1;
-  call.sentAt = nowMs;
-  call.patience *= 2;
-  call.attemptAt = nowMs + call.patience;
-  call.packet = packet;
+  const deadline = nowMs + my.callMs;
+  const attemptAt = nowMs + my.attemptMs;
+  const call: Call = {
+    phase: CallPhase.SENT,
+    method: Method.GENERATE,
+    host,
+    args: `"host":"${host.name}"`,
+    id: ++my.lastId,
+    attempts: 1,
+    sentAt: nowMs,
+    patience: my.attemptMs,
+    attemptAt,
+    deadline,
+    packet,
+    cause: 0,
+    onDone: null,
+  } as Call;
+  my.flights[1] = call;
   my.lastPacket = packet;
   my.sends++;
   host.flight = call;
@@ -72,14 +92,14 @@ export function askOrdinary(host: Host, onToken: OnToken): boolean {
     host,
     wish: Wish.NEW_TOKEN,
     onToken,
-    deadline: call.deadline,
+    deadline,
     isDone: false,
     outcome: 0,
   });
   my.isCalm = false;
   my.only = call;
   put(chr(50, (length & 127) | 128, length >> 7) + body);
-  wake(Math.min(call.attemptAt, call.deadline));
+  wake(Math.min(attemptAt, deadline));
   return true;
 }
 
@@ -124,7 +144,7 @@ export function takeOrdinary(bytes: string): boolean {
   const life = seconds * 1000;
   my.receives = sequence + 1;
   my.rest = "";
-  my.flights[my.flights.indexOf(call)] = null;
+  my.flights[1] = null;
   my.only = null;
   my.isCalm = true;
   host.flight = null;

@@ -19,25 +19,26 @@ import { base64url, hmac, isSame, u64, uint } from "./proofs.js";
 import { CallPhase, Method, my, NO_END, Phase } from "./state.js";
 import { isAbsent, mqttPacket, text, tokenIn } from "./text.js";
 
-/** Bytes from the broker, in pieces of any size. @returns whether a turn is to follow: not from here, the stack is short */
-export function received(data: string): boolean {
+/** Bytes from the broker, in pieces of any size. */
+export function received(this: Socket, data: string): void {
+  if (this !== my.socket) return;
   let bytes = my.rest === "" ? data : my.rest + data;
   my.heardAt = my.heardOfMs = now();
   if (my.only !== null) {
     // PUBACK first, which nothing waits for; then a PUBLISH, whole or in part.
     if (bytes.substr(0, 2) === "@\x02" && bytes.length > 3 && bytes.substr(2, 2) !== "\0\0")
       my.rest = bytes = bytes.substr(4);
-    if (bytes === "") return false;
+    if (bytes === "") return;
     const whole = bytes.charCodeAt(1) + 128 * bytes.charCodeAt(2) - 125;
     if (bytes[0] === "2" && whole > 130 && bytes.charCodeAt(1) > 127 && bytes.charCodeAt(2) < 12) {
       my.rest = bytes;
-      if (bytes.length < whole || (bytes.length === whole && takeOrdinary(bytes))) return false;
+      if (bytes.length < whole || (bytes.length === whole && takeOrdinary(bytes))) return;
     }
   }
-  return takePackets(bytes);
+  if (takePackets(bytes)) my.turn();
 }
 
-/** What is not ordinary: any bytes. */
+/** What is not ordinary: any bytes. @returns whether a turn is to follow: not from here, the stack is short */
 function takePackets(from: string): boolean {
   let bytes = from;
   let isStirred = false;

@@ -258,6 +258,7 @@ export interface Core extends Tries {
   answerTopic: string;
   cloud: string;
   sendMost: number;
+  attemptMs: number;
   tokenMost: number;
 }
 

@@ -124,7 +124,7 @@ export function nativesOf(ports: Ports, surroundings: Surroundings = NODE): Nati
   return {
     connect: (to, isTls, connected): EspruinoSocket => {
       const listeners = new Map<string, (data: string) => void>();
-      const tell = (event: string, data = ""): void => listeners.get(event)?.(data);
+      const tell = (event: string, data = ""): void => listeners.get(event)?.call(socket, data);
       if (surroundings.isUnknown?.()) throw new Error("Unable to locate host");
       let queue: Buffer = Buffer.alloc(0);
       const send = (): void => {
@@ -145,7 +145,7 @@ export function nativesOf(ports: Ports, surroundings: Surroundings = NODE): Nati
           tell("close");
         },
       });
-      return {
+      const socket: EspruinoSocket = {
         on: (event, listener) => listeners.set(event, listener),
         write: (data) => {
           queue = Buffer.concat([queue, latin1(data)]);
@@ -154,6 +154,7 @@ export function nativesOf(ports: Ports, surroundings: Surroundings = NODE): Nati
         },
         end: () => link.close(),
       };
+      return socket;
     },
     read: (name) => (store === undefined ? files.get(name) : valueIn(store, name)),
     write: (name, value) => {

@@ -114,12 +114,16 @@ export async function leanTimes(
     }
     function watchedTimer(run, delay) { return setTimeout(watched(run), delay); }
     var watchedNet = { connect: function(to, connected) {
-      var socket = require("net").connect(to, watched(connected));
-      return {
-        on: function(event, run) { socket.on(event, watched(run)); },
-        write: function(data) { return socket.write(data); },
-        end: function() { socket.end(); }
+      var socket = require("net").connect(to, watched(connected)), on = socket.on;
+      socket.on = function(event, run) {
+        socket["_" + event] = run;
+        on.call(socket, event, event === "data"
+          ? function(a) { var since = getTime(); this._data(a); busy += getTime() - since; }
+          : event === "drain"
+          ? function() { var since = getTime(); this._drain(); busy += getTime() - since; }
+          : run);
       };
+      return socket;
     } };
     Modules.addCached("motekey", require("fs").readFileSync("motekey.js"));
     Modules.addCached("MQTT", require("fs").readFileSync("MQTT.js"));
