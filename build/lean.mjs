@@ -3,9 +3,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 import ts from "typescript";
 import { withNumbers } from "./numbers.mjs";
+import { withGroups } from "./on-demand.mjs";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const CORE = join(ROOT, "firmware/espruino");
@@ -17,7 +18,7 @@ import "./${entryOf("espruino/state.ts")}";
 import { Auth } from "./${entryOf("espruino/auth.ts")}";
 import { writeCredential } from "./${entryOf("espruino/credential.ts")}";
 exports.createAuth = (options) => new Auth(options);
-exports.writeCredential = writeCredential;
+exports.writeCredential = (fields) => writeCredential(fields);
 `;
 
 /** The app's own messages: a second file, for require("motekey-messages"), that the first does not need. */
@@ -98,14 +99,31 @@ async function privateNames(files) {
 /** A word of the language there, which the minifier would take for a variable: a global of that name is left alone. */
 const RESERVED = "if (0) of;";
 
+/** What the engine's language has beyond ES2015. */
+const LANGUAGE = { target: "es2015", supported: { "nullish-coalescing": true } };
+
+/** What is made when it is needed, by the files that have it: see `withGroups`. */
+const files = (...names) => names.map((name) => `firmware/espruino/${name}.ts`);
+const GROUPS = {
+  beginning: files("options", "credential"),
+  asking: files("asking"),
+  deriving: files("keys"),
+  connecting: files("link", "loss", "recovery"),
+  turning: files("turns", "kept", "calls"),
+  receiving: files("receive"),
+  reading: files("json"),
+  ending: files("ending"),
+  keeping: files("ledger", "records"),
+};
+
 /** Returns the source text. */
 export async function bundleLean({ entry = ENTRY, minify = true } = {}) {
   const { DEFAULT_LIMITS } = await load("limits.ts");
   const LEVELS = await levels();
-  const files = (await readdir(CORE))
+  const sources = (await readdir(CORE))
     .filter((name) => !SEEN.includes(name) && name.endsWith(".ts"))
     .map((name) => `espruino/${name}`);
-  const names = minify ? await privateNames(files) : [];
+  const names = minify ? await privateNames(sources) : [];
   const inlined = {
     name: "inlined",
     setup({ onLoad, onResolve, resolve }) {
@@ -131,22 +149,28 @@ export async function bundleLean({ entry = ENTRY, minify = true } = {}) {
       });
     },
   };
-  const result = await build({
+  const bundled = await build({
     stdin: { contents: `${entry}\n${RESERVED}`, resolveDir: CORE },
     bundle: true,
     write: false,
-    minify,
     charset: "ascii",
     format: "cjs",
     platform: "neutral",
     plugins: [inlined],
     external: ["net", "tls", "crypto", "Storage"],
-    target: "es2015",
-    supported: { "nullish-coalescing": true },
+    absWorkingDir: ROOT,
+    ...LANGUAGE,
+  });
+  const grouped = withGroups(bundled.outputFiles[0].text, GROUPS);
+  const { code } = await transform(grouped, {
+    minify,
+    charset: "ascii",
+    format: "cjs",
+    ...LANGUAGE,
     ...(names.length > 0 ? { mangleProps: new RegExp(`^(${names.join("|")})$`) } : {}),
   });
   // A bare return at the very end of a function: Espruino reads on and meets the end of its input.
-  return result.outputFiles[0].text.replaceAll("return}", "return;}");
+  return code.replaceAll("return}", "return;}");
 }
 
 /** An esbuild plugin: the text in the place of what makes it, for packages. */

@@ -3,18 +3,20 @@ import { RecordKind } from "../keep/record.js";
 import { DEFAULT_LIMITS } from "../limits.js";
 import { Status } from "../status.js";
 import type { LeanAuth, LeanExplanation, LeanHost, LeanOptions, OnAnswer, OnToken } from "./api.js";
-import { cloudAddress, nextPacket, takeCall, writeDown } from "./calls.js";
+import { ask, drain, serveAny } from "./asking.js";
+import { nextPacket } from "./calls.js";
 import { now, wake } from "./clock.js";
-import { finish, hostNamed, isHostName } from "./hosts.js";
-import { keepHost, openPages, putTokens } from "./ledger.js";
+import { keepHost } from "./kept.js";
+import { keyOf, random, stir, unit } from "./keys.js";
+import { hostNamed, isHostName, openPages, putTokens } from "./ledger.js";
 import { loseLink } from "./loss.js";
 import { identityOf } from "./options.js";
 import { askOrdinary } from "./ordinary.js";
-import { hmac, keyOf, random, stir, u32, unit } from "./proofs.js";
-import { Slots } from "./records.js";
-import { CallPhase, Host, Method, my, Phase, Rejection, renew, SECONDS_MAX, Wish } from "./state.js";
+import { hmac, u32 } from "./proofs.js";
+import { slotsOf } from "./records.js";
+import { CallPhase, Host, Method, my, Phase, renew, SECONDS_MAX, Wish, writeDown } from "./state.js";
 import { mqttPacket, quoted, text } from "./text.js";
-import { stateNow, tellOne, turn } from "./turns.js";
+import { stateNow, turn } from "./turns.js";
 
 /** What an app asks of a host's handle. */
 function serve(host: Host, wish: Wish, onToken: OnToken | null, generation: number): Status {
@@ -22,75 +24,6 @@ function serve(host: Host, wish: Wish, onToken: OnToken | null, generation: numb
   if (my.isCalm && wish === Wish.NEW_TOKEN && onToken !== null && askOrdinary(host, onToken))
     return Status.OK;
   return serveAny(host, wish, onToken, generation);
-}
-
-function serveAny(host: Host, wish: Wish, onToken: OnToken | null, generation: number): Status {
-  if (my.isClosed) return Status.CLOSED;
-  if (wish === Wish.TOKEN) host.askedAt = my.nowMs;
-  if (onToken !== null || wish < Wish.REVOCATION) {
-    if (my.waiting.length >= (my.bounds.waiters ?? DEFAULT_LIMITS.waiters)) return Status.BUSY;
-    my.waiting.push({ host, wish, onToken, deadline: my.nowMs + my.callMs, isDone: false, outcome: 0 });
-  }
-  wake(my.nowMs);
-  if (wish === Wish.TOKEN) return Status.OK;
-  if (wish === Wish.NEW_TOKEN) {
-    host.rejection = Rejection.NONE;
-    return Status.OK;
-  }
-  if (wish === Wish.REJECTION) {
-    if (host.text === "" || generation !== host.count) return Status.STALE;
-    host.text = "";
-    if (host.rejection !== Rejection.NONE) {
-      host.rejection = Rejection.REPORTED;
-      host.rejectedUntil = my.nowMs + (my.bounds.backoffCapMs ?? DEFAULT_LIMITS.backoffCapMs);
-      writeDown(host, Status.REJECTED, 0);
-      return Status.REJECTED;
-    }
-    host.rejection = Rejection.RETRIED;
-    host.mustGenerate = true;
-    return Status.OK;
-  }
-  host.rejection = Rejection.NONE;
-  // Revoked: here at once, and in the cloud as soon as it can be told.
-  const flight = host.flight;
-  if (flight !== null && flight.method !== Method.REVOKE) {
-    host.flight = null;
-    if (flight.attempts === 0) my.flights[my.flights.indexOf(flight)] = null;
-    else {
-      flight.isAbandoned = true;
-      my.abandoned++;
-      flight.phase = CallPhase.SENT;
-      flight.attemptAt = Infinity;
-    }
-  }
-  host.text = "";
-  host.isKnown = false;
-  host.mustGenerate = false;
-  host.owesRevoke = true;
-  const isKept = keepHost(host);
-  finish(host, Wish.TOKEN, Status.REVOKED);
-  finish(host, Wish.NEW_TOKEN, Status.REVOKED);
-  return isKept ? Status.OK : Status.STORE_FAILED;
-}
-
-/** Tells all that is to be told, the rest too when a callback throws. */
-function drain(): void {
-  let isLeft = true;
-  try {
-    while (tellOne(true));
-    isLeft = false;
-  } finally {
-    if (isLeft) drain();
-  }
-}
-
-/** A call that is about no host. BUSY: there is no place for it. */
-function ask(method: Method, args: string, onDone: OnAnswer<never>): Status {
-  if (my.isClosed) return Status.CLOSED;
-  now();
-  if (takeCall(method, null, args, onDone) === null) return Status.BUSY;
-  wake(my.nowMs);
-  return Status.OK;
 }
 
 /** A device's client of the Auth service: one runs at a time, and its state is the module's (`state`). */
@@ -106,10 +39,10 @@ export class Auth implements LeanAuth {
     if (options.messages !== undefined)
       options.messages.bind({
         id: who.deviceId,
-        now,
+        now: () => now(),
         soon: () => wake(my.nowMs),
-        nextPacket,
-        text,
+        nextPacket: () => nextPacket(),
+        text: (plain) => text(plain),
         send: (first, body) => {
           const most = Math.min(my.bounds.sendBytes ?? DEFAULT_LIMITS.sendBytes, 16386);
           if (body.length + 3 > most) return Status.TOO_LONG;
@@ -155,7 +88,7 @@ export class Auth implements LeanAuth {
       secret: who.psk,
       connectBy: proof[0],
       callMs: options.limits?.callDeadlineMs ?? DEFAULT_LIMITS.callDeadlineMs,
-      turn,
+      turn: () => turn(),
       serve,
       isKeyed: proof.indexOf("key") >= 0,
       isSigned:
@@ -191,10 +124,10 @@ export class Auth implements LeanAuth {
     });
     my.ownerText = hmac(
       keyOf(who.psk),
-      `${who.deviceId}\n${cloud.host}:${cloud.port ?? 1883}\n${cloudAddress()}\0\0\0\0`,
+      `${who.deviceId}\n${cloud.host}:${cloud.port ?? 1883}\n${cloud.address ?? "//api.mongoose-iot.com"}\0\0\0\0`,
     ).substr(0, 4);
     for (let i = 0; i < (my.bounds.hosts ?? DEFAULT_LIMITS.hosts); i++)
-      my.pages.push(new Slots(`motekey-h${i}`, RecordKind.VACANT, RecordKind.TOKEN));
+      my.pages.push(slotsOf(`motekey-h${i}`, RecordKind.VACANT, RecordKind.TOKEN));
     openPages();
     this.resume();
   }

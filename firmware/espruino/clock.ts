@@ -21,12 +21,11 @@ export function wake(at: number): void {
   if (at >= my.armedAt && my.armedAt > my.nowMs) return;
   my.armedAt = at;
   if (my.timer) clearTimeout(my.timer);
-  my.timer = setTimeout(
-    () => {
-      my.timer = 0;
-      my.armedAt = Infinity;
-      my.turn();
-    },
-    Math.min(Math.max(0, at - my.nowMs), 86400000),
-  );
+  my.timer = setTimeout(ring, Math.min(Math.max(0, at - my.nowMs), 86400000));
+}
+
+function ring(): void {
+  my.timer = 0;
+  my.armedAt = Infinity;
+  my.turn();
 }

@@ -3,7 +3,7 @@ import { Status } from "../status.js";
 import type { LeanCredential } from "./api.js";
 import { LEVELS } from "./levels.js";
 import { chr } from "./proofs.js";
-import { Slots, Unread } from "./records.js";
+import { load, type Slots, save, slotsOf, Unread } from "./records.js";
 
 const NO_LINK = 255;
 
@@ -17,14 +17,14 @@ export interface KeptCredential {
   readonly link: number;
 }
 
-const slots = (): Slots => new Slots("motekey-cred", RecordKind.CREDENTIAL, RecordKind.CREDENTIAL);
+const slots = (): Slots => slotsOf("motekey-cred", RecordKind.CREDENTIAL, RecordKind.CREDENTIAL);
 
 /** What the policy says of a proof over this engine's links; undefined: there is no such proof. */
 export const levelOf = (proof: string): string | undefined => LEVELS.split(`,${proof}:`)[1];
 
 /** The credential that Storage has. */
 export const readCredential = (): KeptCredential => {
-  const payload = slots().load(0);
+  const payload = load(slots(), 0);
   const texts: string[] = [];
   let status = Status.OK;
   let link = NO_LINK;
@@ -65,9 +65,9 @@ export const writeCredential = (fields: LeanCredential): Status => {
     payload += chr(value.length) + value;
   }
   const kept = slots();
-  const before = kept.load(0);
-  if (before === Unread.UNREADABLE || !kept.save(RecordKind.CREDENTIAL, payload, 0))
+  const before = load(kept, 0);
+  if (before === Unread.UNREADABLE || !save(kept, RecordKind.CREDENTIAL, payload, 0))
     return Status.STORE_FAILED;
-  if (typeof before !== "string") kept.save(RecordKind.CREDENTIAL, payload, 0);
+  if (typeof before !== "string") save(kept, RecordKind.CREDENTIAL, payload, 0);
   return Status.OK;
 };

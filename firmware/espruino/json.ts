@@ -1,4 +1,5 @@
 import { Status } from "../status.js";
+import { readPlain } from "./plain-json.js";
 import { chr } from "./proofs.js";
 
 /** What a text is read for: its known members depend on it. */
@@ -236,36 +237,17 @@ export const readText = (from: string, reading: Reading): Frame => {
 
 /**
  * A frame (the wire's A1) at the beginning of a message; what stands behind it begins at {@link end}.
- *
- * The engine's own reader takes what is no JSON too. It is believed where its writer gives the very same text back:
- * what that writes is JSON, in plain ASCII. Before, a text is held back that nests deeper than an answer with a
- * token, or has a list or an escape; members that come twice do not come out twice, since they are copied one by one
- * in between. All others are read strictly here.
  * @throws Status why it is none
  */
 export const readFrame = (message: string, reading: Reading): Frame => {
   // Before a MAC's trailer, which has some fifty bytes: to look from the end takes the engine as long as all else here.
   const to = message.indexOf("\n", Math.max(0, message.length - 60));
   const frameText = to < 0 ? message : message.substr(0, to);
-  const second = frameText.indexOf("{", 1);
-  const rest =
-    second < 0 ? frameText.substr(1) : frameText.substr(1, second - 1) + frameText.substr(second + 1);
-  let frame: Frame | undefined;
-  if (reading === Reading.FRAME && !/[{\x5b\x5c]/.test(rest)) {
-    try {
-      const given: Frame = Object.assign({}, JSON.parse(frameText));
-      if (typeof given.result === "object") given.result = Object.assign({}, given.result);
-      if (typeof given.error === "object") given.error = Object.assign({}, given.error);
-      if (JSON.stringify(given) === frameText) {
-        end = frameText.length;
-        idSoFar = typeof given.id === "number" ? given.id : 0;
-        frame = given;
-      }
-    } catch (_otherText) {
-      // What it throws on may still be JSON.
-    }
-  }
-  if (frame === undefined) frame = readText(message, reading);
+  let frame = reading === Reading.FRAME ? readPlain(frameText) : undefined;
+  if (frame !== undefined) {
+    end = frameText.length;
+    idSoFar = typeof frame.id === "number" ? frame.id : 0;
+  } else frame = readText(message, reading);
   const id = frame.id;
   const error = frame.error;
   if (frame.v !== undefined && frame.v !== 2) throw Status.FRAME_VERSION;

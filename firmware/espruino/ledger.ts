@@ -1,42 +1,28 @@
 import { RecordKind } from "../keep/record.js";
 import { DEFAULT_LIMITS } from "../limits.js";
-import { hasAbandoned, hostNamed, isHostName, isLive, plan } from "./hosts.js";
+import { isLive, plan } from "./hosts.js";
 import { chr, u32, uint } from "./proofs.js";
-import { type Slots, Unread } from "./records.js";
+import { load, type Slots, save, Unread } from "./records.js";
 import { Host, my, NO_END } from "./state.js";
+import { quoted } from "./text.js";
 
-/** Whether Storage says of this host what is so; it is written where something changed. */
-export function keepHost(host: Host): boolean {
-  const isOwing = host.owesRevoke || hasAbandoned(host);
-  const kind = isOwing ? RecordKind.REVOCATION : host.isKnown ? RecordKind.HOST : RecordKind.VACANT;
-  let page = host.page;
-  if (page !== null) {
-    if (page.kind === kind && !page.isOld) return true;
-  } else {
-    // A page that nobody has, or whose host the app does not ask for any more.
-    for (let i = 0; i < my.pages.length; i++) {
-      const free = my.pages[i];
-      const holder = free.host as Host | null;
-      if (!holder) {
-        page = free;
-        break;
-      }
-      if (!holder.isClaimed && free.kind === RecordKind.HOST) page = free;
-    }
-    if (my.isOpened) {
-      if (kind === RecordKind.VACANT) return true;
-      if (kind === RecordKind.HOST && (!host.isClaimed || page === null)) return true;
-    }
-    if (!my.isOpened || page === null) return false;
-  }
-  return savePage(page, kind, host, "");
+/** The host of this name, or null. */
+export function hostNamed(name: string): Host | null {
+  for (let i = 0; i < my.apps.length; i++) if (my.apps[i].name === name) return my.apps[i];
+  return null;
+}
+
+/** A host's name goes into a request as it is. */
+export function isHostName(name: string): boolean {
+  const most = my.bounds.hostBytes ?? DEFAULT_LIMITS.hostBytes;
+  return name.length > 0 && name.length <= most && quoted(name).length === name.length + 2;
 }
 
 /** Writes a host's record; the page is that host's then. */
 export function savePage(page: Slots, kind: RecordKind, host: Host | null, token: string): boolean {
   const isKept = host !== null && kind !== RecordKind.VACANT;
   const payload = isKept ? my.ownerText + (token === "" ? host.name : token) : "";
-  if (!page.save(kind, payload, my.nowMs)) return false;
+  if (!save(page, kind, payload, my.nowMs)) return false;
   const before = page.host as Host | null;
   if (before) before.page = null;
   page.host = null;
@@ -52,7 +38,7 @@ export function openPages(): void {
   for (let i = 0; i < my.pages.length; i++) {
     const page = my.pages[i];
     if (page.isRead) continue;
-    const payload = page.load(my.nowMs);
+    const payload = load(page, my.nowMs);
     if (payload === Unread.UNREADABLE) return;
     page.isRead = true;
     const kind = page.kind;

@@ -1,10 +1,11 @@
 import { DEFAULT_LIMITS } from "../limits.js";
 import { Status } from "../status.js";
-import { proofOfCounter, subscribe, takeCall } from "./calls.js";
-import { now, wake } from "./clock.js";
-import { loseLink } from "./loss.js";
-import { base64url, derive, hmac, random, u16 } from "./proofs.js";
-import { received } from "./receive.js";
+import { subscribe, takeCall } from "./calls.js";
+import { now } from "./clock.js";
+import { closed, drained, linkClosed, received } from "./events.js";
+import { derive, random } from "./keys.js";
+import { base64url, hmac, u16 } from "./proofs.js";
+import { proofOfCounter } from "./recovery.js";
 import { Method, my, Phase } from "./state.js";
 import { mqttPacket, text } from "./text.js";
 
@@ -42,26 +43,6 @@ export function openLink(): void {
     my.socket = none;
     setTimeout(() => linkClosed(none, status), 0);
   }
-}
-
-/** All that was written has left. */
-function drained(this: Socket): void {
-  if (this === my.socket) my.queued = 0;
-  if (my.given.messages !== undefined) wake(my.nowMs);
-}
-
-function closed(this: Socket): void {
-  const isLost = my.given.tls === undefined || my.isHeard;
-  linkClosed(this, !my.isOpen ? Status.UNREACHABLE : isLost ? Status.CONNECTION_LOST : Status.TLS_FAILED);
-}
-
-/** The connection is gone. */
-export function linkClosed(socket: Socket, status: Status): void {
-  if (my.socket !== socket) return;
-  my.socket = null;
-  my.heardOfMs = now();
-  loseLink(status, false);
-  my.turn();
 }
 
 /** The connection is open: what it begins with is composed. */

@@ -1,9 +1,9 @@
 import { DEFAULT_LIMITS } from "../limits.js";
 import { Status } from "../status.js";
-import { backoff, endCall, writeDown } from "./calls.js";
 import { now } from "./clock.js";
-import { random, unit } from "./proofs.js";
-import { CallPhase, my, Phase } from "./state.js";
+import { backoff, endCall } from "./ending.js";
+import { random, unit } from "./keys.js";
+import { CallPhase, my, Phase, writeDown } from "./state.js";
 
 /**
  * The connection is over, or could not be made, or none is wanted any more (SUSPENDED, CLOSED): what was under way is

@@ -1,55 +1,8 @@
-/**
- * The ordinary round trip, which most are: nothing else is under way, a host asks for a new token, and what comes next
- * is the answer. It does what a turn would, and looks at nothing that a turn would find as it was: the engine reads
- * source text, and each look is time. Whatever is not just so is left to the others, untouched.
- */
-import { RecordKind } from "../keep/record.js";
 import type { OnToken } from "./api.js";
 import { wake } from "./clock.js";
+import { readPlain } from "./plain-json.js";
 import { base64url, chr, hmac, isSame, u16 } from "./proofs.js";
-import {
-  type Call,
-  CallPhase,
-  type Host,
-  Method,
-  my,
-  NO_END,
-  Phase,
-  Rejection,
-  SECONDS_MAX,
-  Wish,
-} from "./state.js";
-
-/** At a turn's end: what may follow it without one. */
-export function settle(): void {
-  my.isCalm = false;
-  my.only = null;
-  if (my.phase !== Phase.READY || !my.isSigned || my.sec !== "" || my.needsMac) return;
-  if (my.isBlocked || my.isForgetful || my.abandoned > 0) return;
-  for (let i = 0; i < my.apps.length; i++) {
-    const host = my.apps[i];
-    const page = host.page;
-    host.isPlain =
-      page !== null &&
-      page.kind === RecordKind.HOST &&
-      !page.isOld &&
-      host.isKnown &&
-      !host.owesRevoke &&
-      !host.mustGenerate &&
-      host.rejection === Rejection.NONE;
-  }
-  let only = null;
-  for (let i = 0; i < my.flights.length; i++) {
-    const call = my.flights[i];
-    if (!call) continue;
-    if (only !== null || call.phase !== CallPhase.SENT || call.method !== Method.GENERATE) return;
-    if (i !== 1 || call.host === null || !call.host.isPlain) return;
-    only = call;
-  }
-  if (only === null) my.isCalm = my.waiting.length === 0;
-  else if (my.waiting.length === 0 || (my.waiting.length === 1 && my.waiting[0].host === only.host))
-    my.only = only;
-}
+import { type Call, CallPhase, type Host, Method, my, NO_END, SECONDS_MAX, Wish } from "./state.js";
 
 const put = (bytes: string): void => {
   my.sentAt = my.nowMs;
@@ -119,23 +72,25 @@ export function takeOrdinary(bytes: string): boolean {
   const right = base64url(hmac(my.macKey, `c${bytes.substr(from, length - from - 44)}`), 43);
   if (!isSame(bytes.substr(length - 43), right)) return false;
   const frameText = bytes.substr(from, to - from);
-  const second = frameText.indexOf("{", 1);
-  // As in `readFrame`: what the engine's writer gives back as it was is JSON, and has each member once.
-  if (/[{\x5b\x5c]/.test(frameText.substr(1, second - 1) + frameText.substr(second + 1))) return false;
-  let token: unknown;
-  let seconds: unknown;
-  try {
-    const frame = Object.assign({}, JSON.parse(frameText));
-    const result = Object.assign({}, frame.result);
-    frame.result = result;
-    token = result.token;
-    seconds = result.expires_in;
-    if (JSON.stringify(frame) !== frameText) return false;
-    if (frame.id !== call.id || frame.v !== 2 || frame.dst !== my.us || frame.src !== my.cloud) return false;
-    if (frame.error !== undefined || frame.method !== undefined) return false;
-  } catch (_otherText) {
+  const frame = readPlain(frameText);
+  if (
+    frame === undefined ||
+    frame.id !== call.id ||
+    frame.v !== 2 ||
+    frame.dst !== my.us ||
+    frame.src !== my.cloud
+  )
     return false;
-  }
+  const result = frame.result;
+  if (
+    frame.error !== undefined ||
+    frame.method !== undefined ||
+    typeof result !== "object" ||
+    result === null
+  )
+    return false;
+  const token = result.token;
+  const seconds = result.expires_in;
   if (typeof token !== "string" || token === "" || token.length > my.tokenMost) return false;
   if (typeof seconds !== "number" || !(seconds > 0 && seconds <= SECONDS_MAX)) return false;
   // All is right: from here on it is done.

@@ -7,28 +7,9 @@ export const chr = String.fromCharCode;
 /** A key's two padded blocks (RFC 2104): as secret as the key. */
 export type Key = readonly string[];
 
-const sha = (text: string): string => E.toString(crypto.SHA256(text));
-
-/** Ready for {@link hmac}. */
-export const keyOf = (secret: string): Key => {
-  const key = secret.length > 64 ? sha(secret) : secret;
-  let inner = "";
-  let outer = "";
-  for (let i = 0; i < 64; i++) {
-    const code = i < key.length ? key.charCodeAt(i) : 0;
-    inner += chr(code ^ 54);
-    outer += chr(code ^ 92);
-  }
-  return [inner, outer];
-};
-
 /** HMAC-SHA-256. */
 export const hmac = (key: Key, text: string): string =>
   E.toString(crypto.SHA256([key[1], crypto.SHA256([key[0], text])]));
-
-/** HKDF-SHA-256 of a pre-shared key, without a salt, 32 bytes. */
-export const derive = (psk: string, purpose: string): Key =>
-  keyOf(hmac(keyOf(hmac(keyOf(""), psk)), `motekey ${purpose} v1\x01`));
 
 /** Unpadded base64url, `length` characters of it. */
 export const base64url = (bytes: string, length: number): string =>
@@ -48,23 +29,7 @@ export const uint = (bytes: string, at: number, count: number): number => {
   return value;
 };
 
-/** Evenly spread in [0, 1), from random bytes or a MAC. */
-export const unit = (bytes: string): number => uint(bytes, 0, 6) / 281474976710656;
-
 /** Whether two secrets are equal, in a time that tells nothing of where they differ. */
 export const isSame = (one: string, other: string): boolean =>
   one.length === other.length &&
   E.convolve(one, one, 0) + E.convolve(other, other, 0) === 2 * E.convolve(one, other, 0);
-
-/** Random bytes, as DESIGN.md has them for an engine whose own repeat at each boot: a chain of SHA-256. */
-let chain = "";
-/** Begins the random numbers: what is secret keeps them from others, what rises keeps boots apart. */
-export const stir = (text: string): void => {
-  chain = sha(chain + text);
-};
-/** So many random bytes, 32 at the most. */
-export const random = (length: number): string => {
-  const bytes = sha(`\0${chain}`);
-  chain = sha(`\x01${chain}`);
-  return bytes.substr(0, length);
-};

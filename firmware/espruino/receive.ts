@@ -1,45 +1,34 @@
 import { DEFAULT_LIMITS } from "../limits.js";
 import { Status } from "../status.js";
-import {
-  awaitedCall,
-  cloudAddress,
-  endCall,
-  proofOfCounter,
-  publishCall,
-  subscribe,
-  suspectCall,
-  takeCall,
-  writeDown,
-} from "./calls.js";
-import { now } from "./clock.js";
+import { publishCall, subscribe, takeCall } from "./calls.js";
+import { endCall, isAbsent, tokenIn } from "./ending.js";
 import { end, idSoFar, isRestBlank, Reading, readFrame } from "./json.js";
 import { loseLink } from "./loss.js";
-import { takeOrdinary } from "./ordinary.js";
 import { base64url, hmac, isSame, u64, uint } from "./proofs.js";
-import { CallPhase, Method, my, NO_END, Phase } from "./state.js";
-import { isAbsent, mqttPacket, text, tokenIn } from "./text.js";
+import { proofOfCounter } from "./recovery.js";
+import { type Call, CallPhase, Method, my, NO_END, Phase, writeDown } from "./state.js";
+import { mqttPacket, text } from "./text.js";
 
-/** Bytes from the broker, in pieces of any size. */
-export function received(this: Socket, data: string): void {
-  if (this !== my.socket) return;
-  let bytes = my.rest === "" ? data : my.rest + data;
-  my.heardAt = my.heardOfMs = now();
-  if (my.only !== null) {
-    // PUBACK first, which nothing waits for; then a PUBLISH, whole or in part.
-    if (bytes.substr(0, 2) === "@\x02" && bytes.length > 3 && bytes.substr(2, 2) !== "\0\0")
-      my.rest = bytes = bytes.substr(4);
-    if (bytes === "") return;
-    const whole = bytes.charCodeAt(1) + 128 * bytes.charCodeAt(2) - 125;
-    if (bytes[0] === "2" && whole > 130 && bytes.charCodeAt(1) > 127 && bytes.charCodeAt(2) < 12) {
-      my.rest = bytes;
-      if (bytes.length < whole || (bytes.length === whole && takeOrdinary(bytes))) return;
-    }
+/** A frame for us was dropped: it may have been the answer to the call that it names, or to any. */
+export function suspectCall(id: number, status: Status): void {
+  for (let i = 0; i < my.flights.length; i++) {
+    const call = my.flights[i];
+    if (call && call.attempts > 0 && call.phase !== CallPhase.DONE && (id === 0 || call.id === id))
+      call.cause = status;
   }
-  if (takePackets(bytes)) my.turn();
+}
+
+/** The published call with this id, or null. */
+export function awaitedCall(id: number): Call | null {
+  for (let i = 0; i < my.flights.length; i++) {
+    const call = my.flights[i];
+    if (call && call.id === id && call.attempts > 0 && call.phase !== CallPhase.DONE) return call;
+  }
+  return null;
 }
 
 /** What is not ordinary: any bytes. @returns whether a turn is to follow: not from here, the stack is short */
-function takePackets(from: string): boolean {
+export function takePackets(from: string): boolean {
   let bytes = from;
   let isStirred = false;
   my.isHeard = true;
@@ -258,7 +247,7 @@ export function refuseStranger(frame: Frame): void {
 /** Finds the call that a frame belongs to, and ends it. */
 export function takeAnswer(frame: Frame, id: number): void {
   const isOurs = frame.dst === undefined || frame.dst === my.us;
-  if (!isOurs || (frame.src !== undefined && frame.src !== cloudAddress())) {
+  if (!isOurs || (frame.src !== undefined && frame.src !== my.cloud)) {
     if (isOurs && id > 0) suspectCall(id, Status.FOREIGN_ANSWER);
     return;
   }

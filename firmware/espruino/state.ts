@@ -264,6 +264,13 @@ export interface Core extends Tries {
 
 /** The client that runs. */
 export let my: Core;
+/** Writes down what went wrong. */
+export function writeDown(failure: Failure, why: Status, code: number): void {
+  failure.why = why;
+  failure.said = code;
+  failure.order = ++my.order;
+}
+
 /** Begins anew; what is not named is not so yet. */
 export const renew = (core: Partial<Core>): void => {
   my = core as Core;

@@ -1,15 +1,18 @@
 import { State } from "../auth.js";
+import { RecordKind } from "../keep/record.js";
 import { DEFAULT_LIMITS } from "../limits.js";
 import { Status } from "../status.js";
 import type { OnAnswer } from "./api.js";
-import { endCall, noteFailure, publishCall, reserveCounter, takeCall } from "./calls.js";
+import { publishCall, reserveCounter, takeCall } from "./calls.js";
 import { now, wake } from "./clock.js";
-import { finish, hasAbandoned, isLive, plan } from "./hosts.js";
-import { keepHost, openPages } from "./ledger.js";
+import { endCall, noteFailure } from "./ending.js";
+import { finish, isLive, plan } from "./hosts.js";
+import { hasAbandoned, keepHost } from "./kept.js";
+import { derive, keyOf, random, unit } from "./keys.js";
+import { openPages } from "./ledger.js";
 import { openLink } from "./link.js";
 import { loseLink } from "./loss.js";
-import { settle } from "./ordinary.js";
-import { base64url, derive, hmac, keyOf, random, u32, u64, unit } from "./proofs.js";
+import { base64url, hmac, u32, u64 } from "./proofs.js";
 import { CallPhase, type Host, Method, my, Phase, Rejection, Wish } from "./state.js";
 
 /** Where the client stands, as the app sees it. */
@@ -209,6 +212,37 @@ export function tendHost(host: Host, chance: number): void {
     }
   } else if (!isInUse) return;
   my.wakeAt = Math.min(my.wakeAt, startAt);
+}
+
+/** At a turn's end: what may follow it without one. */
+function settle(): void {
+  my.isCalm = false;
+  my.only = null;
+  if (my.phase !== Phase.READY || !my.isSigned || my.sec !== "" || my.needsMac) return;
+  if (my.isBlocked || my.isForgetful || my.abandoned > 0) return;
+  for (let i = 0; i < my.apps.length; i++) {
+    const host = my.apps[i];
+    const page = host.page;
+    host.isPlain =
+      page !== null &&
+      page.kind === RecordKind.HOST &&
+      !page.isOld &&
+      host.isKnown &&
+      !host.owesRevoke &&
+      !host.mustGenerate &&
+      host.rejection === Rejection.NONE;
+  }
+  let only = null;
+  for (let i = 0; i < my.flights.length; i++) {
+    const call = my.flights[i];
+    if (!call) continue;
+    if (only !== null || call.phase !== CallPhase.SENT || call.method !== Method.GENERATE) return;
+    if (i !== 1 || call.host === null || !call.host.isPlain) return;
+    only = call;
+  }
+  if (only === null) my.isCalm = my.waiting.length === 0;
+  else if (my.waiting.length === 0 || (my.waiting.length === 1 && my.waiting[0].host === only.host))
+    my.only = only;
 }
 
 /** When the keep-alive has something to do. */
