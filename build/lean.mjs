@@ -3,7 +3,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, transform } from "esbuild";
+import { build } from "esbuild";
 import ts from "typescript";
 import { withNumbers } from "./numbers.mjs";
 import { withGroups } from "./on-demand.mjs";
@@ -99,6 +99,7 @@ async function privateNames(files) {
 /** A word of the language there, which the minifier would take for a variable: a global of that name is left alone. */
 const RESERVED = "if (0) of;";
 
+const ENGINE_MODULES = ["net", "tls", "crypto", "Storage"];
 /** What the engine's language has beyond ES2015. */
 const LANGUAGE = { target: "es2015", supported: { "nullish-coalescing": true } };
 
@@ -108,7 +109,7 @@ const GROUPS = {
   beginning: files("options", "credential"),
   asking: files("asking"),
   deriving: files("keys"),
-  connecting: files("link", "loss", "recovery"),
+  connecting: files("link", "greeting", "loss", "recovery"),
   turning: files("turns", "kept", "calls"),
   receiving: files("receive"),
   reading: files("json"),
@@ -157,20 +158,25 @@ export async function bundleLean({ entry = ENTRY, minify = true } = {}) {
     format: "cjs",
     platform: "neutral",
     plugins: [inlined],
-    external: ["net", "tls", "crypto", "Storage"],
+    external: ENGINE_MODULES,
     absWorkingDir: ROOT,
     ...LANGUAGE,
   });
   const grouped = withGroups(bundled.outputFiles[0].text, GROUPS);
-  const { code } = await transform(grouped, {
+  const minified = await build({
+    stdin: { contents: grouped },
+    bundle: true,
+    write: false,
     minify,
     charset: "ascii",
     format: "cjs",
+    platform: "neutral",
+    external: ENGINE_MODULES,
     ...LANGUAGE,
     ...(names.length > 0 ? { mangleProps: new RegExp(`^(${names.join("|")})$`) } : {}),
   });
   // A bare return at the very end of a function: Espruino reads on and meets the end of its input.
-  return code.replaceAll("return}", "return;}");
+  return minified.outputFiles[0].text.replaceAll("return}", "return;}");
 }
 
 /** An esbuild plugin: the text in the place of what makes it, for packages. */

@@ -57,7 +57,9 @@ export function withGroups(bundle, groups) {
       inner = new Set(locals);
       for (const { name } of node.parameters) if (ts.isIdentifier(name)) inner.add(name.text);
     }
-    ts.forEachChild(node, (child) => visit(child, within, inner, ts.isFunctionLike(node) ? depth + 1 : depth));
+    ts.forEachChild(node, (child) =>
+      visit(child, within, inner, ts.isFunctionLike(node) ? depth + 1 : depth),
+    );
   };
   for (const statement of file.statements) {
     const name = functionNameOf(statement);

@@ -1,6 +1,7 @@
 /** What the socket tells. */
 import { Status } from "../status.js";
 import { now, wake } from "./clock.js";
+import { linkOpened } from "./greeting.js";
 import { loseLink } from "./loss.js";
 import { takeOrdinary } from "./ordinary.js";
 import { takePackets } from "./receive.js";
@@ -43,4 +44,9 @@ export function linkClosed(socket: Socket, status: Status): void {
   my.heardOfMs = now();
   loseLink(status, false);
   my.turn();
+}
+
+/** The turn is taken from here: the stack is short. */
+export function opened(socket: Socket): void {
+  if (linkOpened(socket)) my.turn();
 }

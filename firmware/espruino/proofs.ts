@@ -18,7 +18,8 @@ export const base64url = (bytes: string, length: number): string =>
 /** 16 bits, the high byte first; whole numbers up to 2^53 − 1 have more, which are left out. */
 export const u16 = (value: number): string => chr((value >> 8) & 255, value & 255);
 /** 32 bits of it. */
-export const u32 = (value: number): string => u16(value / 65536) + u16(value % 65536);
+export const u32 = (value: number): string =>
+  chr((value / 16777216) & 255, (value / 65536) & 255, (value % 65536) >> 8, value % 256);
 /** 64 bits of it. */
 export const u64 = (value: number): string => u32(value / 4294967296) + u32(value % 4294967296);
 

@@ -35,25 +35,7 @@ export function turn(): void {
     do {
       while (tellOne(false));
       my.isRung = false;
-      for (;;) {
-        now();
-        do {
-          my.isRestless = false;
-          my.wakeAt = Infinity;
-          tend();
-        } while (my.isRestless);
-        if (my.phase !== Phase.WAITING || my.nowMs < my.phaseEnds || my.isUntold) break;
-        if (reserveCounter()) openLink();
-        else loseLink(Status.STORE_FAILED, false);
-      }
-      const outbox = my.outbox;
-      if (outbox !== "" && my.socket !== null) {
-        // The engine takes all of it.
-        my.outbox = "";
-        my.sentAt = my.nowMs;
-        my.queued += outbox.length;
-        my.socket.write(outbox);
-      }
+      act();
       while (tellOne(true));
     } while (my.isRung);
     isAtRest = true;
@@ -61,6 +43,33 @@ export function turn(): void {
     my.isTurning = false;
     if (!my.isClosed) wake(isAtRest ? my.wakeAt : my.nowMs);
     if (isAtRest) settle();
+  }
+}
+
+/** Keeps what is to be kept, does what is wanted now, and sends. Each level of a loop is stack, and so is each call. */
+function act(): void {
+  my.isRestless = true;
+  while (my.isRestless) {
+    now();
+    my.isRestless = false;
+    my.isForgetful = false;
+    my.wakeAt = Infinity;
+    if (!my.isOpened && !my.isClosed && my.phase < Phase.CONNECTING) openPages();
+    for (let i = 0; i < my.apps.length && !my.isClosed; i++) if (!keepHost(my.apps[i])) my.isForgetful = true;
+    tend();
+    if (!my.isRestless && my.phase === Phase.WAITING && my.nowMs >= my.phaseEnds && !my.isUntold) {
+      my.isRestless = true;
+      if (reserveCounter()) openLink();
+      else loseLink(Status.STORE_FAILED, false);
+    }
+  }
+  const outbox = my.outbox;
+  if (outbox !== "" && my.socket !== null) {
+    // The engine takes all of it.
+    my.outbox = "";
+    my.sentAt = my.nowMs;
+    my.queued += outbox.length;
+    my.socket.write(outbox);
   }
 }
 
@@ -124,8 +133,6 @@ export function tend(): void {
   const calls = my.flights;
   const excuse = my.phase === Phase.READY || my.lastLoss === Status.OK ? Status.TIMEOUT : my.lastLoss;
   my.isBlocked = false;
-  my.isForgetful = false;
-  if (!my.isOpened && !my.isClosed && my.phase < Phase.CONNECTING) openPages();
   // The next moment at which something can be sent: now, or at the end of the backoff.
   let chance = my.phase === Phase.WAITING ? Math.max(my.heardOfMs, my.phaseEnds) : my.heardOfMs;
   for (let i = 0; i < my.apps.length; i++) tendHost(my.apps[i], chance);
@@ -188,7 +195,6 @@ export function tendHost(host: Host, chance: number): void {
     if (my.nowMs >= host.rejectedUntil) host.rejection = Rejection.NONE;
     else finish(host, Wish.TOKEN, Status.REJECTED);
   }
-  if (!my.isClosed && !keepHost(host)) my.isForgetful = true;
   if (host.flight !== null || my.isClosed || my.phase === Phase.RESTING) return;
   const isInUse = isGood && my.nowMs - host.askedAt <= host.lifetime;
   let method = Method.HELLO;
