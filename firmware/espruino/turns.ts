@@ -57,6 +57,12 @@ function act(): void {
     if (!my.isOpened && !my.isClosed && my.phase < Phase.CONNECTING) openPages();
     for (let i = 0; i < my.apps.length && !my.isClosed; i++) if (!keepHost(my.apps[i])) my.isForgetful = true;
     tend();
+    const isOpen = my.phase >= Phase.OPENING && tendConnection() && openSession();
+    for (let i = my.flights.length - 1; isOpen && i >= 0; i--) {
+      const call = my.flights[i];
+      if (call && call.phase === CallPhase.QUEUED) publishCall(call);
+    }
+    rest();
     if (!my.isRestless && my.phase === Phase.WAITING && my.nowMs >= my.phaseEnds && !my.isUntold) {
       my.isRestless = true;
       if (reserveCounter()) openLink();
@@ -166,11 +172,11 @@ export function tend(): void {
       if (my.heardAt < call.attemptAt - call.patience && my.answerBy === Infinity) my.isPinging = true;
     }
   }
-  if (my.phase >= Phase.OPENING && tendConnection())
-    for (let i = calls.length - 1; i >= 0; i--) {
-      const call = calls[i];
-      if (call && call.phase === CallPhase.QUEUED) publishCall(call);
-    }
+}
+
+/** When there is something to do again. */
+function rest(): void {
+  const calls = my.flights;
   if (my.given.messages !== undefined)
     my.wakeAt = Math.min(my.wakeAt, my.given.messages.tend(my.nowMs, my.phase === Phase.READY));
   for (let i = 0; i < calls.length; i++) {
@@ -258,7 +264,25 @@ export function aliveAt(): number {
   return keepAliveS > 0 ? Math.min(my.sentAt, my.heardAt) + keepAliveS * 750 : Infinity;
 }
 
-/** Times out, pings and opens the session of MACs. @returns whether requests may be published */
+/** Opens the session of MACs where there is none. @returns whether there is one, or none is needed */
+function openSession(): boolean {
+  if (!my.isMac || !my.needsMac) return true;
+  if (!my.isFresh) {
+    if (!reserveCounter()) return !loseLink(Status.STORE_FAILED, false);
+    my.latest++;
+  }
+  const nonce = random(16);
+  const key = derive(my.secret, "mac");
+  my.sec = `,"sec":{"c":${my.latest},"n":"${base64url(nonce, 22)}"}`;
+  my.macKey = keyOf(hmac(key, `s${u64(my.latest)}${nonce}`));
+  my.sends = 0;
+  my.receives = 0;
+  my.isFresh = false;
+  my.needsMac = false;
+  return true;
+}
+
+/** Times out and pings. @returns whether requests may be published */
 export function tendConnection(): boolean {
   const isReady = my.phase === Phase.READY;
   let loss = Status.OK;
@@ -275,19 +299,6 @@ export function tendConnection(): boolean {
       );
     }
     if (!isReady && (my.isAsking || my.given.cloud.pipeline === false)) return false;
-    if (my.isMac && my.needsMac) {
-      const counter = my.isFresh || reserveCounter() ? (my.isFresh ? my.latest : ++my.latest) : 0;
-      if (counter === 0) loss = Status.STORE_FAILED;
-      else {
-        const nonce = random(16);
-        my.sec = `,"sec":{"c":${counter},"n":"${base64url(nonce, 22)}"}`;
-        my.macKey = keyOf(hmac(derive(my.secret, "mac"), `s${u64(counter)}${nonce}`));
-        my.sends = 0;
-        my.receives = 0;
-        my.isFresh = false;
-        my.needsMac = false;
-      }
-    }
   }
   if (loss !== Status.OK) loseLink(loss, false);
   return loss === Status.OK;
