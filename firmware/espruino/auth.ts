@@ -66,6 +66,7 @@ export class Auth implements LeanAuth {
       isCalm: false,
       clock: Math.round(getTime() * 1000),
       rest: "",
+      message: null,
       heardAt: -1,
       heardOfMs: 0,
       socket: null,

@@ -1,6 +1,7 @@
 import { Status } from "../status.js";
 import { readPlain } from "./plain-json.js";
 import { chr } from "./proofs.js";
+import { my } from "./state.js";
 
 /** What a text is read for: its known members depend on it. */
 export enum Reading {
@@ -19,11 +20,6 @@ enum Next {
   COLON,
   COMMA,
 }
-
-/** Of the last text: where its value ended. */
-export let end = 0;
-/** Of the last frame, one that was refused too: its id as far as it was read; 0: none came. */
-export let idSoFar = 0;
 
 /**
  * Reads one object by the rules of `wire/json`, without recursion: the engine's stack is short. What
@@ -59,8 +55,8 @@ export const readText = (from: string, reading: Reading): Frame => {
   };
 
   const byte = (): number => {
-    if (end >= text.length) throw Status.JSON_TRUNCATED;
-    return text.charCodeAt(end++);
+    if (my.end >= text.length) throw Status.JSON_TRUNCATED;
+    return text.charCodeAt(my.end++);
   };
 
   const readUnit = (): number => {
@@ -94,10 +90,10 @@ export const readText = (from: string, reading: Reading): Frame => {
   const readString = (): string => {
     let value = "";
     for (;;) {
-      const from = end;
+      const from = my.end;
       do code = byte();
       while (code > 31 && code < 128 && code !== 34 && code !== 92);
-      value += text.substr(from, end - from - 1);
+      value += text.substr(from, my.end - from - 1);
       if (code === 34) return value;
       if (code < 32) throw Status.JSON_SYNTAX;
       if (code === 92) value += readEscape();
@@ -118,20 +114,21 @@ export const readText = (from: string, reading: Reading): Frame => {
   };
 
   const skipDigits = (): void => {
-    const from = end;
-    do code = byte();
+    const from = my.end;
+    do code = text.charCodeAt(my.end++);
     while (code > 47 && code < 58);
-    end--;
-    if (end === from) throw Status.JSON_SYNTAX;
+    if (my.end > text.length) throw Status.JSON_TRUNCATED;
+    my.end--;
+    if (my.end === from) throw Status.JSON_SYNTAX;
   };
 
   /** A number from its first character on; Infinity for one that is not written as a whole number. */
   const readNumber = (): number => {
-    const from = end;
+    const from = my.end;
     let isWhole = true;
     let hasExponent = false;
-    if (byte() !== 45) end--;
-    const first = end;
+    if (byte() !== 45) my.end--;
+    const first = my.end;
     if (
       text[first] === "0" &&
       "0123456789".indexOf(text.substr(first + 1, 1), 0) >= 0 &&
@@ -141,21 +138,21 @@ export const readText = (from: string, reading: Reading): Frame => {
     skipDigits();
     if (code === 46) {
       isWhole = false;
-      end++;
+      my.end++;
       skipDigits();
     }
     if ((code | 32) === 101) {
       isWhole = false;
       hasExponent = true;
-      end++;
+      my.end++;
       code = byte();
-      if (code !== 43 && code !== 45) end--;
+      if (code !== 43 && code !== 45) my.end--;
       skipDigits();
     }
-    if (end - from > 64) throw Status.JSON_NUMBER;
+    if (my.end - from > 64) throw Status.JSON_NUMBER;
     // The engine reads 63 characters and throws on the 64th: what it stands for makes no number ours.
-    const length = Math.min(end - from, 63);
-    const value = hasExponent && length < end - from ? Infinity : Number(text.substr(from, length));
+    const length = Math.min(my.end - from, 63);
+    const value = hasExponent && length < my.end - from ? Infinity : Number(text.substr(from, length));
     wholeSoFar = isWhole && Math.abs(value) <= 9007199254740991;
     return value;
   };
@@ -166,8 +163,8 @@ export const readText = (from: string, reading: Reading): Frame => {
   const open: Container[] = [];
   const names: string[] = [];
   let next = Next.VALUE;
-  end = 0;
-  idSoFar = 0;
+  my.end = 0;
+  my.idSoFar = 0;
   for (;;) {
     const depth = open.length;
     const top = open[depth - 1];
@@ -207,12 +204,12 @@ export const readText = (from: string, reading: Reading): Frame => {
       continue;
     } else if (code === 34) value = readString();
     else if (code === 45 || (code > 47 && code < 58)) {
-      end--;
+      my.end--;
       value = readNumber();
       const name = names[depth - 1];
       if (!wholeSoFar && depth === 1 && name === "id") value = -1;
       if (!wholeSoFar && depth === 2 && name === "code") value = 0;
-      if (depth === 1 && name === "id") idSoFar = value as number;
+      if (depth === 1 && name === "id") my.idSoFar = value as number;
     } else if (code === 116) {
       readWord("true");
       value = true;
@@ -236,18 +233,17 @@ export const readText = (from: string, reading: Reading): Frame => {
 };
 
 /**
- * A frame (the wire's A1) at the beginning of a message; what stands behind it begins at {@link end}.
+ * A frame (the wire's A1) at the beginning of a message; what stands behind it begins at `my.end`.
  * @throws Status why it is none
  */
 export const readFrame = (message: string, reading: Reading): Frame => {
   // Before a MAC's trailer, which has some fifty bytes: to look from the end takes the engine as long as all else here.
   const to = message.indexOf("\n", Math.max(0, message.length - 60));
-  const frameText = to < 0 ? message : message.substr(0, to);
-  let frame = reading === Reading.FRAME ? readPlain(frameText) : undefined;
-  if (frame !== undefined) {
-    end = frameText.length;
-    idSoFar = typeof frame.id === "number" ? frame.id : 0;
-  } else frame = readText(message, reading);
+  const text = to < 0 ? message : message.substr(0, to);
+  const plain = reading === Reading.FRAME ? readPlain(text) : undefined;
+  my.end = text.length;
+  my.idSoFar = plain !== undefined && typeof plain.id === "number" ? plain.id : 0;
+  const frame = plain ?? readText(message, reading);
   const id = frame.id;
   const error = frame.error;
   if (frame.v !== undefined && frame.v !== 2) throw Status.FRAME_VERSION;
@@ -272,6 +268,6 @@ export const readFrame = (message: string, reading: Reading): Frame => {
 
 /** Whether nothing but white space stands behind the value of a text (RFC 8259, 2). */
 export const isRestBlank = (whole: string): boolean => {
-  for (let i = end; i < whole.length; i++) if (" \t\r\n".indexOf(whole[i], 0) < 0) return false;
+  for (let i = my.end; i < whole.length; i++) if (" \t\r\n".indexOf(whole[i], 0) < 0) return false;
   return true;
 };

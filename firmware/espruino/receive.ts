@@ -2,7 +2,7 @@ import { DEFAULT_LIMITS } from "../limits.js";
 import { Status } from "../status.js";
 import { publishCall, subscribe, takeCall } from "./calls.js";
 import { endCall, isAbsent, tokenIn } from "./ending.js";
-import { end, idSoFar, isRestBlank, Reading, readFrame } from "./json.js";
+import { isRestBlank, Reading, readFrame } from "./json.js";
 import { loseLink } from "./loss.js";
 import { base64url, hmac, isSame, u64, uint } from "./proofs.js";
 import { proofOfCounter } from "./recovery.js";
@@ -71,6 +71,9 @@ export function takePackets(from: string): boolean {
     if (bytes.length < (length > most ? most : at + length)) break;
     if (length > most) my.skip = at + length;
     isStirred = takePacket(first, bytes.substr(at, taken), length) || isStirred;
+    const message = my.message;
+    my.message = null;
+    if (message !== null) takeMessage(message, my.isRequest);
     if (length <= most) bytes = bytes.length === at + length ? "" : bytes.substr(at + length);
   }
   if (my.phase >= Phase.CONNECTING) my.rest = bytes;
@@ -109,8 +112,10 @@ export function takePacket(first: number, body: string, length: number): boolean
     if (topic !== own && topic.substr(0, own.length + 1) !== `${own}/`) {
       if (messages !== undefined)
         messages.received(topic, body.substr(from), length - from, (first & 1) === 1);
-    } else if (length === body.length) takeMessage(body.substr(from), topic.length > own.length + 1);
-    else {
+    } else if (length === body.length) {
+      my.message = body.substr(from);
+      my.isRequest = topic.length > own.length + 1;
+    } else {
       // A frame is longer than is kept: of a list nothing else can be said.
       suspectCall(0, Status.TOO_LONG);
       for (let i = 1; i < my.flights.length; i++) {
@@ -173,7 +178,7 @@ export function takeMessage(message: string, isRequest: boolean): void {
   } catch (refusal) {
     status = refusal as Status;
   }
-  const id = typeof frame.id === "number" ? frame.id : idSoFar;
+  const id = typeof frame.id === "number" ? frame.id : my.idSoFar;
   if (status !== Status.OK) {
     if (status !== Status.MAC_REPLAYED && !isRequest) suspectCall(id, status);
     const isHint =
@@ -192,7 +197,7 @@ export function takeMessage(message: string, isRequest: boolean): void {
 
 /** What stands behind the frame: its MAC, or nothing but white space. */
 export function checkTrailer(message: string): Status {
-  const from = end;
+  const from = my.end;
   if (!my.isMac || my.isAsking) {
     return isRestBlank(message) ? Status.OK : Status.FRAME_TRAILING;
   }

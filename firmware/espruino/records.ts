@@ -106,8 +106,14 @@ export function load(slots: Slots, nowMs: number): string | Unread {
 export function save(slots: Slots, kind: number, payload: string, nowMs: number): boolean {
   const slot = 1 - slots.slot;
   if (nowMs < waitsUntilMs) return false;
-  let record = `mk${chr(kind < RecordKind.VACANT ? 1 : 2, kind)}${u32(slots.generation + 1)}${u16(payload.length)}${payload}`;
-  record += u32(E.CRC32(record));
+  // Bit by bit: a template's parts stand deep on the stack.
+  let record = "mk";
+  record += chr(kind < RecordKind.VACANT ? 1 : 2, kind);
+  record += u32(slots.generation + 1);
+  record += u16(payload.length);
+  record += payload;
+  const sum = E.CRC32(record);
+  record += u32(sum);
   for (let attempts = 0; attempts < 2 && store(slots.name + "ab"[slot], record); attempts++) {
     if (storage.read(slots.name + "ab"[slot]) !== record) continue;
     slots.kind = kind;

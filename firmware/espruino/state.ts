@@ -219,6 +219,12 @@ export interface Core extends Tries {
   isHeard: boolean;
   isAccepted: boolean;
   rest: string;
+  /** What a packet has brought, and whether its topic names a method; null: nothing. */
+  message: string | null;
+  isRequest: boolean;
+  /** Of the last text: where its value ended; of the last frame, one that was refused too: its id; 0: none came. */
+  end: number;
+  idSoFar: number;
   /** Bytes of a packet that is too long, still to come. */
   skip: number;
   outbox: string;

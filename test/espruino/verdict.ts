@@ -2,13 +2,15 @@ import { bundleLean } from "../../build/lean.mjs";
 
 /** What the core makes of a text, for any engine: quoted names are not shortened. */
 const ENTRY = `
-  import { idSoFar, isRestBlank, readFrame } from "./json.js";
+  import { isRestBlank, readFrame } from "./json.js";
+  import { my, renew } from "./state.js";
+  renew({ idSoFar: 0, end: 0 });
   exports["verdict"] = (text) => {
     try {
       const frame = readFrame(text, 0);
-      return { "status": isRestBlank(text) ? 0 : 53, "frame": frame, "id": idSoFar };
+      return { "status": isRestBlank(text) ? 0 : 53, "frame": frame, "id": my.idSoFar };
     } catch (status) {
-      return { "status": status, "id": idSoFar };
+      return { "status": status, "id": my.idSoFar };
     }
   };
   exports["told"] = (text) => {
