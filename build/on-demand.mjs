@@ -40,16 +40,23 @@ export function withGroups(bundle, groups) {
     if (ts.isIdentifier(node) && places.has(node.text) && !locals.has(node.text)) {
       const { group: callee, place } = places.get(node.text);
       const { parent } = node;
-      const isName = parent.name === node || (ts.isPropertyAccessExpression(parent) && parent.name === node);
+      const isShorthand = ts.isShorthandPropertyAssignment(parent);
+      const isName =
+        (parent.name === node && !isShorthand) ||
+        (ts.isPropertyAccessExpression(parent) && parent.name === node);
       // A function within one of the group may be called when the group's own are gone.
       if (!isName && (callee !== within || depth > 1)) {
-        if (!ts.isCallExpression(parent) || parent.expression !== node)
-          throw new Error(`${node.text} is made on demand: it can only be called`);
-        edits.push({
-          from: node.getStart(),
-          to: parent.arguments.pos,
-          text: `${callee}(${place}${parent.arguments.length > 0 ? ", " : ""}`,
-        });
+        const isCalled = ts.isCallExpression(parent) && parent.expression === node;
+        const comma = isCalled && parent.arguments.length > 0 ? ", " : "";
+        edits.push(
+          isCalled
+            ? { from: node.getStart(), to: parent.arguments.pos, text: `${callee}(${place}${comma}` }
+            : {
+                from: node.getStart(),
+                to: node.end,
+                text: `${isShorthand ? `${node.text}: ` : ""}${callee}.bind(null, ${place})`,
+              },
+        );
       }
     }
     let inner = locals;
@@ -91,9 +98,17 @@ export function withGroups(bundle, groups) {
       ),
     );
     const names = statements.map(functionNameOf);
-    const parameters = Array.from({ length: most }, (_, i) => `argument${i}`).join(", ");
-    made += `\nfunction ${name}(which${most > 0 ? `, ${parameters}` : ""}) {\n${statements.map((statement) => textOf(statement.getStart(), statement.end)).join("\n")}\nvar result = [${names.join(", ")}][which](${parameters});\n${names.join(" = ")} = 0;\nreturn result;\n}\n`;
+    const parameters = Array.from({ length: most }, (_, i) => `, argument${i}`).join("");
+    const texts = statements.map((statement) => textOf(statement.getStart(), statement.end)).join("\n");
+    // What refers to its scope is not freed by itself: the group lets go of its functions.
+    made += `
+function ${name}(which${parameters}) {
+${texts}
+var result = [${names.join(", ")}][which](${parameters.slice(2)});
+${names.join(" = ")} = 0;
+return result;
+}
+`;
   }
-  // Functions first, but for what the engine's modules are taken into.
-  return result.replace(/^/, "") + made;
+  return result + made;
 }

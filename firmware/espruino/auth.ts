@@ -89,7 +89,7 @@ export class Auth implements LeanAuth {
       secret: who.psk,
       connectBy: proof[0],
       callMs: options.limits?.callDeadlineMs ?? DEFAULT_LIMITS.callDeadlineMs,
-      turn: () => turn(),
+      turn,
       serve,
       isKeyed: proof.indexOf("key") >= 0,
       isSigned:

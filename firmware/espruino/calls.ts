@@ -52,7 +52,8 @@ export function nextPacket(): string {
 export function subscribe(): void {
   const packet = nextPacket();
   my.subscription = my.lastPacket;
-  my.outbox += mqttPacket(130, `${packet}${text(`${my.caller}/rpc/#`)}\x01`);
+  const filter = text(`${my.caller}/rpc/#`);
+  my.outbox += mqttPacket(130, `${packet}${filter}\x01`);
 }
 
 /** Composes a request (the wire's A1, A4, B6). */
@@ -73,7 +74,9 @@ export function publishCall(call: Call): void {
     frame += my.isKeyed ? `,"key":${quoted(my.secret)}}` : "}";
     if (my.isMac) {
       frame += `\n${my.sends}`;
-      frame += `.${base64url(hmac(my.macKey, `d${frame}`), 43)}`;
+      const mac = hmac(my.macKey, `d${frame}`);
+      frame += ".";
+      frame += base64url(mac, 43);
     }
   }
   const topic = (my.given.cloud.requestTopic ?? "cloud/from/{id}/rpc").split("{id}").join(id);

@@ -27,7 +27,10 @@ export function linkOpened(socket: Socket): boolean {
     password = `${base64url(my.nonce, 22)}.${proofOfCounter("q", "")}`;
   } else if (my.connectBy === "counter") {
     password = `${++my.latest}`;
-    password += `.${base64url(hmac(derive(my.secret, "counter"), `${id}:${password}`), 43)}`;
+    const key = derive(my.secret, "counter");
+    const mac = hmac(key, `${id}:${password}`);
+    password += ".";
+    password += base64url(mac, 43);
   } else if (my.connectBy === "password") password = my.secret;
   my.outbox = mqttPacket(
     16,

@@ -114,13 +114,21 @@ export function save(slots: Slots, kind: number, payload: string, nowMs: number)
   record += payload;
   const sum = E.CRC32(record);
   record += u32(sum);
-  for (let attempts = 0; attempts < 2 && store(slots.name + "ab"[slot], record); attempts++) {
-    if (storage.read(slots.name + "ab"[slot]) !== record) continue;
+  const name = slots.name + "ab"[slot];
+  let isWritten = false;
+  for (let attempts = 0; attempts < 2 && !isWritten; attempts++) {
+    try {
+      if (!storage.write(name, record)) break;
+    } catch (_noRoom) {
+      break;
+    }
+    isWritten = storage.read(name) === record;
+  }
+  if (isWritten) {
     slots.kind = kind;
     slots.isOld = false;
     slots.generation++;
     slots.slot = slot;
-    return wrote(true, nowMs);
   }
-  return wrote(false, nowMs);
+  return wrote(isWritten, nowMs);
 }

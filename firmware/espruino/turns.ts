@@ -273,8 +273,11 @@ function openSession(): boolean {
   }
   const nonce = random(16);
   const key = derive(my.secret, "mac");
-  my.sec = `,"sec":{"c":${my.latest},"n":"${base64url(nonce, 22)}"}`;
-  my.macKey = keyOf(hmac(key, `s${u64(my.latest)}${nonce}`));
+  const counter = u64(my.latest);
+  const mac = hmac(key, `s${counter}${nonce}`);
+  my.macKey = keyOf(mac);
+  const n = base64url(nonce, 22);
+  my.sec = `,"sec":{"c":${my.latest},"n":"${n}"}`;
   my.sends = 0;
   my.receives = 0;
   my.isFresh = false;
