@@ -32,6 +32,7 @@ export function drained(this: Socket): void {
   if (my.given.messages !== undefined) wake(my.nowMs);
 }
 
+/** The connection is over, or could not be made. */
 export function closed(this: Socket): void {
   const isLost = my.given.tls === undefined || my.isHeard;
   linkClosed(this, !my.isOpen ? Status.UNREACHABLE : isLost ? Status.CONNECTION_LOST : Status.TLS_FAILED);

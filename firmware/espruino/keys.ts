@@ -23,8 +23,11 @@ export const keyOf = (secret: string): Key => {
 export const derive = (psk: string, purpose: string): Key => {
   // One after the other: within each other they would stand on the stack together.
   let key = keyOf("");
-  key = keyOf(hmac(key, psk));
-  return keyOf(hmac(key, `motekey ${purpose} v1\x01`));
+  let mac = hmac(key, psk);
+  key = keyOf(mac);
+  mac = hmac(key, `motekey ${purpose} v1\x01`);
+  key = keyOf(mac);
+  return key;
 };
 
 /** Evenly spread in [0, 1), from random bytes or a MAC. */

@@ -8,8 +8,12 @@ export const chr = String.fromCharCode;
 export type Key = readonly string[];
 
 /** HMAC-SHA-256. */
-export const hmac = (key: Key, text: string): string =>
-  E.toString(crypto.SHA256([key[1], crypto.SHA256([key[0], text])]));
+export const hmac = (key: Key, text: string): string => {
+  // One after the other: within each other they would stand on the stack together.
+  let digest = crypto.SHA256([key[0], text]);
+  digest = crypto.SHA256([key[1], digest]);
+  return E.toString(digest);
+};
 
 /** Unpadded base64url, `length` characters of it. */
 export const base64url = (bytes: string, length: number): string =>

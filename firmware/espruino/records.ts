@@ -40,6 +40,7 @@ export interface Slots {
   host: unknown;
 }
 
+/** One thing, not read yet; `least` and `most` are the kinds of record that it may have. */
 export const slotsOf = (name: string, least: number, most: number): Slots => ({
   name,
   least,
