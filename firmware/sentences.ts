@@ -115,7 +115,7 @@ export const sentenceOf = (status: Status): string => {
     case Status.PROOF_UNFIT:
       return "The proof auth5 needs MQTT 5; give createAuth that transport, or choose another proof.";
     case Status.EXCHANGE_WRONG:
-      return "The cloud did not prove that it knows the device's key, and was told nothing more; compare the keys, or somebody answers in its place.";
+      return "The cloud did not prove that it knows the device's key, and got nothing more; compare the keys, or somebody answers in its place.";
     case Status.COUNTER_BEHIND:
       return "The device's counter was behind the cloud's; the next connection goes on above it. If that happens often, it keeps no store, or two devices have one key.";
     case Status.PROOF_BELOW_FLOOR:

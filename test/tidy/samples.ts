@@ -97,6 +97,7 @@ export const SAMPLES: readonly Sample[] = [
   ),
   sample("declared-package", 1, 'import sinon from "sinon/pkg";', "host-sim/cloud/rpc.ts"),
   sample("file-length", 401, "use();\n".repeat(401)),
+  sample("plain-words", 1, "The app is told once.", "docs/guide.md"),
   sample("no-machine-path", 1, "Look at /home/somebody/notes.", "README.md"),
   sample("no-machine-path", 2, "cd\ncat /tmp/notes.md", ".ci/run"),
   sample("no-registry-host", 1, "registry=https://registry.example.com/", ".npmrc"),
@@ -128,7 +129,7 @@ export function tableOf(length: number): Uint8Array[] {
   return [new Uint8Array(length), TABLE.subarray(0, 1)];
 }
 
-/** What the app is told. */
+/** What the app hears. */
 export interface Told<T> {
   readonly remainingMs: number;
   readonly Date: string;

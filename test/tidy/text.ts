@@ -5,6 +5,10 @@ import { lineRule, type Rule } from "./rule.js";
 /** The most lines of a file of code. */
 export const LINES_MAX = 400;
 
+/** Prose that is not made of tests' names. */
+const READ_BY_USERS =
+  /^(?:[A-Z]+\.md|docs\/(?!promises)[\w-]+\.md|firmware\/[A-Z]+\.md|host-sim\/(?:samples\/|service\/)?README\.md|firmware\/sentences\.ts)$/;
+
 const isOurText = (path: string): boolean => !/(^|\/)package-lock\.json$|^LICENSE$/.test(path);
 
 const length: Rule = {
@@ -30,6 +34,12 @@ export const TEXT_RULES: readonly Rule[] = [
     "which registry serves the packages is the machine's matter",
     () => true,
     /\/\/[\w.-]*registry[\w-]*\.|\bregistry\.(?:npm|yarn)/,
+  ),
+  lineRule(
+    "plain-words",
+    "a native speaker stumbles over it: computed, is called, hears of, pending, check that",
+    (path) => READ_BY_USERS.test(path),
+    /\b(?:reckone[d]|(?:is|are|was|were|been) tol[d]|owe[sd]|[Ss]ee tha[t])\b/,
   ),
   lineRule("no-later", "do it, or file an issue", isOurText, /\b(?:TO[D]O|FIX[M]E)\b/),
   lineRule(
