@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 /** One measured number. */
 export interface Figure {
   name: string;
+  /** NaN: it needs what is not here, see the note. */
   value: number;
   unit: string;
   /** By how much of itself it may grow over the kept one; absent: it is shown, never kept (times). */
@@ -54,6 +55,6 @@ export async function complaints(figures: Figure[]): Promise<string[]> {
   return figures.map((figure) => complaint(figure, kept)).filter((text) => text !== null);
 }
 
-/** Whether the aim is reached; null when there is none. */
+/** Whether the aim is reached; null when there is none, or nothing was measured. */
 export const isReached = ({ value, aim }: Figure): boolean | null =>
-  aim === undefined ? null : value <= aim;
+  aim === undefined || Number.isNaN(value) ? null : value <= aim;

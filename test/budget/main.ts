@@ -68,11 +68,13 @@ function print(title: string, figures: Figure[], kept: Kept): void {
   for (const figure of figures) {
     const { name, value, unit, aim } = figure;
     const reached = isReached(figure);
-    const verdict = reached === null ? "" : `  aim ${reached ? "reached" : "NOT reached"}: ${aim}`;
+    const isMeasured = !Number.isNaN(value);
+    const state = isMeasured ? `aim ${reached ? "reached" : "NOT reached"}` : "not measured; aim";
+    const verdict = aim === undefined ? "" : `  ${state}: ${aim}`;
     const before = kept[name];
     const change = before === undefined || before === value ? "" : `  (kept: ${before})`;
     console.log(
-      `  ${name.padEnd(58)} ${value.toLocaleString("en").padStart(9)} ${unit.padEnd(10)}${verdict}${change}`,
+      `  ${name.padEnd(58)} ${(isMeasured ? value.toLocaleString("en") : "-").padStart(9)} ${unit.padEnd(10)}${verdict}${change}`,
     );
   }
   for (const note of new Set(figures.map((figure) => figure.note)))
