@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { dirname, join, relative } from "node:path";
 import { build } from "esbuild";
 import { leanText } from "./lean.mjs";
+import { licensesOf } from "./licenses.mjs";
 
 const TYPES = "host-sim/dist/types";
 /** A path to one of the firmware's entry points, from a source or a type declaration. */
@@ -55,7 +56,7 @@ const PACKAGES = {
 export async function bundleHostSim() {
   const types = new Map();
   for (const [folder, entries] of Object.entries(PACKAGES)) {
-    await build({
+    const { metafile } = await build({
       absWorkingDir: process.cwd(), // esbuild's own is where Node began
       entryPoints: entries.map((entry) => `${folder}/${entry}`),
       outdir: `${folder}/dist`,
@@ -64,11 +65,13 @@ export async function bundleHostSim() {
       define: { "process.nextTick": "realNextTick" },
       banner: { js: COMMON_JS },
       bundle: true,
+      metafile: true,
       splitting: true,
       platform: "node",
       format: "esm",
       target: "node20",
     });
+    writeFileSync(`${folder}/dist/LICENSES.txt`, licensesOf(".", Object.keys(metafile.inputs)));
     const reached = new Map();
     nameTheFirmware(join(TYPES, folder, "index.d.ts"), reached);
     types.set(`${folder}/dist/types`, reached);

@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { licensesOf } from "./licenses.mjs";
 
 const HERE = fileURLToPath(import.meta.url);
 const TOOLS = join(dirname(HERE), "../tools");
@@ -97,21 +98,7 @@ export async function bundleTools() {
   rmSync(join(TOOLS, "dist"), { recursive: true, force: true });
   mkdirSync(join(TOOLS, "dist"));
   for (const { path, contents } of outputFiles) writeFileSync(path, contents);
-  writeFileSync(join(TOOLS, "dist/LICENSES.txt"), licensesOf(Object.keys(metafile.inputs)));
-}
-
-/** The licenses of the packages inside the bundle, which copies of them must have. */
-function licensesOf(inputs) {
-  const folders = inputs.map((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]);
-  const unique = [...new Set(folders.filter((folder) => folder !== undefined))].sort();
-  const texts = unique.map((path) => {
-    const folder = join(TOOLS, path);
-    const { name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-    if (file === undefined) throw new Error(`${name} ${version} has no file of its license`);
-    return `${name} ${version}\n\n${readFileSync(join(folder, file), "utf8").trim()}\n`;
-  });
-  return texts.join(`\n${"-".repeat(80)}\n\n`);
+  writeFileSync(join(TOOLS, "dist/LICENSES.txt"), licensesOf(TOOLS, Object.keys(metafile.inputs)));
 }
 
 /** What Node reads for these sources before any of them runs: sources, packages, Node's modules, and bytes. */
