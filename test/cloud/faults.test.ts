@@ -165,6 +165,7 @@ describe("the cloud's fault knobs", () => {
       expiresIn: false,
       mac: false,
       cbor: false,
+      seal: false,
     });
     await none.close();
   });
