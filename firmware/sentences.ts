@@ -107,7 +107,7 @@ export const sentenceOf = (status: Status): string => {
     case Status.CHALLENGE_REFUSED:
       return "The cloud offers no digest but weaker ones than SHA-256; have SHA-256 switched on.";
     case Status.PROOF_EXPOSED:
-      return "This proof gives the key to whoever reads a link that does not verify the cloud; use counter+mac or a verified link, or set allowInsecure to accept that.";
+      return "This link does not verify the cloud, and this proof shows the key to anyone who reads it; use counter+mac or a verified link, or set allowInsecure.";
     case Status.FRAMES_UNPROVED:
       return "On a link that does not verify the cloud a relay could speak after this proof; add +mac, or verify the cloud.";
     case Status.LINK_UNPROVED:

@@ -67,7 +67,7 @@ export interface DeviceOptions {
   sleptMs?: number;
   /** Default: the strongest that the link allows: `link`, `password`, or without TLS `counter+mac`. */
   proof?: Proof;
-  /** Accepts proofs that give the PSK to whoever reads the connection. */
+  /** Allows proofs that show the PSK to anyone who reads the connection. */
   allowInsecure?: boolean;
   /** What frames are spelt in where the cloud takes it. Default `json`. */
   encoding?: "json" | "cbor";

@@ -34,7 +34,7 @@ export const uint = (bytes: string, at: number, count: number): number => {
   return value;
 };
 
-/** Whether two secrets are equal, in a time that tells nothing of where they differ. */
+/** Whether two secrets are equal, in a time that does not depend on where they differ: the sum of the squares of their differences is 0. Neither is empty. */
 export const isSame = (one: string, other: string): boolean =>
   one.length === other.length &&
   E.convolve(one, one, 0) + E.convolve(other, other, 0) === 2 * E.convolve(one, other, 0);

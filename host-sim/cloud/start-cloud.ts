@@ -1,10 +1,10 @@
 import { Attachment } from "./attach.js";
-import { AuthService, ownersPolicy } from "./auth-service.js";
 import { Broker } from "./broker.js";
 import { brokerAddress } from "./broker-address.js";
 import type { Channel } from "./channel.js";
 import { Cloud } from "./cloud.js";
 import type { CloudOptions } from "./cloud-options.js";
+import { DEFAULT_ADDRESS, DEFAULT_HOST, makeCore } from "./core.js";
 import { DeviceService } from "./device-service.js";
 import type { Door } from "./door.js";
 import type { Encoding } from "./encoding.js";
@@ -20,21 +20,14 @@ import { MemoryPeers } from "./memory-peers.js";
 import { Mint, newSigningKey, publicJwk } from "./mint.js";
 import { OpenDoor } from "./open-door.js";
 import { checkOptions } from "./options.js";
-import { Proofs } from "./proofs.js";
 import { needRealTicks } from "./real-ticks.js";
-import { Recoveries } from "./recoveries.js";
 import { Registry } from "./registry.js";
-import { Rpc } from "./rpc.js";
 import { CLOUD_OPTIONS } from "./tables.js";
 import { realTime } from "./time.js";
 import { CloudTls } from "./tls.js";
 import { type CloudClock, Tokens } from "./tokens.js";
 import type { CloudTlsOptions } from "./types.js";
 import { WebSockets } from "./websocket.js";
-
-const DEFAULT_ADDRESS = "//api.mongoose-iot.com";
-const DEFAULT_HOST = "127.0.0.1";
-const DEFAULT_NONCE_LIFETIME_SECONDS = 60;
 
 /**
  * Starts a mock cloud: its own MQTT broker (or attached to another one), the Auth service, HTTP. Rejects with an error
@@ -70,8 +63,9 @@ async function startWith(
   health: Health,
 ): Promise<Cloud> {
   const address = options.address ?? DEFAULT_ADDRESS;
-  const apiHost = address.replace(/^\/\//, "").split("/", 1)[0] ?? "";
   const faults = makeFaults(options.faults ?? {}, options.extensions);
+  if (options.time !== undefined && options.now !== undefined)
+    throw new Error("time and now are both given; leave now out: time has a wall clock of its own");
   const time = options.time ?? realTime(options.now ?? Date.now);
   const { now } = time;
   const clock: CloudClock = { now, told: () => now() + faults.clockOffsetSeconds * 1000 };
@@ -80,31 +74,18 @@ async function startWith(
   const mint = new Mint(options.tokens ?? {}, address, () => signing);
   const tokens = new Tokens(options.tokens ?? {}, clock, mint);
   const peers = new MemoryPeers(registry, tokens);
-  const proofs = new Proofs(registry, {
-    realm: apiHost,
-    nonceLifetimeMs: (options.nonceLifetimeSeconds ?? DEFAULT_NONCE_LIFETIME_SECONDS) * 1000,
-    requireFrameProof: options.requireFrameProof,
-    now,
-    isApiToken(token, id) {
-      const check = tokens.check(token, apiHost);
-      return check.active && check.sub === id;
-    },
-    opened: (id, counter) => events.emit({ event: "mac-session", id, counter }),
-  });
-  const policy = options.policy ?? ownersPolicy(registry);
-  const service = new AuthService({ accounts: registry, events, interference, terms: faults, clock, policy });
-  const recoveries = new Recoveries(registry, events, now);
-  const rpc = new Rpc({
+  const { apiHost, proofs, recoveries, rpc } = makeCore({
     accounts: registry,
     peers,
-    proofs,
-    service,
-    recoveries,
     events,
     interference,
     terms: faults,
+    clock,
     address,
-    now,
+    checkToken: (token, host) => tokens.check(token, host),
+    policy: options.policy,
+    requireFrameProof: options.requireFrameProof,
+    nonceLifetimeSeconds: options.nonceLifetimeSeconds,
   });
   const host = options.host ?? DEFAULT_HOST;
   const tls = await startTls(options.tls ?? false, host, (id) => registry.get(id)?.psk, events);

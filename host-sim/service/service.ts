@@ -1,14 +1,12 @@
 import { readFile } from "node:fs/promises";
-import { AuthService, ownersPolicy } from "../cloud/auth-service.js";
 import { Broker } from "../cloud/broker.js";
+import { DEFAULT_ADDRESS, DEFAULT_HOST, makeCore } from "../cloud/core.js";
 import { Door } from "../cloud/door.js";
 import { Events } from "../cloud/events.js";
 import { CONNECT_LIMIT_MS } from "../cloud/http-server.js";
 import { UNTOUCHED } from "../cloud/interference.js";
 import { checkOptions } from "../cloud/options.js";
-import { Proofs } from "../cloud/proofs.js";
-import { Recoveries } from "../cloud/recoveries.js";
-import { RPC_PATH, Rpc } from "../cloud/rpc.js";
+import { RPC_PATH, type Rpc } from "../cloud/rpc.js";
 import { CloudTls } from "../cloud/tls.js";
 import type {
   CloudEvent,
@@ -25,11 +23,8 @@ import { Metrics } from "./metrics.js";
 import { SERVICE_OPTIONS, type ServiceOptions, type ServiceTls } from "./service-options.js";
 import { State } from "./state.js";
 
-const DEFAULT_ADDRESS = "//api.mongoose-iot.com";
-const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORTS = { mqtt: 1883, http: 8180 };
 const DRAIN_LIMIT_MS = 5_000;
-const NONCE_LIFETIME_MS = 60_000;
 const EXTENSIONS: Extensions = { retryAfter: true, expiresIn: true, mac: true, cbor: true, seal: true };
 
 interface ServiceParts {
@@ -184,35 +179,17 @@ async function startWith(
   if (options.log !== undefined) events.on(options.log);
   const metrics = new Metrics(events);
   const { accounts, peers, tokens, clock } = state;
-  const { now } = clock;
-  const apiHost = address.replace(/^\/\//, "").split("/", 1)[0] ?? "";
-  const proofs = new Proofs(accounts, {
-    realm: apiHost,
-    nonceLifetimeMs: NONCE_LIFETIME_MS,
-    requireFrameProof: options.requireFrameProof,
-    now,
-    isApiToken: async (token, id) => {
-      const check = await tokens.check(token, apiHost);
-      return check.active && check.sub === id;
-    },
-    opened: (id, counter) => events.emit({ event: "mac-session", id, counter }),
-  });
-  const terms = { extensions: EXTENSIONS };
   const interference = UNTOUCHED;
-  const policy = ownersPolicy(accounts);
-  const service = new AuthService({ accounts, events, interference, terms, clock, policy });
-  const recoveries = new Recoveries(accounts, events, now);
-  const rpc = new Rpc({
+  const { apiHost, proofs, recoveries, rpc } = makeCore({
     accounts,
     peers,
-    proofs,
-    service,
-    recoveries,
     events,
     interference,
-    terms,
+    terms: { extensions: EXTENSIONS },
+    clock,
     address,
-    now,
+    checkToken: (token, host) => tokens.check(token, host),
+    requireFrameProof: options.requireFrameProof,
   });
   const host = options.host ?? DEFAULT_HOST;
   const connectLimitMs = CONNECT_LIMIT_MS;

@@ -110,7 +110,7 @@ export function parseUsage(words: readonly string[], environment: NodeJS.Process
   const allowInsecure = values["allow-insecure"] ?? false;
   const isBearer = /password|key/.test(proof);
   if ((isBearer || proof === "counter") && !allowInsecure) {
-    const given = isBearer ? "the key to whoever reads" : "all but the connection to whoever relays";
+    const given = isBearer ? "the key to anyone who reads" : "all but the connection to anyone who relays";
     throw new UsageError(`--proof ${proof} gives ${given} the link; --allow-insecure accepts that`);
   }
   const json = values.json ?? false;

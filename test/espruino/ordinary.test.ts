@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { withGroups } from "../../build/on-demand.mjs";
 import type { LeanAuth } from "../../firmware/espruino/api.js";
-import { type Cloud, startCloud } from "../../host-sim/cloud/index.js";
+import { type Cloud, type FaultOptions, startCloud } from "../../host-sim/cloud/index.js";
 import { ended, nodeNatives, startLean } from "./device.js";
 
 const PSK = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
@@ -79,6 +79,55 @@ describe("Espruino's ordinary round trip", () => {
     for (const { status } of ends) assert.equal(status, 0);
     assert.ok(delays.some((delay) => delay <= 0));
   });
+});
+
+describe("Espruino's ordinary round trip, when the cloud is not", () => {
+  const FAULTS: [name: string, faults: FaultOptions][] = [
+    ["a wrong MAC", { wrongMac: 1 }],
+    ["another id", { wrongId: 1 }],
+    ["the reply twice", { doubleReplies: 1 }],
+    ["a lost reply", { dropReplies: 1 }],
+    ["an unknown member", { padReply: 40 }],
+    ["the result first", { resultBeforeId: true }],
+    ["no JSON, under a right MAC", { malformedReply: { bytes: '{"v":2,"id":1}x' } }],
+    [
+      "JSON with a comma too many, under a right MAC",
+      { malformedReply: { bytes: '{"v":2,"result":{"token":"t"},}' } },
+    ],
+    ["an error", { error: { code: 503, retryAfter: 0 } }],
+  ];
+  const BELIEVED = ["the reply twice", "an unknown member", "the result first", "an error"];
+  for (const [name, faults] of FAULTS) {
+    it(`gives a token that the cloud knows, or a status, after ${name}`, async () => {
+      const cloud = await startCloud();
+      await cloud.addDevice({ id: "device_123", psk: PSK });
+      const auth = await startLean(
+        {
+          deviceId: "device_123",
+          cloud: { host: "127.0.0.1", port: cloud.port },
+          credential: { psk: PSK, counter: 1 },
+          limits: { callAttemptMs: 100, callDeadlineMs: 4_000 },
+        },
+        nodeNatives(),
+      );
+      const app = auth.host("app.example.com");
+      const ask = () => ended(app.generateToken.bind(app));
+      for (let i = 0; i < 3; i++) assert.equal((await ask()).status, 0);
+      const { token: before } = (await ended(app.getToken.bind(app))).value ?? {};
+      Object.assign(cloud.faults, faults);
+      const { status, value } = await ask();
+      // What must not be believed is asked for again, under the same id.
+      if (!BELIEVED.includes(name)) assert.ok(cloud.stats.repliesRepeated > 0 || status !== 0);
+      if (status === 0) {
+        assert.notEqual(value?.token, before);
+        assert.ok(cloud.checkToken(String(value?.token), "app.example.com").active);
+      } else assert.equal(value ?? null, null);
+      Object.assign(cloud.faults, { padReply: 0, resultBeforeId: false });
+      assert.equal((await ask()).status, 0, "and the next call succeeds");
+      auth.close();
+      await cloud.close();
+    });
+  }
 });
 
 describe("functions that are made on demand", () => {

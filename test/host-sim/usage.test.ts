@@ -66,11 +66,11 @@ describe("the command line of npm start", () => {
     ["--cloud broker.example.com", /^--cloud must be mqtt:\/\//],
     ["--cloud mqtts://me:s3cret@host", /^--cloud must be mqtt:\/\/user:password@host:port$/],
     ["--proof telepathy", /^--proof must be one of counter\+mac, /],
-    ["--proof password", /^--proof password gives the key to whoever reads the link; --allow-insecure/],
+    ["--proof password", /^--proof password gives the key to anyone who reads the link; --allow-insecure/],
     ["--proof key", /--allow-insecure accepts that$/],
     [
       "--proof counter",
-      /^--proof counter gives all but the connection to whoever relays the link; --allow-ins/,
+      /^--proof counter gives all but the connection to anyone who relays the link; --allow-ins/,
     ],
   ];
   for (const [line, why] of refused) {
