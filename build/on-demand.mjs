@@ -44,6 +44,8 @@ export function withGroups(bundle, groups) {
       const isName =
         (parent.name === node && !isShorthand) ||
         (ts.isPropertyAccessExpression(parent) && parent.name === node);
+      if (ts.isVariableDeclaration(parent) && parent.name === node && depth > 0)
+        throw new Error(`${node.text} is also a variable within a function; rename one of them`);
       // A function within one of the group may be called when the group's own are gone.
       if (!isName && (callee !== within || depth > 1)) {
         const isCalled = ts.isCallExpression(parent) && parent.expression === node;

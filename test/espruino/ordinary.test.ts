@@ -151,4 +151,9 @@ var table = { add, twice };
     assert.ok(!/^(function add|var twice)/m.test(grouped.slice(0, grouped.indexOf("function some"))));
     assert.deepEqual(new Function(`${grouped}; return results;`)(), [6, 7, 11, 16]);
   });
+
+  it("are refused where a variable within a function has the name of one", () => {
+    const shadowed = "// a.ts\nfunction add() {}\n// b.ts\nfunction sum() { const add = 1; return add; }\n";
+    assert.throws(() => withGroups(shadowed, { some: ["a.ts"] }), /add is also a variable within a function/);
+  });
 });
