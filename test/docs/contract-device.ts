@@ -125,6 +125,10 @@ const VERIFY: Test = [
   "of an image that the cloud knows so: exit 0, and no key in any output",
 ];
 const VERIFY_PORT: Test = ["device-verify", "of the chip at a port, after 'device flash'"];
+const WIFI_FIELDS: Test = [
+  "device-wifi",
+  "gives its fields; the password from standard input too; --baud sets the speed; the port is closed",
+];
 const VERIFY_KEYS: Test = ["device-verify", "of an encrypted image, with its keys"];
 
 // biome-ignore format: a table
@@ -200,6 +204,13 @@ export const DEVICE_COMMANDS: Held = {
   "motekey device verify --keys-file <file>": VERIFY_KEYS,
   "motekey device verify --hmac-key-file <file>": VERIFY_KEYS,
   "motekey device verify --cloud <url>": VERIFY,
+  "motekey device wifi": ["device-wifi", "at a pseudo-terminal: the example's device joins, and says where it is"],
+  "motekey device wifi -p, --port <path>": ["device-wifi", "at a pseudo-terminal: the example's device joins, and says where it is"],
+  "motekey device wifi --ssid <name>": WIFI_FIELDS,
+  "motekey device wifi --password-file <file>": WIFI_FIELDS,
+  "motekey device wifi --open": ["device-wifi", "--open joins a network without a password"],
+  "motekey device wifi --scan": ["device-wifi", "--scan lists the networks that the device sees, and changes nothing"],
+  "motekey device wifi --baud <rate>": WIFI_FIELDS,
   "motekey device inspect": ["device-image", "prints a table: numbers as they are, records with fingerprints, and how full it is"],
   "motekey device inspect --against <file>": ["device-image", "--against tells what was added, changed and removed"],
   "motekey device inspect --keys-file <file>": ["device-image", "opens an encrypted one with --keys or --hmac-key-file, and with no others"],

@@ -220,6 +220,10 @@ export const ERRORS: Held = {
   ],
   device_silent: ["device-flash", "nobody answers: device_silent, and how to press BOOT"],
   device_unfit: ["device-flash", "a chip with {what}: device_unfit, with why, and nothing is written"],
+  wifi_failed: [
+    "device-wifi",
+    "a wrong password, or a network that is not there: wifi_failed, with what to do",
+  ],
   device_unverified: [
     "device-flash",
     "what flash holds otherwise than it was written is written once more, then told, and the backup stays",

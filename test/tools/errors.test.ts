@@ -206,6 +206,7 @@ const ELSEWHERE: readonly FailureCode[] = [
   "device_silent",
   "device_unfit",
   "device_unverified",
+  "wifi_failed",
 ];
 
 describe("the error", () => {

@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Identity } from "../../host-sim/index.js";
 import { ANN, confirm, startAcme } from "./acme.js";
+import { ExampleDevice } from "./improv/device.js";
+import { PtyBoard } from "./loader/board.js";
 import { MOTEKEY, needProgram } from "./process.js";
 
 const LIMIT_MS = 60_000;
@@ -135,6 +137,25 @@ describe("on a terminal", function () {
       await shows(/exit=\d/),
       /Default account: ann@example\.com \(team acme, organization Other Org\)\nexit=0/,
     );
+  });
+
+  it("'device wifi' lists the networks, takes a number, and shows the password as asterisks", async function () {
+    needProgram(this, "socat", "socat");
+    const device = new ExampleDevice([{ ssid: "factory", rssi: -40, password: "correct horse" }]);
+    const pty = await new PtyBoard(device, folder).plug();
+    try {
+      enter(`motekey device wifi --port ${pty.path}`);
+      await shows(/^ {2}1 {2}factory\n+Which network\? /m);
+      type("1", "Enter");
+      await shows(/^Password of 'factory' \(none: empty\):/m);
+      type("-l", "correct horse");
+      type("Enter");
+      const text = await shows(/exit=\d/);
+      assert.match(text, /^Network {2}factory: joined$/m);
+      assert.ok(text.includes("*".repeat(13)) && !text.includes("correct horse"));
+    } finally {
+      await pty.unplug();
+    }
   });
 
   it("'auth switch' searches the list by what is typed", async () => {

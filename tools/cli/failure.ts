@@ -109,6 +109,7 @@ export const FAILURES = {
     exit: Exit.FAILED,
     meaning: "what was read back from the device is not what was written to it",
   },
+  wifi_failed: { exit: Exit.FAILED, meaning: "the device could not join the Wi-Fi network" },
   command_failed: { exit: Exit.FAILED, meaning: "the program that `auth exec` was to run cannot be started" },
   interrupted: { exit: Exit.INTERRUPTED, meaning: "Ctrl-C" },
   failed: { exit: Exit.FAILED, meaning: "anything else that failed" },

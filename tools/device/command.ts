@@ -12,6 +12,7 @@ import { listCommand } from "./list/command.js";
 import { revokeCommand } from "./revoke/command.js";
 import { showCommand } from "./show/command.js";
 import { verifyCommand } from "./verify/command.js";
+import { wifiCommand } from "./wifi/command.js";
 
 /** `motekey device …` */
 export function deviceCommand(act: Act): Command {
@@ -26,6 +27,7 @@ export function deviceCommand(act: Act): Command {
     imageCommand,
     flashCommand,
     verifyCommand,
+    wifiCommand,
     inspectCommand,
     listCommand,
     showCommand,

@@ -27,7 +27,7 @@ export interface Traffic {
 }
 
 /** A chip and its line, without what carries the bytes. */
-export class Board {
+export class Board implements Peer {
   readonly traffic: Traffic = { commands: 0, bytes: 0 };
   faults: Faults = {};
   /** Whether the chip is in download mode; else it says nothing that a loader understands. */
@@ -78,15 +78,24 @@ export class Board {
   }
 }
 
-/** A board at a pseudo-terminal, through socat: serialport opens it as any port. */
-export class PtyBoard {
+/** What may stand at the other end of a line. */
+export interface Peer {
+  /** Takes what the host sends. */
+  hear(bytes: Uint8Array): void;
+  /** Sends to the host. */
+  say: (bytes: Buffer) => void;
+  unplug: () => void;
+}
+
+/** A board, or another peer, at a pseudo-terminal, through socat: serialport opens it as any port. */
+export class PtyBoard<P extends Peer = Board> {
   readonly path: string;
   private socat: ChildProcessWithoutNullStreams | null = null;
   private held: number | null = null;
 
   /** @param folder where the port's name lies */
   constructor(
-    readonly board: Board,
+    readonly board: P,
     folder: string,
     name = "ttyESP0",
   ) {
