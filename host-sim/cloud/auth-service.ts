@@ -3,7 +3,8 @@ import type { Accounts } from "./accounts.js";
 import type { Events } from "./events.js";
 import { type Frame, isObject, RpcError } from "./frame.js";
 import type { Interference } from "./interference.js";
-import { sameSecret } from "./secret.js";
+import { NEXT_CREDENTIAL, PROVE_CREDENTIAL, ROTATE_HINT, Rotation } from "./rotation.js";
+import { keysOf, sameSecret } from "./secret.js";
 import type { Soon } from "./soon.js";
 import { type CloudClock, HOSTS_MAX, type IssuedToken, type TokenBook } from "./tokens.js";
 import type { CommandPolicy, Entity, Extensions, Role } from "./types.js";
@@ -11,6 +12,7 @@ import type { CommandPolicy, Entity, Extensions, Role } from "./types.js";
 const HOST_CHARACTERS_MAX = 253;
 const METHOD_NAME_SHOWN_MAX = 64;
 const TOKEN_HOLDERS: readonly Role[] = ["device", "user"];
+const DEVICES: readonly Role[] = ["device"];
 const BACKENDS: readonly Role[] = ["backend"];
 const EVERYBODY: readonly Role[] = ["device", "user", "backend"];
 
@@ -33,8 +35,9 @@ export interface AuthServiceParts {
   policy: CommandPolicy;
 }
 
-/** The six methods of `/v1/Auth` and `/v1/Hello`. */
+/** The methods of `/v1/Auth` and `/v1/Hello`. */
 export class AuthService {
+  private readonly rotation: Rotation;
   private methods = new Map<string, Method>([
     ["/v1/Hello", { roles: EVERYBODY, call: () => this.hello() }],
     [
@@ -52,9 +55,13 @@ export class AuthService {
     ],
     ["/v1/Auth.Authenticate", { roles: BACKENDS, call: (_caller, args) => this.authenticate(args) }],
     ["/v1/Auth.AuthorizeCommand", { roles: BACKENDS, call: (_caller, args) => this.authorizeCommand(args) }],
+    [NEXT_CREDENTIAL, { roles: DEVICES, call: (caller, { x }) => this.rotation.next(caller, x) }],
+    [PROVE_CREDENTIAL, { roles: DEVICES, call: (caller, { n, mac }) => this.rotation.prove(caller, n, mac) }],
   ]);
 
-  constructor(private parts: AuthServiceParts) {}
+  constructor(private parts: AuthServiceParts) {
+    this.rotation = new Rotation(parts.accounts, parts.events, () => parts.clock.now());
+  }
 
   /** Is there a method of this name? */
   serves(method: string): boolean {
@@ -74,7 +81,7 @@ export class AuthService {
     const method = this.methods.get(name);
     if (method === undefined) {
       const shown = JSON.stringify(name.slice(0, METHOD_NAME_SHOWN_MAX));
-      throw new RpcError(404, `No method ${shown}; there are /v1/Hello and the six of /v1/Auth`);
+      throw new RpcError(404, `No method ${shown}; there are /v1/Hello and those of /v1/Auth`);
     }
     if (!method.roles.includes(caller.role)) {
       throw new RpcError(403, `${name} is for the role ${method.roles.join(" or ")}, not ${caller.role}`);
@@ -105,13 +112,14 @@ export class AuthService {
     const token = await tokens.generate(caller.id, host);
     const expiresInSeconds = remainingSeconds(token, token.issuedAtMs);
     this.parts.events.emit({ event: "token", id: caller.id, host, expiresInSeconds });
-    return this.tokenResult(token, expiresInSeconds);
+    return this.tokenResult(caller, token, expiresInSeconds);
   }
 
   private async getToken(caller: Entity, args: Frame, tokens: TokenBook): Promise<unknown> {
     const token = await tokens.find(caller.id, needHost(args));
     if (token === undefined) return { exist: false };
-    return { exist: true, ...this.tokenResult(token, remainingSeconds(token, this.parts.clock.now())) };
+    const expiresInSeconds = remainingSeconds(token, this.parts.clock.now());
+    return { exist: true, ...this.tokenResult(caller, token, expiresInSeconds) };
   }
 
   private async listToken(caller: Entity, tokens: TokenBook): Promise<unknown> {
@@ -130,7 +138,8 @@ export class AuthService {
     const { psk, cert } = needCredentials(args);
     const entity = await this.parts.accounts.find(id);
     // A stranger's PSK is compared as well, so that the answer's time does not tell who is registered.
-    const pskGood = psk === undefined || sameSecret(psk, entity === undefined ? "" : entity.psk);
+    const keys = entity === undefined ? [""] : keysOf(entity);
+    const pskGood = psk === undefined || keys.some((key) => sameSecret(psk, key));
     const certGood = cert === undefined || entity?.certFingerprint === fingerprintOf(cert);
     return { success: entity !== undefined && !entity.disabled && pskGood && certGood };
   }
@@ -139,13 +148,14 @@ export class AuthService {
     return this.parts.policy(needText(args, "src"), needText(args, "dst"), needText(args, "cmd"));
   }
 
-  private tokenResult(token: IssuedToken, expiresInSeconds: number): object {
+  private tokenResult(caller: Entity, token: IssuedToken, expiresInSeconds: number): object {
     const shift = this.parts.clock.told() - this.parts.clock.now();
     if (!this.parts.terms.extensions.expiresIn) return { token: token.text };
     return {
       token: token.text,
       expires_in: expiresInSeconds,
       issued_at: Math.floor((token.issuedAtMs + shift) / 1000),
+      ...(caller.nextPsk !== undefined && { rotate: ROTATE_HINT }),
     };
   }
 }

@@ -10,6 +10,7 @@ import type { MemoryPeers } from "./memory-peers.js";
 import { checkOptions } from "./options.js";
 import type { Registry } from "./registry.js";
 import { RPC_PATH, type Rpc } from "./rpc.js";
+import { newPsk } from "./secret.js";
 import { CLOUD_TLS, NEW_ENTITY } from "./tables.js";
 import type { CloudTls } from "./tls.js";
 import type { Tokens } from "./tokens.js";
@@ -164,6 +165,20 @@ export class Cloud {
     this.parts.registry.setPsk(id, psk);
     this.parts.peers.endMacSession(id);
     await this.parts.registry.flush();
+  }
+
+  /** Makes a device's next key, which it fetches by itself; the present one is good until it has proved that. */
+  async rotatePsk(id: string): Promise<void> {
+    const { registry } = this.parts;
+    registry.stage(registry.need(id), newPsk());
+    await registry.flush();
+  }
+
+  /** Takes a device's next key back; the present one stays. */
+  async cancelRotation(id: string): Promise<void> {
+    const { registry } = this.parts;
+    registry.stage(registry.need(id), undefined);
+    await registry.flush();
   }
 
   /** Bars a device: its connection is closed, and from now on it is refused. */

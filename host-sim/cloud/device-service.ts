@@ -2,7 +2,7 @@ import type { Events } from "./events.js";
 import { type Frame, isObject, isRequestId, isTooDeep, parseFrame, RpcError } from "./frame.js";
 import { DEVICES_SCOPE, type MemberRole, type Operator } from "./identity/index.js";
 import type { Registry } from "./registry.js";
-import { keyFingerprint } from "./secret.js";
+import { keyFingerprint, newPsk } from "./secret.js";
 import type { Entity, NewEntity } from "./types.js";
 
 const PSK_PATTERN = /^[\x21-\x7e]{16,128}$/;
@@ -43,6 +43,7 @@ export class DeviceService {
     ],
     ["/v1/Device.Certify", { roles: WRITERS, changes: true, call: (by, args) => this.certify(by, args) }],
     ["/v1/Device.Check", { roles: READERS, changes: false, call: (_by, args) => this.check(args) }],
+    ["/v1/Device.Rotate", { roles: WRITERS, changes: true, call: (by, args) => this.rotate(by, args) }],
     ["/v1/Device.Revoke", { roles: WRITERS, changes: true, call: (by, args) => this.revoke(by, args) }],
     ["/v1/Device.List", { roles: READERS, changes: false, call: (_by, args) => this.list(args) }],
     ["/v1/Device.Show", { roles: READERS, changes: false, call: (_by, args) => told(this.need(args)) }],
@@ -139,6 +140,25 @@ export class DeviceService {
     return { ...told(entity), certified: true };
   }
 
+  /** Makes a device's next key, which nobody sees, or takes it back. The same again is no second one. */
+  private async rotate(operator: Operator, args: Frame): Promise<object> {
+    const { registry, events } = this.parts;
+    const entity = this.need(args);
+    const { id } = entity;
+    const { cancel = false } = args;
+    if (typeof cancel !== "boolean") throw new RpcError(400, 'The argument "cancel" must be true or false');
+    if (entity.disabled) throw new RpcError(409, `The device ${id} was revoked`);
+    if (entity.certFingerprint !== undefined && !cancel)
+      throw new RpcError(409, `The device ${id} is proved by its certificate; sign its next one`);
+    const isAsWanted = (entity.nextPsk === undefined) === cancel;
+    if (isAsWanted) return { ...told(entity), changed: false };
+    const did = cancel ? "rotation-cancelled" : "rotation-begun";
+    registry.stage(entity, cancel ? undefined : newPsk(), { did, by: operator.name, at: this.at() });
+    await registry.flush();
+    events.emit({ event: did, id, by: operator.name });
+    return { ...told(entity), changed: true };
+  }
+
   /** Are these the devices that somebody takes them for? */
   private check(args: Frame): object {
     const devices = devicesIn(args).map((device) => {
@@ -184,11 +204,13 @@ export class DeviceService {
 
 /** What operators see of a device: never its key. */
 function told(entity: Entity) {
-  const { id, psk, certFingerprint, disabled, counters, history = [] } = entity;
+  const { id, psk, nextPsk, certFingerprint, disabled, counters, history = [] } = entity;
   return {
     id,
     state: disabled ? "revoked" : "active",
     key_fingerprint: keyFingerprint(psk),
+    // null: no other key is on its way.
+    next_key_fingerprint: nextPsk === undefined ? null : keyFingerprint(nextPsk),
     cert_fingerprint: certFingerprint ?? null,
     // -1: none was accepted yet.
     counter: Math.max(0, counters.connect, counters.mac),

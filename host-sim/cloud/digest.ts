@@ -1,8 +1,9 @@
 import { randomInt } from "node:crypto";
 import { isObject } from "./frame.js";
 import type { IssuedNonce, Peer } from "./peers.js";
-import { sameSecret, sha256 } from "./secret.js";
+import { keysOf, sameSecret, sha256 } from "./secret.js";
 import { after, type Soon } from "./soon.js";
+import type { Entity } from "./types.js";
 
 const NONCE_MAX = 2 ** 47;
 const METHOD_AND_URI = "dummy_method:dummy_uri";
@@ -41,8 +42,9 @@ export class Digest {
     });
   }
 
-  /** What is wrong with the `auth` member of a frame, as a reason; null when it proves the PSK. */
-  fault(auth: unknown, id: string, psk: string, peer: Peer): Soon<string | null> {
+  /** What is wrong with the `auth` member of a frame, as a reason; null when it proves a key of the entity. */
+  fault(auth: unknown, entity: Entity, peer: Peer): Soon<string | null> {
+    const { id } = entity;
     if (!isObject(auth)) return "digest-malformed";
     const { nonce, cnonce, response } = auth;
     if (typeof response !== "string") return "digest-malformed";
@@ -54,10 +56,12 @@ export class Digest {
     return after<IssuedNonce | undefined, string | null>(peer.nonce(String(nonce)), (issued) => {
       if (issued === undefined || issued.expiresAtMs <= this.now()) return "digest-stale";
       if (!Number.isSafeInteger(count) || count <= issued.count) return "digest-stale";
-      const first = hexSha256(`${id}:${this.realm}:${psk}`);
       const second = hexSha256(METHOD_AND_URI);
-      const expected = hexSha256(`${first}:${nonce}:${count}:${cnonce}:auth:${second}`);
-      if (!sameSecret(response, expected)) return "digest-wrong";
+      const isRight = keysOf(entity).some((psk) => {
+        const first = hexSha256(`${id}:${this.realm}:${psk}`);
+        return sameSecret(response, hexSha256(`${first}:${nonce}:${count}:${cnonce}:auth:${second}`));
+      });
+      if (!isRight) return "digest-wrong";
       return after(peer.useNonce(String(nonce), count), (isTaken) => (isTaken ? null : "digest-stale"));
     });
   }

@@ -63,7 +63,8 @@ export class MacSession {
   kept: Promise<void> | null = null;
 
   constructor(
-    psk: string,
+    /** The key that it was opened with. */
+    readonly psk: string,
     readonly opening: SessionOpening,
   ) {
     const counter = Buffer.alloc(8);

@@ -1,9 +1,9 @@
 import type { Accounts } from "./accounts.js";
 import { Digest } from "./digest.js";
 import type { Frame } from "./frame.js";
-import { type Envelope, MacSession, parseOpening } from "./mac-session.js";
+import { type Envelope, MacSession, parseOpening, type SessionOpening } from "./mac-session.js";
 import type { Peer } from "./peers.js";
-import { deriveKey, hmac, sameSecret } from "./secret.js";
+import { deriveKey, hmac, keysOf, sameSecret } from "./secret.js";
 import { after, type Soon } from "./soon.js";
 import type { ConnectProof, Entity, FrameProof, Voucher } from "./types.js";
 
@@ -53,13 +53,16 @@ export class Proofs {
 
   /** How a password proves the entity: as the PSK, as a counter password, or (null) not at all. */
   connect(entity: Entity, password: Uint8Array): Soon<ConnectProof | null> {
-    if (sameSecret(password, entity.psk)) return "password";
+    const keys = keysOf(entity);
+    if (keys.some((psk) => sameSecret(password, psk))) return "password";
     const match = COUNTER_PASSWORD.exec(Buffer.from(password).toString("latin1"));
     if (match === null) return null;
     const counter = Number(match[1]);
-    const key = deriveKey(entity.psk, "motekey counter v1");
-    const expected = hmac(key, `${entity.id}:${match[1]}`).toString("base64url");
-    if (!sameSecret(match[2] ?? "", expected) || !Number.isSafeInteger(counter)) return null;
+    const isRight = keys.some((psk) => {
+      const expected = hmac(deriveKey(psk, "motekey counter v1"), `${entity.id}:${match[1]}`);
+      return sameSecret(match[2] ?? "", expected.toString("base64url"));
+    });
+    if (!isRight || !Number.isSafeInteger(counter)) return null;
     const taken = this.accounts.takeCounter(entity, "connect", counter);
     return after(taken, (isTaken) => (isTaken ? "counter" : null));
   }
@@ -70,7 +73,7 @@ export class Proofs {
    */
   frame(entity: Entity, peer: Peer, voucher: Voucher, frame: Frame, envelope: Envelope): Soon<Verdict> {
     if (envelope.mac !== null) return this.macFrame(entity, peer, frame, envelope);
-    if (peer.macSession !== null) {
+    if (openSession(entity, peer) !== null) {
       return refused(
         "mac-missing",
         "This session's frames are MAC'd and this one is not; send it with its MAC",
@@ -94,7 +97,8 @@ export class Proofs {
   }
 
   private macFrame(entity: Entity, peer: Peer, frame: Frame, envelope: Envelope): Soon<Verdict> {
-    let session = peer.macSession;
+    const known = openSession(entity, peer);
+    let session = known;
     if (frame.sec !== undefined) {
       const opening = parseOpening(frame.sec);
       if (opening === null)
@@ -103,14 +107,14 @@ export class Proofs {
         if (opening.counter <= entity.counters.mac) {
           return COUNTER_USED;
         }
-        session = new MacSession(entity.psk, opening);
+        session = sessionOf(entity, opening, envelope);
       }
     }
     if (session === null) return refused("mac-session-unknown", "No MAC session is open; open one with sec");
     if (!session.verifies(envelope))
       return refused("mac-wrong", "The MAC is wrong; check the PSK and the session");
     const proved: Verdict = { verdict: "proved", proof: "mac", session };
-    if (session === peer.macSession) {
+    if (session === known) {
       return after<boolean, Verdict>(peer.accept(session, envelope.sequence), (isNew) =>
         isNew ? proved : { verdict: "dropped", reason: "mac-replayed" },
       );
@@ -126,14 +130,15 @@ export class Proofs {
   private keyFrame(entity: Entity, key: unknown): Soon<Verdict> {
     const wrong = refused("key-wrong", "The key is wrong");
     if (typeof key !== "string") return wrong;
-    const good = sameSecret(key, entity.psk) || this.options.isApiToken(key, entity.id);
+    const isTheirs = keysOf(entity).some((psk) => sameSecret(key, psk));
+    const good = isTheirs || this.options.isApiToken(key, entity.id);
     return after<boolean, Verdict>(good, (isGood) =>
       isGood ? { verdict: "proved", proof: "key", session: null } : wrong,
     );
   }
 
   private digestFrame(entity: Entity, peer: Peer, auth: unknown): Soon<Verdict> {
-    return after<string | null, Verdict>(this.digest.fault(auth, entity.id, entity.psk, peer), (fault) =>
+    return after<string | null, Verdict>(this.digest.fault(auth, entity, peer), (fault) =>
       fault === null ? { verdict: "proved", proof: "digest", session: null } : this.challenged(peer, fault),
     );
   }
@@ -141,6 +146,18 @@ export class Proofs {
   private challenged(peer: Peer, reason: string): Soon<Verdict> {
     return after(this.digest.challenge(peer), (challenge) => refused(reason, challenge));
   }
+}
+
+/** The open session, unless it is of a key that is no more. */
+function openSession(entity: Entity, { macSession }: Peer): MacSession | null {
+  return macSession !== null && keysOf(entity).includes(macSession.psk) ? macSession : null;
+}
+
+/** The session that is opened, under the key that the message was MAC'd with. */
+function sessionOf(entity: Entity, opening: SessionOpening, envelope: Envelope): MacSession {
+  const session = new MacSession(entity.psk, opening);
+  if (entity.nextPsk === undefined || session.verifies(envelope)) return session;
+  return new MacSession(entity.nextPsk, opening);
 }
 
 function refused(reason: string, message: string): Verdict {

@@ -1,6 +1,6 @@
 import type { Accounts } from "./accounts.js";
 import type { Events } from "./events.js";
-import { deriveKey, hmac, sameSecret } from "./secret.js";
+import { deriveKey, hmac, keysOf, sameSecret } from "./secret.js";
 import { after, type Soon } from "./soon.js";
 import type { Entity } from "./types.js";
 
@@ -36,7 +36,7 @@ class History {
   private freshAtMs: number[] = [];
   private repeatedAtMs: number[] = [];
   private nonces: string[] = [];
-  outstanding: { nonce: Buffer; endsAtMs: number; answersLeft: number } | null = null;
+  outstanding: { psk: string; nonce: Buffer; endsAtMs: number; answersLeft: number } | null = null;
 
   /** Whether another recovery is taken now: who repeats recorded ones does not use up what the device has. */
   admits(nonce: string, nowMs: number): boolean {
@@ -74,12 +74,12 @@ export class Recoveries {
     const match = PASSWORD.exec(Buffer.from(password ?? []).toString("latin1"));
     const [, text = "", mac = ""] = match ?? [];
     const nonce = Buffer.from(text, "base64url");
-    const expected = macOf(entity, "q", nonce);
+    const psk = keysOf(entity).find((key) => sameSecret(mac, macOf(entity.id, key, "q", nonce)));
     const isCanonical = nonce.length === NONCE_BYTES && nonce.toString("base64url") === text;
-    if (!sameSecret(mac, expected) || !isCanonical) return "password";
+    if (psk === undefined || !isCanonical) return "password";
     const [history, nowMs] = [this.historyOf(entity.id), this.now()];
     if (!history.admits(text, nowMs)) return "recovery-rate";
-    history.outstanding = { nonce, endsAtMs: nowMs + RECOVERY_LIFE_MS, answersLeft: ANSWERS_MAX };
+    history.outstanding = { psk, nonce, endsAtMs: nowMs + RECOVERY_LIFE_MS, answersLeft: ANSWERS_MAX };
     return null;
   }
 
@@ -100,7 +100,7 @@ export class Recoveries {
     counter.writeBigUInt64BE(BigInt(c));
     if (outstanding.answersLeft === ANSWERS_MAX) this.report(id, c);
     outstanding.answersLeft--;
-    return { c, mac: macOf(entity, "a", outstanding.nonce, counter) };
+    return { c, mac: macOf(id, outstanding.psk, "a", outstanding.nonce, counter) };
   }
 
   /** How often a device was told its counter since the start. */
@@ -126,7 +126,7 @@ export class Recoveries {
   }
 }
 
-function macOf({ id, psk }: Entity, kind: "q" | "a", ...parts: Uint8Array[]): string {
+function macOf(id: string, psk: string, kind: "q" | "a", ...parts: Uint8Array[]): string {
   const key = deriveKey(psk, "motekey recover v1");
   return hmac(key, kind, Uint8Array.of(id.length), id, ...parts).toString("base64url");
 }

@@ -132,8 +132,26 @@ export class Registry implements Accounts {
   /** Replaces the PSK. Counters stay: a recorded proof of an earlier PSK must not become good again. */
   setPsk(id: string, psk: string): void {
     checkPsk(psk);
-    this.need(id).psk = psk;
+    const entity = this.need(id);
+    entity.psk = psk;
+    delete entity.nextPsk;
     this.file?.changed();
+  }
+
+  /** Gives a device a next key, or (undefined) takes it back. */
+  stage(entity: Entity, nextPsk: string | undefined, deed?: Deed): void {
+    if (nextPsk === undefined) delete entity.nextPsk;
+    else entity.nextPsk = nextPsk;
+    if (deed !== undefined) entity.history = [...(entity.history ?? []), deed];
+    this.file?.record(entity);
+  }
+
+  promote({ id, nextPsk }: Entity, deed: Deed): Soon<boolean> {
+    const entity = this.need(id);
+    if (nextPsk === undefined || entity.nextPsk !== nextPsk || entity.disabled) return false;
+    entity.psk = nextPsk;
+    this.stage(entity, undefined, deed);
+    return this.kept?.then(() => true) ?? true;
   }
 
   /** Takes another certificate of an entity from now on. */
@@ -163,7 +181,9 @@ export class Registry implements Accounts {
 
   /** Bars an entity. */
   disable(id: string): void {
-    this.need(id).disabled = true;
+    const entity = this.need(id);
+    entity.disabled = true;
+    delete entity.nextPsk;
     this.file?.changed();
   }
 

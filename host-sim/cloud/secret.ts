@@ -22,6 +22,11 @@ export function hmac(key: Uint8Array, ...parts: (string | Uint8Array)[]): Buffer
   return mac.digest();
 }
 
+/** The keys that prove an entity: the next one too, while there is one. */
+export function keysOf({ psk, nextPsk }: { psk: string; nextPsk?: string }): readonly string[] {
+  return nextPsk === undefined ? [psk] : [psk, nextPsk];
+}
+
 /** What operators know a PSK by: 16 digits of hex, by which a random key cannot be guessed. */
 export function keyFingerprint(psk: string): string {
   return hmac(Buffer.from(psk, "utf8"), "motekey/fingerprint").toString("hex", 0, 8);

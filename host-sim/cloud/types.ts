@@ -21,6 +21,8 @@ export interface Entity {
   id: string;
   role: Role;
   psk: string;
+  /** Takes the place of `psk` when its device has proved that it has it; until then both are good. */
+  nextPsk?: string;
   owner?: string;
   /** SHA-256 of the certificate's DER as Node prints it (`AB:CD:…`). */
   certFingerprint?: string;
@@ -30,9 +32,9 @@ export interface Entity {
   history?: Deed[];
 }
 
-/** What an operator did with an entity, who it was, and when (RFC 3339). */
+/** What was done with an entity, who did it (the device itself proves its next key), and when (RFC 3339). */
 export interface Deed {
-  did: "created" | "certified" | "revoked";
+  did: "created" | "certified" | "rotation-begun" | "rotation-cancelled" | "rotated" | "revoked";
   by: string;
   at: string;
 }
@@ -89,6 +91,11 @@ export type CloudEvent =
   | { event: "device-created"; id: string; by: string }
   | { event: "device-certified"; id: string; by: string }
   | { event: "device-revoked"; id: string; by: string }
+  /** An operator made the next key of a device, or took it back. */
+  | { event: "rotation-begun"; id: string; by: string }
+  | { event: "rotation-cancelled"; id: string; by: string }
+  /** A device has proved its next key, which is its only one from now on. */
+  | { event: "rotated"; id: string }
   | { event: "token"; id: string; host: string; expiresInSeconds: number }
   | { event: "revoked"; id: string; host: string }
   /** A device was told its counter, for the `recoveries`th time since the start. */

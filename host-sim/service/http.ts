@@ -6,7 +6,7 @@ import { RpcError, Unavailable } from "../cloud/frame.js";
 import { makeHttpServer } from "../cloud/http-server.js";
 import { listen } from "../cloud/listen.js";
 import { RPC_PATH, type Rpc } from "../cloud/rpc.js";
-import { sameSecret } from "../cloud/secret.js";
+import { keysOf, sameSecret } from "../cloud/secret.js";
 import type { CloudTls } from "../cloud/tls.js";
 import type { Entity } from "../cloud/types.js";
 import type { Metrics } from "./metrics.js";
@@ -201,7 +201,8 @@ export class ServiceHttp {
       const text = Buffer.from(basic, "base64").toString("utf8");
       const colonAt = text.indexOf(":");
       const caller = await this.enabled(text.slice(0, Math.max(0, colonAt)));
-      return sameSecret(text.slice(colonAt + 1), caller?.psk ?? "") ? caller : null;
+      const keys = caller === null ? [""] : keysOf(caller);
+      return keys.some((psk) => sameSecret(text.slice(colonAt + 1), psk)) ? caller : null;
     }
     const link = tls?.identityOf(request.socket) ?? null;
     return link === null ? null : this.enabled(link.id);

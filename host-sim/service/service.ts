@@ -7,6 +7,7 @@ import { CONNECT_LIMIT_MS } from "../cloud/http-server.js";
 import { UNTOUCHED } from "../cloud/interference.js";
 import { checkOptions } from "../cloud/options.js";
 import { RPC_PATH, type Rpc } from "../cloud/rpc.js";
+import { newPsk } from "../cloud/secret.js";
 import { CloudTls } from "../cloud/tls.js";
 import type {
   CloudEvent,
@@ -86,6 +87,16 @@ export class Service {
   /** Replaces a PSK; the MAC session under the old one ends, on all replicas. */
   async setPsk(id: string, psk: string): Promise<void> {
     if (!(await this.parts.state.accounts.setPsk(id, psk))) throw unknown(id);
+  }
+
+  /** Makes a device's next key, which it fetches by itself; the present one is good until it has proved that. */
+  async rotatePsk(id: string): Promise<void> {
+    if (!(await this.parts.state.accounts.stage(id, newPsk()))) throw unknown(id);
+  }
+
+  /** Takes a device's next key back; the present one stays. */
+  async cancelRotation(id: string): Promise<void> {
+    if (!(await this.parts.state.accounts.stage(id, undefined))) throw unknown(id);
   }
 
   /** Bars a device: its tokens are over when this resolves, and its connection to this replica is closed. */

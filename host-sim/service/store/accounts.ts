@@ -1,7 +1,7 @@
 import type { Accounts } from "../../cloud/accounts.js";
 import { MacSession } from "../../cloud/mac-session.js";
 import { entityOf, isPortableId } from "../../cloud/new-entity.js";
-import type { CounterPurpose, Entity, NewEntity, Role } from "../../cloud/types.js";
+import type { CounterPurpose, Deed, Entity, NewEntity, Role } from "../../cloud/types.js";
 import { type DatabaseClock, NOW_MS } from "./clock.js";
 import type { Database, Queries, Row } from "./database.js";
 import type { Sealer } from "./sealer.js";
@@ -11,10 +11,25 @@ const EPOCH = 2 ** 32;
 const RESEAL_AT_ONCE = 500;
 
 const FIND = `
-  SELECT d.role, d.psk, d.owner, d.cert_fingerprint, d.connect_counter, d.mac_counter, d.disabled,
-    s.counter AS session_counter, s.nonce AS session_nonce, s.seals AS session_seals, ${NOW_MS} AS now_ms
+  SELECT d.role, d.psk, d.next_psk, d.owner, d.cert_fingerprint, d.connect_counter, d.mac_counter, d.disabled,
+    s.counter AS session_counter, s.nonce AS session_nonce, s.seals AS session_seals, s.is_next AS session_is_next,
+    ${NOW_MS} AS now_ms
   FROM motekey.devices d LEFT JOIN motekey.mac_sessions s ON s.device = d.id
   WHERE d.id = $1`;
+
+/** The sessions of the key that goes end, those of the one that stays are its own. */
+const PROMOTE = `
+  WITH taken AS (
+    UPDATE motekey.devices SET psk = next_psk, next_psk = NULL
+    WHERE id = $1 AND next_psk = $2 AND NOT disabled RETURNING id
+  ), ended AS (
+    DELETE FROM motekey.mac_sessions WHERE device IN (SELECT id FROM taken) AND NOT is_next
+  ), kept AS (
+    UPDATE motekey.mac_sessions SET is_next = false WHERE device IN (SELECT id FROM taken) AND is_next
+  ), noted AS (
+    INSERT INTO motekey.audit (did, device) SELECT $3, id FROM taken
+  )
+  SELECT id FROM taken`;
 
 const TAKE: Readonly<Record<CounterPurpose, string>> = {
   connect: takeOf("connect_counter"),
@@ -24,6 +39,7 @@ const TAKE: Readonly<Record<CounterPurpose, string>> = {
 interface Found extends Row {
   role: Role;
   psk: Uint8Array;
+  next_psk: Uint8Array | null;
   owner: string | null;
   cert_fingerprint: string | null;
   connect_counter: number;
@@ -32,12 +48,15 @@ interface Found extends Row {
   session_counter: number | null;
   session_nonce: Uint8Array | null;
   session_seals: boolean | null;
+  session_is_next: boolean | null;
   now_ms: number;
 }
 
 /** An entity as the database had it when it was asked, with its open session. */
 export interface StoredEntity extends Entity {
   macSession: MacSession | null;
+  /** As it lies in the database, where it has one. */
+  sealedNextPsk: Uint8Array | null;
 }
 
 /** Devices, users and backends in the database: each decision reads them anew. */
@@ -54,24 +73,46 @@ export class StoredAccounts implements Accounts {
     if (found === undefined) return undefined;
     this.clock.set(found.now_ms);
     const psk = this.sealer.open(pskOf(id), found.psk);
-    const { session_counter: counter, session_nonce: nonce } = found;
+    const { session_counter: counter, session_nonce: nonce, next_psk: sealedNextPsk } = found;
+    const nextPsk = sealedNextPsk === null ? undefined : this.sealer.open(pskOf(id), sealedNextPsk);
+    const sessionPsk = found.session_is_next === true ? nextPsk : psk;
     return {
       id,
       role: found.role,
       psk,
+      ...(nextPsk !== undefined && { nextPsk }),
+      sealedNextPsk,
       ...(found.owner !== null && { owner: found.owner }),
       ...(found.cert_fingerprint !== null && { certFingerprint: found.cert_fingerprint }),
       counters: { connect: found.connect_counter, mac: found.mac_counter },
       disabled: found.disabled,
       macSession:
-        counter === null || nonce === null
+        counter === null || nonce === null || sessionPsk === undefined
           ? null
-          : new MacSession(psk, { counter, nonce: Buffer.from(nonce), seals: found.session_seals === true }),
+          : new MacSession(sessionPsk, {
+              counter,
+              nonce: Buffer.from(nonce),
+              seals: found.session_seals === true,
+            }),
     };
   }
 
   async takeCounter({ id }: Entity, purpose: CounterPurpose, counter: number): Promise<boolean> {
     return (await this.database.query(TAKE[purpose], [id, counter])).length === 1;
+  }
+
+  async promote(entity: Entity, { did }: Deed): Promise<boolean> {
+    const { id, sealedNextPsk } = entity as StoredEntity;
+    return (await this.database.query(PROMOTE, [id, sealedNextPsk, did])).length === 1;
+  }
+
+  /** Gives a device a next key, or (undefined) takes it back. False: there is nobody of this id. */
+  async stage(id: string, nextPsk: string | undefined): Promise<boolean> {
+    const sealed = nextPsk === undefined ? null : this.sealer.seal(pskOf(id), nextPsk);
+    return this.change(id, sealed === null ? "rotation-cancelled" : "rotation-begun", async (queries) => {
+      await queries.query("UPDATE motekey.devices SET next_psk = $2 WHERE id = $1", [id, sealed]);
+      await queries.query("DELETE FROM motekey.mac_sessions WHERE device = $1 AND is_next", [id]);
+    });
   }
 
   /**
@@ -86,8 +127,8 @@ export class StoredAccounts implements Accounts {
       await queries.query(
         `INSERT INTO motekey.devices (id, role, psk, owner, cert_fingerprint, connect_counter, mac_counter)
          VALUES ($1, $2, $3, $4, $5, $6, $6)
-         ON CONFLICT (id) DO UPDATE SET role = excluded.role, psk = excluded.psk, owner = excluded.owner,
-           cert_fingerprint = excluded.cert_fingerprint, disabled = false,
+         ON CONFLICT (id) DO UPDATE SET role = excluded.role, psk = excluded.psk, next_psk = NULL,
+           owner = excluded.owner, cert_fingerprint = excluded.cert_fingerprint, disabled = false,
            connect_counter = greatest(devices.connect_counter, excluded.connect_counter),
            mac_counter = greatest(devices.mac_counter, excluded.mac_counter)`,
         [...values, counters.connect],
@@ -101,7 +142,7 @@ export class StoredAccounts implements Accounts {
   /** Replaces a PSK; the session under the old one ends. False: there is nobody of this id. */
   async setPsk(id: string, psk: string): Promise<boolean> {
     return this.change(id, "key-changed", async (queries) => {
-      await queries.query("UPDATE motekey.devices SET psk = $2 WHERE id = $1", [
+      await queries.query("UPDATE motekey.devices SET psk = $2, next_psk = NULL WHERE id = $1", [
         id,
         this.sealer.seal(pskOf(id), psk),
       ]);
@@ -112,7 +153,7 @@ export class StoredAccounts implements Accounts {
   /** Bars an entity and ends all its tokens. False: there is nobody of this id. */
   async disable(id: string): Promise<boolean> {
     return this.change(id, "disabled", async (queries) => {
-      await queries.query("UPDATE motekey.devices SET disabled = true WHERE id = $1", [id]);
+      await queries.query("UPDATE motekey.devices SET disabled = true, next_psk = NULL WHERE id = $1", [id]);
       await endAll(queries, id);
     });
   }
@@ -138,18 +179,19 @@ export class StoredAccounts implements Accounts {
   async reseal(): Promise<number> {
     for (let count = 0; ; ) {
       const { prefix } = this.sealer;
-      const rows = await this.database.query<{ id: string; psk: Uint8Array }>(
-        "SELECT id, psk FROM motekey.devices WHERE substring(psk FROM 1 FOR $1) <> $2 LIMIT $3",
+      const rows = await this.database.query<{ id: string; psk: Uint8Array; next_psk: Uint8Array | null }>(
+        `SELECT id, psk, next_psk FROM motekey.devices
+         WHERE substring(psk FROM 1 FOR $1) <> $2 OR substring(next_psk FROM 1 FOR $1) <> $2 LIMIT $3`,
         [prefix.length, prefix, RESEAL_AT_ONCE],
       );
-      for (const { id, psk } of rows) {
-        const sealed = this.sealer.seal(pskOf(id), this.sealer.open(pskOf(id), psk));
+      for (const { id, psk, next_psk: nextPsk } of rows) {
+        const anew = (sealed: Uint8Array) => this.sealer.seal(pskOf(id), this.sealer.open(pskOf(id), sealed));
         // Not where it was changed since.
-        await this.database.query("UPDATE motekey.devices SET psk = $2 WHERE id = $1 AND psk = $3", [
-          id,
-          sealed,
-          psk,
-        ]);
+        await this.database.query(
+          `UPDATE motekey.devices SET psk = $3, next_psk = $5
+           WHERE id = $1 AND psk = $2 AND next_psk IS NOT DISTINCT FROM $4`,
+          [id, psk, anew(psk), nextPsk, nextPsk === null ? null : anew(nextPsk)],
+        );
       }
       count += rows.length;
       if (rows.length < RESEAL_AT_ONCE) return count;
@@ -164,12 +206,13 @@ export class StoredAccounts implements Accounts {
         [after, RESEAL_AT_ONCE],
       );
       for (const row of rows) {
-        const { id, role, psk, owner, cert_fingerprint: certFingerprint, disabled } = row;
+        const { id, role, psk, next_psk: nextPsk, owner, cert_fingerprint: certFingerprint, disabled } = row;
         after = id;
         yield {
           id,
           role,
           psk: this.sealer.open(pskOf(id), psk),
+          ...(nextPsk !== null && { nextPsk: this.sealer.open(pskOf(id), nextPsk) }),
           ...(owner !== null && { owner }),
           ...(certFingerprint !== null && { certFingerprint }),
           counters: { connect: row.connect_counter, mac: row.mac_counter },
@@ -183,18 +226,19 @@ export class StoredAccounts implements Accounts {
   /** Takes over entities with their counters, as {@link all} gave them; one that is here already keeps higher ones. */
   async takeOver(entities: readonly Entity[]): Promise<void> {
     await this.database.longTransaction(async (queries) => {
-      for (const { id, role, psk, owner, certFingerprint, counters, disabled } of entities) {
+      for (const { id, role, psk, nextPsk, owner, certFingerprint, counters, disabled } of entities) {
         await queries.query(
           `INSERT INTO motekey.devices
-             (id, role, psk, owner, cert_fingerprint, connect_counter, mac_counter, disabled)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-           ON CONFLICT (id) DO UPDATE SET role = excluded.role, psk = excluded.psk, owner = excluded.owner,
-             cert_fingerprint = excluded.cert_fingerprint, disabled = excluded.disabled,
+             (id, role, psk, owner, cert_fingerprint, connect_counter, mac_counter, disabled, next_psk)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+           ON CONFLICT (id) DO UPDATE SET role = excluded.role, psk = excluded.psk,
+             next_psk = excluded.next_psk, owner = excluded.owner, cert_fingerprint = excluded.cert_fingerprint, disabled = excluded.disabled,
              connect_counter = greatest(devices.connect_counter, excluded.connect_counter),
              mac_counter = greatest(devices.mac_counter, excluded.mac_counter)`,
           [
             ...[id, role, this.sealer.seal(pskOf(id), psk), owner ?? null, certFingerprint ?? null],
             ...[counters.connect, counters.mac, disabled],
+            nextPsk === undefined ? null : this.sealer.seal(pskOf(id), nextPsk),
           ],
         );
         await note(queries, "imported", id);

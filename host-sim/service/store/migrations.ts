@@ -78,6 +78,11 @@ const MIGRATIONS: readonly string[] = [
   -- A session that was opened before did not ask.
   ALTER TABLE motekey.mac_sessions ADD COLUMN seals boolean NOT NULL DEFAULT false;
   `,
+  `
+  ALTER TABLE motekey.devices ADD COLUMN next_psk bytea;
+  -- Was the session opened with the next key?
+  ALTER TABLE motekey.mac_sessions ADD COLUMN is_next boolean NOT NULL DEFAULT false;
+  `,
 ];
 
 /** The version of the schema that this code speaks. */

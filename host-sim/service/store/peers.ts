@@ -22,11 +22,11 @@ const OPEN = `
   WITH taken AS (
     UPDATE motekey.devices SET mac_counter = $2 WHERE id = $1 AND mac_counter < $2 AND NOT disabled RETURNING id
   )
-  INSERT INTO motekey.mac_sessions (device, counter, nonce, received, sent, seals)
-  SELECT id, $2, $3, $4, -1, $5 FROM taken
+  INSERT INTO motekey.mac_sessions (device, counter, nonce, received, sent, seals, is_next)
+  SELECT id, $2, $3, $4, -1, $5, $6 FROM taken
   ON CONFLICT (device) DO UPDATE
     SET counter = excluded.counter, nonce = excluded.nonce, received = excluded.received, sent = -1,
-        seals = excluded.seals
+        seals = excluded.seals, is_next = excluded.is_next
   RETURNING device`;
 
 const ACCEPT = `
@@ -78,18 +78,20 @@ class Outrun extends Error {}
 /** What the database remembers of a sender. */
 class StoredPeer implements Peer {
   readonly macSession: MacSession | null;
+  private readonly id: string;
 
   constructor(
-    private readonly id: string,
-    macSession: MacSession | null,
+    private readonly entity: StoredEntity,
     private readonly database: Database,
     private readonly makers: TokenMakers,
   ) {
-    this.macSession = macSession;
+    this.id = entity.id;
+    this.macSession = entity.macSession;
   }
 
-  async open({ opening }: MacSession, sequence: number): Promise<boolean> {
-    const values = [this.id, opening.counter, opening.nonce, sequence, opening.seals];
+  async open({ opening, psk }: MacSession, sequence: number): Promise<boolean> {
+    const isNext = psk === this.entity.nextPsk;
+    const values = [this.id, opening.counter, opening.nonce, sequence, opening.seals, isNext];
     return (await this.database.query(OPEN, values)).length === 1;
   }
 
@@ -181,8 +183,7 @@ export class StoredPeers implements Peers {
   ) {}
 
   of(entity: Entity): Peer {
-    const { id, macSession } = entity as StoredEntity;
-    return new StoredPeer(id, macSession, this.database, this.makers);
+    return new StoredPeer(entity as StoredEntity, this.database, this.makers);
   }
 
   /** A session outlives its connection here: the next one of its device takes its place. */
