@@ -31,10 +31,10 @@ const REPLACED = { "wire/run": "adapters/moddable/run.ts" };
 export const REPLACED_NATIVE = {
   "wire/copy": "adapters/moddable/native/copy.ts",
   "wire/decimal": "adapters/moddable/native/decimal.ts",
-  "wire/json-text": "adapters/moddable/native/json-text.ts",
+  "wire/json/text": "adapters/moddable/native/json-text.ts",
   "wire/run": "adapters/moddable/native/run.ts",
-  "wire/whole": "adapters/moddable/native/whole.ts",
-  "proof/sha256": "adapters/moddable/native/sha256.ts",
+  "wire/frame/whole": "adapters/moddable/native/whole.ts",
+  "crypto/sha256": "adapters/moddable/native/sha256.ts",
   "adapters/moddable/window": "adapters/moddable/native/window.ts",
 };
 

@@ -1,9 +1,9 @@
 import type { Config } from "./config.js";
 import { Counters } from "./counters.js";
+import type { Scratch } from "./crypto/scratch.js";
 import type { Entropy, Turns } from "./ports.js";
-import type { Scratch } from "./proof/scratch.js";
-import type { CallOwner } from "./session/answers.js";
-import { type Call, CallPhase, type OnDone, type OnProvisionalHost, type OnResult } from "./session/calls.js";
+import { type Call, CallPhase, type OnDone, type OnProvisionalHost, type OnResult } from "./rpc/calls.js";
+import type { CallOwner } from "./rpc/responses.js";
 import { Failure } from "./session/failure.js";
 import type { Features } from "./session/features.js";
 import { Phase, Want } from "./session/phases.js";
@@ -13,7 +13,7 @@ import type { Host } from "./tokens/host.js";
 import { Leases } from "./tokens/leases.js";
 import { Tokens } from "./tokens.js";
 import type { Text } from "./wire/bytes.js";
-import { Method } from "./wire/methods.js";
+import { Method } from "./wire/frame/methods.js";
 
 /** What `authenticate` presents; at least one of the two. */
 export interface Credentials {

@@ -1,13 +1,13 @@
 import type { Config } from "./config.js";
+import type { Scratch } from "./crypto/scratch.js";
 import { checkGroup, Kind } from "./options.js";
-import type { Scratch } from "./proof/scratch.js";
-import { CborFrames } from "./session/cbor-frames.js";
+import { CborFrames } from "./rpc/cbor-frames.js";
+import type { Encoding, FrameWriter } from "./rpc/frames.js";
 import type { TokenFormat, TokenReader } from "./session/features.js";
-import type { Encoding, FrameWriter } from "./session/frames.js";
 import { CwtReader } from "./tokens/cwt.js";
 import { bytesOf, type Text } from "./wire/bytes.js";
-import { CborReader } from "./wire/cbor.js";
-import { FRAME_DEPTH_MAX, FRAME_KEY_BYTES_MAX } from "./wire/frame.js";
+import { CborReader } from "./wire/cbor/cbor.js";
+import { FRAME_DEPTH_MAX, FRAME_KEY_BYTES_MAX } from "./wire/frame/frame.js";
 import type { ValueReader } from "./wire/value.js";
 
 /** @construction */

@@ -1,8 +1,6 @@
+import { Addresses } from "./addresses.js";
 import { readCredential, type StoredCredential } from "./credential.js";
-import { Addresses } from "./keep/addresses.js";
-import { COUNTER_RECORD_BYTES, CounterBlock } from "./keep/counter-block.js";
-import { Keeper } from "./keep/keeper.js";
-import { OWNER_BYTES, RECORD_BYTES_MIN } from "./keep/record.js";
+import type { Scratch } from "./crypto/scratch.js";
 import { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
 import { type Group, Kind, type RowsOf } from "./options.js";
 import {
@@ -26,11 +24,13 @@ import {
   type Ports,
   type Store,
 } from "./ports.js";
+import { whose } from "./proof/owner.js";
 import { RECOVERY_PASSWORD_BYTES } from "./proof/recover.js";
-import type { Scratch } from "./proof/scratch.js";
-import { whose } from "./proof/whose.js";
 import { sentenceOf } from "./sentences.js";
 import { Status } from "./status.js";
+import { COUNTER_RECORD_BYTES, CounterBlock } from "./store/counter-block.js";
+import { Keeper } from "./store/keeper.js";
+import { OWNER_BYTES, RECORD_BYTES_MIN } from "./store/record.js";
 import { bytesOf, NO_BYTES } from "./wire/bytes.js";
 
 /** One of several places where the cloud is reached. */

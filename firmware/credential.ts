@@ -1,9 +1,16 @@
-import { Keeper } from "./keep/keeper.js";
-import { KeptRecord, PAYLOAD_AT, type Payload, RECORD_BYTES_MIN, RecordKind, Unread } from "./keep/record.js";
 import { checkGroup, Kind, type RowsOf } from "./options.js";
 import { type Floor, floorGroup, PROOFS, type Proof } from "./policy.js";
 import { LinkSecurity, type Store } from "./ports.js";
 import { Status } from "./status.js";
+import { Keeper } from "./store/keeper.js";
+import {
+  KeptRecord,
+  PAYLOAD_AT,
+  type Payload,
+  RECORD_BYTES_MIN,
+  RecordKind,
+  Unread,
+} from "./store/record.js";
 import { bytesOf, copyBytes, NO_BYTES, type Text } from "./wire/bytes.js";
 
 /** The slots are `motekey-creda` and `motekey-credb`. */

@@ -1,11 +1,11 @@
 import { Auth } from "./auth.js";
 import type { Config } from "./config.js";
-import { Monotonic } from "./keep/monotonic.js";
+import type { Scratch } from "./crypto/scratch.js";
 import type { LinkEvents, Ports, Turns, Waker } from "./ports.js";
-import type { Scratch } from "./proof/scratch.js";
 import type { Features } from "./session/features.js";
 import { Want } from "./session/phases.js";
 import { Status } from "./status.js";
+import { Monotonic } from "./time/monotonic.js";
 
 /** Timers of engines end at 2^31 ms; longer waits are made of several. */
 const SLEEP_MS_MAX = 86_400_000;

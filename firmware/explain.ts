@@ -4,8 +4,8 @@ import { FrameProof, type Proof } from "./policy.js";
 import { LinkSecurity } from "./ports.js";
 import { nameOf, sentenceOf } from "./sentences.js";
 import { Status } from "./status.js";
-import type { FrameReader } from "./wire/frame.js";
-import { Party } from "./wire/parties.js";
+import { Party } from "./wire/frame/addressing.js";
+import type { FrameReader } from "./wire/frame/frame.js";
 
 /** Beyond this servers stop to believe a clock (RFC 4120, 8.2). */
 const CLOCK_WRONG_S = 300;
@@ -88,7 +88,9 @@ const olderOf = (transport: string): string => {
 const addressesOf = (frame: FrameReader, config: Config): string => {
   const length = Math.min(frame.srcLength, config.limits.idBytes);
   const ours = ` cloud.address is ${printable(config.cloud, config.cloud.length)}`;
-  return frame.src === Party.OTHER ? `${ours}, their src ${printable(frame.parties, length)}.` : `${ours}.`;
+  return frame.src === Party.OTHER
+    ? `${ours}, their src ${printable(frame.addressing, length)}.`
+    : `${ours}.`;
 };
 
 /** Whether a clock that is wrong is why. */
@@ -111,7 +113,7 @@ export const explain = (
   wallTimeS: number | undefined,
 ): Explanation => {
   const session = auth.session;
-  const answers = session.answers;
+  const answers = session.responses;
   const counters = auth.counters;
   const words = session.failures.words;
   const failure = auth.failure();

@@ -1,20 +1,20 @@
 import type { Credentials, OnState, State } from "./auth.js";
 import { Config, type ConfigOptions, cloudGroup, credentialGroup, portsGroup } from "./config.js";
 import type { Counters } from "./counters.js";
+import { Scratch } from "./crypto/scratch.js";
 import { Driver } from "./driver.js";
 import { type Explanation, explain } from "./explain.js";
 import { checkGroup, type Group, Kind, type RowsOf } from "./options.js";
 import { PROOFS } from "./policy.js";
 import type { Ports } from "./ports.js";
-import { Scratch } from "./proof/scratch.js";
-import type { AppTraffic } from "./session/app.js";
-import type { OnDone, OnProvisionalHost, OnResult } from "./session/calls.js";
-import type { Transport } from "./session/channel.js";
+import type { OnDone, OnProvisionalHost, OnResult } from "./rpc/calls.js";
+import type { Encoding } from "./rpc/frames.js";
 import type { TokenFormat } from "./session/features.js";
-import type { Encoding } from "./session/frames.js";
-import { mqtt } from "./session/mqtt.js";
 import { Status } from "./status.js";
 import type { Host } from "./tokens/host.js";
+import type { AppTraffic } from "./transport/app.js";
+import type { Transport } from "./transport/channel.js";
+import { mqtt } from "./transport/mqtt.js";
 import type { Text } from "./wire/bytes.js";
 
 export { type Credentials, type OnState, State } from "./auth.js";
@@ -27,6 +27,7 @@ export {
   type StoredCredential,
   writeCredential,
 } from "./credential.js";
+export { Scratch } from "./crypto/scratch.js";
 export type { Explanation } from "./explain.js";
 export { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
 export { type Floor, PROOFS, type Proof } from "./policy.js";
@@ -41,16 +42,15 @@ export {
   type Store,
   type Waker,
 } from "./ports.js";
-export { Scratch } from "./proof/scratch.js";
+export type { OnDone, OnProvisionalHost, OnResult } from "./rpc/calls.js";
+export type { Encoding } from "./rpc/frames.js";
 export { sentenceOf } from "./sentences.js";
-export type { OnDone, OnProvisionalHost, OnResult } from "./session/calls.js";
-export type { Transport } from "./session/channel.js";
 export type { TokenFormat } from "./session/features.js";
-export type { Encoding } from "./session/frames.js";
-export { mqtt } from "./session/mqtt.js";
 export { Status } from "./status.js";
 export type { Host } from "./tokens/host.js";
 export type { OnToken, Token } from "./tokens/token.js";
+export type { Transport } from "./transport/channel.js";
+export { mqtt } from "./transport/mqtt.js";
 export type { Text } from "./wire/bytes.js";
 
 const OPENING_BRACE = 0x7b;

@@ -15,12 +15,12 @@ import {
 import { Subscriptions } from "./messages/subscriptions.js";
 import { checkGroup, Kind, type RowsOf } from "./options.js";
 import type { Turns } from "./ports.js";
-import type { AppTraffic, MqttPen } from "./session/app.js";
-import type { Outbox } from "./session/outbox.js";
-import type { Terms } from "./session/terms.js";
 import { Status } from "./status.js";
+import type { AppTraffic, MqttWriter } from "./transport/app.js";
+import type { Outbox } from "./transport/outbox.js";
+import type { Terms } from "./transport/terms.js";
 import { bytesOf, copyBytes, NO_BYTES } from "./wire/bytes.js";
-import type { PacketType } from "./wire/mqtt.js";
+import type { PacketType } from "./wire/mqtt/mqtt.js";
 
 export type { Payload } from "./messages/publication.js";
 export type { MessagePiece, OnEnd, OnPiece } from "./messages/subscription.js";
@@ -218,12 +218,12 @@ export class Messages implements AppTraffic {
     return Math.min(this.publication.expiresAtMs(), this.table.deadlineMs());
   }
 
-  tend(pen: MqttPen): void {
-    if (!this.isStreaming) this.acks.write(pen.outbox);
+  tend(writer: MqttWriter): void {
+    if (!this.isStreaming) this.acks.write(writer.outbox);
     if (!this.isReady) return;
-    if (!this.isStreaming) this.tendSubscriptions(pen);
-    if (this.publication.phase === PublicationPhase.QUEUED) this.openPublication(pen);
-    if (this.isStreaming) this.stream(pen);
+    if (!this.isStreaming) this.tendSubscriptions(writer);
+    if (this.publication.phase === PublicationPhase.QUEUED) this.openPublication(writer);
+    if (this.isStreaming) this.stream(writer);
   }
 
   get isBacklogged(): boolean {
@@ -313,34 +313,34 @@ export class Messages implements AppTraffic {
   }
 
   /** What is given up goes first: it may be wanted again already, in another place. */
-  private tendSubscriptions(pen: MqttPen): void {
+  private tendSubscriptions(writer: MqttWriter): void {
     const deadlineMs = this.nowMs + this.deadlineMs;
-    for (let i = 0; i < this.subscriptions.length; i++) this.subscriptions[i].leave(pen, deadlineMs);
-    for (let i = 0; i < this.subscriptions.length; i++) this.subscriptions[i].ask(pen, deadlineMs);
+    for (let i = 0; i < this.subscriptions.length; i++) this.subscriptions[i].leave(writer, deadlineMs);
+    for (let i = 0; i < this.subscriptions.length; i++) this.subscriptions[i].ask(writer, deadlineMs);
   }
 
-  private openPublication(pen: MqttPen): void {
+  private openPublication(writer: MqttWriter): void {
     const publication = this.publication;
     const qos = publication.qos;
     const length = publication.length;
-    const header = pen.messageLength(publication.topic.length, qos, length);
+    const header = writer.messageLength(publication.topic.length, qos, length);
     if (!(length >= 0 && length % 1 === 0)) publication.end(Status.BAD_ARGUMENTS);
-    else if (header > pen.outbox.size()) publication.end(Status.TOO_LONG);
-    else if (header <= pen.outbox.room() && !(qos === 1 && isFull(pen.terms))) this.openStream(pen);
+    else if (header > writer.outbox.size()) publication.end(Status.TOO_LONG);
+    else if (header <= writer.outbox.room() && !(qos === 1 && isFull(writer.terms))) this.openStream(writer);
   }
 
-  private openStream(pen: MqttPen): void {
+  private openStream(writer: MqttWriter): void {
     const publication = this.publication;
     const qos = publication.qos;
-    if (qos === 1) publication.packetIdentifier = pen.nextPacketIdentifier();
-    pen.writeMessage(publication.topic, publication.packetIdentifier, qos, publication.length);
+    if (qos === 1) publication.packetIdentifier = writer.nextPacketIdentifier();
+    writer.writeMessage(publication.topic, publication.packetIdentifier, qos, publication.length);
     publication.at = 0;
     publication.phase = PublicationPhase.STREAMING;
     this.isStreaming = true;
   }
 
-  private stream(pen: MqttPen): void {
-    const outbox = pen.outbox;
+  private stream(writer: MqttWriter): void {
+    const outbox = writer.outbox;
     const publication = this.publication;
     const from = outbox.to;
     const count = Math.min(outbox.room(), publication.length - publication.at);

@@ -1,6 +1,6 @@
-import type { Channel, ChannelParts, Transport } from "./session/channel.js";
-import { fitting } from "./session/mqtt.js";
-import { Mqtt5Channel } from "./session/mqtt5-channel.js";
+import type { Channel, ChannelParts, Transport } from "./transport/channel.js";
+import { fitting } from "./transport/mqtt.js";
+import { Mqtt5Channel } from "./transport/mqtt5-channel.js";
 
 /** @construction */
 const mqtt5Channel = (parts: ChannelParts): Channel => fitting(new Mqtt5Channel(parts), parts.config.limits);

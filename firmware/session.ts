@@ -1,28 +1,28 @@
 import type { Config } from "./config.js";
 import type { Counters } from "./counters.js";
-import { KeepAlive } from "./keep/alive.js";
+import { randomId, randomUnit } from "./crypto/random.js";
+import type { Scratch } from "./crypto/scratch.js";
+import { Sha256 } from "./crypto/sha256.js";
 import { ConnectProof, FrameProof } from "./policy.js";
 import type { Entropy } from "./ports.js";
 import { MacSession } from "./proof/mac.js";
-import { randomId, randomUnit } from "./proof/random.js";
-import type { Scratch } from "./proof/scratch.js";
-import { Sha256 } from "./proof/sha256.js";
-import { Answers, type CallOwner } from "./session/answers.js";
-import type { AppTraffic } from "./session/app.js";
+import { type Call, CallTable } from "./rpc/calls.js";
+import { Challenge } from "./rpc/challenge.js";
+import { Inbox } from "./rpc/inbox.js";
+import { Requests } from "./rpc/requests.js";
+import { type CallOwner, Responses } from "./rpc/responses.js";
+import { Retransmitter } from "./rpc/retransmitter.js";
 import { Attempts } from "./session/attempts.js";
-import { type Call, CallTable } from "./session/calls.js";
-import { Challenge } from "./session/challenge.js";
-import { type Channel, ChannelEvent } from "./session/channel.js";
-import { Courier } from "./session/courier.js";
 import { Failures } from "./session/failure.js";
 import type { Features } from "./session/features.js";
-import { Inbox } from "./session/inbox.js";
-import { Outbox } from "./session/outbox.js";
 import { Change, nextPhase, Phase, Want } from "./session/phases.js";
-import { Requests } from "./session/requests.js";
 import { Status } from "./status.js";
-import type { FrameReader } from "./wire/frame.js";
-import { Method } from "./wire/methods.js";
+import { KeepAlive } from "./time/keep-alive.js";
+import type { AppTraffic } from "./transport/app.js";
+import { type Channel, ChannelEvent } from "./transport/channel.js";
+import { Outbox } from "./transport/outbox.js";
+import type { FrameReader } from "./wire/frame/frame.js";
+import { Method } from "./wire/frame/methods.js";
 
 /**
  * One device's connection to the cloud: connects, keeps it alive, publishes calls, matches their answers, and
@@ -53,7 +53,7 @@ export class Session {
   channel: Channel;
   readonly inbox: Inbox;
   readonly frame: FrameReader;
-  readonly answers: Answers;
+  readonly responses: Responses;
   /** The app's own messages; null: there are none. */
   readonly app: AppTraffic | null;
   private readonly config: Config;
@@ -64,7 +64,7 @@ export class Session {
   private readonly requests: Requests;
   private readonly attempts: Attempts;
   readonly keepAlive: KeepAlive;
-  private readonly courier: Courier;
+  private readonly retransmitter: Retransmitter;
   private nowMs: number;
   /** The end of WAITING, or of OPENING and CONNECTING together. */
   private phaseEndsAtMs: number;
@@ -113,9 +113,16 @@ export class Session {
     this.channel = channel;
     const requests = new Requests(config, outbox, channel, entropy, scratch.hash, mac, challenge, encoding);
     this.requests = requests;
-    this.answers = new Answers(config, this.calls, this.frame, requests, challenge, counters, owner);
+    this.responses = new Responses(config, this.calls, this.frame, requests, challenge, counters, owner);
     this.keepAlive = new KeepAlive(limits.pingTimeoutMs);
-    this.courier = new Courier(config, this.calls, this.answers, this.requests, this.keepAlive, counters);
+    this.retransmitter = new Retransmitter(
+      config,
+      this.calls,
+      this.responses,
+      this.requests,
+      this.keepAlive,
+      counters,
+    );
     this.phase = Phase.RESTING;
     this.status = Status.OK;
     this.wakeAtMs = Infinity;
@@ -153,7 +160,7 @@ export class Session {
   /** What is to be done now. */
   poll(nowMs: number): Want {
     this.nowMs = nowMs;
-    this.courier.tend(nowMs, this.nextChanceMs(), this.excuse());
+    this.retransmitter.tend(nowMs, this.nextChanceMs(), this.excuse());
     if (this.app !== null) this.app.expire(nowMs);
     if (this.phase === Phase.CONNECTING || this.phase === Phase.READY) this.tendConnection();
     this.plan();
@@ -190,7 +197,7 @@ export class Session {
     this.change(Change.OPENED);
     const isOwn = this.attempts.open(this.mac);
     this.keepAlive.reset(nowMs, this.channel.terms.idleMs);
-    this.answers.takesCbor = false;
+    this.responses.takesCbor = false;
     if (!isOwn) return;
     this.requests.renewMacSession(this.config.connectProof === ConnectProof.COUNTER);
     if (!this.config.isMgRpc) this.calls.take(Method.HELLO, nowMs + this.config.limits.callDeadlineMs);
@@ -331,7 +338,7 @@ export class Session {
       this.channel.leave();
       return;
     }
-    const call = this.answers.take(this.inbox, this.nowMs);
+    const call = this.responses.take(this.inbox, this.nowMs);
     if (call !== null && call.method === Method.LIST_TOKEN && this.frame.hostsTo > 0) this.tellHosts(call);
   }
 
@@ -349,9 +356,10 @@ export class Session {
       return;
     }
     if (isReady && this.keepAlive.isDue(this.nowMs)) this.keepAlive.pinged(this.nowMs, this.channel.ping());
-    if (isReady && this.answers.takesCbor) this.answers.takesCbor = !this.channel.encode();
+    if (isReady && this.responses.takesCbor) this.responses.takesCbor = !this.channel.encode();
     if (isReady || this.channel.isPipelined) {
-      if (this.requests.prepare()) this.isBehind = !this.courier.publish(this.nowMs) || this.app !== null;
+      if (this.requests.prepare())
+        this.isBehind = !this.retransmitter.publish(this.nowMs) || this.app !== null;
       else this.fail(Status.STORE_FAILED);
     }
     if (this.phase === Phase.FAILING) return;
@@ -385,11 +393,11 @@ export class Session {
     this.isPaused = false;
     this.isBehind = false;
     if (this.app !== null) this.app.lost();
-    this.courier.recall();
+    this.retransmitter.recall();
   }
 
   private plan(): void {
-    let atMs = this.courier.wakeAtMs();
+    let atMs = this.retransmitter.wakeAtMs();
     if (this.app !== null) atMs = Math.min(atMs, this.app.wakeAtMs());
     if (this.phase === Phase.READY) atMs = Math.min(atMs, this.keepAlive.wakeAtMs());
     else if (this.phase >= Phase.WAITING && this.phase <= Phase.CONNECTING)

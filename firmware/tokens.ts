@@ -1,20 +1,20 @@
 import type { Config } from "./config.js";
 import type { Counters } from "./counters.js";
 import type { Turns } from "./ports.js";
-import { type Call, CallPhase } from "./session/calls.js";
+import { type Call, CallPhase } from "./rpc/calls.js";
 import { Phase } from "./session/phases.js";
 import type { Session } from "./session.js";
 import { Status } from "./status.js";
 import { type Host, type HostCalls, Rejection } from "./tokens/host.js";
 import { Hosts } from "./tokens/hosts.js";
 import type { Leases } from "./tokens/leases.js";
-import { Ledger } from "./tokens/ledger.js";
 import type { Slot } from "./tokens/slot.js";
 import { Slots } from "./tokens/slots.js";
 import { type OnToken, type Token, TokenView } from "./tokens/token.js";
+import { TokenStore } from "./tokens/token-store.js";
 import { Waiters, Wish } from "./tokens/waiters.js";
 import { NO_BYTES } from "./wire/bytes.js";
-import { Method } from "./wire/methods.js";
+import { Method } from "./wire/frame/methods.js";
 
 /** Errors that may be gone at the next try, beside those of the connection, which always may. */
 const isPassing = (status: Status, code: number): boolean =>
@@ -42,7 +42,7 @@ export class Tokens implements HostCalls {
   private readonly slots: Slots;
   private readonly view: TokenView;
   /** null where there is no store. */
-  private readonly ledger: Ledger | null;
+  private readonly tokenStore: TokenStore | null;
   private nowMs: number;
   private isClosed: boolean;
 
@@ -61,11 +61,11 @@ export class Tokens implements HostCalls {
     this.isForgetful = false;
     this.nowMs = 0;
     this.isClosed = false;
-    this.ledger =
+    this.tokenStore =
       config.keeper === null
         ? null
-        : new Ledger(config.keeper, config, session.frame, this.hosts, this.slots, leases, counters);
-    if (this.ledger !== null) this.ledger.open();
+        : new TokenStore(config.keeper, config, session.frame, this.hosts, this.slots, leases, counters);
+    if (this.tokenStore !== null) this.tokenStore.open();
   }
 
   getToken(host: Host, onToken: OnToken): Status {
@@ -122,7 +122,8 @@ export class Tokens implements HostCalls {
     this.isForgetful = false;
     const hosts = this.hosts.list;
     if (this.config.keeper !== null) this.config.keeper.nowMs = nowMs;
-    if (this.ledger !== null && !this.isClosed && this.session.phase < Phase.CONNECTING) this.ledger.open();
+    if (this.tokenStore !== null && !this.isClosed && this.session.phase < Phase.CONNECTING)
+      this.tokenStore.open();
     for (let i = 0; i < hosts.length; i++) this.tendHost(hosts[i]);
     for (let i = 0; i < this.waiters.count; i++) {
       const waiter = this.waiters.at(i);
@@ -209,7 +210,7 @@ export class Tokens implements HostCalls {
     const hosts = this.hosts.list;
     this.isClosed = true;
     for (let i = 0; i < hosts.length; i++) this.keep(hosts[i]);
-    if (this.ledger !== null) this.ledger.close(nowMs);
+    if (this.tokenStore !== null) this.tokenStore.close(nowMs);
     for (let i = 0; i < this.waiters.count; i++) {
       const waiter = this.waiters.at(i);
       waiter.isDone = true;
@@ -248,7 +249,7 @@ export class Tokens implements HostCalls {
     if (isLive) this.waiters.finish(host, Wish.TOKEN, Status.OK);
     else if (slot !== null && slot.length > 0) slot.wipe();
     if (host.rejection === Rejection.REPORTED) this.holdRejection(host);
-    if (this.ledger !== null && !this.isClosed && !this.keep(host)) this.isForgetful = true;
+    if (this.tokenStore !== null && !this.isClosed && !this.keep(host)) this.isForgetful = true;
     if (host.flight !== null || this.isClosed || this.session.phase === Phase.RESTING) return;
 
     const method = this.methodWanted(host);
@@ -364,7 +365,7 @@ export class Tokens implements HostCalls {
 
   /** @returns false when the store did not take what is to be kept of this host */
   private keep(host: Host): boolean {
-    return this.ledger === null || this.ledger.keep(host, this.isOwing(host));
+    return this.tokenStore === null || this.tokenStore.keep(host, this.isOwing(host));
   }
 
   private fail(host: Host, call: Call): void {

@@ -3,9 +3,9 @@
  * so that an app that does not import it does not carry it.
  */
 import { checkGroup, type Group, Kind } from "./options.js";
-import type { Channel, ChannelParts, Transport } from "./session/channel.js";
-import { MqttOverWebSocket } from "./session/websocket-mqtt.js";
-import { RpcOverWebSocket } from "./session/websocket-rpc.js";
+import type { Channel, ChannelParts, Transport } from "./transport/channel.js";
+import { MqttOverWebSocket } from "./transport/websocket-mqtt.js";
+import { RpcOverWebSocket } from "./transport/websocket-rpc.js";
 
 /** @construction */
 const transportGroup = (): Group => ({

@@ -1,7 +1,7 @@
 import { State } from "../auth.js";
-import { RecordKind } from "../keep/record.js";
 import { DEFAULT_LIMITS } from "../limits.js";
 import { Status } from "../status.js";
+import { RecordKind } from "../store/record.js";
 import type { LeanAuth, LeanExplanation, LeanHost, LeanOptions, OnAnswer, OnToken } from "./api.js";
 import { ask, drain, serveAny } from "./asking.js";
 import { nextPacket } from "./calls.js";

@@ -1,6 +1,6 @@
-import { RecordKind } from "../keep/record.js";
 import { DEFAULT_LIMITS } from "../limits.js";
 import { Status } from "../status.js";
+import { RecordKind } from "../store/record.js";
 import type { OnAnswer } from "./api.js";
 import { endCall } from "./ending.js";
 import { base64url, hmac, u16, u64, uint } from "./proofs.js";

@@ -1,5 +1,5 @@
-import { RecordKind } from "../keep/record.js";
 import { Status } from "../status.js";
+import { RecordKind } from "../store/record.js";
 import type { LeanCredential } from "./api.js";
 import { LEVELS } from "./levels.js";
 import { chr } from "./proofs.js";

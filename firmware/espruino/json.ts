@@ -22,7 +22,7 @@ enum Next {
 }
 
 /**
- * Reads one object by the rules of `wire/json`, without recursion: the engine's stack is short. What
+ * Reads one object by the rules of `wire/json/json`, without recursion: the engine's stack is short. What
  * it is made of is made when it runs: ordinary answers need none of it, and a function is RAM.
  * @returns it with its known members; `id` and `code` that are not whole numbers read −1 and 0
  * @throws Status why not
@@ -32,7 +32,7 @@ export const readText = (from: string, reading: Reading): Frame => {
   let code = 0;
   let wholeSoFar = false;
 
-  /** Whether a name means something at its place, as `wire/members` has it; all others are skipped with their values. */
+  /** Whether a name means something at its place, as `wire/frame/fields` has it; all others are skipped with their values. */
   const isKnown = (reading: Reading, names: string[], depth: number): boolean => {
     const section = depth < 2 ? "" : names[0];
     let known = "";

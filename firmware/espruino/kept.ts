@@ -1,4 +1,4 @@
-import { RecordKind } from "../keep/record.js";
+import { RecordKind } from "../store/record.js";
 import { savePage } from "./ledger.js";
 import { type Host, my } from "./state.js";
 

@@ -1,5 +1,5 @@
-import { RecordKind } from "../keep/record.js";
 import { DEFAULT_LIMITS } from "../limits.js";
+import { RecordKind } from "../store/record.js";
 import { isLive, plan } from "./hosts.js";
 import { chr, u32, uint } from "./proofs.js";
 import { load, type Slots, save, Unread } from "./records.js";

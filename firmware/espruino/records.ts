@@ -1,4 +1,4 @@
-import { RecordKind } from "../keep/record.js";
+import { RecordKind } from "../store/record.js";
 import { chr, u16, u32, uint } from "./proofs.js";
 
 /** What the device keeps, as RECORD.md has it, in the engine's Storage. */

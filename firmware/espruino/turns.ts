@@ -1,7 +1,7 @@
 import { State } from "../auth.js";
-import { RecordKind } from "../keep/record.js";
 import { DEFAULT_LIMITS } from "../limits.js";
 import { Status } from "../status.js";
+import { RecordKind } from "../store/record.js";
 import type { OnAnswer } from "./api.js";
 import { publishCall, reserveCounter, takeCall } from "./calls.js";
 import { now, wake } from "./clock.js";

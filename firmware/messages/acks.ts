@@ -1,6 +1,6 @@
-import { ACKS_MAX } from "../session/app-lane.js";
-import type { Outbox } from "../session/outbox.js";
-import { ACK_BYTES, type PacketType, writeAck } from "../wire/mqtt.js";
+import { ACKS_MAX } from "../transport/app-lane.js";
+import type { Outbox } from "../transport/outbox.js";
+import { ACK_BYTES, type PacketType, writeAck } from "../wire/mqtt/mqtt.js";
 
 /**
  * Acknowledgements that wait for room, or for the end of a packet that is being composed: a ring of runs, the oldest

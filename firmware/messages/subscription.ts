@@ -1,6 +1,6 @@
-import type { MqttPen } from "../session/app.js";
-import type { OwnTopics } from "../session/own-topics.js";
 import { Status } from "../status.js";
+import type { MqttWriter } from "../transport/app.js";
+import type { OwnTopics } from "../transport/topics.js";
 import { NO_BYTES } from "../wire/bytes.js";
 import { overlap } from "./filter.js";
 
@@ -111,22 +111,22 @@ export class Subscription {
    * Composes UNSUBSCRIBE, if it is due and there is room.
    * @param deadlineMs when its answer must have come
    */
-  leave(pen: MqttPen, deadlineMs: number): void {
+  leave(writer: MqttWriter, deadlineMs: number): void {
     const isDue = this.phase === SubscriptionPhase.UNWANTED;
-    if (!isDue || pen.outbox.room() < pen.unsubscribeLength(this.filter)) return;
-    this.packetIdentifier = pen.nextPacketIdentifier();
-    pen.writeUnsubscribe(this.packetIdentifier, this.filter);
+    if (!isDue || writer.outbox.room() < writer.unsubscribeLength(this.filter)) return;
+    this.packetIdentifier = writer.nextPacketIdentifier();
+    writer.writeUnsubscribe(this.packetIdentifier, this.filter);
     this.phase = SubscriptionPhase.LEAVING;
     this.deadlineMs = deadlineMs;
   }
 
   /** Composes SUBSCRIBE, if it is due and there is room. Only where the app was not told yet it must be answered in time. */
-  ask(pen: MqttPen, deadlineMs: number): void {
+  ask(writer: MqttWriter, deadlineMs: number): void {
     const isDue = this.phase === SubscriptionPhase.WANTED;
-    if (isDue && this.isOfCalls(pen.topics)) this.answered(Status.SUBSCRIPTION_REFUSED);
-    else if (isDue && pen.outbox.room() >= pen.subscribeLength(this.filter)) {
-      this.packetIdentifier = pen.nextPacketIdentifier();
-      pen.writeSubscribe(this.packetIdentifier, this.filter);
+    if (isDue && this.isOfCalls(writer.topics)) this.answered(Status.SUBSCRIPTION_REFUSED);
+    else if (isDue && writer.outbox.room() >= writer.subscribeLength(this.filter)) {
+      this.packetIdentifier = writer.nextPacketIdentifier();
+      writer.writeSubscribe(this.packetIdentifier, this.filter);
       this.phase = SubscriptionPhase.ASKED;
       if (this.onEnd !== null) this.deadlineMs = deadlineMs;
     }

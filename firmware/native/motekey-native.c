@@ -181,7 +181,7 @@ void xs_motekey_writeDecimal(xsMachine* the)
   xsmcSetInteger(xsResult, end);
 }
 
-/* ---- wire/whole ---- */
+/* ---- wire/frame/whole ---- */
 
 /* What is left of a frame. */
 typedef struct {
@@ -377,9 +377,9 @@ void xs_motekey_readAnswer(xsMachine* the)
   xsmcSetInteger(xsResult, end);
 }
 
-/* ---- wire/json-text ---- */
+/* ---- wire/json/text ---- */
 
-/* Where inside a character: 0 to 7 as in wire/utf8, the others as in wire/json-text. */
+/* Where inside a character: 0 to 7 as in wire/utf8, the others as in wire/json/text. */
 enum { BOUNDARY = 0, ESCAPE = 8, HEX_LAST = 9, HEX_FIRST = 12, LOW = 13, LOW_U = 14, STEPS = 15 };
 
 /* What became of a string. */
@@ -595,7 +595,7 @@ void xs_motekey_readText(xsMachine* the)
   xsmcSetInteger(xsResult, found);
 }
 
-/* ---- proof/sha256 ---- */
+/* ---- crypto/sha256 ---- */
 
 #define BLOCK_BYTES 64
 #define DIGEST_BYTES 32

@@ -1,8 +1,8 @@
+import { writeBase64url } from "../crypto/base64.js";
+import { deriveKey } from "../crypto/hkdf.js";
+import { type HmacKey, hmacBegin, hmacEnd } from "../crypto/hmac.js";
+import { DIGEST_BYTES, type Sha256 } from "../crypto/sha256.js";
 import { bytesOf, writeDecimal } from "../wire/bytes.js";
-import { writeBase64url } from "./base64.js";
-import { deriveKey } from "./hkdf.js";
-import { type HmacKey, hmacBegin, hmacEnd } from "./hmac.js";
-import { DIGEST_BYTES, type Sha256 } from "./sha256.js";
 
 const INFO = bytesOf("motekey counter v1");
 const COLON = 0x3a;

@@ -1,6 +1,6 @@
+import { writeHex } from "../crypto/hex.js";
+import { DIGEST_BYTES, type Sha256 } from "../crypto/sha256.js";
 import { bytesOf, writeDecimal } from "../wire/bytes.js";
-import { writeHex } from "./hex.js";
-import { DIGEST_BYTES, type Sha256 } from "./sha256.js";
 
 const COLON = 0x3a;
 

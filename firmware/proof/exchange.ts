@@ -1,8 +1,8 @@
+import { sameSecret } from "../crypto/compare.js";
+import { deriveKey } from "../crypto/hkdf.js";
+import { type HmacKey, hmacBegin, hmacEnd } from "../crypto/hmac.js";
+import { DIGEST_BYTES, type Sha256 } from "../crypto/sha256.js";
 import { bytesOf } from "../wire/bytes.js";
-import { sameSecret } from "./compare.js";
-import { deriveKey } from "./hkdf.js";
-import { type HmacKey, hmacBegin, hmacEnd } from "./hmac.js";
-import { DIGEST_BYTES, type Sha256 } from "./sha256.js";
 
 const INFO = bytesOf("motekey auth5 v1");
 const FROM_CLOUD = 0x63;

@@ -1,11 +1,11 @@
+import { base64urlLength, readBase64url, writeBase64url } from "../crypto/base64.js";
+import { sameSecret } from "../crypto/compare.js";
+import { deriveKey } from "../crypto/hkdf.js";
+import { HmacKey, hmacBegin, hmacEnd } from "../crypto/hmac.js";
+import { DIGEST_BYTES, type Sha256 } from "../crypto/sha256.js";
+import { pushUint64 } from "../crypto/uint64.js";
 import { Status } from "../status.js";
 import { bytesOf, copyBytes, decimalLength, writeDecimal } from "../wire/bytes.js";
-import { base64urlLength, readBase64url, writeBase64url } from "./base64.js";
-import { sameSecret } from "./compare.js";
-import { deriveKey } from "./hkdf.js";
-import { HmacKey, hmacBegin, hmacEnd } from "./hmac.js";
-import { DIGEST_BYTES, type Sha256 } from "./sha256.js";
-import { pushUint64 } from "./uint64.js";
 
 const INFO = bytesOf("motekey mac v1");
 const MAC_CHARACTERS = base64urlLength(DIGEST_BYTES);

@@ -1,11 +1,11 @@
+import { readBase64url, writeBase64url } from "../crypto/base64.js";
+import { sameSecret } from "../crypto/compare.js";
+import { deriveKey } from "../crypto/hkdf.js";
+import { hmacBegin, hmacEnd } from "../crypto/hmac.js";
+import type { Scratch } from "../crypto/scratch.js";
+import { DIGEST_BYTES } from "../crypto/sha256.js";
+import { pushUint64 } from "../crypto/uint64.js";
 import { bytesOf } from "../wire/bytes.js";
-import { readBase64url, writeBase64url } from "./base64.js";
-import { sameSecret } from "./compare.js";
-import { deriveKey } from "./hkdf.js";
-import { hmacBegin, hmacEnd } from "./hmac.js";
-import type { Scratch } from "./scratch.js";
-import { DIGEST_BYTES } from "./sha256.js";
-import { pushUint64 } from "./uint64.js";
 
 const INFO = bytesOf("motekey recover v1");
 const QUESTION = 0x71;

@@ -1,16 +1,16 @@
 import type { Config } from "../config.js";
 import type { Counters } from "../counters.js";
-import { Backoff } from "../keep/backoff.js";
 import type { MacSession } from "../proof/mac.js";
 import { isCounterProved, RECOVERY_NONCE_BYTES, writeRecoveryPassword } from "../proof/recover.js";
+import { type Call, CallPhase } from "../rpc/calls.js";
+import { Requests } from "../rpc/requests.js";
 import { Status } from "../status.js";
+import { Backoff } from "../time/backoff.js";
+import type { Channel, ChannelParts, Transport } from "../transport/channel.js";
 import { NO_BYTES } from "../wire/bytes.js";
-import type { FrameReader } from "../wire/frame.js";
-import { Method } from "../wire/methods.js";
-import { type Call, CallPhase } from "./calls.js";
-import type { Channel, ChannelParts, Transport } from "./channel.js";
+import type { FrameReader } from "../wire/frame/frame.js";
+import { Method } from "../wire/frame/methods.js";
 import { needsPerson } from "./phases.js";
-import { Requests } from "./requests.js";
 
 /** Of the backoff's base: the longest wait before the question for a counter, and before the connection that has it. */
 const SOON = 0.25;

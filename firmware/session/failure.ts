@@ -1,7 +1,7 @@
-import type { Addresses } from "../keep/addresses.js";
+import type { Addresses } from "../addresses.js";
+import type { Call } from "../rpc/calls.js";
 import { Status } from "../status.js";
 import { copyBytes, NO_BYTES } from "../wire/bytes.js";
-import type { Call } from "./calls.js";
 
 /** A peer's words when it refused something last. They are kept once, so a {@link Failure} has them by their number. */
 export class PeerWords {

@@ -1,8 +1,8 @@
-import type { Scratch } from "../proof/scratch.js";
+import type { Scratch } from "../crypto/scratch.js";
+import type { Encoding } from "../rpc/frames.js";
 import type { Status } from "../status.js";
-import type { AppTraffic } from "./app.js";
-import type { Transport } from "./channel.js";
-import type { Encoding } from "./frames.js";
+import type { AppTraffic } from "../transport/app.js";
+import type { Transport } from "../transport/channel.js";
 
 /** Reads tokens of one format. */
 export interface TokenReader {

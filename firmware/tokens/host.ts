@@ -1,8 +1,8 @@
-import { Backoff } from "../keep/backoff.js";
 import type { Limits } from "../limits.js";
-import type { Call } from "../session/calls.js";
+import type { Call } from "../rpc/calls.js";
 import { Failure } from "../session/failure.js";
 import { Status } from "../status.js";
+import { Backoff } from "../time/backoff.js";
 import { bytesOf, jsonTextLength, sameBytes, type Text } from "../wire/bytes.js";
 import type { Slot } from "./slot.js";
 import type { OnToken } from "./token.js";

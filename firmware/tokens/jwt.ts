@@ -1,6 +1,6 @@
-import { readBase64url } from "../proof/base64.js";
-import type { JsonReader } from "../wire/json.js";
-import { IN_JWT, Member, memberOf } from "../wire/members.js";
+import { readBase64url } from "../crypto/base64.js";
+import { IN_JWT, Member, memberOf } from "../wire/frame/fields.js";
+import type { JsonReader } from "../wire/json/json.js";
 import { ValueEvent } from "../wire/value.js";
 
 const DOT = 0x2e;

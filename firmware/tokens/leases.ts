@@ -1,10 +1,10 @@
 import type { Config } from "../config.js";
-import { HmacKey } from "../proof/hmac.js";
-import type { Scratch } from "../proof/scratch.js";
-import { unitInterval } from "../proof/spread.js";
+import { HmacKey } from "../crypto/hmac.js";
+import { unitInterval } from "../crypto/jitter.js";
+import type { Scratch } from "../crypto/scratch.js";
 import type { TokenFormat, TokenReader } from "../session/features.js";
 import { Status } from "../status.js";
-import type { FrameReader } from "../wire/frame.js";
+import type { FrameReader } from "../wire/frame/frame.js";
 import type { Host } from "./host.js";
 import { readJwtLifetime } from "./jwt.js";
 import type { Slot } from "./slot.js";

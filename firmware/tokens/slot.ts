@@ -1,4 +1,4 @@
-import { Lease } from "../keep/lease.js";
+import { Lease } from "../time/lease.js";
 
 /** A place for one token. Its bytes are wiped when it leaves. */
 export class Slot {

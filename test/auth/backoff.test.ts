@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Status } from "../../firmware/index.js";
-import { Backoff } from "../../firmware/keep/backoff.js";
+import { Backoff } from "../../firmware/time/backoff.js";
 import { VirtualTime } from "./time.js";
 import { APP, World } from "./world.js";
 

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { JWT_SCRATCH_BYTES, readJwtLifetime } from "../../firmware/tokens/jwt.js";
-import { FRAME_DEPTH_MAX, FRAME_KEY_BYTES_MAX } from "../../firmware/wire/frame.js";
-import { JsonReader } from "../../firmware/wire/json.js";
+import { FRAME_DEPTH_MAX, FRAME_KEY_BYTES_MAX } from "../../firmware/wire/frame/frame.js";
+import { JsonReader } from "../../firmware/wire/json/json.js";
 
 const json = new JsonReader(FRAME_DEPTH_MAX, FRAME_KEY_BYTES_MAX);
 

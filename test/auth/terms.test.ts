@@ -4,7 +4,7 @@ import { cbor } from "../../firmware/cbor.js";
 import { mqtt, State, Status } from "../../firmware/index.js";
 import { Messages } from "../../firmware/messages.js";
 import { mqtt5 } from "../../firmware/mqtt5.js";
-import { Terms } from "../../firmware/session/terms.js";
+import { Terms } from "../../firmware/transport/terms.js";
 import { World, type WorldOptions } from "./world.js";
 
 /** Ids are counted from one connection to the next. */

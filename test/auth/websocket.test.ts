@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { parser } from "mqtt-packet";
 import { mqtt, type Status } from "../../firmware/index.js";
 import { mqttOverWebSocket, rpcOverWebSocket } from "../../firmware/websocket.js";
-import { Opcode } from "../../firmware/wire/websocket.js";
+import { Opcode } from "../../firmware/wire/websocket/websocket.js";
 import { everySplit } from "../wire/transcript.js";
 import { serverFrame } from "../wire/ws-oracle.js";
 import { acceptOf, answerTo, WebSocketWorld } from "./websocket-world.js";

@@ -4,15 +4,15 @@
  */
 import { cbor } from "../../firmware/cbor.js";
 import { Config } from "../../firmware/config.js";
-import { Scratch } from "../../firmware/proof/scratch.js";
-import { Call } from "../../firmware/session/calls.js";
-import type { FrameProofs, FrameWriter } from "../../firmware/session/frames.js";
-import { JsonFrames } from "../../firmware/session/json-frames.js";
+import { Scratch } from "../../firmware/crypto/scratch.js";
+import { Call } from "../../firmware/rpc/calls.js";
+import type { FrameProofs, FrameWriter } from "../../firmware/rpc/frames.js";
+import { JsonFrames } from "../../firmware/rpc/json-frames.js";
 import { bytesOf, NO_BYTES } from "../../firmware/wire/bytes.js";
-import { CborPen, cborText } from "../../firmware/wire/cbor-pen.js";
-import { FrameReader } from "../../firmware/wire/frame.js";
-import { FrameEvent } from "../../firmware/wire/frame-event.js";
-import { Method } from "../../firmware/wire/methods.js";
+import { CborWriter, cborText } from "../../firmware/wire/cbor/writer.js";
+import { FrameEvent } from "../../firmware/wire/frame/event.js";
+import { FrameReader } from "../../firmware/wire/frame/frame.js";
+import { Method } from "../../firmware/wire/frame/methods.js";
 import type { ValueReader } from "../../firmware/wire/value.js";
 
 const DEVICE = "device_123";
@@ -33,25 +33,25 @@ const jsonReply = (): Uint8Array =>
   );
 
 const cborReply = (): Uint8Array => {
-  const pen = new CborPen();
+  const writer = new CborWriter();
   const out = new Uint8Array(512);
-  pen.pen.write(out, 0);
-  pen.pairs(5);
-  pen.bytes(cborText("v"));
-  pen.integer(2);
-  pen.bytes(cborText("id"));
-  pen.integer(ID);
-  pen.bytes(cborText("src"));
-  pen.string(CLOUD);
-  pen.bytes(cborText("dst"));
-  pen.string(DEVICE);
-  pen.bytes(cborText("result"));
-  pen.pairs(2);
-  pen.bytes(cborText("token"));
-  pen.string(tokenText());
-  pen.bytes(cborText("expires_in"));
-  pen.integer(3600);
-  return new Uint8Array(out.buffer, 0, pen.pen.at);
+  writer.writer.write(out, 0);
+  writer.pairs(5);
+  writer.bytes(cborText("v"));
+  writer.integer(2);
+  writer.bytes(cborText("id"));
+  writer.integer(ID);
+  writer.bytes(cborText("src"));
+  writer.string(CLOUD);
+  writer.bytes(cborText("dst"));
+  writer.string(DEVICE);
+  writer.bytes(cborText("result"));
+  writer.pairs(2);
+  writer.bytes(cborText("token"));
+  writer.string(tokenText());
+  writer.bytes(cborText("expires_in"));
+  writer.integer(3600);
+  return new Uint8Array(out.buffer, 0, writer.writer.at);
 };
 
 /** Reads a reply and writes a request, in JSON or in CBOR. */
@@ -100,11 +100,11 @@ export class Codec {
   }
 
   write(): void {
-    const pen = this.frames.pen;
-    pen.count();
+    const writer = this.frames.writer;
+    writer.count();
     this.frames.request(this.call, NO_PROOFS);
-    pen.write(this.out, 0);
+    writer.write(this.out, 0);
     this.frames.request(this.call, NO_PROOFS);
-    this.requestBytes = pen.at;
+    this.requestBytes = writer.at;
   }
 }

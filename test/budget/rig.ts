@@ -3,6 +3,11 @@
  * answers from prepared bytes. This file runs inside XS, so it keeps to the engines' shared language; and as
  * its own garbage would be taken for the firmware's, it makes none either.
  */
+
+import { base64urlLength, readBase64url, writeBase64url } from "../../firmware/crypto/base64.js";
+import { hkdf32 } from "../../firmware/crypto/hkdf.js";
+import { HmacKey, hmacBegin, hmacEnd } from "../../firmware/crypto/hmac.js";
+import { Sha256 } from "../../firmware/crypto/sha256.js";
 import {
   type Address,
   type AuthClient,
@@ -16,10 +21,6 @@ import {
   Status,
   type Token,
 } from "../../firmware/index.js";
-import { base64urlLength, readBase64url, writeBase64url } from "../../firmware/proof/base64.js";
-import { hkdf32 } from "../../firmware/proof/hkdf.js";
-import { HmacKey, hmacBegin, hmacEnd } from "../../firmware/proof/hmac.js";
-import { Sha256 } from "../../firmware/proof/sha256.js";
 import { bytesOf, copyBytes, writeDecimal } from "../../firmware/wire/bytes.js";
 import { entropy, HandClock, RigStore } from "./rig-ports.js";
 

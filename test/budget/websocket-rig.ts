@@ -2,6 +2,9 @@
  * The firmware over WebSocket on a loopback, to be measured like the rig beside it. It runs inside XS, keeps to the
  * engines' shared language, and makes no garbage.
  */
+
+import { writeBase64 } from "../../firmware/crypto/base64.js";
+import { Sha1 } from "../../firmware/crypto/sha1.js";
 import {
   type Address,
   type AuthClient,
@@ -15,8 +18,6 @@ import {
   Status,
   type Token,
 } from "../../firmware/index.js";
-import { writeBase64 } from "../../firmware/proof/base64.js";
-import { Sha1 } from "../../firmware/proof/sha1.js";
 import { mqttOverWebSocket, rpcOverWebSocket } from "../../firmware/websocket.js";
 import { bytesOf, copyBytes } from "../../firmware/wire/bytes.js";
 import { DEVICE, FarEnd, HOST, PSK, TOKEN_BYTES } from "./rig.js";

@@ -2,8 +2,8 @@
 import { cwt } from "../../firmware/cbor.js";
 import { Scratch } from "../../firmware/index.js";
 import { bytesOf } from "../../firmware/wire/bytes.js";
-import { CborReader } from "../../firmware/wire/cbor.js";
-import { CborPen, cborText } from "../../firmware/wire/cbor-pen.js";
+import { CborReader } from "../../firmware/wire/cbor/cbor.js";
+import { CborWriter, cborText } from "../../firmware/wire/cbor/writer.js";
 import { ValueEvent } from "../../firmware/wire/value.js";
 import { bytesOfHex, hex } from "./suite-store.js";
 
@@ -41,8 +41,8 @@ export function readCbor(item: string, size: number): string {
 /** Integers at every edge, texts, byte strings, arrays and maps. */
 export function cborItems(): string {
   const out = new Uint8Array(512);
-  const cbor = new CborPen();
-  cbor.pen.write(out, 0);
+  const cbor = new CborWriter();
+  cbor.writer.write(out, 0);
   cbor.pairs(2);
   cbor.bytes(cborText("é"));
   cbor.string('中 "😀"');
@@ -55,7 +55,7 @@ export function cborItems(): string {
   }
   cbor.byteString(2);
   cbor.bytes(new Uint8Array([0, 255]));
-  return hex(out, 0, cbor.pen.at);
+  return hex(out, 0, cbor.writer.at);
 }
 
 /** A COSE_Mac0 made by node:crypto and cbor-x: read with its key, with another, and without. */

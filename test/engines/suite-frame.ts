@@ -1,8 +1,8 @@
 /** Frames on every engine. This file runs inside the engines, as `suite.ts` does. */
 import { bytesOf } from "../../firmware/wire/bytes.js";
-import { FrameReader } from "../../firmware/wire/frame.js";
-import { FrameEvent } from "../../firmware/wire/frame-event.js";
-import { readWhole } from "../../firmware/wire/whole.js";
+import { FrameEvent } from "../../firmware/wire/frame/event.js";
+import { FrameReader } from "../../firmware/wire/frame/frame.js";
+import { readWhole } from "../../firmware/wire/frame/whole.js";
 import { bytesOfHex, hex } from "./suite-store.js";
 
 const TOKEN_BYTES = 48;

@@ -1,8 +1,8 @@
 /** MQTT 5 as it runs on every engine: its reader in windows of several sizes, and what a device says first. */
 import type { Proof } from "../../firmware/index.js";
 import { mqtt5 } from "../../firmware/mqtt5.js";
-import { MqttEvent } from "../../firmware/wire/mqtt-reader.js";
-import { Mqtt5Reader } from "../../firmware/wire/mqtt5-reader.js";
+import { Mqtt5Reader } from "../../firmware/wire/mqtt/mqtt5-reader.js";
+import { MqttEvent } from "../../firmware/wire/mqtt/reader.js";
 import { firstFlight } from "./suite-flight.js";
 import { hex } from "./suite-store.js";
 

@@ -1,10 +1,11 @@
 /** What a device keeps in its store: the same bytes on every engine. This file runs inside the engines, as `suite.ts` does. */
+
+import { Scratch } from "../../firmware/crypto/scratch.js";
 import { createAuth, type Store, type Waker } from "../../firmware/index.js";
-import { COUNTER_RECORD_BYTES, CounterBlock } from "../../firmware/keep/counter-block.js";
-import { Keeper } from "../../firmware/keep/keeper.js";
-import { KeptRecord, PAYLOAD_AT, RecordKind, writeUint32 } from "../../firmware/keep/record.js";
-import { Scratch } from "../../firmware/proof/scratch.js";
-import { whose } from "../../firmware/proof/whose.js";
+import { whose } from "../../firmware/proof/owner.js";
+import { COUNTER_RECORD_BYTES, CounterBlock } from "../../firmware/store/counter-block.js";
+import { Keeper } from "../../firmware/store/keeper.js";
+import { KeptRecord, PAYLOAD_AT, RecordKind, writeUint32 } from "../../firmware/store/record.js";
 import { bytesOf, copyBytes } from "../../firmware/wire/bytes.js";
 
 /** `bytes[from..to)` in hexadecimal. */

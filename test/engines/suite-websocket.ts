@@ -1,12 +1,13 @@
 /** WebSocket's part of the suite: it runs inside the engines. */
+
+import { writeBase64 } from "../../firmware/crypto/base64.js";
+import { SHA1_BYTES, Sha1 } from "../../firmware/crypto/sha1.js";
 import { createAuth, type LinkEvents, type Ports, type Waker } from "../../firmware/index.js";
-import { writeBase64 } from "../../firmware/proof/base64.js";
-import { SHA1_BYTES, Sha1 } from "../../firmware/proof/sha1.js";
 import { rpcOverWebSocket } from "../../firmware/websocket.js";
 import { bytesOf, copyBytes } from "../../firmware/wire/bytes.js";
-import { Opcode, writeFrame } from "../../firmware/wire/websocket.js";
-import { HandshakeReader } from "../../firmware/wire/websocket-handshake.js";
-import { WebSocketEvent, WebSocketReader } from "../../firmware/wire/websocket-reader.js";
+import { HandshakeReader } from "../../firmware/wire/websocket/handshake.js";
+import { WebSocketEvent, WebSocketReader } from "../../firmware/wire/websocket/reader.js";
+import { Opcode, writeFrame } from "../../firmware/wire/websocket/websocket.js";
 import { hex } from "./suite-store.js";
 
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

@@ -2,19 +2,19 @@
  * What every engine must do alike, bit for bit. This file runs inside the engines, so it keeps to their shared
  * language and knows no Node; `engines.test.ts` runs it in each and compares.
  */
-import { readBase64url, writeBase64url } from "../../firmware/proof/base64.js";
-import { sameSecret } from "../../firmware/proof/compare.js";
+import { readBase64url, writeBase64url } from "../../firmware/crypto/base64.js";
+import { sameSecret } from "../../firmware/crypto/compare.js";
+import { hkdf32 } from "../../firmware/crypto/hkdf.js";
+import { HmacKey, hmacBegin, hmacEnd } from "../../firmware/crypto/hmac.js";
+import { unitInterval } from "../../firmware/crypto/jitter.js";
+import { Scratch } from "../../firmware/crypto/scratch.js";
+import { Sha256 } from "../../firmware/crypto/sha256.js";
 import { counterKey, writeCounterPassword } from "../../firmware/proof/counter.js";
 import { writeDigestResponse } from "../../firmware/proof/digest.js";
-import { hkdf32 } from "../../firmware/proof/hkdf.js";
-import { HmacKey, hmacBegin, hmacEnd } from "../../firmware/proof/hmac.js";
 import { MacSession } from "../../firmware/proof/mac.js";
 import { isCounterProved, writeRecoveryPassword } from "../../firmware/proof/recover.js";
-import { Scratch } from "../../firmware/proof/scratch.js";
-import { Sha256 } from "../../firmware/proof/sha256.js";
-import { unitInterval } from "../../firmware/proof/spread.js";
 import { bytesOf, writeDecimal, writeJsonText } from "../../firmware/wire/bytes.js";
-import { JsonReader } from "../../firmware/wire/json.js";
+import { JsonReader } from "../../firmware/wire/json/json.js";
 import {
   PacketType,
   writeAck,
@@ -24,8 +24,8 @@ import {
   writePublishHeader,
   writeSubscribe,
   writeUnsubscribe,
-} from "../../firmware/wire/mqtt.js";
-import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt-reader.js";
+} from "../../firmware/wire/mqtt/mqtt.js";
+import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt/reader.js";
 import { ValueEvent } from "../../firmware/wire/value.js";
 import { cborItems, cwtLifetimes, shown } from "./suite-cbor.js";
 import { firstFlight } from "./suite-flight.js";

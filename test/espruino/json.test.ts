@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Status } from "../../firmware/index.js";
 import { bytesOf } from "../../firmware/wire/bytes.js";
-import { FrameReader } from "../../firmware/wire/frame.js";
-import { FrameEvent } from "../../firmware/wire/frame-event.js";
+import { FrameEvent } from "../../firmware/wire/frame/event.js";
+import { FrameReader } from "../../firmware/wire/frame/frame.js";
 import { runEspruino } from "../../host-sim/espruino/natives.js";
 import { SeededEntropy } from "../auth/time.js";
 import { ACCEPTED, REFUSALS } from "../wire/json-cases.js";

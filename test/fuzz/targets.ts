@@ -4,17 +4,17 @@
  * something else to an independent reader.
  */
 import { createHmac, hkdfSync } from "node:crypto";
+import { Scratch } from "../../firmware/crypto/scratch.js";
 import { isCounterProved, RECOVERY_NONCE_BYTES } from "../../firmware/proof/recover.js";
-import { Scratch } from "../../firmware/proof/scratch.js";
 import { Status } from "../../firmware/status.js";
-import { CborReader } from "../../firmware/wire/cbor.js";
-import { FrameEvent } from "../../firmware/wire/frame-event.js";
-import { JsonReader } from "../../firmware/wire/json.js";
-import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt-reader.js";
-import { Mqtt5Reader } from "../../firmware/wire/mqtt5-reader.js";
+import { CborReader } from "../../firmware/wire/cbor/cbor.js";
+import { FrameEvent } from "../../firmware/wire/frame/event.js";
+import { JsonReader } from "../../firmware/wire/json/json.js";
+import { Mqtt5Reader } from "../../firmware/wire/mqtt/mqtt5-reader.js";
+import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt/reader.js";
 import { ValueEvent, type ValueReader } from "../../firmware/wire/value.js";
-import { HandshakeEvent, HandshakeReader } from "../../firmware/wire/websocket-handshake.js";
-import { WebSocketEvent, WebSocketReader } from "../../firmware/wire/websocket-reader.js";
+import { HandshakeEvent, HandshakeReader } from "../../firmware/wire/websocket/handshake.js";
+import { WebSocketEvent, WebSocketReader } from "../../firmware/wire/websocket/reader.js";
 import { decodePlain } from "../wire/cbor-plain.js";
 import { frameReader, type Reading, readingOf, takeHosts, toldBy } from "../wire/frame-rules.js";
 import { readPlanted } from "./planted.js";

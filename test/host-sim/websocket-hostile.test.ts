@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { type LimitOptions, State, type Status } from "../../firmware/index.js";
 import { rpcOverWebSocket } from "../../firmware/websocket.js";
-import { Opcode } from "../../firmware/wire/websocket.js";
+import { Opcode } from "../../firmware/wire/websocket/websocket.js";
 import { answerTo } from "../auth/websocket-world.js";
 import { readByWs, serverFrame } from "../wire/ws-oracle.js";
 import { Device } from "./device.js";

@@ -1,8 +1,12 @@
 /** Counters that a store keeps are never handed out twice, and cost one write for 64 of them. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { COUNTER_RECORD_BYTES, COUNTERS_PER_WRITE, CounterBlock } from "../../firmware/keep/counter-block.js";
-import { Keeper } from "../../firmware/keep/keeper.js";
+import {
+  COUNTER_RECORD_BYTES,
+  COUNTERS_PER_WRITE,
+  CounterBlock,
+} from "../../firmware/store/counter-block.js";
+import { Keeper } from "../../firmware/store/keeper.js";
 import { Flash, isCut, TEARS, type Tear } from "./flash.js";
 
 const tears = Object.keys(TEARS) as Tear[];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Lease } from "../../firmware/keep/lease.js";
+import { Lease } from "../../firmware/time/lease.js";
 
 const spread = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
@@ -11,7 +11,7 @@ const lifetimeMs = fc.oneof(
   fc.constant(Number.POSITIVE_INFINITY),
 );
 
-describe("keep/lease", () => {
+describe("time/lease", () => {
   it("refreshes between half of the lifetime and 90 % of it, and two calls before the end where both can be had", () => {
     fc.assert(
       fc.property(fc.nat(2 ** 40), lifetimeMs, spread, fc.nat(60_000), (sentAtMs, life, h, callMs) => {

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Monotonic } from "../../firmware/keep/monotonic.js";
+import { Monotonic } from "../../firmware/time/monotonic.js";
 
 const WRAP = 2 ** 32;
 
 /** Waits between two looks at the clock. */
 const waits = fc.array(fc.oneof(fc.nat(100_000), fc.nat(WRAP / 2 - 1)), { maxLength: 50 });
 
-describe("keep/monotonic", () => {
+describe("time/monotonic", () => {
   for (const [name, reading] of [
     ["an unsigned 32-bit clock", (ms: number) => ms % WRAP],
     ["a signed 32-bit clock", (ms: number) => ms | 0],

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { crc32 as zlibCrc32 } from "node:zlib";
 import fc from "fast-check";
-import { crc32 } from "../../firmware/keep/crc32.js";
-import { Keeper } from "../../firmware/keep/keeper.js";
-import { KeptRecord, PAYLOAD_AT, RECORD_BYTES_MIN, RecordKind, Unread } from "../../firmware/keep/record.js";
+import { crc32 } from "../../firmware/store/crc32.js";
+import { Keeper } from "../../firmware/store/keeper.js";
+import { KeptRecord, PAYLOAD_AT, RECORD_BYTES_MIN, RecordKind, Unread } from "../../firmware/store/record.js";
 import { Flash, isCut, TEARS, type Tear } from "./flash.js";
 
 const PAYLOAD_BYTES = 8;

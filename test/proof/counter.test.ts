@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { HmacKey } from "../../firmware/crypto/hmac.js";
+import { unitInterval } from "../../firmware/crypto/jitter.js";
+import { Sha256 } from "../../firmware/crypto/sha256.js";
 import {
   COUNTER_PASSWORD_BYTES_MAX,
   counterKey,
   writeCounterPassword,
 } from "../../firmware/proof/counter.js";
-import { HmacKey } from "../../firmware/proof/hmac.js";
-import { Sha256 } from "../../firmware/proof/sha256.js";
-import { unitInterval } from "../../firmware/proof/spread.js";
 import { hkdf, hmac, latin1, typedArraysOf, utf8 } from "./oracle.js";
 
 const hash = new Sha256();
@@ -49,7 +49,7 @@ describe("proof/counter", () => {
   });
 });
 
-describe("proof/spread", () => {
+describe("crypto/jitter", () => {
   const key = new HmacKey();
 
   it("is the first 48 bits of the MAC over host and generation, in [0, 1)", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { Sha256 } from "../../firmware/crypto/sha256.js";
 import { DIGEST_RESPONSE_BYTES, writeDigestResponse } from "../../firmware/proof/digest.js";
-import { Sha256 } from "../../firmware/proof/sha256.js";
 import { latin1, sha256, typedArraysOf, utf8 } from "./oracle.js";
 
 const hash = new Sha256();

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { createHmac, hkdfSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
+import { HmacKey } from "../../firmware/crypto/hmac.js";
+import { Sha256 } from "../../firmware/crypto/sha256.js";
 import { answerExchange, EXCHANGE_CHALLENGE_BYTES } from "../../firmware/proof/exchange.js";
-import { HmacKey } from "../../firmware/proof/hmac.js";
-import { Sha256 } from "../../firmware/proof/sha256.js";
 
 const PSK = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 const DESIGN = readFileSync(new URL("../../firmware/DESIGN.md", import.meta.url), "utf8");

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { hkdf32 } from "../../firmware/proof/hkdf.js";
-import { HmacKey, hmacBegin, hmacEnd } from "../../firmware/proof/hmac.js";
-import { Sha256 } from "../../firmware/proof/sha256.js";
+import { hkdf32 } from "../../firmware/crypto/hkdf.js";
+import { HmacKey, hmacBegin, hmacEnd } from "../../firmware/crypto/hmac.js";
+import { Sha256 } from "../../firmware/crypto/sha256.js";
 import { feedPieces, hex, hkdf, hmac, isAllZero, splitBytes, typedArraysOf, utf8 } from "./oracle.js";
 
 const hash = new Sha256();
@@ -15,7 +15,7 @@ function macOf(key: HmacKey, message: Uint8Array): Buffer {
   return Buffer.from(out);
 }
 
-describe("proof/hmac", () => {
+describe("crypto/hmac", () => {
   it("gives the MACs of RFC 4231", () => {
     const key = new HmacKey();
     const vectors: [Uint8Array, Uint8Array, string][] = [
@@ -97,7 +97,7 @@ describe("proof/hmac", () => {
   });
 });
 
-describe("proof/hkdf", () => {
+describe("crypto/hkdf", () => {
   it("gives the first 32 bytes of RFC 5869's test case 3", () => {
     hkdf32(hash, new HmacKey(), new Uint8Array(22).fill(0x0b), 0, 22, new Uint8Array(0), out, 0);
     assert.equal(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { Sha256 } from "../../firmware/crypto/sha256.js";
 import { MAC_TRAILER_BYTES_MAX, MacSession } from "../../firmware/proof/mac.js";
-import { Sha256 } from "../../firmware/proof/sha256.js";
 import { Status } from "../../firmware/status.js";
 import { feedPieces, hkdf, hmac, isAllZero, latin1, splitBytes, typedArraysOf, utf8 } from "./oracle.js";
 

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
+import { Scratch } from "../../firmware/crypto/scratch.js";
 import {
   isCounterProved,
   RECOVERY_PASSWORD_BYTES,
   writeRecoveryPassword,
 } from "../../firmware/proof/recover.js";
-import { Scratch } from "../../firmware/proof/scratch.js";
 import { hex, hkdf, hmac, isAllZero, latin1, typedArraysOf, utf8 } from "./oracle.js";
 
 const scratch = new Scratch();

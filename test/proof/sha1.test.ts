@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { base64Length, writeBase64 } from "../../firmware/proof/base64.js";
-import { SHA1_BYTES, Sha1 } from "../../firmware/proof/sha1.js";
+import { base64Length, writeBase64 } from "../../firmware/crypto/base64.js";
+import { SHA1_BYTES, Sha1 } from "../../firmware/crypto/sha1.js";
 
 const out = new Uint8Array(400);
 
@@ -12,7 +12,7 @@ function sha1(bytes: Uint8Array, sha = new Sha1()): string {
   return Buffer.from(out.subarray(3, 3 + SHA1_BYTES)).toString("hex");
 }
 
-describe("proof/sha1", () => {
+describe("crypto/sha1", () => {
   it("gives the digests of FIPS 180-4's examples", () => {
     assert.equal(sha1(Buffer.from("abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
     const twoBlocks = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
@@ -28,7 +28,7 @@ describe("proof/sha1", () => {
   });
 });
 
-describe("proof/base64, padded", () => {
+describe("crypto/base64, padded", () => {
   it("writes what Node writes, in the length it foretells", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {

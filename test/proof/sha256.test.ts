@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Sha256 } from "../../firmware/proof/sha256.js";
+import { Sha256 } from "../../firmware/crypto/sha256.js";
 import { feedPieces, sha256, splitBytes, typedArraysOf, utf8 } from "./oracle.js";
 
 const out = new Uint8Array(32);
@@ -11,7 +11,7 @@ function hexOf(hash: Sha256, message: Uint8Array): string {
   return Buffer.from(out).toString("hex");
 }
 
-describe("proof/sha256", () => {
+describe("crypto/sha256", () => {
   it("gives the digests of FIPS 180-4's examples", () => {
     const hash = new Sha256();
     const vectors: [string, string][] = [

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { base64urlLength, readBase64url, writeBase64url } from "../../firmware/proof/base64.js";
-import { sameSecret } from "../../firmware/proof/compare.js";
-import { writeHex } from "../../firmware/proof/hex.js";
+import { base64urlLength, readBase64url, writeBase64url } from "../../firmware/crypto/base64.js";
+import { sameSecret } from "../../firmware/crypto/compare.js";
+import { writeHex } from "../../firmware/crypto/hex.js";
 import { latin1, utf8 } from "./oracle.js";
 
 const room = new Uint8Array(400);
 
-describe("proof/base64", () => {
+describe("crypto/base64", () => {
   it("writes what Node writes, in the length it foretells, and reads it back", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
@@ -50,7 +50,7 @@ describe("proof/base64", () => {
   });
 });
 
-describe("proof/hex", () => {
+describe("crypto/hex", () => {
   it("writes hex, also over the second half of its own place", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
@@ -63,7 +63,7 @@ describe("proof/hex", () => {
   });
 });
 
-describe("proof/compare", () => {
+describe("crypto/compare", () => {
   /** An array that counts how often it is read. */
   function counted(bytes: Uint8Array): { bytes: Uint8Array; reads: () => number } {
     let reads = 0;

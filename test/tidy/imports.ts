@@ -34,8 +34,8 @@ const SHARED = "firmware/wire/bytes.ts";
 
 /** What an adapter knows of the firmware: SHA-256 serves where an engine has none, or no random numbers; options are checked as the core checks its own; what lies in wire/ here is there to be replaced. */
 const ADAPTER_SEES = [
-  ...["driver", "options", "ports", "status", "proof/sha256"],
-  ...["wire/copy", "wire/decimal", "wire/run", "wire/whole"],
+  ...["driver", "options", "ports", "status", "crypto/sha256"],
+  ...["wire/copy", "wire/decimal", "wire/run", "wire/frame/whole"],
 ].map((name) => `firmware/${name}.ts`);
 
 const WORKSPACES: Readonly<Record<string, string>> = {

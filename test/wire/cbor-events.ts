@@ -1,5 +1,5 @@
 import type { Status } from "../../firmware/status.js";
-import { CborReader } from "../../firmware/wire/cbor.js";
+import { CborReader } from "../../firmware/wire/cbor/cbor.js";
 import { ValueEvent } from "../../firmware/wire/value.js";
 import { Builder } from "./value-builder.js";
 

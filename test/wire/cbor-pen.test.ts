@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Decoder, Encoder } from "cbor-x";
 import fc from "fast-check";
-import { CborPen, cborText } from "../../firmware/wire/cbor-pen.js";
+import { CborWriter, cborText } from "../../firmware/wire/cbor/writer.js";
 import { readPieces } from "./cbor-events.js";
 
 const oracle = new Decoder({ mapsAsObjects: true });
@@ -34,35 +34,35 @@ const { value: values } = fc.letrec<{ value: Value }>((tie) => ({
 const sorted = (names: string[]): string[] =>
   names.sort((a, b) => Buffer.compare(theirs.encode(a), theirs.encode(b)));
 
-function lay(pen: CborPen, value: Value, isUtf8: boolean): void {
-  if (typeof value === "number") pen.integer(value);
-  else if (typeof value === "string") pen.string(isUtf8 ? Buffer.from(value) : value);
+function lay(writer: CborWriter, value: Value, isUtf8: boolean): void {
+  if (typeof value === "number") writer.integer(value);
+  else if (typeof value === "string") writer.string(isUtf8 ? Buffer.from(value) : value);
   else if (value instanceof Uint8Array) {
-    pen.byteString(value.length);
-    pen.bytes(value);
+    writer.byteString(value.length);
+    writer.bytes(value);
   } else if (Array.isArray(value)) {
-    pen.items(value.length);
-    for (const item of value) lay(pen, item, isUtf8);
+    writer.items(value.length);
+    for (const item of value) lay(writer, item, isUtf8);
   } else {
-    pen.pairs(Object.keys(value).length);
+    writer.pairs(Object.keys(value).length);
     for (const name of sorted(Object.keys(value))) {
-      pen.bytes(cborText(name));
-      lay(pen, value[name] as Value, isUtf8);
+      writer.bytes(cborText(name));
+      lay(writer, value[name] as Value, isUtf8);
     }
   }
 }
 
 /** Counts, writes into a marked array, and checks that both agree and nothing else was touched. */
 function written(value: Value, isUtf8 = false): Buffer {
-  const cbor = new CborPen();
-  const { pen } = cbor;
-  pen.count();
+  const cbor = new CborWriter();
+  const { writer } = cbor;
+  writer.count();
   lay(cbor, value, isUtf8);
-  const out = Buffer.alloc(pen.at + 6, 0xaa);
-  const end = pen.at + 3;
-  pen.write(out, 3);
+  const out = Buffer.alloc(writer.at + 6, 0xaa);
+  const end = writer.at + 3;
+  writer.write(out, 3);
   lay(cbor, value, isUtf8);
-  assert.equal(pen.at, end);
+  assert.equal(writer.at, end);
   assert.equal(`${out.toString("hex", 0, 3)}${out.toString("hex", end)}`, "aa".repeat(6));
   return out.subarray(3, end);
 }
@@ -109,10 +109,10 @@ describe("CborPen", () => {
 
   it("writes a lone surrogate as U+FFFD, and the first bytes of a longer array", () => {
     assert.equal(written("a\ud800").toString("hex"), "6461efbfbd");
-    const pen = new CborPen();
+    const writer = new CborWriter();
     const out = Buffer.alloc(4);
-    pen.pen.write(out, 0);
-    pen.stringPart(Buffer.from("abcdef"), 3);
+    writer.writer.write(out, 0);
+    writer.stringPart(Buffer.from("abcdef"), 3);
     assert.equal(out.toString("hex"), "63616263");
   });
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Decoder, Encoder } from "cbor-x";
 import fc from "fast-check";
 import { Status } from "../../firmware/status.js";
-import { CborReader } from "../../firmware/wire/cbor.js";
+import { CborReader } from "../../firmware/wire/cbor/cbor.js";
 import { ValueEvent } from "../../firmware/wire/value.js";
 import { APPENDIX_A, APPENDIX_A_EVENTS, REFUSALS } from "./cbor-cases.js";
 import { DEPTH_MAX, readPieces } from "./cbor-events.js";

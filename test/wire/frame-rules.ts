@@ -2,8 +2,9 @@
  * What a v2 frame says, by plain rules over a value that somebody else has read: JSON.parse, cbor-x or
  * {@link file://./cbor-plain.ts}. The firmware's reader is held against them.
  */
-import { FrameReader } from "../../firmware/wire/frame.js";
-import { FrameEvent } from "../../firmware/wire/frame-event.js";
+
+import { FrameEvent } from "../../firmware/wire/frame/event.js";
+import { FrameReader } from "../../firmware/wire/frame/frame.js";
 import type { ValueReader } from "../../firmware/wire/value.js";
 
 const US = "device_1";

@@ -1,5 +1,5 @@
 import { Status } from "../../firmware/status.js";
-import { JsonReader } from "../../firmware/wire/json.js";
+import { JsonReader } from "../../firmware/wire/json/json.js";
 import { ValueEvent } from "../../firmware/wire/value.js";
 import { Builder } from "./value-builder.js";
 

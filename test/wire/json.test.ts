@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Status } from "../../firmware/status.js";
-import { JsonReader } from "../../firmware/wire/json.js";
+import { JsonReader } from "../../firmware/wire/json/json.js";
 import { ValueEvent } from "../../firmware/wire/value.js";
 import { ACCEPTED, latin1, REFUSALS, REPLY } from "./json-cases.js";
 import { DEPTH_MAX, everyBytes, KEY_BYTES_MAX, readPieces, readText } from "./json-events.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Status } from "../../firmware/status.js";
-import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt-reader.js";
+import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt/reader.js";
 
 /** Reads windows one after the other and tells each event as a line, `more` behind it; the pieces of a payload as one. */
 export function eventsOf(

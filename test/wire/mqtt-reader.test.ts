@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { generate, type Packet } from "mqtt-packet";
 import { Status } from "../../firmware/status.js";
-import { REMAINING_LENGTH_MAX } from "../../firmware/wire/mqtt.js";
-import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt-reader.js";
+import { REMAINING_LENGTH_MAX } from "../../firmware/wire/mqtt/mqtt.js";
+import { MqttEvent, MqttReader } from "../../firmware/wire/mqtt/reader.js";
 import { eventsOf } from "./mqtt-events.js";
 import { cut, everySplit } from "./transcript.js";
 

@@ -19,7 +19,7 @@ import {
   writePublishHeader,
   writeSubscribe,
   writeUnsubscribe,
-} from "../../firmware/wire/mqtt.js";
+} from "../../firmware/wire/mqtt/mqtt.js";
 import { eventsOf } from "./mqtt-events.js";
 import { bytesFrom, everySplit, readTranscripts } from "./transcript.js";
 

@@ -1,6 +1,6 @@
 /** The reason codes of MQTT 5: each packet takes those that the standard's table has for it, and no others. */
 import assert from "node:assert/strict";
-import { Mqtt5Reader } from "../../firmware/wire/mqtt5-reader.js";
+import { Mqtt5Reader } from "../../firmware/wire/mqtt/mqtt5-reader.js";
 import { eventsOf } from "./mqtt-events.js";
 import { everySplit } from "./transcript.js";
 

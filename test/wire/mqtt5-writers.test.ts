@@ -13,7 +13,7 @@ import {
   writeDisconnect5,
   writePublish5Header,
   writeSubscribe5,
-} from "../../firmware/wire/mqtt5.js";
+} from "../../firmware/wire/mqtt/mqtt5.js";
 
 const FIVE = { protocolVersion: 5 } as const;
 const word = fc.stringMatching(/^[a-z]{1,12}$/);

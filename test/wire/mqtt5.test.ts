@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { generate, type Packet } from "mqtt-packet";
 import { Status } from "../../firmware/status.js";
-import { MqttEvent } from "../../firmware/wire/mqtt-reader.js";
-import { DATA_BYTES_MAX, REASON_BYTES_MAX } from "../../firmware/wire/mqtt5-properties.js";
-import { Mqtt5Reader } from "../../firmware/wire/mqtt5-reader.js";
+import { DATA_BYTES_MAX, REASON_BYTES_MAX } from "../../firmware/wire/mqtt/mqtt5-properties.js";
+import { Mqtt5Reader } from "../../firmware/wire/mqtt/mqtt5-reader.js";
+import { MqttEvent } from "../../firmware/wire/mqtt/reader.js";
 import { eventsOf } from "./mqtt-events.js";
 import { cut, everySplit } from "./transcript.js";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Status } from "../../firmware/status.js";
-import { HandshakeEvent, type HandshakeReader } from "../../firmware/wire/websocket-handshake.js";
-import { WebSocketEvent, WebSocketReader } from "../../firmware/wire/websocket-reader.js";
+import { HandshakeEvent, type HandshakeReader } from "../../firmware/wire/websocket/handshake.js";
+import { WebSocketEvent, WebSocketReader } from "../../firmware/wire/websocket/reader.js";
 
 /** A payload as text: what is not printable ASCII as `\\xNN`. */
 export function shown(payload: Uint8Array): string {

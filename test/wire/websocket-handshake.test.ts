@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Status } from "../../firmware/status.js";
-import { HandshakeReader } from "../../firmware/wire/websocket-handshake.js";
+import { HandshakeReader } from "../../firmware/wire/websocket/handshake.js";
 import { everySplit } from "./transcript.js";
 import { handshakeOf } from "./websocket-events.js";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Status } from "../../firmware/status.js";
-import { Opcode } from "../../firmware/wire/websocket.js";
-import { WebSocketEvent, WebSocketReader } from "../../firmware/wire/websocket-reader.js";
+import { WebSocketEvent, WebSocketReader } from "../../firmware/wire/websocket/reader.js";
+import { Opcode } from "../../firmware/wire/websocket/websocket.js";
 import { everySplit } from "./transcript.js";
 import { eventsOf, shown } from "./websocket-events.js";
 import { readByWs, serverFrame } from "./ws-oracle.js";

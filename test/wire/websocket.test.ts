@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { copyBytes } from "../../firmware/wire/bytes.js";
-import { Pen } from "../../firmware/wire/pen.js";
-import { frameHeaderLength, Opcode, writeFrame } from "../../firmware/wire/websocket.js";
-import { HandshakeReader, writeHandshake } from "../../firmware/wire/websocket-handshake.js";
+import { HandshakeReader, writeHandshake } from "../../firmware/wire/websocket/handshake.js";
+import { frameHeaderLength, Opcode, writeFrame } from "../../firmware/wire/websocket/websocket.js";
+import { Writer } from "../../firmware/wire/writer.js";
 import { bytesFrom, everySplit, readTranscripts } from "./transcript.js";
 import { eventsOf, handshakeOf, shown } from "./websocket-events.js";
 import { readByWs } from "./ws-oracle.js";
@@ -67,12 +67,12 @@ function handshake(path: string, subprotocol: string): Buffer {
     credentialsLength: 0,
     key: Buffer.from(`${KEY}and what is hashed with it`),
   };
-  const pen = new Pen();
-  writeHandshake(pen, fields);
-  const out = Buffer.alloc(pen.at);
-  pen.write(out, 0);
-  writeHandshake(pen, fields);
-  assert.equal(pen.at, out.length);
+  const writer = new Writer();
+  writeHandshake(writer, fields);
+  const out = Buffer.alloc(writer.at);
+  writer.write(out, 0);
+  writeHandshake(writer, fields);
+  assert.equal(writer.at, out.length);
   return out;
 }
 

@@ -1,14 +1,14 @@
 /** A device's credential in its NVS partition: written by the firmware's own code, through a store of the partition. */
 import { type CredentialFields, readCredential, Status, writeCredential } from "../../firmware/index.js";
-import { Keeper } from "../../firmware/keep/keeper.js";
+import type { Store } from "../../firmware/ports.js";
+import { Keeper } from "../../firmware/store/keeper.js";
 import {
   KeptRecord,
   PAYLOAD_AT,
   RECORD_BYTES_MIN,
   RecordKind,
   writeUint32,
-} from "../../firmware/keep/record.js";
-import type { Store } from "../../firmware/ports.js";
+} from "../../firmware/store/record.js";
 import { usage } from "../cli/failure.js";
 import type { StorageImage } from "../espruino/storage.js";
 import type { NvsKeys } from "../nvs/keys.js";

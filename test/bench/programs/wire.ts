@@ -2,19 +2,19 @@ import { createHmac, hkdfSync } from "node:crypto";
 import mqtt, { type IPublishPacket } from "mqtt-packet";
 import { Config } from "../../../firmware/config.js";
 import { Counters } from "../../../firmware/counters.js";
+import { Scratch } from "../../../firmware/crypto/scratch.js";
+import { Sha256 } from "../../../firmware/crypto/sha256.js";
 import { Status } from "../../../firmware/index.js";
 import { MacSession } from "../../../firmware/proof/mac.js";
-import { Scratch } from "../../../firmware/proof/scratch.js";
-import { Sha256 } from "../../../firmware/proof/sha256.js";
-import { Call, CallTable } from "../../../firmware/session/calls.js";
-import { type Channel, ChannelEvent } from "../../../firmware/session/channel.js";
+import { Call, CallTable } from "../../../firmware/rpc/calls.js";
+import { Inbox } from "../../../firmware/rpc/inbox.js";
+import { Requests } from "../../../firmware/rpc/requests.js";
 import { PeerWords } from "../../../firmware/session/failure.js";
-import { Inbox } from "../../../firmware/session/inbox.js";
-import { mqtt as transport } from "../../../firmware/session/mqtt.js";
-import { Outbox } from "../../../firmware/session/outbox.js";
-import { Requests } from "../../../firmware/session/requests.js";
 import { Host, type HostCalls } from "../../../firmware/tokens/host.js";
-import { Method } from "../../../firmware/wire/methods.js";
+import { type Channel, ChannelEvent } from "../../../firmware/transport/channel.js";
+import { mqtt as transport } from "../../../firmware/transport/mqtt.js";
+import { Outbox } from "../../../firmware/transport/outbox.js";
+import { Method } from "../../../firmware/wire/frame/methods.js";
 import { nodePorts } from "../../../host-sim/node/ports.js";
 
 /** One device, one app, one request and its answer, as all codecs of the bench have them. */

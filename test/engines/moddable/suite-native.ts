@@ -10,14 +10,14 @@ import * as nativeRun from "../../../firmware/adapters/moddable/native/run.js";
 import { Sha256 as NativeSha256 } from "../../../firmware/adapters/moddable/native/sha256.js";
 import { readWhole } from "../../../firmware/adapters/moddable/native/whole.js";
 import * as run from "../../../firmware/adapters/moddable/run.js";
-import { Sha256 } from "../../../firmware/proof/sha256.js";
+import { Sha256 } from "../../../firmware/crypto/sha256.js";
 import { Status } from "../../../firmware/status.js";
 import { bytesOf } from "../../../firmware/wire/bytes.js";
 import * as copy from "../../../firmware/wire/copy.js";
 import * as decimal from "../../../firmware/wire/decimal.js";
-import { FrameReader } from "../../../firmware/wire/frame.js";
-import { FrameEvent } from "../../../firmware/wire/frame-event.js";
-import { JsonText } from "../../../firmware/wire/json-text.js";
+import { FrameEvent } from "../../../firmware/wire/frame/event.js";
+import { FrameReader } from "../../../firmware/wire/frame/frame.js";
+import { JsonText } from "../../../firmware/wire/json/text.js";
 import { bytesOfHex, hex } from "../suite-store.js";
 import { HOSTILE, type Hostile } from "./hostile.js";
 

@@ -20,7 +20,7 @@ const readText: (
   outTo: number,
 ) => number = native("xs_motekey_readText");
 
-/** `JsonText` in the place of wire/json-text on this engine, with the C of `firmware/native`. */
+/** `JsonText` in the place of wire/json/text on this engine, with the C of `firmware/native`. */
 export class JsonText {
   at: number;
   length: number;

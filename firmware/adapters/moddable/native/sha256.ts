@@ -12,7 +12,7 @@ const hashDigest: (hash: Uint8Array, out: Uint8Array, at: number) => void = nati
 const hashLoad: (hash: Uint8Array, midstate: ArrayBufferLike) => void = native("xs_motekey_hashLoad");
 const hashStore: (hash: Uint8Array, midstate: ArrayBufferLike) => void = native("xs_motekey_hashStore");
 
-/** SHA-256 in the place of proof/sha256 on this engine, with the C of `firmware/native`: the same members. */
+/** SHA-256 in the place of crypto/sha256 on this engine, with the C of `firmware/native`: the same members. */
 export class Sha256 {
   private readonly hash: Uint8Array;
 

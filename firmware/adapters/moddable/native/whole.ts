@@ -1,6 +1,6 @@
-import { Result } from "motekey/wire/frame-event";
-import { Party } from "motekey/wire/parties";
-import type { Answer } from "../../../wire/whole.js";
+import { Party } from "motekey/wire/frame/addressing";
+import { Result } from "motekey/wire/frame/event";
+import type { Answer } from "../../../wire/frame/whole.js";
 
 /** Sets `id`, `tokenLength` and `expiresInS`, and puts the token into the staging area; −1: nothing is changed. */
 const readAnswer: (
@@ -14,7 +14,7 @@ const readAnswer: (
 ) => number = native("xs_motekey_readAnswer");
 
 /**
- * In the place of wire/whole on this engine, with the C of `firmware/native`, for the one frame that comes all the
+ * In the place of wire/frame/whole on this engine, with the C of `firmware/native`, for the one frame that comes all the
  * time: a token and its lifetime, whole in one piece, without escapes. All else, right or wrong, is the strict
  * reader's to judge.
  */

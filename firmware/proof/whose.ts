@@ -1,8 +1,0 @@
-import type { Scratch } from "./scratch.js";
-import { unitInterval } from "./spread.js";
-
-/** The first 32 bits of HMAC-SHA-256(secret, text ‖ u32be(0)): whose a record is. */
-export function whose(scratch: Scratch, secret: Uint8Array, text: Uint8Array): number {
-  scratch.key.set(scratch.hash, secret, 0, secret.length);
-  return Math.floor(unitInterval(scratch.hash, scratch.key, text, text.length, 0) * 0x100000000);
-}

@@ -1,0 +1,169 @@
+import type { Config } from "../config.js";
+import type { Counters } from "../counters.js";
+import type { Sha256 } from "../crypto/sha256.js";
+import type { MacSession } from "../proof/mac.js";
+import { Status } from "../status.js";
+import { FrameEvent } from "../wire/frame/event.js";
+import { FrameReader } from "../wire/frame/frame.js";
+import type { ValueReader } from "../wire/value.js";
+import type { CallTable } from "./calls.js";
+import type { Encoding } from "./frames.js";
+
+/** What {@link Inbox.readPiece} came to. */
+export enum PieceEvent {
+  /** The piece was consumed. */
+  MORE,
+  /** One more host of a list lies in the frame's staging area; the rest of the piece is read by the next call. */
+  HOST,
+}
+
+enum Route {
+  /** The message is not ours, or was refused: it is only consumed. */
+  DROP,
+  FRAME,
+  /** Behind the frame's closing brace. */
+  TRAILER,
+}
+
+const SPACE = 0x20;
+
+/** From messages to checked frames: the frame and its MAC, in pieces of any size. */
+export class Inbox {
+  /** Where {@link readPiece} stopped. */
+  at: number;
+  readonly frame: FrameReader;
+  /** After {@link close}: a whole frame, its MAC checked where there is one, lies in `frame`. */
+  isFrame: boolean;
+  /** The topic named a method: the frame is a request whatever it says itself. */
+  isRequest: boolean;
+  /** Why the last frame was dropped, for people. */
+  lastRefusal: Status;
+  /** The message is spelt in the app's encoding. */
+  isEncoded: boolean;
+
+  private readonly encoded: ValueReader | null;
+  /** null: frames come without a MAC. */
+  mac: MacSession | null;
+  private readonly hash: Sha256 | null;
+  private readonly counters: Counters;
+  private readonly calls: CallTable;
+  private route: Route;
+
+  /** @param hash for incoming MACs only: one may be half computed while a request is signed */
+  constructor(
+    config: Config,
+    mac: MacSession | null,
+    hash: Sha256 | null,
+    encoding: Encoding | null,
+    counters: Counters,
+    calls: CallTable,
+  ) {
+    const limits = config.limits;
+    this.frame = new FrameReader(
+      config.deviceId,
+      config.cloud,
+      limits.idBytes,
+      limits.hostBytes,
+      limits.tokenBytes,
+      config.isMgRpc,
+    );
+    this.encoded = encoding === null ? null : encoding.valueReader();
+    this.mac = mac;
+    this.hash = hash;
+    this.counters = counters;
+    this.calls = calls;
+    this.at = 0;
+    this.isFrame = false;
+    this.isRequest = false;
+    this.isEncoded = false;
+    this.lastRefusal = Status.OK;
+    this.route = Route.DROP;
+  }
+
+  /** Forgets what was staged and hashed. */
+  wipe(): void {
+    this.frame.staging.fill(0);
+    if (this.hash !== null) this.hash.wipe();
+  }
+
+  /** A message for us begins, in JSON or in the app's encoding. */
+  open(isRequest: boolean, isEncoded: boolean): void {
+    this.isRequest = isRequest;
+    this.isEncoded = isEncoded;
+    this.isFrame = false;
+    this.route = Route.FRAME;
+    this.frame.reset(isEncoded ? this.encoded : null);
+    if (this.mac !== null && this.hash !== null) this.mac.receiveBegin(this.hash);
+  }
+
+  /** A message begins that is not for us. */
+  ignore(): void {
+    this.isFrame = false;
+    this.route = Route.DROP;
+    this.counters.foreign++;
+  }
+
+  /** Looks at a piece of the message, to its end or to a host; `at` tells how far. */
+  readPiece(bytes: Uint8Array, from: number, to: number): PieceEvent {
+    let at = from;
+    let event = PieceEvent.MORE;
+    while (at < to && event === PieceEvent.MORE) {
+      if (this.route === Route.FRAME) {
+        const found = this.frame.read(bytes, at, to);
+        const next = this.frame.at;
+        if (this.hash !== null) this.hash.update(bytes, at, next);
+        at = next;
+        if (found === FrameEvent.END) this.route = Route.TRAILER;
+        else if (found === FrameEvent.REFUSED) this.drop(this.frame.status);
+        else if (found === FrameEvent.HOST) event = PieceEvent.HOST;
+      } else {
+        if (this.route === Route.TRAILER) this.readTrailer(bytes, at, to);
+        at = to;
+      }
+    }
+    this.at = at;
+    return event;
+  }
+
+  /** The message is complete. */
+  close(): void {
+    if (this.route === Route.FRAME && this.frame.finish() === FrameEvent.END) this.route = Route.TRAILER;
+    if (this.route === Route.FRAME) this.drop(this.frame.status);
+    if (this.route !== Route.TRAILER) return;
+    if (this.mac !== null && this.hash !== null) {
+      const status = this.mac.receiveEnd(this.hash);
+      if (status !== Status.OK) {
+        this.drop(status);
+        return;
+      }
+    }
+    this.isFrame = true;
+  }
+
+  private readTrailer(bytes: Uint8Array, from: number, to: number): void {
+    if (this.mac !== null && this.hash !== null) {
+      const status = this.mac.receiveTrailer(this.hash, bytes, from, to);
+      if (status !== Status.OK) this.drop(status);
+      return;
+    }
+    for (let i = from; i < to; i++) {
+      // Space, tab, line feed, carriage return: what may stand behind a JSON text (RFC 8259, section 2).
+      const c = bytes[i];
+      const isSpace = c === SPACE || c === 0x09 || c === 0x0a || c === 0x0d;
+      if (!isSpace || !this.frame.isText) {
+        this.drop(Status.FRAME_TRAILING);
+        return;
+      }
+    }
+  }
+
+  private drop(status: Status): void {
+    this.route = Route.DROP;
+    this.lastRefusal = status;
+    // A doubled answer tells nothing, and what names a method is none.
+    if (status !== Status.MAC_REPLAYED && !this.isRequest) this.calls.suspect(this.frame.id, status);
+    if (status === Status.MAC_REPLAYED) this.counters.macReplayed++;
+    else if (status === Status.MAC_MISSING || status === Status.MAC_WRONG) this.counters.macRefused++;
+    else this.counters.malformed++;
+  }
+}

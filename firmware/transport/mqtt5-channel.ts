@@ -1,0 +1,380 @@
+import { DIGEST_BYTES } from "../crypto/sha256.js";
+import { ConnectProof } from "../policy.js";
+import {
+  answerExchange,
+  EXCHANGE_CHALLENGE_BYTES,
+  EXCHANGE_METHOD,
+  EXCHANGE_NONCE_BYTES,
+} from "../proof/exchange.js";
+import type { Call } from "../rpc/calls.js";
+import { keepText, makeRoom } from "../session/failure.js";
+import { Status } from "../status.js";
+import { bytesOf, NO_BYTES, sameBytes } from "../wire/bytes.js";
+import {
+  type Connect5Fields,
+  connect5Length,
+  publish5HeaderLength,
+  subscribe5Length,
+  unsubscribe5Length,
+  writeAuth,
+  writeConnect5,
+  writeDisconnect5,
+  writePublish5Header,
+  writeSubscribe5,
+  writeUnsubscribe5,
+} from "../wire/mqtt/mqtt5.js";
+import { Fault, type Mqtt5Properties, REASON_BYTES_MAX } from "../wire/mqtt/mqtt5-properties.js";
+import { Mqtt5Reader } from "../wire/mqtt/mqtt5-reader.js";
+import { MqttEvent, type MqttReader } from "../wire/mqtt/reader.js";
+import { ACKS_MAX } from "./app-lane.js";
+import { type ChannelEvent, type ChannelParts, ChannelEvent as Event } from "./channel.js";
+import { MqttChannel, Stage } from "./mqtt-channel.js";
+import { statusOf } from "./mqtt5-reason.js";
+import { idleMsOf } from "./terms.js";
+
+const RPC = bytesOf("/rpc");
+const CORRELATION_BYTES = 8;
+const UNSUPPORTED_VERSION = 1;
+const CONTINUE_AUTHENTICATION = 0x18;
+/** Reason codes from here on refuse (2.4). */
+const REFUSALS_FROM = 0x80;
+const NOT_AUTHORIZED = 0x87;
+const QUOTA_EXCEEDED = 0x97;
+/** How long the broker keeps our session where `cleanSession` is off, s. */
+const SESSION_EXPIRY_S = 3_600;
+
+/**
+ * Frames over MQTT 5, or over 3.1.1 where the broker knows no other: it says so in its CONNACK, or closes the
+ * connection without one. The proof `auth5` never falls back.
+ */
+export class Mqtt5Channel extends MqttChannel {
+  /** What {@link fields} say, and what only MQTT 5 can. */
+  private readonly fields5: Connect5Fields;
+  private readonly parts: ChannelParts;
+  private readonly four: MqttReader;
+  private readonly five: Mqtt5Reader;
+  private readonly properties: Mqtt5Properties;
+  private readonly hasExchange: boolean;
+  /** The version of this connection is 5. */
+  private isFive: boolean;
+  /** Which of the cloud's addresses is spoken to in 3.1.1; −1: none is. */
+  private oldAddress: number;
+  /** Its broker closed a connection without a word, which may have had another reason. */
+  private isGuess: boolean;
+  /** `<id>/rpc`, the Response Topic of our requests. */
+  private readonly responseTopic: Uint8Array;
+  /** The call's id, 64 bits, in the Correlation Data. */
+  private readonly correlation: Uint8Array;
+  /** What AUTH answers; the first bytes of CONNECT's data are our nonce. */
+  private readonly answer: Uint8Array;
+  private isExchanged: boolean;
+  /** What the broker is told of what it sent, which ends the connection; 0: nothing. */
+  private fault: Fault | 0;
+
+  constructor(parts: ChannelParts) {
+    super(parts);
+    const config = parts.config;
+    const hasExchange = config.connectProof === ConnectProof.EXCHANGE;
+    this.parts = parts;
+    makeRoom(parts.words, REASON_BYTES_MAX);
+    this.four = this.mqtt;
+    this.five = new Mqtt5Reader(this.mqtt.topic.length);
+    this.properties = this.five.properties;
+    this.hasExchange = hasExchange;
+    this.fields5 = {
+      clientId: this.fields.clientId,
+      userName: this.fields.userName,
+      password: this.fields.password,
+      passwordLength: 0,
+      keepAliveSeconds: this.fields.keepAliveSeconds,
+      cleanSession: this.fields.cleanSession,
+      sessionExpirySeconds: config.cleanSession ? 0 : SESSION_EXPIRY_S,
+      receiveMaximum: parts.app === null ? 0 : ACKS_MAX,
+      method: hasExchange ? EXCHANGE_METHOD : null,
+      data: hasExchange ? new Uint8Array(EXCHANGE_NONCE_BYTES) : NO_BYTES,
+    };
+    this.isFive = true;
+    this.oldAddress = -1;
+    this.isGuess = false;
+    this.responseTopic = new Uint8Array(config.deviceId.length + RPC.length);
+    this.responseTopic.set(config.deviceId, 0);
+    this.responseTopic.set(RPC, config.deviceId.length);
+    this.correlation = new Uint8Array(CORRELATION_BYTES);
+    this.answer = hasExchange ? new Uint8Array(DIGEST_BYTES) : NO_BYTES;
+    this.isExchanged = false;
+    this.fault = 0;
+  }
+
+  override open(): void {
+    this.isFive = this.oldAddress !== this.config.addresses.index;
+    this.mqtt = this.isFive ? this.five : this.four;
+    this.isExchanged = false;
+    this.fault = 0;
+    if (this.hasExchange) this.parts.entropy.fill(this.fields5.data, 0, EXCHANGE_NONCE_BYTES);
+    super.open();
+    this.terms.isOld = !this.isFive;
+  }
+
+  override takesFrame(): boolean {
+    return super.takesFrame() && this.terms.inFlight < this.terms.receiveMaximum;
+  }
+
+  override openFrame(call: Call, payloadLength: number): number {
+    this.writeCorrelation(call.id);
+    return super.openFrame(call, payloadLength);
+  }
+
+  /**
+   * A broker that knows no 5 says so, or closes the connection without a CONNACK; then 3.1.1 gets its turn. What was
+   * closed without a word is tried in 5 again when that connection is over: the CONNACK may just have been lost.
+   */
+  override lost(status: Status): boolean {
+    const isClosed = status === Status.CONNECTION_LOST || status === Status.WS_REFUSED;
+    const isRefused = status === Status.VERSION_REFUSED;
+    if (this.hasExchange) return false;
+    if (!this.isFive) {
+      if (this.isGuess) this.oldAddress = -1;
+      return false;
+    }
+    if (!isRefused && !(isClosed && this.stage === Stage.CONNECT)) return false;
+    this.oldAddress = this.config.addresses.index;
+    this.isGuess = !isRefused;
+    return true;
+  }
+
+  /** DISCONNECT with a reason (4.13), to who has spoken MQTT 5. */
+  override fail(): void {
+    if (this.fault !== 0) this.outbox.to = writeDisconnect5(this.outbox.bytes, this.outbox.to, this.fault);
+  }
+
+  override wipe(): void {
+    super.wipe();
+    this.answer.fill(0);
+  }
+
+  protected override take(packet: MqttEvent): ChannelEvent {
+    if (!this.isFive) return super.take(packet);
+    if (packet === MqttEvent.DISCONNECT) return this.takeDisconnect();
+    if (packet === MqttEvent.AUTH) return this.takeAuth();
+    if (packet === MqttEvent.PUBACK) this.countInFlight(-1);
+    return super.take(packet);
+  }
+
+  protected override broken(status: Status): ChannelEvent {
+    const five = this.five;
+    if (this.isFive && five.status !== Status.OK) this.fault = five.fault();
+    else if (this.isFive && (status === Status.MQTT_UNEXPECTED || status === Status.MQTT_QOS))
+      this.fault = Fault.PROTOCOL_ERROR;
+    return super.broken(status);
+  }
+
+  protected override takeConnack(): ChannelEvent {
+    const five = this.five;
+    const properties = this.properties;
+    if (!this.isFive) return super.takeConnack();
+    const isOld = five.isOldConnack;
+    // Who answers so knows no DISCONNECT with a reason.
+    if (isOld && five.returnCode !== UNSUPPORTED_VERSION) return super.broken(Status.MQTT_UNEXPECTED);
+    if (five.returnCode === 0) {
+      if (this.hasExchange && !this.isExchanged) return this.broken(Status.EXCHANGE_WRONG);
+      // CONNACK names the method that we named, or none (4.12).
+      if (this.hasExchange ? !this.isOurMethod() : properties.methodLength >= 0)
+        return this.broken(Status.MQTT_UNEXPECTED);
+      // We publish at QoS 1, under the name that we gave.
+      if (properties.maximumQos === 0) return this.leaveWith(Status.MQTT_QOS, Fault.IMPLEMENTATION);
+      if (properties.hasAssignedClientIdentifier)
+        return this.leaveWith(Status.CLIENT_ID_REFUSED, Fault.PROTOCOL_ERROR);
+      const terms = this.terms;
+      terms.receiveMaximum = properties.receiveMaximum;
+      terms.packetBytesMax = Math.min(terms.packetBytesMax, properties.maximumPacketSize);
+      if (properties.serverKeepAlive >= 0) terms.idleMs = idleMsOf(properties.serverKeepAlive);
+    }
+    return super.takeConnack();
+  }
+
+  protected override refusalOf(returnCode: number): Status {
+    if (!this.isFive || this.five.isOldConnack) return super.refusalOf(returnCode);
+    return statusOf(returnCode, Status.SERVER_UNAVAILABLE);
+  }
+
+  protected override takePuback(): void {
+    const code = this.mqtt.returnCode;
+    // The app's own messages are told of theirs.
+    const call = this.isFive ? this.calls.sentWithPacket(this.mqtt.packetIdentifier) : null;
+    if (call !== null && code >= REFUSALS_FROM) {
+      this.words.keep(code);
+      keepText(this.words, this.properties.reason, this.properties.reasonLength);
+      call.cause = code === NOT_AUTHORIZED ? Status.PUBLISH_REFUSED : statusOf(code, Status.PUBLISH_REFUSED);
+      call.said = this.words.serial;
+    } else if (call !== null && call.said > 0) call.absolve();
+    super.takePuback();
+  }
+
+  protected override takePublish(): ChannelEvent {
+    const event = super.takePublish();
+    // An answer to a question that nobody asked: its frame would say the same, later.
+    if (this.isFive && this.properties.dataLength === CORRELATION_BYTES && event !== Event.BROKEN) {
+      if (this.calls.sentWithId(this.readCorrelation()) === null) this.inbox.ignore();
+    }
+    return event;
+  }
+
+  protected override connectLength(): number {
+    this.fields5.passwordLength = this.fields.passwordLength;
+    return connect5Length(this.fields5);
+  }
+
+  protected override writeConnect(): void {
+    const outbox = this.outbox;
+    this.fields5.passwordLength = this.fields.passwordLength;
+    if (this.isFive) outbox.to = writeConnect5(outbox.bytes, outbox.to, this.fields5);
+    else super.writeConnect();
+  }
+
+  override subscribeLength(filter: Uint8Array): number {
+    return subscribe5Length(filter.length);
+  }
+
+  override writeSubscribe(packetIdentifier: number, filter: Uint8Array): void {
+    const outbox = this.outbox;
+    if (this.isFive) outbox.to = writeSubscribe5(outbox.bytes, outbox.to, packetIdentifier, filter);
+    else super.writeSubscribe(packetIdentifier, filter);
+  }
+
+  override unsubscribeLength(filter: Uint8Array): number {
+    return unsubscribe5Length(filter.length);
+  }
+
+  override writeUnsubscribe(packetIdentifier: number, filter: Uint8Array): void {
+    const outbox = this.outbox;
+    if (this.isFive) outbox.to = writeUnsubscribe5(outbox.bytes, outbox.to, packetIdentifier, filter);
+    else super.writeUnsubscribe(packetIdentifier, filter);
+  }
+
+  override messageLength(topicLength: number, qos: number, payloadLength: number): number {
+    const header = publish5HeaderLength(topicLength, qos, 0, 0, payloadLength);
+    return header + payloadLength > this.terms.packetBytesMax ? Infinity : header;
+  }
+
+  override writeMessage(
+    topic: Uint8Array,
+    packetIdentifier: number,
+    qos: number,
+    payloadLength: number,
+  ): void {
+    const outbox = this.outbox;
+    if (!this.isFive) super.writeMessage(topic, packetIdentifier, qos, payloadLength);
+    else outbox.to = this.writePublish(topic, topic.length, packetIdentifier, qos, false, 0, payloadLength);
+  }
+
+  protected override headerLength(topicLength: number, qos: number, payloadLength: number): number {
+    if (!this.isFive) return super.headerLength(topicLength, qos, payloadLength);
+    const response = qos === 0 ? 0 : this.responseTopic.length;
+    return publish5HeaderLength(topicLength, qos, response, CORRELATION_BYTES, payloadLength);
+  }
+
+  /** Only requests, which leave at QoS 1, have a Response Topic: they want an answer. */
+  protected override writeHeader(
+    topic: Uint8Array,
+    topicLength: number,
+    packetIdentifier: number,
+    qos: number,
+    dup: boolean,
+    payloadLength: number,
+  ): number {
+    if (!this.isFive) return super.writeHeader(topic, topicLength, packetIdentifier, qos, dup, payloadLength);
+    const response = qos === 0 ? 0 : this.responseTopic.length;
+    return this.writePublish(topic, topicLength, packetIdentifier, qos, dup, response, payloadLength);
+  }
+
+  private writePublish(
+    topic: Uint8Array,
+    topicLength: number,
+    packetIdentifier: number,
+    qos: number,
+    dup: boolean,
+    responseTopicLength: number,
+    payloadLength: number,
+  ): number {
+    this.countInFlight(qos);
+    return writePublish5Header(
+      this.outbox.bytes,
+      this.outbox.to,
+      topic,
+      topicLength,
+      packetIdentifier,
+      qos,
+      dup,
+      this.responseTopic,
+      responseTopicLength,
+      this.correlation,
+      payloadLength,
+    );
+  }
+
+  private countInFlight(change: number): void {
+    this.terms.inFlight = Math.max(0, this.terms.inFlight + change);
+  }
+
+  private takeDisconnect(): ChannelEvent {
+    const code = this.five.returnCode;
+    return this.refused(statusOf(code, Status.CONNECTION_LOST), code);
+  }
+
+  /** The cloud's challenge, once, before CONNACK. */
+  private takeAuth(): ChannelEvent {
+    const outbox = this.outbox;
+    const scratch = this.parts.scratch;
+    const properties = this.properties;
+    const isAsked = this.hasExchange && this.stage === Stage.CONNECT && !this.isExchanged;
+    if (!isAsked || this.five.returnCode !== CONTINUE_AUTHENTICATION || !this.isOurMethod())
+      return this.broken(Status.MQTT_UNEXPECTED);
+    this.isExchanged =
+      properties.dataLength === EXCHANGE_CHALLENGE_BYTES &&
+      answerExchange(
+        this.answer,
+        scratch.hash,
+        scratch.key,
+        this.config.psk,
+        this.fields5.data,
+        properties.data,
+        this.config.deviceId,
+      );
+    if (!this.isExchanged) return this.broken(Status.EXCHANGE_WRONG);
+    outbox.to = writeAuth(outbox.bytes, outbox.to, EXCHANGE_METHOD, this.answer);
+    return Event.MORE;
+  }
+
+  private isOurMethod(): boolean {
+    const properties = this.properties;
+    const length = EXCHANGE_METHOD.length;
+    return properties.methodLength === length && sameBytes(properties.method, 0, EXCHANGE_METHOD, 0, length);
+  }
+
+  private leaveWith(status: Status, fault: Fault): ChannelEvent {
+    const event = this.broken(status);
+    this.fault = fault;
+    return event;
+  }
+
+  /** A quota is one in SUBACK, too. */
+  protected override refused(status: Status, code: number): ChannelEvent {
+    super.refused(code === QUOTA_EXCEEDED ? Status.QUOTA_EXCEEDED : status, code);
+    if (this.isFive && code > 0) keepText(this.words, this.properties.reason, this.properties.reasonLength);
+    return Event.BROKEN;
+  }
+
+  private writeCorrelation(id: number): void {
+    let rest = id;
+    for (let i = CORRELATION_BYTES - 1; i >= 0; i--) {
+      this.correlation[i] = rest % 256;
+      rest = Math.floor(rest / 256);
+    }
+  }
+
+  private readCorrelation(): number {
+    let id = 0;
+    for (let i = 0; i < CORRELATION_BYTES; i++) id = id * 256 + this.properties.data[i];
+    return id;
+  }
+}
