@@ -206,7 +206,7 @@ export class Auth implements CallOwner {
   /** Wipes every secret, the key first. Nothing works afterwards. */
   wipe(): void {
     this.config.psk.fill(0);
-    this.config.spreadSecret.fill(0);
+    this.config.jitterSecret.fill(0);
     this.session.wipe();
   }
 

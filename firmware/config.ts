@@ -278,7 +278,7 @@ export class Config {
   /** Empty where the link alone proves the device. */
   readonly psk: Uint8Array;
   /** What nobody else can foretell: the PSK, or random bytes of this life. */
-  readonly spreadSecret: Uint8Array;
+  readonly jitterSecret: Uint8Array;
   readonly cloud: Uint8Array;
   readonly requestTopic: Uint8Array;
   readonly isMgRpc: boolean;
@@ -344,8 +344,8 @@ export class Config {
     this.psk = psk === undefined ? NO_BYTES : typeof psk === "string" ? bytesOf(psk) : psk;
     if (this.psk.length === 0 && proof !== "link")
       refuse("credential.psk is empty: provision the device's key first");
-    this.spreadSecret = this.psk.length > 0 ? this.psk : new Uint8Array(SPREAD_BYTES);
-    if (this.psk.length === 0) ports.entropy.fill(this.spreadSecret, 0, SPREAD_BYTES);
+    this.jitterSecret = this.psk.length > 0 ? this.psk : new Uint8Array(SPREAD_BYTES);
+    if (this.psk.length === 0) ports.entropy.fill(this.jitterSecret, 0, SPREAD_BYTES);
     this.addresses = new Addresses(addressesOf(cloud));
     this.cloud = address === DEFAULT_CLOUD_ADDRESS ? DEFAULT_CLOUD : bytesOf(address);
     this.user = cloud.user === undefined ? this.deviceId : bytesOf(cloud.user);

@@ -79,7 +79,6 @@ export class Session {
     counters: Counters,
     scratch: Scratch,
   ) {
-    const limits = config.limits;
     const isMac = config.frameProof === FrameProof.MAC;
     this.config = config;
     this.app = features.messages;
@@ -89,40 +88,34 @@ export class Session {
     const mac = isMac ? new MacSession() : null;
     const challenge = config.frameProof === FrameProof.DIGEST ? new Challenge() : null;
     this.mac = mac;
-    this.outbox = new Outbox(limits.sendBytes);
+    this.outbox = new Outbox(config.limits.sendBytes);
     this.failures = new Failures(config.addresses);
     // A challenge is JSON; and what a broker may hold of us is sent again as it was.
     const encoding = challenge === null && config.cleanSession ? features.encoding : null;
-    this.calls = new CallTable(limits.calls, randomId(entropy, scratch.key.digest));
+    this.calls = new CallTable(config.limits.calls, randomId(entropy, scratch.key.digest));
     this.inbox = new Inbox(config, mac, isMac ? new Sha256() : null, encoding, counters, this.calls);
     this.frame = this.inbox.frame;
-    const outbox = this.outbox;
     const parts = {
       config,
       entropy,
       scratch,
-      calls: this.calls,
-      outbox,
+      counters,
+      mac,
+      challenge,
+      frames: encoding,
+      encoding: encoding === null ? null : encoding.name,
+      deliveries: this.calls,
+      outbox: this.outbox,
       inbox: this.inbox,
       words: this.failures.words,
-      encoding,
       app: features.messages,
     };
-    this.attempts = new Attempts(config, features.transport, parts, counters);
-    const channel = this.attempts.own;
-    this.channel = channel;
-    const requests = new Requests(config, outbox, channel, entropy, scratch.hash, mac, challenge, encoding);
-    this.requests = requests;
-    this.responses = new Responses(config, this.calls, this.frame, requests, challenge, counters, owner);
-    this.keepAlive = new KeepAlive(limits.pingTimeoutMs);
-    this.retransmitter = new Retransmitter(
-      config,
-      this.calls,
-      this.responses,
-      this.requests,
-      this.keepAlive,
-      counters,
-    );
+    this.attempts = new Attempts(features.transport, parts);
+    this.channel = this.attempts.own;
+    this.requests = new Requests(parts, this.channel);
+    this.responses = new Responses(parts, this.requests, owner);
+    this.keepAlive = new KeepAlive(config.limits.pingTimeoutMs);
+    this.retransmitter = new Retransmitter(parts, this.responses, this.requests, this.keepAlive);
     this.phase = Phase.RESTING;
     this.status = Status.OK;
     this.wakeAtMs = Infinity;

@@ -17,7 +17,7 @@ import {
 } from "../firmware/index.js";
 import { Peer } from "./auth/peer.js";
 import { SeededEntropy, VirtualClock, VirtualTime } from "./auth/time.js";
-import { Flash, isCut, TEARS, type Tear } from "./keep/flash.js";
+import { Flash, isCut, TEARS, type Tear } from "./store/flash.js";
 
 const tears = Object.keys(TEARS) as Tear[];
 const SLOTS = ["motekey-creda", "motekey-credb"];

@@ -198,6 +198,39 @@ describe("the house rules", () => {
       assert.deepEqual(unreached(shipped, [...ENTRIES, ...adapters, ...named]), []);
     });
   });
+
+  it("firmware/DESIGN.md's map names every file of the firmware's rooms", () => {
+    const map = readFileSync(`${ROOT}firmware/DESIGN.md`, "utf8").split("```")[1] ?? "";
+    const words = new Set(map.match(/[a-z0-9]+(?:-[a-z0-9]+)*/g));
+    const inRooms = paths.filter(
+      (path) =>
+        isCode(path) && /^firmware\//.test(path) && !/^firmware\/(adapters|espruino|examples)\//.test(path),
+    );
+    assert.ok(inRooms.length > 80);
+    const parts = inRooms.flatMap((path) => path.slice("firmware/".length, -".ts".length).split("/"));
+    assert.deepEqual(
+      [...new Set(parts)].filter((part) => !words.has(part)),
+      [],
+    );
+  });
+
+  it("continuous integration installs each Debian package that a test needs", () => {
+    const always = ["bsdutils", "util-linux"]; // essential: each Debian has them
+    const installs =
+      readFileSync(`${ROOT}.ci/run`, "utf8")
+        .match(/apt-get install [^>]*/)?.[0]
+        .split(/\s+/) ?? [];
+    const needs = code.flatMap(({ text }) =>
+      [...text.matchAll(/\b(?:need|find)Program\(\w+, "[^"]+", "([^"]+)"\)/g)].map(
+        ([, name]) => name as string,
+      ),
+    );
+    assert.ok(needs.includes("mosquitto") && needs.includes("age"));
+    assert.deepEqual(
+      [...new Set(needs)].filter((name) => ![...installs, ...always].includes(name)).sort(),
+      [],
+    );
+  });
 });
 
 /** Bundles for an engine of 2015; rejects when something can't be lowered. @param lacks of this, in esbuild's words */

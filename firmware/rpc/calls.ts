@@ -1,4 +1,5 @@
 import { Status } from "../status.js";
+import type { Deliveries, Delivery } from "../transport/delivery.js";
 import { NO_BYTES, type Text } from "../wire/bytes.js";
 import { Method } from "../wire/frame/methods.js";
 
@@ -31,7 +32,7 @@ export type OnResult = (status: Status, length: number) => void;
 export type OnProvisionalHost = (bytes: Uint8Array, from: number, to: number) => void;
 
 /** One request from its asking to its end. A place in the table, used again and again. */
-export class Call {
+export class Call implements Delivery {
   phase: CallPhase;
   method: Method;
   /** The frame's id: kept when the request is published again, new when an answer asked for more. */
@@ -121,7 +122,7 @@ export class Call {
 }
 
 /** The fixed table of calls, and the ids of frames and packets. One more place than asked for is Hello's. */
-export class CallTable {
+export class CallTable implements Deliveries {
   readonly calls: Call[];
   /** All places from here on are free. */
   used: number;

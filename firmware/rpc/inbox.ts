@@ -3,19 +3,12 @@ import type { Counters } from "../counters.js";
 import type { Sha256 } from "../crypto/sha256.js";
 import type { MacSession } from "../proof/mac.js";
 import { Status } from "../status.js";
+import { type FrameSink, PieceEvent } from "../transport/delivery.js";
 import { FrameEvent } from "../wire/frame/event.js";
 import { FrameReader } from "../wire/frame/frame.js";
 import type { ValueReader } from "../wire/value.js";
 import type { CallTable } from "./calls.js";
 import type { Encoding } from "./frames.js";
-
-/** What {@link Inbox.readPiece} came to. */
-export enum PieceEvent {
-  /** The piece was consumed. */
-  MORE,
-  /** One more host of a list lies in the frame's staging area; the rest of the piece is read by the next call. */
-  HOST,
-}
 
 enum Route {
   /** The message is not ours, or was refused: it is only consumed. */
@@ -28,7 +21,7 @@ enum Route {
 const SPACE = 0x20;
 
 /** From messages to checked frames: the frame and its MAC, in pieces of any size. */
-export class Inbox {
+export class Inbox implements FrameSink {
   /** Where {@link readPiece} stopped. */
   at: number;
   readonly frame: FrameReader;

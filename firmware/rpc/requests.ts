@@ -10,8 +10,9 @@ import { NO_BYTES } from "../wire/bytes.js";
 import type { Addressing } from "../wire/frame/addressing.js";
 import type { Call } from "./calls.js";
 import type { Challenge } from "./challenge.js";
-import type { Encoding, FrameProofs, FrameWriter } from "./frames.js";
+import type { FrameProofs, FrameWriter } from "./frames.js";
 import { JsonFrames } from "./json-frames.js";
+import type { RpcParts } from "./parts.js";
 
 /**
  * Lays requests out in the outbox, in JSON or in the encoding that was agreed on. A frame is laid out twice by the
@@ -34,25 +35,18 @@ export class Requests implements FrameProofs {
   macCounter: number;
   announcesMacSession: boolean;
 
-  constructor(
-    config: Config,
-    outbox: Outbox,
-    channel: Channel,
-    entropy: Entropy,
-    hash: Sha256,
-    mac: MacSession | null,
-    challenge: Challenge | null,
-    encoding: Encoding | null,
-  ) {
-    this.config = config;
-    this.outbox = outbox;
+  constructor(parts: RpcParts, channel: Channel) {
+    const frames = parts.frames;
+    const mac = parts.mac;
+    this.config = parts.config;
+    this.outbox = parts.outbox;
     this.channel = channel;
-    this.entropy = entropy;
-    this.hash = hash;
+    this.entropy = parts.entropy;
+    this.hash = parts.scratch.hash;
     this.mac = mac;
-    this.challenge = challenge;
-    this.json = new JsonFrames(config, challenge);
-    this.encoded = encoding === null ? null : encoding.writer(config);
+    this.challenge = parts.challenge;
+    this.json = new JsonFrames(parts.config, parts.challenge);
+    this.encoded = frames === null ? null : frames.writer(parts.config);
     this.nonce = mac === null ? NO_BYTES : new Uint8Array(MAC_NONCE_BYTES);
     this.nonceText = mac === null ? NO_BYTES : new Uint8Array(base64urlLength(MAC_NONCE_BYTES));
     this.needsMacSession = true;

@@ -9,6 +9,7 @@ import { Method } from "../wire/frame/methods.js";
 import { type Call, CallPhase, type CallTable } from "./calls.js";
 import type { Challenge } from "./challenge.js";
 import type { Inbox } from "./inbox.js";
+import type { RpcParts } from "./parts.js";
 import type { Requests } from "./requests.js";
 
 /** Who makes calls through a session. */
@@ -59,21 +60,13 @@ export class Responses {
   private readonly owner: CallOwner;
   private strangerAtMs: number;
 
-  constructor(
-    config: Config,
-    calls: CallTable,
-    frame: FrameReader,
-    requests: Requests,
-    challenge: Challenge | null,
-    counters: Counters,
-    owner: CallOwner,
-  ) {
-    this.config = config;
-    this.calls = calls;
-    this.frame = frame;
+  constructor(parts: RpcParts, requests: Requests, owner: CallOwner) {
+    this.config = parts.config;
+    this.calls = parts.deliveries;
+    this.frame = parts.inbox.frame;
     this.requests = requests;
-    this.challenge = challenge;
-    this.counters = counters;
+    this.challenge = parts.challenge;
+    this.counters = parts.counters;
     this.owner = owner;
     this.cloudTimeS = -1;
     this.cloudTimeAtMs = 0;

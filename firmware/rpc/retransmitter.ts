@@ -4,6 +4,7 @@ import { Status } from "../status.js";
 import type { KeepAlive } from "../time/keep-alive.js";
 import { Method } from "../wire/frame/methods.js";
 import { type Call, CallPhase, type CallTable } from "./calls.js";
+import type { RpcParts } from "./parts.js";
 import type { Requests } from "./requests.js";
 import type { Responses } from "./responses.js";
 
@@ -16,20 +17,13 @@ export class Retransmitter {
   private readonly keepAlive: KeepAlive;
   private readonly counters: Counters;
 
-  constructor(
-    config: Config,
-    calls: CallTable,
-    responses: Responses,
-    requests: Requests,
-    keepAlive: KeepAlive,
-    counters: Counters,
-  ) {
-    this.config = config;
-    this.calls = calls;
+  constructor(parts: RpcParts, responses: Responses, requests: Requests, keepAlive: KeepAlive) {
+    this.config = parts.config;
+    this.calls = parts.deliveries;
     this.responses = responses;
     this.requests = requests;
     this.keepAlive = keepAlive;
-    this.counters = counters;
+    this.counters = parts.counters;
   }
 
   /**

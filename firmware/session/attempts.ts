@@ -3,10 +3,11 @@ import type { Counters } from "../counters.js";
 import type { MacSession } from "../proof/mac.js";
 import { isCounterProved, RECOVERY_NONCE_BYTES, writeRecoveryPassword } from "../proof/recover.js";
 import { type Call, CallPhase } from "../rpc/calls.js";
+import type { RpcParts } from "../rpc/parts.js";
 import { Requests } from "../rpc/requests.js";
 import { Status } from "../status.js";
 import { Backoff } from "../time/backoff.js";
-import type { Channel, ChannelParts, Transport } from "../transport/channel.js";
+import type { Channel, Transport } from "../transport/channel.js";
 import { NO_BYTES } from "../wire/bytes.js";
 import type { FrameReader } from "../wire/frame/frame.js";
 import { Method } from "../wire/frame/methods.js";
@@ -32,7 +33,7 @@ export class Attempts {
   next: Channel;
   readonly own: Channel;
   private readonly config: Config;
-  private readonly parts: ChannelParts;
+  private readonly parts: RpcParts;
   private readonly counters: Counters;
   private readonly backoff: Backoff;
   /** Of who asks for the counter; the device's own where no counter proves it, so that none can be behind. */
@@ -46,30 +47,32 @@ export class Attempts {
   /** The connection to come follows a question, which is not asked twice in a row. */
   private wasAsked: boolean;
 
-  constructor(config: Config, transport: Transport, parts: ChannelParts, counters: Counters) {
+  constructor(transport: Transport, parts: RpcParts) {
+    const config = parts.config;
     const recoverer = config.recoverer;
     this.config = config;
     this.parts = parts;
-    this.counters = counters;
+    this.counters = parts.counters;
     this.own = transport.channel(parts);
     this.next = this.own;
     this.backoff = new Backoff(config.limits.backoffBaseMs, config.limits.backoffCapMs);
     this.asking = this.own;
     this.requests = null;
     this.nonce = NO_BYTES;
-    this.call = parts.calls.calls[0];
+    this.call = parts.deliveries.calls[0];
     this.status = Status.OK;
     this.isFound = false;
     this.wasAsked = false;
     if (recoverer === null) return;
     const others = Object.create(parts);
-    const entropy = parts.entropy;
-    const hash = parts.scratch.hash;
     others.config = recoverer;
     others.encoding = null;
+    others.frames = null;
+    others.mac = null;
+    others.challenge = null;
     others.app = null;
     this.asking = transport.channel(others);
-    this.requests = new Requests(recoverer, parts.outbox, this.asking, entropy, hash, null, null, null);
+    this.requests = new Requests(others, this.asking);
     this.nonce = new Uint8Array(RECOVERY_NONCE_BYTES);
   }
 
@@ -94,7 +97,7 @@ export class Attempts {
 
   /** What is sent to us arrives: who asks does so. Returns whether it is the device itself that is let in. */
   isLetIn(): boolean {
-    const calls = this.parts.calls;
+    const calls = this.parts.deliveries;
     const call = this.call;
     if (this.requests === null || this.next === this.own) return true;
     calls.take(Method.HELLO, Infinity);
@@ -204,7 +207,7 @@ export class Attempts {
       mac.receiveSequence === 0 &&
       frame.code === UNAUTHENTICATED &&
       !this.wasAsked &&
-      this.parts.calls.sentWithId(frame.id) !== null
+      this.parts.deliveries.sentWithId(frame.id) !== null
     );
   }
 }

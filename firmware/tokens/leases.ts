@@ -13,15 +13,15 @@ import type { Slot } from "./slot.js";
 export class Leases {
   private readonly config: Config;
   private readonly scratch: Scratch;
-  private readonly spreadKey: HmacKey;
+  private readonly jitterKey: HmacKey;
   private readonly tokens: TokenReader | null;
 
   constructor(config: Config, format: TokenFormat | null, scratch: Scratch) {
     this.tokens = format === null ? null : format.reader(config.limits.tokenBytes, scratch);
     this.config = config;
     this.scratch = scratch;
-    this.spreadKey = new HmacKey();
-    this.spreadKey.set(scratch.hash, config.spreadSecret, 0, config.spreadSecret.length);
+    this.jitterKey = new HmacKey();
+    this.jitterKey.set(scratch.hash, config.jitterSecret, 0, config.jitterSecret.length);
   }
 
   /** Looks at the staged token. OK, or why it is not to be used. */
@@ -52,13 +52,13 @@ export class Leases {
     const lease = slot.lease;
     if (nowMs < lease.refreshAtMs) return false;
     if (lease.isSpread) return true;
-    const share = unitInterval(this.scratch.hash, this.spreadKey, host.bytes, host.length, host.generation);
+    const share = unitInterval(this.scratch.hash, this.jitterKey, host.bytes, host.length, host.generation);
     lease.spread(share, this.config.limits.callDeadlineMs);
     return nowMs >= lease.refreshAtMs;
   }
 
   wipe(): void {
-    this.spreadKey.wipe();
+    this.jitterKey.wipe();
     if (this.tokens !== null) this.tokens.wipe();
   }
 }

@@ -1,13 +1,11 @@
 import type { Config } from "../config.js";
 import type { Scratch } from "../crypto/scratch.js";
 import type { Entropy } from "../ports.js";
-import type { Call, CallTable } from "../rpc/calls.js";
-import type { Encoding } from "../rpc/frames.js";
-import type { Inbox } from "../rpc/inbox.js";
-import type { PeerWords } from "../session/failure.js";
 import type { Status } from "../status.js";
 import type { AppTraffic } from "./app.js";
+import type { Deliveries, Delivery, FrameSink } from "./delivery.js";
 import type { Outbox } from "./outbox.js";
+import type { PeerWords } from "./peer-words.js";
 import type { Terms } from "./terms.js";
 
 /** What {@link Channel.read} came to. */
@@ -32,8 +30,8 @@ export enum ChannelEvent {
 
 /**
  * What carries frames between device and cloud over one link: MQTT, or a WebSocket. It composes into the outbox,
- * reads from the link's windows, and hands the payload of each message to the inbox. It knows nothing of calls
- * but their packet identifiers, and nothing of time.
+ * reads from the link's windows, and hands the payload of each message to the inbox. It knows requests as what it
+ * carries (`delivery.ts`), and nothing of calls or of time.
  */
 export interface Channel {
   /** Where {@link read} stopped. */
@@ -55,8 +53,8 @@ export interface Channel {
   takesFrame(): boolean;
   /** Bytes that a frame of this length takes in the outbox, all in all; Infinity: more than the peer takes. */
   frameLength(payloadLength: number): number;
-  /** Composes what stands before a call's frame. Returns where in the outbox the frame is to be laid. */
-  openFrame(call: Call, payloadLength: number): number;
+  /** Composes what stands before a request's frame. Returns where in the outbox the frame is to be laid. */
+  openFrame(request: Delivery, payloadLength: number): number;
   /** The same for an answer to a stranger, whose id is the first `length` bytes; −1: there is no room. */
   openReply(stranger: Uint8Array, length: number, isEncoded: boolean, payloadLength: number): number;
   /** The frame lies in `outbox.bytes[from..to)`: completes it, and lets it go. */
@@ -87,13 +85,13 @@ export interface ChannelParts {
   readonly config: Config;
   readonly entropy: Entropy;
   readonly scratch: Scratch;
-  readonly calls: CallTable;
+  readonly deliveries: Deliveries;
   readonly outbox: Outbox;
-  readonly inbox: Inbox;
+  readonly inbox: FrameSink;
   /** Takes what the peer says when it refuses something; after BROKEN: of that, if it said anything. */
   readonly words: PeerWords;
-  /** What frames may be spelt in beside JSON. */
-  readonly encoding: Encoding | null;
+  /** The name of what frames may be spelt in beside JSON; null: nothing. */
+  readonly encoding: string | null;
   /** The app's own messages; null: there are none. */
   readonly app: AppTraffic | null;
 }

@@ -1,8 +1,5 @@
 import type { Config } from "../config.js";
 import { ConnectProof } from "../policy.js";
-import type { Call, CallTable } from "../rpc/calls.js";
-import { type Inbox, PieceEvent } from "../rpc/inbox.js";
-import type { PeerWords } from "../session/failure.js";
 import { Status } from "../status.js";
 import { bytesOf } from "../wire/bytes.js";
 import {
@@ -25,26 +22,17 @@ import { MqttEvent, MqttReader } from "../wire/mqtt/reader.js";
 import type { MqttWriter } from "./app.js";
 import { AppLane } from "./app-lane.js";
 import { type Channel, ChannelEvent, type ChannelParts } from "./channel.js";
+import { type Deliveries, type Delivery, type FrameSink, PieceEvent } from "./delivery.js";
 import { Login } from "./login.js";
 import type { Outbox } from "./outbox.js";
-import { idleMsOf, Terms } from "./terms.js";
+import type { PeerWords } from "./peer-words.js";
+import { idleMsOf, Stage, Terms } from "./terms.js";
 import { OwnTopics } from "./topics.js";
 
 /** CONNACK's return codes 1 to 5 are consecutive statuses from here on. */
 const CONNACK_STATUS = Status.VERSION_REFUSED - 1;
 const SUBACK_FAILURE = 0x80;
 const SLASH_RPC = bytesOf("/rpc");
-
-/** What of a connection's beginning is over. */
-export enum Stage {
-  /** CONNECT was sent. */
-  CONNECT,
-  /** CONNACK refused us. */
-  REFUSED,
-  /** CONNACK accepted us, SUBACK is awaited. */
-  ACCEPTED,
-  READY,
-}
 
 /** Frames over MQTT 3.1.1: requests are published, answers come on the device's own topic. */
 export class MqttChannel implements Channel, MqttWriter {
@@ -56,9 +44,9 @@ export class MqttChannel implements Channel, MqttWriter {
   readonly replyBytes: number;
 
   protected readonly config: Config;
-  protected readonly calls: CallTable;
+  protected readonly deliveries: Deliveries;
   readonly outbox: Outbox;
-  protected readonly inbox: Inbox;
+  protected readonly inbox: FrameSink;
   protected readonly login: Login;
   protected readonly fields: ConnectFields;
   protected mqtt: MqttReader;
@@ -76,7 +64,7 @@ export class MqttChannel implements Channel, MqttWriter {
   constructor(parts: ChannelParts) {
     const config = parts.config;
     this.config = config;
-    this.calls = parts.calls;
+    this.deliveries = parts.deliveries;
     this.outbox = parts.outbox;
     this.inbox = parts.inbox;
     this.login = new Login(config, parts.scratch);
@@ -148,9 +136,16 @@ export class MqttChannel implements Channel, MqttWriter {
     return length > this.terms.packetBytesMax ? Infinity : length;
   }
 
-  openFrame(call: Call, payloadLength: number): number {
+  openFrame(request: Delivery, payloadLength: number): number {
     const topic = this.requestTopic();
-    return this.writeHeader(topic, topic.length, call.packetIdentifier, 1, call.isRedelivery, payloadLength);
+    return this.writeHeader(
+      topic,
+      topic.length,
+      request.packetIdentifier,
+      1,
+      request.isRedelivery,
+      payloadLength,
+    );
   }
 
   /** At QoS 0, to `<id>/rpc` or what it is for encoded frames: the array has room for that behind the id. */
@@ -172,7 +167,7 @@ export class MqttChannel implements Channel, MqttWriter {
     const filter = this.topics.encodedFilter;
     if (this.topics.suffix.length === 0 || this.encodedIdentifier !== 0) return true;
     if (!this.outbox.takes(this.subscribeLength(filter)) || this.app.isStreaming()) return false;
-    this.encodedIdentifier = this.calls.nextPacketIdentifier();
+    this.encodedIdentifier = this.deliveries.nextPacketIdentifier();
     this.writeSubscribe(this.encodedIdentifier, filter);
     return true;
   }
@@ -193,7 +188,7 @@ export class MqttChannel implements Channel, MqttWriter {
   }
 
   nextPacketIdentifier(): number {
-    return this.calls.nextPacketIdentifier();
+    return this.deliveries.nextPacketIdentifier();
   }
 
   lost(_status: Status): boolean {
@@ -265,7 +260,7 @@ export class MqttChannel implements Channel, MqttWriter {
       return this.refused(this.refusalOf(mqtt.returnCode), mqtt.returnCode);
     }
     this.stage = Stage.ACCEPTED;
-    if (!mqtt.sessionPresent) this.calls.forgetPackets();
+    if (!mqtt.sessionPresent) this.deliveries.forgetPackets();
     if (!this.subscribesEarly) this.subscribe();
     return ChannelEvent.MORE;
   }
@@ -291,8 +286,8 @@ export class MqttChannel implements Channel, MqttWriter {
   }
 
   protected takePuback(): void {
-    const call = this.calls.sentWithPacket(this.mqtt.packetIdentifier);
-    if (call !== null) call.isAcknowledged = true;
+    const request = this.deliveries.sentWithPacket(this.mqtt.packetIdentifier);
+    if (request !== null) request.isAcknowledged = true;
     else this.app.acknowledged(this.mqtt);
   }
 
@@ -393,7 +388,7 @@ export class MqttChannel implements Channel, MqttWriter {
   }
 
   private subscribe(): void {
-    this.subscribeIdentifier = this.calls.nextPacketIdentifier();
+    this.subscribeIdentifier = this.deliveries.nextPacketIdentifier();
     this.writeSubscribe(this.subscribeIdentifier, this.config.filter);
   }
 }

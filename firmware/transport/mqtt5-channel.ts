@@ -6,8 +6,6 @@ import {
   EXCHANGE_METHOD,
   EXCHANGE_NONCE_BYTES,
 } from "../proof/exchange.js";
-import type { Call } from "../rpc/calls.js";
-import { keepText, makeRoom } from "../session/failure.js";
 import { Status } from "../status.js";
 import { bytesOf, NO_BYTES, sameBytes } from "../wire/bytes.js";
 import {
@@ -28,9 +26,11 @@ import { Mqtt5Reader } from "../wire/mqtt/mqtt5-reader.js";
 import { MqttEvent, type MqttReader } from "../wire/mqtt/reader.js";
 import { ACKS_MAX } from "./app-lane.js";
 import { type ChannelEvent, type ChannelParts, ChannelEvent as Event } from "./channel.js";
-import { MqttChannel, Stage } from "./mqtt-channel.js";
+import type { Delivery } from "./delivery.js";
+import { MqttChannel } from "./mqtt-channel.js";
 import { statusOf } from "./mqtt5-reason.js";
-import { idleMsOf } from "./terms.js";
+import { keepText, makeRoom } from "./peer-words.js";
+import { idleMsOf, Stage } from "./terms.js";
 
 const RPC = bytesOf("/rpc");
 const CORRELATION_BYTES = 8;
@@ -63,7 +63,7 @@ export class Mqtt5Channel extends MqttChannel {
   private isGuess: boolean;
   /** `<id>/rpc`, the Response Topic of our requests. */
   private readonly responseTopic: Uint8Array;
-  /** The call's id, 64 bits, in the Correlation Data. */
+  /** The request's id, 64 bits, in the Correlation Data. */
   private readonly correlation: Uint8Array;
   /** What AUTH answers; the first bytes of CONNECT's data are our nonce. */
   private readonly answer: Uint8Array;
@@ -119,9 +119,9 @@ export class Mqtt5Channel extends MqttChannel {
     return super.takesFrame() && this.terms.inFlight < this.terms.receiveMaximum;
   }
 
-  override openFrame(call: Call, payloadLength: number): number {
-    this.writeCorrelation(call.id);
-    return super.openFrame(call, payloadLength);
+  override openFrame(request: Delivery, payloadLength: number): number {
+    this.writeCorrelation(request.id);
+    return super.openFrame(request, payloadLength);
   }
 
   /**
@@ -200,13 +200,14 @@ export class Mqtt5Channel extends MqttChannel {
   protected override takePuback(): void {
     const code = this.mqtt.returnCode;
     // The app's own messages are told of theirs.
-    const call = this.isFive ? this.calls.sentWithPacket(this.mqtt.packetIdentifier) : null;
-    if (call !== null && code >= REFUSALS_FROM) {
+    const request = this.isFive ? this.deliveries.sentWithPacket(this.mqtt.packetIdentifier) : null;
+    if (request !== null && code >= REFUSALS_FROM) {
       this.words.keep(code);
       keepText(this.words, this.properties.reason, this.properties.reasonLength);
-      call.cause = code === NOT_AUTHORIZED ? Status.PUBLISH_REFUSED : statusOf(code, Status.PUBLISH_REFUSED);
-      call.said = this.words.serial;
-    } else if (call !== null && call.said > 0) call.absolve();
+      request.cause =
+        code === NOT_AUTHORIZED ? Status.PUBLISH_REFUSED : statusOf(code, Status.PUBLISH_REFUSED);
+      request.said = this.words.serial;
+    } else if (request !== null && request.said > 0) request.absolve();
     super.takePuback();
   }
 
@@ -214,7 +215,7 @@ export class Mqtt5Channel extends MqttChannel {
     const event = super.takePublish();
     // An answer to a question that nobody asked: its frame would say the same, later.
     if (this.isFive && this.properties.dataLength === CORRELATION_BYTES && event !== Event.BROKEN) {
-      if (this.calls.sentWithId(this.readCorrelation()) === null) this.inbox.ignore();
+      if (this.deliveries.sentWithId(this.readCorrelation()) === null) this.inbox.ignore();
     }
     return event;
   }

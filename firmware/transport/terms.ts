@@ -9,6 +9,17 @@ const PACKET_BYTES_MAX = REMAINING_LENGTH_MAX + 5;
  */
 export const idleMsOf = (keepAliveS: number): number => (keepAliveS > 0 ? keepAliveS * 750 : Infinity);
 
+/** What of a connection's beginning is over. */
+export enum Stage {
+  /** CONNECT was sent. */
+  CONNECT,
+  /** CONNACK refused us. */
+  REFUSED,
+  /** CONNACK accepted us, SUBACK is awaited. */
+  ACCEPTED,
+  READY,
+}
+
 /** What holds between the two ends of one connection. The next one knows none of it: it stands here and nowhere else. */
 export class Terms {
   /** A ping is due when one direction was silent for so long, ms; Infinity: never. Final with READY. */

@@ -1,5 +1,4 @@
 import type { Config } from "../config.js";
-import type { Encoding } from "../rpc/frames.js";
 import { bytesOf, copyBytes, NO_BYTES, sameBytes } from "../wire/bytes.js";
 import type { MqttReader } from "../wire/mqtt/reader.js";
 
@@ -26,11 +25,11 @@ export class OwnTopics {
   /** `<id>/rpc`, in the first bytes of the filter. */
   private readonly length: number;
 
-  constructor(config: Config, encoding: Encoding | null) {
+  constructor(config: Config, encoding: string | null) {
     this.filter = config.filter;
     this.request = config.requestTopic;
     this.length = config.filter.length - 2;
-    this.suffix = encoding === null ? NO_BYTES : joined(HYPHEN, 1, bytesOf(encoding.name));
+    this.suffix = encoding === null ? NO_BYTES : joined(HYPHEN, 1, bytesOf(encoding));
     this.encodedFilter = encoding === null ? NO_BYTES : joined(config.filter, this.length, this.suffix);
     this.encodedRequest =
       encoding === null ? NO_BYTES : joined(config.requestTopic, config.requestTopic.length, this.suffix);

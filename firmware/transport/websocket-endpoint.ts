@@ -4,7 +4,6 @@ import { base64Length, writeBase64 } from "../crypto/base64.js";
 import type { Scratch } from "../crypto/scratch.js";
 import { SHA1_BYTES, Sha1 } from "../crypto/sha1.js";
 import type { Address, Entropy } from "../ports.js";
-import { keepText, makeRoom, type PeerWords } from "../session/failure.js";
 import { Status } from "../status.js";
 import { bytesOf, copyBytes } from "../wire/bytes.js";
 import {
@@ -22,6 +21,7 @@ import { Writer } from "../wire/writer.js";
 import type { ChannelParts } from "./channel.js";
 import type { Login } from "./login.js";
 import type { Outbox } from "./outbox.js";
+import { keepText, makeRoom, type PeerWords } from "./peer-words.js";
 
 /** What {@link WebSocketEndpoint.read} came to. */
 export enum EndpointEvent {

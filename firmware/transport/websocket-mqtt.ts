@@ -1,7 +1,7 @@
-import type { Call } from "../rpc/calls.js";
 import { Status } from "../status.js";
 import { CloseCode, Opcode } from "../wire/websocket/websocket.js";
 import { type Channel, ChannelEvent, type ChannelParts, type Transport } from "./channel.js";
+import type { Delivery } from "./delivery.js";
 import type { Outbox } from "./outbox.js";
 import type { Terms } from "./terms.js";
 import { EndpointEvent, WebSocketEndpoint } from "./websocket-endpoint.js";
@@ -78,9 +78,9 @@ export class MqttOverWebSocket implements Channel {
     return this.mqtt.frameLength(payloadLength);
   }
 
-  openFrame(call: Call, payloadLength: number): number {
+  openFrame(request: Delivery, payloadLength: number): number {
     this.openedAt = this.outbox.to;
-    return this.mqtt.openFrame(call, payloadLength);
+    return this.mqtt.openFrame(request, payloadLength);
   }
 
   openReply(stranger: Uint8Array, length: number, isEncoded: boolean, payloadLength: number): number {

@@ -1,8 +1,7 @@
-import type { Call } from "../rpc/calls.js";
-import { type Inbox, PieceEvent } from "../rpc/inbox.js";
 import { Status } from "../status.js";
 import { Opcode } from "../wire/websocket/websocket.js";
 import { type Channel, ChannelEvent, type ChannelParts } from "./channel.js";
+import { type Delivery, type FrameSink, PieceEvent } from "./delivery.js";
 import { Login } from "./login.js";
 import type { Outbox } from "./outbox.js";
 import { Terms } from "./terms.js";
@@ -21,7 +20,7 @@ export class RpcOverWebSocket implements Channel {
   readonly replyBytes: number;
 
   private readonly outbox: Outbox;
-  private readonly inbox: Inbox;
+  private readonly inbox: FrameSink;
   private readonly login: Login;
   private readonly webSocket: WebSocketEndpoint;
   private readonly hasEncoding: boolean;
@@ -78,7 +77,7 @@ export class RpcOverWebSocket implements Channel {
     return payloadLength;
   }
 
-  openFrame(_call: Call, _payloadLength: number): number {
+  openFrame(_request: Delivery, _payloadLength: number): number {
     this.opcode = this.terms.isEncoded ? Opcode.BINARY : Opcode.TEXT;
     return this.outbox.to;
   }

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { readCredential, Status } from "../../firmware/index.js";
 import { COUNTERS_PER_WRITE } from "../../firmware/store/counter-block.js";
 import { RecordKind } from "../../firmware/store/record.js";
-import { Flash, isCut } from "../keep/flash.js";
+import { Flash, isCut } from "../store/flash.js";
 import { Lives, methods } from "./lives.js";
 import { APP, PSK, type World, type WorldOptions } from "./world.js";
 
@@ -128,7 +128,7 @@ describe("a store that the release before made", () => {
   }
   const made = (): Flash => {
     const { values } = JSON.parse(
-      readFileSync(new URL("../keep/store-0.1.0.json", import.meta.url), "utf8"),
+      readFileSync(new URL("../store/store-0.1.0.json", import.meta.url), "utf8"),
     ) as Made;
     const flash = new Flash();
     for (const [name, hex] of Object.entries(values)) flash.values.set(name, Buffer.from(hex, "hex"));

@@ -6,7 +6,7 @@ import { Espruino, FLASH, findEspruino } from "./espruino.js";
 
 /** What the core keeps in Storage, as numbers 0…255: quoted names are not shortened. */
 const STORE = `
-  import { RecordKind } from "../keep/record.js";
+  import { RecordKind } from "../store/record.js";
   import { readCredential, writeCredential } from "./credential.js";
   import { Auth } from "./auth.js";
   import { chr, random } from "./proofs.js";

@@ -14,7 +14,7 @@ import { Peer } from "../auth/peer.js";
 import { Service } from "../auth/service.js";
 import { SeededEntropy, VirtualClock, VirtualTime } from "../auth/time.js";
 import { PSK, type World } from "../auth/world.js";
-import { Flash } from "../keep/flash.js";
+import { Flash } from "../store/flash.js";
 import { virtualClient } from "./world.js";
 
 const ID = "device_123";

@@ -80,8 +80,8 @@ export const SAMPLES: readonly Sample[] = [
   sample("no-forbidden-global", 1, "console.log(1);", "firmware/promises.ts"),
   sample("tsdoc", 3, "/** Said. */\nexport const A = 1;\nexport const B = 2;"),
   sample("tsdoc", 2, "// Not a TSDoc comment.\nexport class A {}", "firmware/adapters/moddable/link.ts"),
-  sample("import-arrow", 1, 'import { Auth } from "../auth.js";', "firmware/wire/frame/frame.ts"),
-  sample("import-arrow", 1, 'import { sign } from "../proof/mac.js";', "firmware/wire/frame/frame.ts"),
+  sample("import-arrow", 1, 'import { Auth } from "../../auth.js";', "firmware/wire/frame/frame.ts"),
+  sample("import-arrow", 1, 'import { sign } from "../../proof/mac.js";', "firmware/wire/frame/frame.ts"),
   sample("import-arrow", 1, 'import type { Session } from "./session.js";', "firmware/limits.ts"),
   sample("import-arrow", 1, 'import { connect } from "node:net";', "firmware/driver.ts"),
   sample("import-arrow", 1, 'import "./session.js";', "firmware/unheard-of.ts"),
@@ -116,7 +116,7 @@ export const SAMPLES: readonly Sample[] = [
 ];
 
 /** Firmware that looks like a breach of each rule and is none. */
-export const FINE = `import { mayAllocate } from "./keep/slots.js";
+export const FINE = `import { mayAllocate } from "./transport/slots.js";
 import { Status } from "./status.js";
 
 /** Bytes that no text holds, one bit each. */

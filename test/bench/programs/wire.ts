@@ -8,12 +8,13 @@ import { Status } from "../../../firmware/index.js";
 import { MacSession } from "../../../firmware/proof/mac.js";
 import { Call, CallTable } from "../../../firmware/rpc/calls.js";
 import { Inbox } from "../../../firmware/rpc/inbox.js";
+import type { RpcParts } from "../../../firmware/rpc/parts.js";
 import { Requests } from "../../../firmware/rpc/requests.js";
-import { PeerWords } from "../../../firmware/session/failure.js";
 import { Host, type HostCalls } from "../../../firmware/tokens/host.js";
 import { type Channel, ChannelEvent } from "../../../firmware/transport/channel.js";
 import { mqtt as transport } from "../../../firmware/transport/mqtt.js";
 import { Outbox } from "../../../firmware/transport/outbox.js";
+import { PeerWords } from "../../../firmware/transport/peer-words.js";
 import { Method } from "../../../firmware/wire/frame/methods.js";
 import { nodePorts } from "../../../host-sim/node/ports.js";
 
@@ -91,23 +92,32 @@ const config = (isMac: boolean): Config =>
 
 const entropy = { fill: (bytes: Uint8Array): void => void bytes.set(NONCE, 0) };
 
-/** A channel that the broker let in. */
-function channelOf(config: Config, outbox: Outbox, inbox: Inbox): Channel {
-  const scratch = new Scratch();
-  const calls = new CallTable(1, FIRST_ID);
-  const channel = transport.channel({
+/** What a session would hand to its channel and its requests. */
+const partsOf = (config: Config, mac: MacSession | null): RpcParts => {
+  const counters = new Counters();
+  const deliveries = new CallTable(1, FIRST_ID);
+  return {
     config,
     entropy,
-    scratch,
-    calls,
-    outbox,
-    inbox,
-    words: new PeerWords(),
+    scratch: new Scratch(),
+    counters,
+    mac,
+    challenge: null,
+    frames: null,
     encoding: null,
+    deliveries,
+    outbox: new Outbox(config.limits.sendBytes),
+    inbox: new Inbox(config, mac, mac === null ? null : new Sha256(), null, counters, deliveries),
+    words: new PeerWords(),
     app: null,
-  });
+  };
+};
+
+/** A channel that the broker let in. */
+function channelOf(parts: RpcParts): Channel {
+  const channel = transport.channel(parts);
   channel.open();
-  outbox.clear();
+  parts.outbox.clear();
   const accepted = [
     mqtt.generate({ cmd: "connack", returnCode: 0, sessionPresent: false }),
     mqtt.generate({ cmd: "suback", messageId: 1, granted: [1] }),
@@ -127,11 +137,10 @@ export class Encoder {
 
   constructor(isMac: boolean) {
     const setUp = config(isMac);
-    this.outbox = new Outbox(setUp.limits.sendBytes);
     this.mac = isMac ? new MacSession() : null;
-    const inbox = new Inbox(setUp, null, null, null, new Counters(), new CallTable(1, 1));
-    const channel = channelOf(setUp, this.outbox, inbox);
-    this.requests = new Requests(setUp, this.outbox, channel, entropy, new Sha256(), this.mac, null, null);
+    const parts = partsOf(setUp, this.mac);
+    this.outbox = parts.outbox;
+    this.requests = new Requests(parts, channelOf(parts));
     this.call = new Call();
     this.call.method = Method.GENERATE_TOKEN;
     this.call.host = new Host(HOST, setUp.limits, NO_CALLS).bytes;
@@ -163,16 +172,10 @@ export class Decoder {
     const setUp = config(isMac);
     this.mac = isMac ? new MacSession() : null;
     if (this.mac !== null) this.mac.begin(new Sha256(), setUp.psk, setUp.psk.length, COUNTER, NONCE);
-    this.inbox = new Inbox(
-      setUp,
-      this.mac,
-      isMac ? new Sha256() : null,
-      null,
-      new Counters(),
-      new CallTable(1, 1),
-    );
-    this.outbox = new Outbox(setUp.limits.sendBytes);
-    this.channel = channelOf(setUp, this.outbox, this.inbox);
+    const parts = partsOf(setUp, this.mac);
+    this.inbox = parts.inbox;
+    this.outbox = parts.outbox;
+    this.channel = channelOf(parts);
   }
 
   decode(bytes: Uint8Array): void {
