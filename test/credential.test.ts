@@ -15,9 +15,9 @@ import {
   sentenceOf,
   writeCredential,
 } from "../firmware/index.js";
+import { Flash, isCut, TEARS, type Tear } from "../host-sim/world/flash.js";
 import { Peer } from "./auth/peer.js";
 import { SeededEntropy, VirtualClock, VirtualTime } from "./auth/time.js";
-import { Flash, isCut, TEARS, type Tear } from "./store/flash.js";
 
 const tears = Object.keys(TEARS) as Tear[];
 const SLOTS = ["motekey-creda", "motekey-credb"];

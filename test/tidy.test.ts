@@ -33,6 +33,7 @@ const ENTRIES = [
   "firmware/websocket.ts",
   "firmware/promises.ts",
   "host-sim/index.ts",
+  "host-sim/world/index.ts",
   "host-sim/service/index.ts",
 ];
 

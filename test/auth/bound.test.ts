@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { readCredential, Status } from "../../firmware/index.js";
 import { COUNTERS_PER_WRITE } from "../../firmware/store/counter-block.js";
 import { RecordKind } from "../../firmware/store/record.js";
-import { Flash, isCut } from "../store/flash.js";
+import { Flash, isCut } from "../../host-sim/world/flash.js";
 import { Lives, methods } from "./lives.js";
 import { APP, PSK, type World, type WorldOptions } from "./world.js";
 

@@ -1,4 +1,4 @@
-import { Flash, isCut } from "../store/flash.js";
+import { Flash, isCut } from "../../host-sim/world/flash.js";
 import { CloudMac } from "./mac.js";
 import { Service } from "./service.js";
 import { VirtualTime } from "./time.js";

@@ -1,7 +1,7 @@
 /** What is owed outlives a reboot: revocations that the cloud was not told, and writes that the store did not take. */
 import assert from "node:assert/strict";
 import { Status } from "../../firmware/index.js";
-import { Flash } from "../store/flash.js";
+import { Flash } from "../../host-sim/world/flash.js";
 import { Lives, methods } from "./lives.js";
 import { APP, names } from "./world.js";
 

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Status } from "../../firmware/index.js";
-import { type Erased, TEARS, type Tear } from "../store/flash.js";
+import { type Erased, TEARS, type Tear } from "../../host-sim/world/flash.js";
 import { Lives } from "./lives.js";
 import { APP, type Outcome, type World } from "./world.js";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { State } from "../../firmware/index.js";
 import { COUNTERS_PER_WRITE } from "../../firmware/store/counter-block.js";
-import { Flash, isCut, TEARS, type Tear } from "../store/flash.js";
+import { Flash, isCut, TEARS, type Tear } from "../../host-sim/world/flash.js";
 import { CloudMac } from "./mac.js";
 import { names, World, type WorldOptions } from "./world.js";
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createAuth, State, Status } from "../../firmware/index.js";
-import { Flash } from "../store/flash.js";
+import { Flash } from "../../host-sim/world/flash.js";
 import { behind, type CounterKeeper, HIGHEST, type Recovery, recoveryMac } from "./counter-keeper.js";
 import { CloudMac } from "./mac.js";
 import { CLOUD } from "./peer.js";

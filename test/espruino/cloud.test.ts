@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { LeanAuth } from "../../firmware/espruino/api.js";
 import { type Proof, Status } from "../../firmware/index.js";
 import { type Cloud, type CloudEvent, startCloud } from "../../host-sim/cloud/index.js";
-import { Flash } from "../store/flash.js";
+import { Flash } from "../../host-sim/world/flash.js";
 import { PLAIN_PROOFS } from "../proofs.js";
 import { findMosquitto, startMosquitto } from "../servers/mosquitto.js";
 import { ended, nodeNatives, startLean } from "./device.js";

@@ -9,7 +9,7 @@ import type {
 import type { Status, Store } from "../../firmware/index.js";
 import { type Natives, nativesOf, runEspruino } from "../../host-sim/espruino/natives.js";
 import { nodePorts } from "../../host-sim/node/ports.js";
-import { Flash } from "../store/flash.js";
+import { Flash } from "../../host-sim/world/flash.js";
 
 let bundled: Promise<string> | undefined;
 

@@ -9,12 +9,12 @@ import {
   type Proof,
   Status,
 } from "../../firmware/index.js";
+import { Flash } from "../../host-sim/world/flash.js";
 import { CloudMac } from "../auth/mac.js";
 import { Peer } from "../auth/peer.js";
 import { Service } from "../auth/service.js";
 import { SeededEntropy, VirtualClock, VirtualTime } from "../auth/time.js";
 import { PSK, type World } from "../auth/world.js";
-import { Flash } from "../store/flash.js";
 import { virtualClient } from "./world.js";
 
 const ID = "device_123";

@@ -21,7 +21,7 @@ import { Messages } from "../../firmware/messages.js";
 import { mqtt5 } from "../../firmware/mqtt5.js";
 import { mqttOverWebSocket, rpcOverWebSocket } from "../../firmware/websocket.js";
 import { nodePorts } from "../../host-sim/node/ports.js";
-import { Flash } from "../store/flash.js";
+import { Flash } from "../../host-sim/world/flash.js";
 import { type Bag, mistakes } from "./cases.js";
 import { declaredIn } from "./declared.js";
 

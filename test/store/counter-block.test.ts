@@ -7,7 +7,7 @@ import {
   CounterBlock,
 } from "../../firmware/store/counter-block.js";
 import { Keeper } from "../../firmware/store/keeper.js";
-import { Flash, isCut, TEARS, type Tear } from "./flash.js";
+import { Flash, isCut, TEARS, type Tear } from "../../host-sim/world/flash.js";
 
 const tears = Object.keys(TEARS) as Tear[];
 

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { crc32 } from "../../firmware/store/crc32.js";
 import { Keeper } from "../../firmware/store/keeper.js";
 import { KeptRecord, PAYLOAD_AT, RECORD_BYTES_MIN, RecordKind, Unread } from "../../firmware/store/record.js";
-import { Flash, isCut, TEARS, type Tear } from "./flash.js";
+import { Flash, isCut, TEARS, type Tear } from "../../host-sim/world/flash.js";
 
 const PAYLOAD_BYTES = 8;
 const RECORD_BYTES = RECORD_BYTES_MIN + PAYLOAD_BYTES;

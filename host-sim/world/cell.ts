@@ -1,0 +1,173 @@
+import { type AuthOptions, type Proof, State } from "../../firmware/index.js";
+import { App } from "./app.js";
+import { Broker } from "./broker.js";
+import { Verdict, type Violation } from "./checks.js";
+import { Cloud } from "./cloud.js";
+import { Conditions } from "./conditions.js";
+import { type Core, Device, type MakeClient } from "./device.js";
+import { Effects } from "./effects.js";
+import type { Fault } from "./faults.js";
+import { PROFILES, type ProfileName } from "./profiles.js";
+import { Queue } from "./queue.js";
+import { Random } from "./random.js";
+import { Tally } from "./tally.js";
+import { Trace } from "./trace.js";
+
+/** One device and all that it meets. The same plan has the same run, on any machine. */
+export interface Plan {
+  readonly seed: number;
+  /** Which of the fleet's devices it is, from 0. */
+  readonly device: number;
+  readonly forMs: number;
+  readonly core: Core;
+  readonly proof: Proof;
+  readonly profile: ProfileName;
+  readonly cleanSession: boolean;
+  readonly hosts: number;
+  readonly lifetimeS: number;
+  readonly periodMs: number;
+  readonly clockRate: number;
+  readonly bootAtMs: number;
+  readonly faults: readonly Fault[];
+}
+
+/** What a run came to. */
+export interface CellResult {
+  readonly violation: Violation | undefined;
+  readonly hash: string;
+  readonly tally: Tally;
+  /** The last lines, where they were asked for. */
+  readonly lines: readonly string[];
+}
+
+/** How a run is otherwise than the plan says: for whoever looks at it, or at a firmware that is broken on purpose. */
+export interface Watch {
+  readonly make?: MakeClient | undefined;
+  readonly lines?: boolean;
+}
+
+/** After its faults a cell has this long to come to good, ms: the bound, and a call's time. */
+const HEALED_MS = 1_000_000;
+/** Events that are waited for at once in a cell, at the very most. */
+const PENDING_MAX = 1_000;
+
+enum Purpose {
+  DEVICE = 1,
+  NETWORK,
+  BROKER,
+  CLOUD,
+  APP,
+  KEY,
+}
+
+const keyOf = (random: Random): string =>
+  Array.from({ length: 8 }, () => random.word().toString(16).padStart(8, "0"))
+    .join("")
+    .slice(0, 43);
+
+/** Runs a plan from its first boot to its end, with every check after every turn. */
+export function runCell(plan: Plan, watch: Watch = {}): CellResult {
+  const { seed, device: index } = plan;
+  const random = (purpose: Purpose): Random => new Random(seed, index, purpose);
+  const queue = new Queue();
+  const trace = new Trace(queue);
+  if (watch.lines === true) trace.lines = [];
+  const verdict = new Verdict(queue);
+  const conditions = new Conditions();
+  const tally = new Tally();
+  const id = `device_${index}`;
+  const psk = keyOf(random(Purpose.KEY));
+  const cloud = new Cloud(queue, random(Purpose.CLOUD), conditions, id, psk, plan.proof, {
+    accepted: () => tally.accepted(queue.nowMs),
+    issued: () => {
+      tally.issued++;
+    },
+  });
+  cloud.lifetimeS = plan.lifetimeS;
+  const broker = new Broker(queue, random(Purpose.BROKER), conditions, PROFILES[plan.profile], cloud);
+  const hosts = Array.from({ length: plan.hosts }, (_, i) => `app${i}.example.com`);
+  const app: App = new App(
+    hosts,
+    plan.periodMs,
+    queue,
+    random(Purpose.APP),
+    cloud,
+    trace,
+    verdict,
+    tally,
+    () => device,
+  );
+  const auth: AuthOptions = {
+    // Espruino's core knows clean sessions only.
+    cloud: {
+      host: "cloud.example.com",
+      ...(plan.core === "byte" ? { cleanSession: plan.cleanSession } : {}),
+    },
+    proof: plan.proof,
+    allowInsecure: true,
+    limits: {},
+  };
+  const spec = {
+    id,
+    psk,
+    proof: plan.proof,
+    core: plan.core,
+    auth,
+    clockRate: plan.clockRate,
+    make: watch.make,
+  };
+  const device: Device = new Device(
+    spec,
+    queue,
+    random(Purpose.DEVICE),
+    random(Purpose.NETWORK),
+    conditions,
+    broker,
+    trace,
+    verdict,
+    tally,
+    app,
+  );
+  const effects = new Effects(plan.faults, queue, conditions, broker, cloud, device, app, trace);
+
+  device.provision();
+  device.bootAfter(plan.bootAtMs);
+  effects.start();
+  queue.run(plan.forMs);
+  queue.run(effects.heal() + HEALED_MS);
+  if (verdict.violation === undefined) checkRest(device, app, cloud, queue, verdict);
+  if (verdict.violation === undefined) checkClose(device, app, queue, verdict);
+  tally.devices = 1;
+  tally.deviceMs = queue.nowMs;
+  tally.boots = device.boots;
+  tally.writes = device.flash.writes;
+  tally.faults = plan.faults.length;
+  return { violation: verdict.violation, hash: trace.hash, tally, lines: trace.lines ?? [] };
+}
+
+/** All is well again, and rests: connected, what was revoked is gone, nothing grows. */
+function checkRest(device: Device, app: App, cloud: Cloud, queue: Queue, verdict: Verdict): void {
+  const { client } = device;
+  app.checkOpen();
+  if (client === null) verdict.wrong("service", "the device is off though it was to boot");
+  else if (client.state !== State.READY)
+    verdict.wrong("service", `the client is ${State[client.state]}: ${client.explain().name}`);
+  for (const host of app.revoked)
+    if (cloud.has(host) && !device.isDecayed)
+      verdict.wrong("token", `the cloud still has a token of ${host}, which was revoked`);
+  if (queue.pending > PENDING_MAX) verdict.wrong("ends", `${queue.pending} events are pending`);
+  for (const host of app.hosts) app.want("get", host);
+  queue.run(queue.nowMs + 30_000);
+  app.checkOpen();
+}
+
+/** A client that is closed does nothing. */
+function checkClose(device: Device, app: App, queue: Queue, verdict: Verdict): void {
+  const { opens, client } = device;
+  app.rest();
+  device.enter(() => client?.close());
+  if (device.client === null) return; // the power went within it, and the device boots again
+  if (app.calls > 0) verdict.wrong("ends", `${app.calls} calls have no end`);
+  queue.run(queue.nowMs + 600_000);
+  if (device.opens !== opens) verdict.wrong("ends", "a client that is closed connects");
+}

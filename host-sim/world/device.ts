@@ -1,0 +1,283 @@
+import {
+  type Address,
+  type AuthClient,
+  type AuthOptions,
+  createAuth,
+  type Link,
+  type LinkEvents,
+  type Ports,
+  type Proof,
+  readCredential,
+  State,
+  Status,
+  type Waker,
+  writeCredential,
+} from "../../firmware/index.js";
+import { leanClient } from "../espruino/client.js";
+import { nativesOf } from "../espruino/natives.js";
+import type { Broker } from "./broker.js";
+import type { Verdict } from "./checks.js";
+import { DeviceClock } from "./clock.js";
+import type { Conditions } from "./conditions.js";
+import { Connection, type Ends, Told } from "./connection.js";
+import { Flash, PowerCut } from "./flash.js";
+import type { Actor, Queue } from "./queue.js";
+import type { Random } from "./random.js";
+import type { Tally } from "./tally.js";
+import { Mark, type Trace } from "./trace.js";
+
+/** The cores that a device can have. */
+export type Core = "byte" | "espruino";
+
+/** Makes the client of one life. Another one than the firmware's serves for its mutants. */
+export type MakeClient = (auth: AuthOptions, ports: Ports) => AuthClient;
+
+/** What a device is made of. */
+export interface DeviceSpec {
+  readonly id: string;
+  readonly psk: string;
+  readonly proof: Proof;
+  readonly core: Core;
+  readonly auth: AuthOptions;
+  readonly clockRate: number;
+  readonly make?: MakeClient | undefined;
+}
+
+/** What a life's beginning and end are told to. */
+export interface Lives {
+  began(client: AuthClient): void;
+  ended(): void;
+}
+
+enum Happening {
+  BOOT,
+  BOOT_AFTER_SLEEP,
+}
+
+/** How long a device that has no readable credential waits before it boots again, ms. */
+const AGAIN_MS = 10_000;
+
+/** Code that runs when the present code is over. */
+class Later implements Actor {
+  private readonly runs = new Map<number, () => void>();
+  private serial = 0;
+
+  constructor(
+    private readonly queue: Queue,
+    private readonly enter: (run: () => void) => void,
+  ) {}
+
+  add(run: () => void): void {
+    this.runs.set(++this.serial, run);
+    this.queue.after(1, this, 0, this.serial);
+  }
+
+  forget(): void {
+    this.runs.clear();
+  }
+
+  happen(_kind: number, arg: number): void {
+    const run = this.runs.get(arg);
+    this.runs.delete(arg);
+    if (run !== undefined) this.enter(run);
+  }
+}
+
+/** One device over all its lives: its flash, its clock and its place in the network go on, its memory does not. */
+export class Device implements Actor, Ends, Link {
+  readonly flash = new Flash();
+  readonly clock: DeviceClock;
+  /** The client of the present life; null: the device is off. */
+  client: AuthClient | null = null;
+  /** What was in flash may be gone or old: nothing mends that, and what follows from it is no fault of ours. */
+  isDecayed = false;
+  /** Bits on the way in were wrong: where nothing proves a frame, what it says may be anything. */
+  isGarbled = false;
+  boots = 0;
+  opens = 0;
+  private connection: Connection | null = null;
+  private readonly later: Later;
+  private readonly pskBytes: Buffer;
+  private sleptSinceMs = 0;
+
+  constructor(
+    readonly spec: DeviceSpec,
+    private readonly queue: Queue,
+    private readonly random: Random,
+    private readonly network: Random,
+    private readonly conditions: Conditions,
+    private readonly broker: Broker,
+    private readonly trace: Trace,
+    private readonly verdict: Verdict,
+    private readonly tally: Tally,
+    private readonly lives: Lives,
+  ) {
+    this.clock = new DeviceClock(queue, spec.clockRate, (waker: Waker) => this.enter(() => waker.turn()));
+    this.later = new Later(queue, (run) => this.enter(run));
+    this.pskBytes = Buffer.from(spec.psk, "latin1");
+  }
+
+  /** At the bench: the credential is written. */
+  provision(): void {
+    const { id, psk } = this.spec;
+    const status = writeCredential(this.flash, { deviceId: id, psk });
+    if (status !== Status.OK) this.verdict.wrong("credential", `provisioning came to ${Status[status]}`);
+  }
+
+  /** @param sleptMs what the app says of the time before; undefined: nothing */
+  boot(sleptMs: number | undefined): void {
+    const { spec, flash, queue } = this;
+    this.boots++;
+    this.trace.note(Mark.BOOT, this.boots, sleptMs ?? -1);
+    this.enter(() => {
+      const { status, credential } = readCredential(flash);
+      if (status === Status.STORE_FAILED && !flash.isReadable) {
+        queue.after(AGAIN_MS, this, Happening.BOOT, 0);
+        return;
+      }
+      if (credential === null || Buffer.from(credential.psk).toString("latin1") !== spec.psk) {
+        if (!this.isDecayed) this.verdict.wrong("credential", `a boot found ${Status[status]}`);
+        this.provision();
+      }
+      const ports: Ports = { link: this, clock: this.clock, entropy: this.random, store: flash };
+      const auth: AuthOptions = sleptMs === undefined ? spec.auth : { ...spec.auth, sleptMs };
+      const make = spec.make ?? (spec.core === "byte" ? createAuth : this.makeLean);
+      const client = make(auth, ports);
+      this.client = client;
+      client.onState = (state) => this.trace.note(Mark.STATE, state);
+      this.lives.began(client);
+    });
+  }
+
+  /** Boots for the first time after so long. */
+  bootAfter(ms: number): void {
+    this.queue.after(ms, this, Happening.BOOT, 0);
+  }
+
+  /** The power goes, and comes again after so long. */
+  crash(offMs: number): void {
+    this.end();
+    this.queue.after(offMs, this, Happening.BOOT, 0);
+  }
+
+  /** The client is closed, and the device off for so long. */
+  sleep(offMs: number, isKnown: boolean): void {
+    const { client } = this;
+    if (client === null) return;
+    this.enter(() => client.close());
+    if (this.client === null) return; // the power went within it
+    if (client.state !== State.CLOSED)
+      this.verdict.wrong("ends", "close() leaves a client that is not closed");
+    this.end();
+    this.sleptSinceMs = this.queue.nowMs;
+    this.queue.after(offMs, this, isKnown ? Happening.BOOT_AFTER_SLEEP : Happening.BOOT, 0);
+  }
+
+  happen(kind: number): void {
+    if (this.client !== null) return;
+    const isKnown = kind === Happening.BOOT_AFTER_SLEEP;
+    this.boot(isKnown ? Math.ceil(this.queue.nowMs - this.sleptSinceMs) : undefined);
+  }
+
+  /** Runs the device's code. What it throws is a cut of power, or wrong. */
+  enter(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      if (error instanceof PowerCut) this.crash(1_000 + Math.floor(this.random.unit() * 20_000));
+      else this.verdict.wrong("ends", `the firmware threw ${error instanceof Error ? error.stack : error}`);
+    }
+  }
+
+  /** The connection is lost as by a reset, or is dead and nobody hears of it. */
+  cut(isHeard: boolean): void {
+    const { connection } = this;
+    if (connection === null) return;
+    if (isHeard) connection.reset();
+    else connection.isDead = true;
+  }
+
+  open(_address: Address, events: LinkEvents): void {
+    this.opens++;
+    this.tally.opened(this.queue.nowMs);
+    this.trace.note(Mark.OPEN, this.opens);
+    if (this.connection !== null) this.verdict.wrong("ends", "a link is opened that was not closed");
+    this.connection = new Connection(
+      this.queue,
+      this.network,
+      this.conditions,
+      this,
+      events,
+      this.broker.isUp,
+    );
+  }
+
+  write(bytes: Uint8Array, from: number, to: number): number {
+    const { connection } = this;
+    if (connection === null) throw new Error("write to a link that is not open");
+    if (to - from > 2) {
+      this.trace.noteBytes(Mark.SENT, bytes, from, to);
+      this.checkSecrets(bytes, from, to);
+    }
+    return connection.write(bytes, from, to);
+  }
+
+  close(): void {
+    this.connection?.close();
+    this.connection = null;
+  }
+
+  tell(connection: Connection, what: Told, bytes: Uint8Array | null, status: Status): void {
+    const { events } = connection;
+    if (connection !== this.connection || events === null) return;
+    if (what === Told.CLOSED) {
+      this.connection = null;
+      connection.isOpen = false;
+      connection.events = null;
+    }
+    this.enter(() => {
+      if (what === Told.RECEIVED && bytes !== null) events.received(bytes, 0, bytes.length);
+      else if (what === Told.OPENED) events.opened();
+      else if (what === Told.WRITABLE) events.writable();
+      else events.closed(status);
+    });
+  }
+
+  arrived(connection: Connection, bytes: Uint8Array, sentAtMs: number): void {
+    this.broker.arrived(connection, bytes, sentAtMs);
+    if (this.broker.broken !== undefined)
+      this.verdict.wrong("ends", `the broker closed the connection over ${this.broker.broken}`);
+  }
+
+  gone(connection: Connection): void {
+    this.broker.gone(connection);
+  }
+
+  private end(): void {
+    this.clock.cancel();
+    this.later.forget();
+    this.close();
+    if (this.client !== null) {
+      this.client = null;
+      this.trace.note(Mark.END_OF_LIFE, this.boots);
+      this.lives.ended();
+    }
+  }
+
+  private readonly makeLean: MakeClient = (auth, ports) =>
+    leanClient(
+      auth,
+      nativesOf(ports, {
+        later: (run) => this.later.add(run),
+        isUnknown: () => this.conditions.isNameless,
+      }),
+    );
+
+  /** A key crosses the line only where the proof is the key itself. */
+  private checkSecrets(bytes: Uint8Array, from: number, to: number): void {
+    const { proof } = this.spec;
+    if (proof === "password" || proof === "key") return;
+    const view = Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from);
+    if (view.includes(this.pskBytes)) this.verdict.wrong("secret", "the key is in what the device sends");
+  }
+}

@@ -1,0 +1,9 @@
+/** The simulated world: devices that run the firmware's own sources over years of faults, in virtual time. */
+export { type CellResult, type Plan, runCell, type Watch } from "./cell.js";
+export { CHECKS, type Check, type Violation } from "./checks.js";
+export type { Core, MakeClient } from "./device.js";
+export { FAULT_KINDS, type Fault, type FaultKind, KINDS, ORDINARY, type Rates } from "./faults.js";
+export { type Failure, type FleetResult, hashOf, runFleet } from "./fleet.js";
+export { type Draw, drawPlan } from "./plan.js";
+export { PROFILE_NAMES, PROFILES, type Profile, type ProfileName } from "./profiles.js";
+export { Tally } from "./tally.js";
