@@ -111,7 +111,8 @@ export class AuthService {
     }
     const token = await tokens.generate(caller.id, host);
     const expiresInSeconds = remainingSeconds(token, token.issuedAtMs);
-    this.parts.events.emit({ event: "token", id: caller.id, host, expiresInSeconds });
+    const { events } = this.parts;
+    tokens.whenKept(() => events.emit({ event: "token", id: caller.id, host, expiresInSeconds }));
     return this.tokenResult(caller, token, expiresInSeconds);
   }
 
@@ -130,7 +131,8 @@ export class AuthService {
   private async revokeToken(caller: Entity, args: Frame, tokens: TokenBook): Promise<undefined> {
     const host = needHost(args);
     await tokens.revoke(caller.id, host);
-    this.parts.events.emit({ event: "revoked", id: caller.id, host });
+    const { events } = this.parts;
+    tokens.whenKept(() => events.emit({ event: "revoked", id: caller.id, host }));
   }
 
   private async authenticate(args: Frame): Promise<unknown> {

@@ -36,6 +36,9 @@ export interface IssuedNonce {
   count: number;
 }
 
+/** The sequence of a request was taken by another message meanwhile, or its session has ended: nothing was carried out. */
+export class Replayed extends Error {}
+
 /** What is remembered of a sender. */
 export interface Peer {
   /** Its open session; null: there is none. */
@@ -45,7 +48,10 @@ export interface Peer {
    * @returns false: the counter was taken before
    */
   open(session: MacSession, sequence: number): Soon<boolean>;
-  /** Takes a verified message's sequence; false when it was seen, or is older than one that was. */
+  /**
+   * Takes a verified message's sequence, at the latest with what {@link once} keeps; false when it was seen, or is older
+   * than one that was.
+   */
   accept(session: MacSession, sequence: number): Soon<boolean>;
   /** The sequence of the next message to the device; null: another session was opened since. */
   nextSequence(session: MacSession): Soon<number | null>;
@@ -57,7 +63,8 @@ export interface Peer {
   useNonce(nonce: string, count: number): Soon<boolean>;
   /**
    * Carries a request out, or gives the reply that this very request got before. What the work changes and its reply
-   * are kept together or not at all, before this resolves.
+   * are kept together or not at all, before this resolves. Rejects with {@link Replayed} where the request's sequence was
+   * taken before that.
    */
   once(
     asked: AskedOnce,

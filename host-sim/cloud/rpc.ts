@@ -19,7 +19,7 @@ import {
 } from "./frame.js";
 import type { Interference } from "./interference.js";
 import { type Envelope, type MacSession, openEnvelope } from "./mac-session.js";
-import type { Peer, Peers, StoredReply } from "./peers.js";
+import { type Peer, type Peers, Replayed, type StoredReply } from "./peers.js";
 import type { Proofs, Verdict } from "./proofs.js";
 import { recoveredBy } from "./recoverer.js";
 import { COUNTER_METHOD, type Recoveries } from "./recoveries.js";
@@ -268,8 +268,13 @@ export class Rpc implements Receiver {
       this.delivery.drop(caller.id, "deadline");
       return;
     }
-    const { reply, isRepeated } = await this.replyTo(request);
+    const answer = await this.replyTo(request);
     if (this.closed) return;
+    if (answer === "replayed") {
+      this.delivery.drop(caller.id, "mac-replayed");
+      return;
+    }
+    const { reply, isRepeated } = answer;
     const { code } = reply;
     this.parts.events.emit({
       event: "replied",
@@ -282,7 +287,7 @@ export class Rpc implements Receiver {
     if (request.frame.nr !== true) await this.delivery.deliver(request, reply);
   }
 
-  private async replyTo(request: Request): Promise<{ reply: StoredReply; isRepeated: boolean }> {
+  private async replyTo(request: Request): Promise<{ reply: StoredReply; isRepeated: boolean } | "replayed"> {
     const { caller, id, method } = request;
     const { v, dst, args, params } = request.frame;
     const asked = `${method}\n${JSON.stringify([v, dst, args, params])}`;
@@ -293,6 +298,7 @@ export class Rpc implements Receiver {
         fault === null ? this.carryOut(request, asked, tokens) : errorReply(asked, fault),
       );
     } catch (failure) {
+      if (failure instanceof Replayed) return "replayed";
       if (!(failure instanceof Unavailable)) throw failure;
       return { reply: errorReply(asked, failure.error), isRepeated: false };
     }

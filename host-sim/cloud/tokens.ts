@@ -38,8 +38,10 @@ export interface TokenBook {
   find(sub: string, host: string): Soon<IssuedToken | undefined>;
   /** The hosts that the caller has a good token for. */
   hosts(sub: string): Soon<string[]>;
-  /** Ends all tokens of a caller for a host. Was there any? */
-  revoke(sub: string, host: string): Soon<boolean>;
+  /** Ends all tokens of a caller for a host. */
+  revoke(sub: string, host: string): Soon<unknown>;
+  /** Does something when what was changed here is kept, and at no time where it is not. */
+  whenKept(then: () => void): void;
   /** Is this a good token for this host, and whose (RFC 7662)? */
   check(text: string, host: string): Soon<TokenCheck>;
 }
@@ -94,6 +96,11 @@ export class Tokens implements TokenBook {
     mine.delete(host);
     if (mine.size === 0) this.byCaller.delete(sub);
     return true;
+  }
+
+  /** Memory keeps at once. */
+  whenKept(then: () => void): void {
+    then();
   }
 
   /** Ends all tokens of a caller. */

@@ -45,7 +45,7 @@ export class State {
     const makers = { mint, sealer, clock, options: tokens };
     this.accounts = new StoredAccounts(database, sealer, clock);
     this.tokens = new StoredTokens(database, makers);
-    this.peers = new StoredPeers(database, makers);
+    this.peers = new StoredPeers(database, this.tokens, makers);
     this.sweeper = setInterval(() => this.sweep().catch(() => {}), SWEEP_MS).unref();
   }
 

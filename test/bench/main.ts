@@ -10,6 +10,7 @@ import { memory } from "./memory.js";
 import { nvs } from "./nvs.js";
 import { roundTrip } from "./round-trip.js";
 import type { Group, Row } from "./row.js";
+import { service } from "./service.js";
 import { startUp } from "./start-up.js";
 import { heading, lines } from "./table.js";
 
@@ -17,7 +18,7 @@ const HELP = `npm run bench -- [options]
   --json         an array of {name, ours, peer, unit, ratio, goal, reached, against, tried}
   --only <name>  only the groups whose name contains this: encode, decode, first token, round trip,
                  connects, cloud connects, memory, nvs, batch, flash,
-                 start-up; may be repeated
+                 start-up, service; may be repeated
   --quick        short rounds: whether it runs, not how fast
   --help`;
 
@@ -33,6 +34,7 @@ const GROUPS: readonly Group[] = [
   batch,
   flash,
   startUp,
+  service,
 ];
 
 const { values } = parseArgs({

@@ -4,7 +4,20 @@ import { compile } from "../compiled.js";
 import { interleave, type Samples } from "./samples.js";
 
 /** The programs that rows run in processes of their own, so that none warms up or fills the heap of another. */
-const PROGRAMS = ["cloud", "codec", "connects", "fleet", "memory", "nvs", "responder", "round-trip"] as const;
+const PROGRAMS = [
+  "cloud",
+  "codec",
+  "connects",
+  "fleet",
+  "memory",
+  "nvs",
+  "pglite",
+  "responder",
+  "round-trip",
+  "select-peer",
+  "service",
+  "service-load",
+] as const;
 
 /** One of `test/bench/programs`. */
 export type ProgramName = (typeof PROGRAMS)[number];
@@ -49,10 +62,15 @@ export class Program {
     return answer;
   }
 
+  /** Has it do something more, and resolves with what comes of it. */
+  async ask<Answer>(more: object): Promise<Answer> {
+    this.child.send(more);
+    return this.answer<Answer>();
+  }
+
   /** Has it take one more sample. */
-  async sample(): Promise<number> {
-    this.child.send({});
-    return this.answer<number>();
+  sample(): Promise<number> {
+    return this.ask<number>({});
   }
 
   /** Ends it. */

@@ -4,7 +4,8 @@ import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findProgram, freePort, ServerProcess, scratchFolder } from "./process.js";
 
-const PROGRAMS = "/usr/lib/postgresql/15/bin";
+/** Where Debian's package puts PostgreSQL's programs. */
+export const PROGRAMS = "/usr/lib/postgresql/15/bin";
 /** Debian's package makes it: PostgreSQL does not run as root. */
 const USER = "postgres";
 
@@ -19,8 +20,13 @@ export class Postgres {
 
   /** Starts one, or skips the suite with what to install. */
   static async start(context: Mocha.Context, settings: readonly string[] = []): Promise<Postgres> {
-    const initdb = findProgram(context, `${PROGRAMS}/initdb`, "postgresql");
-    const program = findProgram(context, `${PROGRAMS}/postgres`, "postgresql");
+    for (const name of ["initdb", "postgres"]) findProgram(context, `${PROGRAMS}/${name}`, "postgresql");
+    return Postgres.launch(settings);
+  }
+
+  /** Starts one on a machine that has it. */
+  static async launch(settings: readonly string[] = []): Promise<Postgres> {
+    const [initdb, program] = [`${PROGRAMS}/initdb`, `${PROGRAMS}/postgres`];
     const folder = scratchFolder("postgres");
     const data = join(folder, "data");
     const owner = ownerOf();
@@ -53,17 +59,28 @@ export class Postgres {
 
   /** Holds it still, as a machine that is paused: no connection ends, and nothing is answered. */
   pause(): void {
-    for (const pid of this.pids()) process.kill(pid, "SIGSTOP");
+    this.signal("SIGSTOP");
   }
 
   resume(): void {
-    for (const pid of this.pids()) process.kill(pid, "SIGCONT");
+    this.signal("SIGCONT");
   }
 
   /** Ends it, also while it is paused. */
   async close(): Promise<void> {
     this.resume();
     await this.server.close();
+  }
+
+  private signal(name: NodeJS.Signals): void {
+    for (const pid of this.pids()) {
+      try {
+        process.kill(pid, name);
+      } catch (failure) {
+        // A connection that ended meanwhile took its process with it.
+        if ((failure as NodeJS.ErrnoException).code !== "ESRCH") throw failure;
+      }
+    }
   }
 
   private pids(): number[] {

@@ -2,6 +2,7 @@ import type { Accounts } from "../../cloud/accounts.js";
 import { MacSession } from "../../cloud/mac-session.js";
 import { entityOf, isPortableId } from "../../cloud/new-entity.js";
 import type { CounterPurpose, Deed, Entity, NewEntity, Role } from "../../cloud/types.js";
+import type { Batch } from "./batch.js";
 import { type DatabaseClock, NOW_MS } from "./clock.js";
 import type { Database, Queries, Row } from "./database.js";
 import type { Sealer } from "./sealer.js";
@@ -10,12 +11,13 @@ import type { Sealer } from "./sealer.js";
 const EPOCH = 2 ** 32;
 const RESEAL_AT_ONCE = 500;
 
-const FIND = `
-  SELECT d.role, d.psk, d.next_psk, d.owner, d.cert_fingerprint, d.connect_counter, d.mac_counter, d.disabled,
-    s.counter AS session_counter, s.nonce AS session_nonce, s.seals AS session_seals, s.is_next AS session_is_next,
+/** What a decision about somebody rests on, asked for all who come at once. */
+export const FIND = `
+  SELECT d.id, d.role, d.psk, d.next_psk, d.owner, d.cert_fingerprint, d.connect_counter, d.mac_counter, d.disabled,
+    s.counter AS session_counter, s.nonce AS session_nonce, s.received AS session_received, s.seals AS session_seals, s.is_next AS session_is_next,
     ${NOW_MS} AS now_ms
   FROM motekey.devices d LEFT JOIN motekey.mac_sessions s ON s.device = d.id
-  WHERE d.id = $1`;
+  WHERE d.id = ANY($1)`;
 
 /** The sessions of the key that goes end, those of the one that stays are its own. */
 const PROMOTE = `
@@ -37,6 +39,7 @@ const TAKE: Readonly<Record<CounterPurpose, string>> = {
 };
 
 interface Found extends Row {
+  id: string;
   role: Role;
   psk: Uint8Array;
   next_psk: Uint8Array | null;
@@ -47,6 +50,7 @@ interface Found extends Row {
   disabled: boolean;
   session_counter: number | null;
   session_nonce: Uint8Array | null;
+  session_received: number | null;
   session_seals: boolean | null;
   session_is_next: boolean | null;
   now_ms: number;
@@ -57,21 +61,26 @@ export interface StoredEntity extends Entity {
   macSession: MacSession | null;
   /** As it lies in the database, where it has one. */
   sealedNextPsk: Uint8Array | null;
+  /** The highest sequence that came under the session. */
+  received: number;
 }
 
 /** Devices, users and backends in the database: each decision reads them anew. */
 export class StoredAccounts implements Accounts {
+  private readonly finds: Batch<string, Found | undefined>;
+
   constructor(
     private readonly database: Database,
     private readonly sealer: Sealer,
     private readonly clock: DatabaseClock,
-  ) {}
+  ) {
+    this.finds = database.batch((ids) => this.findAll(ids));
+  }
 
   async find(id: string): Promise<StoredEntity | undefined> {
     if (!isPortableId(id)) return undefined;
-    const [found] = await this.database.query<Found>(FIND, [id]);
+    const found = await this.finds.put(id);
     if (found === undefined) return undefined;
-    this.clock.set(found.now_ms);
     const psk = this.sealer.open(pskOf(id), found.psk);
     const { session_counter: counter, session_nonce: nonce, next_psk: sealedNextPsk } = found;
     const nextPsk = sealedNextPsk === null ? undefined : this.sealer.open(pskOf(id), sealedNextPsk);
@@ -94,7 +103,17 @@ export class StoredAccounts implements Accounts {
               nonce: Buffer.from(nonce),
               seals: found.session_seals === true,
             }),
+      received: found.session_received ?? -1,
     };
+  }
+
+  /** Each as it is now; asked for together. */
+  private async findAll(ids: readonly string[]): Promise<(Found | undefined)[]> {
+    const rows = await this.database.patient<Found>(FIND, [[...new Set(ids)]]);
+    const [first] = rows;
+    if (first !== undefined) this.clock.set(first.now_ms);
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    return ids.map((id) => byId.get(id));
   }
 
   async takeCounter({ id }: Entity, purpose: CounterPurpose, counter: number): Promise<boolean> {
@@ -201,7 +220,7 @@ export class StoredAccounts implements Accounts {
   /** Everybody, with their keys, in the order of their ids. */
   async *all(): AsyncGenerator<Entity> {
     for (let after = ""; ; ) {
-      const rows = await this.database.query<Found & { id: string }>(
+      const rows = await this.database.query<Found>(
         `SELECT *, NULL AS session_counter FROM motekey.devices WHERE id > $1 ORDER BY id LIMIT $2`,
         [after, RESEAL_AT_ONCE],
       );
@@ -226,7 +245,9 @@ export class StoredAccounts implements Accounts {
   /** Takes over entities with their counters, as {@link all} gave them; one that is here already keeps higher ones. */
   async takeOver(entities: readonly Entity[]): Promise<void> {
     await this.database.longTransaction(async (queries) => {
-      for (const { id, role, psk, nextPsk, owner, certFingerprint, counters, disabled } of entities) {
+      // In the order in which answers take rows.
+      const sorted = [...entities].sort((left, right) => (left.id < right.id ? -1 : 1));
+      for (const { id, role, psk, nextPsk, owner, certFingerprint, counters, disabled } of sorted) {
         await queries.query(
           `INSERT INTO motekey.devices
              (id, role, psk, owner, cert_fingerprint, connect_counter, mac_counter, disabled, next_psk)

@@ -1,4 +1,5 @@
 import { Unavailable } from "../../cloud/frame.js";
+import { Batch } from "./batch.js";
 
 /** A row by its columns' names: `bigint` is a number, `bytea` bytes. */
 export type Row = Record<string, unknown>;
@@ -13,6 +14,8 @@ export interface Queries {
 
 /** One of the two engines that the schema runs on. */
 export interface Engine extends Queries {
+  /** How many statements of one kind are worth to be on their way at once. */
+  readonly lanes: number;
   /** Does work in a transaction: what it changes is on the disk when this resolves, and undone when it rejects. */
   transaction<Value>(work: (queries: Queries) => Promise<Value>): Promise<Value>;
   close(): Promise<void>;
@@ -22,6 +25,8 @@ export interface Engine extends Queries {
 const RETRY_AFTER_SECONDS = 2;
 /** Why a statement failed that may well succeed in a while (PostgreSQL, appendix A): connections, resources, shutdown, a standby, a conflict. */
 const PASSING_STATES = /^(08|53|57P|25006|40001|40P01|55P03)/;
+/** A commit for so many costs each of them little, and none waits long for the others. */
+const BATCH_MAX = 64;
 const NETWORK = /^E[A-Z]+$/;
 const LOST = /timeout|terminated|connection|not queryable|closed/i;
 
@@ -35,6 +40,22 @@ export class Database implements Queries {
 
   query<Found extends Row>(sql: string, values: readonly unknown[] = []): Promise<Found[]> {
     return this.within(this.engine.query<Found>(sql, values));
+  }
+
+  /** As {@link query}, for as long as it takes: somebody else sees to the time of those who wait for it. */
+  async patient<Found extends Row>(sql: string, values: readonly unknown[]): Promise<Found[]> {
+    try {
+      return await this.engine.query<Found>(sql, values);
+    } catch (failure) {
+      throw toldAs(failure);
+    }
+  }
+
+  /** Questions of one kind, put together; each within the limit. */
+  batch<Question, Answer>(
+    ask: (questions: readonly Question[]) => Promise<readonly Answer[]>,
+  ): Batch<Question, Answer> {
+    return new Batch(ask, { lanes: this.engine.lanes, most: BATCH_MAX, limitMs: this.limitMs });
   }
 
   run(sql: string): Promise<void> {
@@ -63,12 +84,17 @@ export class Database implements Queries {
     try {
       return await Promise.race([work, late]);
     } catch (failure) {
-      throw isPassing(failure) ? unavailable((failure as Error).message, failure) : failure;
+      throw toldAs(failure);
     } finally {
       clearTimeout(timer);
       work.catch(() => {}); // it may fail after its time
     }
   }
+}
+
+/** What a caller gets to know of a failure. */
+function toldAs(failure: unknown): unknown {
+  return isPassing(failure) ? unavailable((failure as Error).message, failure) : failure;
 }
 
 function unavailable(reason: string, cause?: unknown): Unavailable {

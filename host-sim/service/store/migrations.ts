@@ -83,6 +83,88 @@ const MIGRATIONS: readonly string[] = [
   -- Was the session opened with the next key?
   ALTER TABLE motekey.mac_sessions ADD COLUMN is_next boolean NOT NULL DEFAULT false;
   `,
+  `
+  -- All that answers change, in one round trip and one commit. Each entry is carried out whole or not at all. A statement
+  -- inside sees what was committed before it began: what a sender's row was locked for is not outrun.
+  CREATE FUNCTION motekey.answer(asked json, hosts_max integer, live_max integer)
+  RETURNS TABLE (place integer, outcome text, sent bigint, sealed bytea, code integer)
+  LANGUAGE plpgsql AS $$
+  #variable_conflict use_column
+  DECLARE
+    one record;
+    is_barred boolean;
+    is_full boolean;
+    bytes bytea;
+  BEGIN
+    FOR one IN SELECT * FROM json_to_recordset(asked) AS entry (
+      place integer, device text, counter bigint, nonce text, received bigint,
+      request_id bigint, request text, reply text, code integer,
+      kind text, host text, hash text, token text, issued_ms bigint, graced_ms bigint, expires_ms bigint
+    ) LOOP
+      place := one.place; outcome := 'done'; sent := NULL; sealed := NULL; code := NULL;
+
+      IF one.request_id IS NOT NULL THEN
+        -- Changing requests of one sender are carried out one after the other, on whichever replica.
+        SELECT d.disabled INTO is_barred FROM motekey.devices d WHERE d.id = one.device FOR NO KEY UPDATE;
+        IF NOT FOUND THEN is_barred := true; END IF;
+      END IF;
+
+      IF one.nonce IS NOT NULL THEN
+        UPDATE motekey.mac_sessions s SET received = coalesce(one.received, s.received), sent = s.sent + 1
+          WHERE s.device = one.device AND s.counter = one.counter AND s.nonce = decode(one.nonce, 'base64')
+            AND (one.received IS NULL OR s.received < one.received)
+          RETURNING s.sent INTO sent;
+        IF NOT FOUND THEN
+          outcome := 'replayed'; RETURN NEXT; CONTINUE;
+        END IF;
+      END IF;
+
+      IF one.request_id IS NULL THEN
+        RETURN NEXT; CONTINUE;
+      END IF;
+
+      SELECT r.sealed, r.code INTO sealed, code FROM motekey.replies r
+        WHERE r.device = one.device AND r.request_id = one.request_id AND r.request = decode(one.request, 'base64');
+      IF FOUND THEN
+        outcome := 'repeated'; RETURN NEXT; CONTINUE;
+      END IF;
+      IF is_barred THEN
+        outcome := 'barred'; RETURN NEXT; CONTINUE;
+      END IF;
+
+      IF one.kind = 'generate' THEN
+        -- The one before it gets the grace time, and beyond so many that are good at once the oldest ends.
+        SELECT t.hash INTO bytes FROM motekey.tokens t
+          WHERE t.sub = one.device AND t.host = one.host ORDER BY t.place DESC LIMIT 1;
+        IF FOUND THEN
+          UPDATE motekey.tokens t SET expires_at_ms = one.graced_ms
+            WHERE t.hash = bytes AND t.expires_at_ms > one.graced_ms;
+          DELETE FROM motekey.tokens t WHERE t.hash IN (
+            SELECT o.hash FROM motekey.tokens o
+            WHERE o.sub = one.device AND o.host = one.host ORDER BY o.place DESC OFFSET live_max - 1);
+        ELSE
+          SELECT count(DISTINCT t.host) >= hosts_max INTO is_full FROM motekey.tokens t
+            WHERE t.sub = one.device AND t.expires_at_ms > one.issued_ms;
+          IF is_full THEN
+            outcome := 'full'; RETURN NEXT; CONTINUE;
+          END IF;
+        END IF;
+        INSERT INTO motekey.tokens (hash, sub, host, sealed, issued_at_ms, expires_at_ms)
+          VALUES (decode(one.hash, 'base64'), one.device, one.host, decode(one.token, 'base64'),
+            one.issued_ms, one.expires_ms);
+      ELSIF one.kind = 'revoke' THEN
+        DELETE FROM motekey.tokens t WHERE t.sub = one.device AND t.host = one.host;
+      END IF;
+
+      -- An id that comes with another request is no repetition: its reply replaces that of the earlier one.
+      INSERT INTO motekey.replies AS r (device, request_id, request, sealed, code)
+        VALUES (one.device, one.request_id, decode(one.request, 'base64'), decode(one.reply, 'base64'), one.code)
+        ON CONFLICT ON CONSTRAINT replies_pkey DO UPDATE
+          SET request = excluded.request, sealed = excluded.sealed, code = excluded.code, at = now();
+      RETURN NEXT;
+    END LOOP;
+  END $$;
+  `,
 ];
 
 /** The version of the schema that this code speaks. */

@@ -5,14 +5,17 @@ import {
   isStored,
   type Peer,
   type Peers,
+  Replayed,
   type StoredReply,
 } from "../../cloud/peers.js";
 import { sha256 } from "../../cloud/secret.js";
 import type { TokenBook } from "../../cloud/tokens.js";
 import type { Entity } from "../../cloud/types.js";
 import type { StoredEntity } from "./accounts.js";
-import type { Database, Row } from "./database.js";
-import { StoredTokens, type TokenMakers } from "./tokens.js";
+import { type Answered, Answers, type KeptReply, type SessionStep } from "./answers.js";
+import type { Database } from "./database.js";
+import { PlannedTokens, type TokenChange } from "./planned-tokens.js";
+import type { StoredTokens, TokenMakers } from "./tokens.js";
 
 /** Digest nonces of one peer that may be good at once. */
 const NONCES_MAX = 4;
@@ -29,29 +32,9 @@ const OPEN = `
         seals = excluded.seals, is_next = excluded.is_next
   RETURNING device`;
 
-const ACCEPT = `
-  UPDATE motekey.mac_sessions SET received = $4
-  WHERE device = $1 AND counter = $2 AND nonce = $3 AND received < $4 RETURNING device`;
-
 const NEXT = `
   UPDATE motekey.mac_sessions SET sent = sent + 1
   WHERE device = $1 AND counter = $2 AND nonce = $3 RETURNING sent`;
-
-/** Changing requests of one sender are carried out one after the other, on whichever replica. */
-const BEGIN_ONCE = `
-  SELECT d.disabled, r.request, r.sealed, r.code
-  FROM motekey.devices d LEFT JOIN motekey.replies r ON r.device = d.id AND r.request_id = $2
-  WHERE d.id = $1 FOR NO KEY UPDATE OF d`;
-
-const STORED = "SELECT request, sealed, code FROM motekey.replies WHERE device = $1 AND request_id = $2";
-
-/** An id that comes with another request is no repetition: its reply replaces that of the earlier one. */
-const STORE = `
-  INSERT INTO motekey.replies AS r (device, request_id, request, sealed, code) VALUES ($1, $2, $3, $4, $5)
-  ON CONFLICT (device, request_id) DO UPDATE
-    SET request = excluded.request, sealed = excluded.sealed, code = excluded.code, at = now()
-    WHERE r.request <> excluded.request
-  RETURNING 1`;
 
 const NONCE_UNUSED =
   "SELECT nonce FROM motekey.nonces WHERE device = $1 AND count = 0 AND ends_at_ms > $2 LIMIT 1";
@@ -64,57 +47,69 @@ const NONCE_ADD = `
   )
   INSERT INTO motekey.nonces (device, nonce, ends_at_ms) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`;
 
-interface ReplyRow extends Row {
-  request: Uint8Array | null;
-  sealed: Uint8Array | null;
-  code: number;
-}
-
 type Done = { reply: StoredReply; isRepeated: boolean };
 
-/** Another replica stored the reply to this very request first: what was done here is undone. */
-class Outrun extends Error {}
+/** What peers work with. */
+interface PeerParts {
+  database: Database;
+  answers: Answers;
+  tokens: StoredTokens;
+  makers: TokenMakers;
+}
 
-/** What the database remembers of a sender. */
+/** What the database remembers of a sender; for one of its messages. */
 class StoredPeer implements Peer {
   readonly macSession: MacSession | null;
   private readonly id: string;
+  /** The highest sequence that came under the session when this message did. */
+  private readonly received: number;
+  /** What this message does to its session: carried out with what its answer changes. */
+  private step: SessionStep | null = null;
+  /** The sequence that its answer has. */
+  private sent: number | null = null;
 
   constructor(
     private readonly entity: StoredEntity,
-    private readonly database: Database,
-    private readonly makers: TokenMakers,
+    private readonly parts: PeerParts,
   ) {
     this.id = entity.id;
     this.macSession = entity.macSession;
+    this.received = entity.received;
   }
 
   async open({ opening, psk }: MacSession, sequence: number): Promise<boolean> {
-    const isNext = psk === this.entity.nextPsk;
-    const values = [this.id, opening.counter, opening.nonce, sequence, opening.seals, isNext];
-    return (await this.database.query(OPEN, values)).length === 1;
+    const { counter, nonce } = opening;
+    const values = [this.id, counter, nonce, sequence, opening.seals, psk === this.entity.nextPsk];
+    if ((await this.parts.database.query(OPEN, values)).length !== 1) return false;
+    this.step = { counter, nonce, received: null };
+    return true;
   }
 
-  async accept({ opening }: MacSession, sequence: number): Promise<boolean> {
-    const values = [this.id, opening.counter, opening.nonce, sequence];
-    return (await this.database.query(ACCEPT, values)).length === 1;
+  /** Looked at here, and taken in {@link once}: of two that come at once one is carried out. */
+  accept({ opening: { counter, nonce } }: MacSession, sequence: number): boolean {
+    if (sequence <= this.received) return false;
+    this.step = { counter, nonce, received: sequence };
+    return true;
   }
 
   async nextSequence({ opening }: MacSession): Promise<number | null> {
+    const reserved = this.sent;
+    this.sent = null;
+    if (reserved !== null) return reserved;
     const values = [this.id, opening.counter, opening.nonce];
-    const [row] = await this.database.query<{ sent: number }>(NEXT, values);
+    const [row] = await this.parts.database.query<{ sent: number }>(NEXT, values);
     return row?.sent ?? null;
   }
 
   async nonceFor(untilMs: number, fresh: string, expiresAtMs: number): Promise<string> {
-    const [unused] = await this.database.query<{ nonce: string }>(NONCE_UNUSED, [this.id, untilMs]);
+    const [unused] = await this.parts.database.query<{ nonce: string }>(NONCE_UNUSED, [this.id, untilMs]);
     if (unused !== undefined) return unused.nonce;
-    await this.database.query(NONCE_ADD, [this.id, fresh, expiresAtMs]);
+    await this.parts.database.query(NONCE_ADD, [this.id, fresh, expiresAtMs]);
     return fresh;
   }
 
   async nonce(nonce: string): Promise<IssuedNonce | undefined> {
-    const [row] = await this.database.query<{ ends_at_ms: number; count: number }>(
+    const [row] = await this.parts.database.query<{ ends_at_ms: number; count: number }>(
       "SELECT ends_at_ms, count FROM motekey.nonces WHERE device = $1 AND nonce = $2",
       [this.id, nonce],
     );
@@ -122,51 +117,59 @@ class StoredPeer implements Peer {
   }
 
   async useNonce(nonce: string, count: number): Promise<boolean> {
-    const taken = await this.database.query(
+    const taken = await this.parts.database.query(
       "UPDATE motekey.nonces SET count = $3 WHERE device = $1 AND nonce = $2 AND count < $3 RETURNING 1",
       [this.id, nonce, count],
     );
     return taken.length === 1;
   }
 
+  /** The token and the reply that carries it are committed together, before anybody is answered. */
   async once(asked: AskedOnce, work: (tokens: TokenBook) => Promise<StoredReply>): Promise<Done> {
-    const { database, makers } = this;
-    if (!asked.changes) return { reply: await work(new StoredTokens(database, makers)), isRepeated: false };
-    try {
-      return await this.change(asked, work);
-    } catch (failure) {
-      if (!(failure instanceof Outrun)) throw failure;
-      const [row] = await database.query<ReplyRow>(STORED, [this.id, asked.id]);
-      const stored = this.replyIn(row, asked);
-      if (stored === null) throw failure;
-      return { reply: stored, isRepeated: true };
+    const { tokens, makers } = this.parts;
+    const planned = new PlannedTokens(tokens, makers, false);
+    if (!asked.changes) {
+      // First the sequence: nothing is done for a message that was seen.
+      await this.keep(null, null);
+      return { reply: await work(planned), isRepeated: false };
     }
+    const reply = await work(planned);
+    const { outcome, sealed, code } = await this.keep(this.kept(asked, reply), planned.change);
+    if (outcome === "repeated" && sealed !== null && code !== null) {
+      const text = makers.sealer.open(replyOf(this.id, asked.id), sealed);
+      return { reply: { request: asked.request, outcome: text, code }, isRepeated: true };
+    }
+    if (outcome === "barred") return { reply: BARRED, isRepeated: false };
+    if (outcome === "full")
+      return { reply: await work(new PlannedTokens(tokens, makers, true)), isRepeated: false };
+    planned.kept();
+    return { reply, isRepeated: false };
   }
 
-  /** The token and the reply that tells it are committed together, before anybody is told. */
-  private change(asked: AskedOnce, work: (tokens: TokenBook) => Promise<StoredReply>): Promise<Done> {
-    const { id, request } = asked;
-    return this.database.transaction(async (queries) => {
-      const [row] = await queries.query<ReplyRow & { disabled: boolean }>(BEGIN_ONCE, [this.id, id]);
-      const stored = this.replyIn(row, asked);
-      if (stored !== null) return { reply: stored, isRepeated: true };
-      if (row === undefined || row.disabled) return { reply: BARRED, isRepeated: false };
-      const reply = await work(new StoredTokens(queries, this.makers));
-      if (!isStored(reply)) return { reply, isRepeated: false };
-      const sealed = this.makers.sealer.seal(replyOf(this.id, id), reply.outcome);
-      const kept = await queries.query(STORE, [this.id, id, sha256(request), sealed, reply.code]);
-      if (kept.length === 0) throw new Outrun();
-      return { reply, isRepeated: false };
+  /** null: this reply is not given again. */
+  private kept({ id, request }: AskedOnce, reply: StoredReply): KeptReply | null {
+    if (!isStored(reply)) return null;
+    const sealed = this.parts.makers.sealer.seal(replyOf(this.id, id), reply.outcome);
+    return { requestId: id, request: sha256(request), sealed, code: reply.code };
+  }
+
+  /** Commits what an answer changes, and takes the sequence of its request. */
+  private async keep(reply: KeptReply | null, change: TokenChange | null): Promise<Answered> {
+    const { step } = this;
+    if (reply === null && step === null) return NOTHING_CHANGED;
+    const answered = await this.parts.answers.put({
+      device: this.id,
+      session: step,
+      reply,
+      change: reply === null ? null : change,
     });
-  }
-
-  private replyIn(row: ReplyRow | undefined, { id, request }: AskedOnce): StoredReply | null {
-    if (row === undefined || row.request === null || row.sealed === null) return null;
-    if (!sha256(request).equals(row.request)) return null;
-    const outcome = this.makers.sealer.open(replyOf(this.id, id), row.sealed);
-    return { request, outcome, code: row.code };
+    if (answered.outcome === "replayed") throw new Replayed();
+    this.sent = answered.sent;
+    return answered;
   }
 }
+
+const NOTHING_CHANGED: Answered = { outcome: "done", sent: null, sealed: null, code: null };
 
 /** It was barred while its request was on its way. */
 const BARRED: StoredReply = {
@@ -177,13 +180,14 @@ const BARRED: StoredReply = {
 
 /** The peers in the database: nothing of them stays here. */
 export class StoredPeers implements Peers {
-  constructor(
-    private readonly database: Database,
-    private readonly makers: TokenMakers,
-  ) {}
+  private readonly parts: PeerParts;
+
+  constructor(database: Database, tokens: StoredTokens, makers: TokenMakers) {
+    this.parts = { database, answers: new Answers(database), tokens, makers };
+  }
 
   of(entity: Entity): Peer {
-    return new StoredPeer(entity as StoredEntity, this.database, this.makers);
+    return new StoredPeer(entity as StoredEntity, this.parts);
   }
 
   /** A session outlives its connection here: the next one of its device takes its place. */

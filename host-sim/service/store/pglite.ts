@@ -12,6 +12,9 @@ const MEMORY = ["-c", "shared_buffers=8MB", "-c", "wal_buffers=1MB"];
 
 /** PostgreSQL in this process, in a folder: for one replica on one machine. */
 export class EmbeddedEngine implements Engine {
+  /** It does one after the other. */
+  readonly lanes = 1;
+
   private constructor(
     private readonly database: PGlite,
     private readonly lock: FileLock,

@@ -20,6 +20,8 @@ export interface PostgresPlace {
 
 /** PostgreSQL outside, for any number of replicas. */
 export class PostgresEngine implements Engine {
+  /** While one waits for the disk the next one is under way; more would only make smaller batches. */
+  readonly lanes = 4;
   /** Statements are prepared once per connection, under these names. */
   private readonly names = new Map<string, string>();
 

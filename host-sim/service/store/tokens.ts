@@ -1,35 +1,11 @@
 import type { Mint } from "../../cloud/mint.js";
 import { sha256 } from "../../cloud/secret.js";
-import {
-  HOSTS_MAX,
-  type IssuedToken,
-  LIVE_TOKENS_MAX,
-  TOKEN_GRACE_SECONDS,
-  TOKEN_LIFETIME_SECONDS,
-  type TokenBook,
-} from "../../cloud/tokens.js";
+import type { IssuedToken } from "../../cloud/tokens.js";
 import type { TokenCheck, TokenOptions } from "../../cloud/types.js";
 import type { DatabaseClock } from "./clock.js";
 import { NOW_MS } from "./clock.js";
 import type { Queries, Row } from "./database.js";
 import type { Sealer } from "./sealer.js";
-
-const ROOM = `
-  SELECT count(DISTINCT host) < ${HOSTS_MAX} OR coalesce(bool_or(host = $2), false) AS has_room
-  FROM motekey.tokens WHERE sub = $1 AND expires_at_ms > $3`;
-
-/** The one before it gets the grace time, and beyond so many that are good at once the oldest ends. */
-const GENERATE = `
-  WITH before AS (
-    SELECT hash, row_number() OVER (ORDER BY place DESC) AS age FROM motekey.tokens WHERE sub = $1 AND host = $2
-  ), graced AS (
-    UPDATE motekey.tokens SET expires_at_ms = least(expires_at_ms, $6)
-    WHERE hash = (SELECT hash FROM before WHERE age = 1)
-  ), ended AS (
-    DELETE FROM motekey.tokens WHERE hash IN (SELECT hash FROM before WHERE age >= ${LIVE_TOKENS_MAX})
-  )
-  INSERT INTO motekey.tokens (hash, sub, host, sealed, issued_at_ms, expires_at_ms)
-  VALUES ($3, $1, $2, $4, $5, $7)`;
 
 const NEWEST = `
   SELECT sealed, issued_at_ms, expires_at_ms FROM motekey.tokens
@@ -58,37 +34,11 @@ export interface TokenMakers {
 }
 
 /** The tokens in the database, by hash; their texts are sealed. */
-export class StoredTokens implements TokenBook {
+export class StoredTokens {
   constructor(
     private readonly queries: Queries,
     private readonly makers: TokenMakers,
   ) {}
-
-  async hasRoom(sub: string, host: string): Promise<boolean> {
-    const values = [sub, host, this.makers.clock.now()];
-    const [room] = await this.queries.query<{ has_room: boolean }>(ROOM, values);
-    return room?.has_room === true;
-  }
-
-  async generate(sub: string, host: string): Promise<IssuedToken> {
-    const { mint, sealer, clock, options } = this.makers;
-    const { lifetimeSeconds = TOKEN_LIFETIME_SECONDS, graceSeconds = TOKEN_GRACE_SECONDS } = options;
-    const issuedAtMs = clock.now();
-    const expiresAtMs = issuedAtMs + lifetimeSeconds * 1000;
-    const text = mint.make({ sub, host, iat: Math.floor(issuedAtMs / 1000), lifetimeSeconds });
-    const sealed = sealer.seal(tokenOf(sub, host), text);
-    const gracedAtMs = issuedAtMs + graceSeconds * 1000;
-    await this.queries.query(GENERATE, [
-      sub,
-      host,
-      sha256(text),
-      sealed,
-      issuedAtMs,
-      gracedAtMs,
-      expiresAtMs,
-    ]);
-    return { text, sub, host, issuedAtMs, expiresAtMs };
-  }
 
   async find(sub: string, host: string): Promise<IssuedToken | undefined> {
     const { sealer, clock } = this.makers;
@@ -145,6 +95,6 @@ export class StoredTokens implements TokenBook {
 }
 
 /** What a sealed token is bound to. */
-function tokenOf(sub: string, host: string): string {
+export function tokenOf(sub: string, host: string): string {
   return `token of ${sub} for ${host}`;
 }
