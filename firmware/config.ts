@@ -294,6 +294,8 @@ export class Config {
   readonly link: LinkSecurity;
   /** The PSK crosses a link that does not verify the server, and the app agreed to it. */
   readonly isExposed: boolean;
+  /** A floor takes no token in the clear. */
+  readonly needsSeal: boolean;
   readonly counterBlock: CounterBlock;
   /** null: nothing is proved by a counter. */
   readonly recoverer: Config | null;
@@ -363,6 +365,7 @@ export class Config {
     let verdict = judge(proof, link, hasExchange, isInsecure, floor);
     if (verdict === Status.OK) verdict = judge(proof, link, hasExchange, isInsecure, identity.kept);
     if (verdict !== Status.OK) refuseWith(`proof ${proof} is refused`, verdict);
+    this.needsSeal = floor.token !== undefined || identity.kept.token !== undefined;
     this.pipeline = cloud.pipeline !== false;
     this.cleanSession = cloud.cleanSession !== false;
     const latest = counter === undefined ? 0 : counter - 1;

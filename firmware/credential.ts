@@ -18,6 +18,8 @@ const NAME = "motekey-cred";
 /** The payload: the floor's link, a byte that is 0, and five texts, each behind its length. */
 const TEXTS_AT = PAYLOAD_AT + 2;
 const NO_LINK = 255;
+/** In the byte of the floor's link this bit is turned over where no token may come in the clear. */
+const SEALED = 16;
 const TEXT_NAMES = ["deviceId", "psk", "floor.proof", "certificate", "key"];
 /** Longest of each, bytes. */
 const TEXT_BYTES_MAX = [128, 128, 32, 32, 32];
@@ -84,13 +86,18 @@ const textAt = (bytes: Uint8Array, at: number): string => {
 };
 
 /** null for what this version does not know: a floor is never ignored. @construction */
-const floorOf = (proof: string, link: number): Floor | null => {
+const floorOf = (proof: string, byte: number): Floor | null => {
+  const isSealed = byte === (NO_LINK ^ SEALED) || (byte >= SEALED && byte < 2 * SEALED);
+  const link = isSealed ? byte ^ SEALED : byte;
   const hasProof = proof.length > 0;
   const hasLink = link !== NO_LINK;
   if (hasProof && PROOFS.indexOf(proof as Proof) < 0) return null;
   if (hasLink && link > LinkSecurity.PSK_TLS) return null;
-  if (!hasLink) return hasProof ? { proof: proof as Proof } : {};
-  return hasProof ? { proof: proof as Proof, link } : { link };
+  const floor: { -readonly [P in keyof Floor]: Floor[P] } = {};
+  if (hasProof) floor.proof = proof as Proof;
+  if (hasLink) floor.link = link;
+  if (isSealed) floor.token = "sealed";
+  return floor;
 };
 
 /** @construction */
@@ -152,7 +159,8 @@ export const writeCredential = (store: Store, fields: CredentialFields): Status 
   const payload: Payload = {
     layOut: (into) => {
       let at = TEXTS_AT;
-      into[PAYLOAD_AT] = floor.link === undefined ? NO_LINK : floor.link;
+      into[PAYLOAD_AT] =
+        (floor.link === undefined ? NO_LINK : floor.link) ^ (floor.token === undefined ? 0 : SEALED);
       into[PAYLOAD_AT + 1] = 0;
       for (let i = 0; i < TEXTS; i++) {
         into[at] = values[i].length;

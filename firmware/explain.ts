@@ -51,6 +51,8 @@ export interface Explanation {
   readonly losses: number;
   /** For how long the peer was not heard, ms; −1: it never was. */
   readonly silentMs: number;
+  /** Tokens come sealed on this connection: whoever reads it, the broker too, learns none. */
+  readonly sealed: boolean;
   /** What everybody learns who can read the link to the cloud. */
   readonly exposure: string;
 }
@@ -69,10 +71,12 @@ const UNVERIFIED = "The link does not verify the cloud: whoever reads it";
 const ACCEPTED = ". allowInsecure was set to accept that.";
 
 /** @allocates a text, because a person asked */
-const exposureOf = (config: Config): string => {
+const exposureOf = (config: Config, areSealed: boolean): string => {
   if (config.link >= LinkSecurity.VERIFIED_TLS)
     return "The link verifies the cloud and hides what is said: nobody on the way learns a token.";
   if (config.isExposed) return `${UNVERIFIED} has the device's key and its tokens${ACCEPTED}`;
+  if (areSealed || config.needsSeal)
+    return `${UNVERIFIED} sees neither key nor tokens, which come sealed; a key that leaks later opens recordings.`;
   return `${UNVERIFIED} sees the tokens, but not the key${
     config.frameProof === FrameProof.NONE ? `; a relay can speak for the device${ACCEPTED}` : "."
   }`;
@@ -147,6 +151,7 @@ export const explain = (
     connects: counters.connects,
     losses: counters.losses,
     silentMs: heardAtMs < 0 ? -1 : Math.floor(nowMs - heardAtMs),
-    exposure: exposureOf(config),
+    sealed: answers.areSealed,
+    exposure: exposureOf(config, answers.areSealed),
   };
 };

@@ -52,11 +52,13 @@ export interface Floor {
   readonly proof?: Proof;
   /** Nothing weaker than this link. */
   readonly link?: LinkSecurity;
+  /** `sealed`: no token in the clear, whatever the link. Only proofs with `mac` can have that. */
+  readonly token?: "sealed";
 }
 
 /** The rules for a floor. @construction */
 export const floorGroup = (): Group => {
-  const rows: RowsOf<Floor> = { proof: PROOFS, link: Kind.LINK };
+  const rows: RowsOf<Floor> = { proof: PROOFS, link: Kind.LINK, token: ["sealed"] };
   return { rows };
 };
 
@@ -168,6 +170,7 @@ export const judge = (
     return Status.LINK_BELOW_FLOOR;
   if (isBelow(strength, floor.proof === undefined ? Strength.BEARER : strengthOf(floor.proof)))
     return Status.PROOF_BELOW_FLOOR;
+  if (floor.token !== undefined && frameProofOf(proof) !== FrameProof.MAC) return Status.PROOF_BELOW_FLOOR;
   const verdict = POLICY[strength * LINKS.length + link];
   if (connectProofOf(proof) === ConnectProof.EXCHANGE && !hasExchange) return Status.PROOF_UNFIT;
   return allowInsecure && verdict !== Status.LINK_UNPROVED ? Status.OK : verdict;

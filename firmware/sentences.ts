@@ -118,6 +118,8 @@ export const sentenceOf = (status: Status): string => {
       return "The cloud did not prove that it knows the device's key, and got nothing more; compare the keys, or somebody answers in its place.";
     case Status.COUNTER_BEHIND:
       return "The device's counter was behind the cloud's; the next connection goes on above it. If that happens often, it keeps no store, or two devices have one key.";
+    case Status.TOKEN_UNSEALED:
+      return "The cloud sent a token in the clear, though it seals them or the credential's floor wants them sealed, and it was dropped; have the cloud's extension seal switched on, and revoke the token.";
     case Status.PROOF_BELOW_FLOOR:
       return `The proof is weaker than ${ALLOWED}`;
     case Status.LINK_BELOW_FLOOR:

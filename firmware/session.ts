@@ -191,6 +191,7 @@ export class Session {
     const isOwn = this.attempts.open(this.mac);
     this.keepAlive.reset(nowMs, this.channel.terms.idleMs);
     this.responses.takesCbor = false;
+    this.responses.areSealed = false;
     if (!isOwn) return;
     this.requests.renewMacSession(this.config.connectProof === ConnectProof.COUNTER);
     if (!this.config.isMgRpc) this.calls.take(Method.HELLO, nowMs + this.config.limits.callDeadlineMs);

@@ -107,6 +107,7 @@ export enum Status {
   EXCHANGE_WRONG = 96,
   FRAMES_UNPROVED = 97,
   COUNTER_BEHIND = 98,
+  TOKEN_UNSEALED = 99,
 
   // WebSocket: what the server makes of our handshake (RFC 6455, 4.1), then malformed input. Each closes the connection.
   WS_REDIRECTED = 110,

@@ -93,6 +93,7 @@ const CORES = ["xs", "espruino"] as const;
 const FLOOR: Shape<Floor> = {
   proof: oneOf(...PROOFS),
   link: whole(LinkSecurity.PLAIN, LinkSecurity.PSK_TLS),
+  token: oneOf("sealed"),
 };
 
 const TLS: Shape<DeviceTls> = { ...TLS_OPTIONS, psk: FLAG };

@@ -116,7 +116,11 @@ describe("a credential in the store", () => {
         deviceId: text.filter(({ length }) => length > 0),
         psk: fc.oneof(text, fc.uint8Array({ maxLength: 128 })),
         floor: fc.record(
-          { proof: fc.constantFrom(...PROOFS), link: fc.integer({ min: 0, max: LinkSecurity.PSK_TLS }) },
+          {
+            proof: fc.constantFrom(...PROOFS),
+            link: fc.integer({ min: 0, max: LinkSecurity.PSK_TLS }),
+            token: fc.constant("sealed" as const),
+          },
           { requiredKeys: [] },
         ),
         certificate: text,
@@ -131,6 +135,27 @@ describe("a credential in the store", () => {
         assert.deepEqual(readCredential(flash), { status: Status.OK, credential: storedOf(given) });
       }),
     );
+  });
+
+  it("asks for sealed tokens in the byte of the floor's link, where an earlier version takes it for broken", () => {
+    for (const [link, byte] of [
+      [undefined, 239],
+      [LinkSecurity.PLAIN, 16],
+      [LinkSecurity.PSK_TLS, 20],
+    ] as const) {
+      const flash = new Flash();
+      const floor: Floor = { token: "sealed", ...(link === undefined ? {} : { link }) };
+      assert.equal(writeCredential(flash, { ...FIELDS, floor }), Status.OK);
+      assert.equal(flash.values.get("motekey-creda")?.[10], byte);
+      assert.deepEqual(readCredential(flash).credential?.floor, floor);
+    }
+    for (let byte = 0; byte < 256; byte++) {
+      const flash = new Flash();
+      writeCredential(flash, FIELDS);
+      change(flash, (value) => value.writeUInt8(byte, 10));
+      const isKnown = byte < 5 || byte === 255 || (byte > 15 && byte < 21) || byte === 239;
+      assert.equal(readCredential(flash).status === Status.OK, isKnown, `${byte}`);
+    }
   });
 
   it("is the latest that was written; the one before lies beside it", () => {

@@ -91,6 +91,16 @@ describe("the policy of proofs and links", () => {
     }
   });
 
+  it("a floor of sealed tokens refuses every proof without MACs, over every link", () => {
+    for (const proof of PROOFS)
+      for (const link of LINKS) {
+        const verdict = judge(proof, link, true, true, { token: "sealed" });
+        const before = judge(proof, link, true, true, NO_FLOOR);
+        const wanted = proof.split("+").includes("mac") ? before : Status.PROOF_BELOW_FLOOR;
+        assert.equal(verdict, wanted, `${proof}, ${LinkSecurity[link]}`);
+      }
+  });
+
   it("what is no proof or link is below every floor, and a floor that is none is above all", () => {
     for (const wrong of ["MAC", "mac+", "foo+mac", "toString", "", 4, Number.NaN, null, []]) {
       for (const link of LINKS) {

@@ -66,6 +66,8 @@ export interface LeanExplanation {
   readonly status: Status;
   /** The cloud's error code; 0: it answered none. */
   readonly code: number;
+  /** Tokens come sealed on this connection. */
+  readonly sealed: boolean;
 }
 
 /** The credential as `writeCredential` takes it. */

@@ -72,6 +72,9 @@ export class Auth implements LeanAuth {
       socket: null,
       armedAt: Infinity,
       macKey: [],
+      sealKey: "",
+      isSealed: false,
+      mustSeal: who.mustSeal,
       sends: 0,
       receives: 0,
       phase: Phase.RESTING,
@@ -196,7 +199,7 @@ export class Auth implements LeanAuth {
       }
     }
     const isForgetful = latest.why === Status.OK && my.isForgetful;
-    return { status: isForgetful ? Status.STORE_FAILED : latest.why, code: latest.said };
+    return { status: isForgetful ? Status.STORE_FAILED : latest.why, code: latest.said, sealed: my.isSealed };
   }
 
   close(): void {
@@ -226,6 +229,7 @@ export class Auth implements LeanAuth {
     my.secret = "";
     my.dice = "";
     my.macKey = [];
+    my.sealKey = "";
     try {
       drain();
     } finally {

@@ -6,6 +6,8 @@ import { chr } from "./proofs.js";
 import { load, type Slots, save, slotsOf, Unread } from "./records.js";
 
 const NO_LINK = 255;
+/** In the byte of the floor's link this bit is turned over where tokens are to come sealed. */
+const SEALED = 16;
 
 /** The credential of Storage, or why there is none. */
 export interface KeptCredential {
@@ -15,6 +17,7 @@ export interface KeptCredential {
   /** "": none. */
   readonly proof: string;
   readonly link: number;
+  readonly mustSeal: boolean;
 }
 
 const slots = (): Slots => slotsOf("motekey-cred", RecordKind.CREDENTIAL, RecordKind.CREDENTIAL);
@@ -28,6 +31,7 @@ export const readCredential = (): KeptCredential => {
   const texts: string[] = [];
   let status = Status.OK;
   let link = NO_LINK;
+  let mustSeal = false;
   if (typeof payload === "string") {
     let at = 2;
     for (let i = 0; i < 5; i++) {
@@ -36,6 +40,8 @@ export const readCredential = (): KeptCredential => {
       at += 1 + length;
     }
     link = payload.charCodeAt(0);
+    mustSeal = link === (NO_LINK ^ SEALED) || (link >= SEALED && link < 2 * SEALED);
+    if (mustSeal) link ^= SEALED;
     const isFloor = (link < 5 || link === NO_LINK) && (texts[2] === "" || levelOf(texts[2]) !== undefined);
     if (at !== payload.length || !isFloor) status = Status.CREDENTIAL_BROKEN;
   } else {
@@ -43,7 +49,7 @@ export const readCredential = (): KeptCredential => {
     if (payload === Unread.ABSENT) status = Status.CREDENTIAL_MISSING;
     if (payload === Unread.UNREADABLE) status = Status.STORE_FAILED;
   }
-  return { status, deviceId: texts[0], psk: texts[1], proof: texts[2], link };
+  return { status, deviceId: texts[0], psk: texts[1], proof: texts[2], link, mustSeal };
 };
 
 /** Provisions the device; `createAuth` reads it where the options name no credential. OK or STORE_FAILED. */
@@ -51,7 +57,11 @@ export const writeCredential = (fields: LeanCredential): Status => {
   const floor = fields.floor === undefined ? {} : fields.floor;
   const texts = [fields.deviceId, fields.psk, floor.proof, fields.certificate, fields.key];
   const most = [128, 128, 32, 32, 32];
-  let payload = chr(floor.link === undefined ? NO_LINK : floor.link, 0);
+  let payload = chr(
+    (floor.link === undefined ? NO_LINK : floor.link) ^ (floor.token === undefined ? 0 : SEALED),
+    0,
+  );
+  if (floor.token !== undefined && floor.token !== "sealed") throw new Error("motekey: floor.token");
   for (let i = 0; i < 5; i++) {
     const text = texts[i];
     const value = text === undefined ? "" : text;

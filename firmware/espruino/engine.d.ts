@@ -61,9 +61,11 @@ interface Frame {
 /** What `result` may hold where it is an object or a list; of a text or a verdict all members are missing. */
 interface Result {
   token?: unknown;
+  sealed?: unknown;
   exist?: unknown;
   success?: unknown;
   expires_in?: unknown;
+  ext?: unknown;
   c?: unknown;
   mac?: unknown;
   readonly length: number;
@@ -91,6 +93,8 @@ interface ObjectConstructor {
 declare const E: {
   /** The bytes as characters. */
   toString(bytes: ArrayBuffer): string;
+  /** The text's own bytes. */
+  toArrayBuffer(text: string): ArrayBuffer;
   /** 32 bits of `rand()`, which on ESP32 is seeded alike at every boot. */
   hwRand(): number;
   /** Of the text's characters, as zlib has it. */
@@ -98,6 +102,16 @@ declare const E: {
   /** The sum of the products of their characters; it begins anew at the end of the shorter one. */
   convolve(one: string, other: string, from: number): number;
 };
+
+/** The bytes of a buffer, four at a time; there is a whole number of them. */
+interface Uint32Array {
+  readonly length: number;
+  readonly buffer: ArrayBuffer;
+  [index: number]: number;
+}
+type Uint32ArrayConstructor = new (buffer: ArrayBuffer) => Uint32Array;
+// biome-ignore lint/suspicious/noShadowRestrictedNames: the library has none of it
+declare const Uint32Array: Uint32ArrayConstructor;
 
 /** Seconds since 1970, or since boot before the clock is set; with fractions. */
 declare function getTime(): number;

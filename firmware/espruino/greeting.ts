@@ -17,6 +17,7 @@ export function linkOpened(socket: Socket): boolean {
   my.isOpen = true;
   my.phase = Phase.CONNECTING;
   my.isAccepted = false;
+  my.isSealed = false;
   my.rest = "";
   my.skip = 0;
   my.answerBy = Infinity;

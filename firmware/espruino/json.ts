@@ -39,9 +39,9 @@ export const readText = (from: string, reading: Reading): Frame => {
     if (depth < 2) known = reading === Reading.CLAIMS ? "iat,exp" : "v,src,dst,id,method,nr,result,error";
     else if (section === "error" && depth < 3) known = "code,message,retry_after";
     else if (section === "result" && depth < 3)
-      known = reading === Reading.COUNTER ? "c,mac" : "token,exist,success,expires_in,time,ext";
+      known = reading === Reading.COUNTER ? "c,mac" : "token,sealed,exist,success,expires_in,time,ext";
     else if (section === "result" && depth < 4)
-      known = names[1] === "" ? "host" : names[1] === "ext" ? "cbor" : "";
+      known = names[1] === "" ? "host" : names[1] === "ext" ? "cbor,seal" : "";
     return known.split(",").indexOf(names[depth - 1]) >= 0;
   };
 

@@ -8,6 +8,8 @@ export interface Identity {
   readonly deviceId: string;
   readonly psk: string;
   readonly proof: string;
+  /** Its floor takes no token in the clear. */
+  readonly mustSeal: boolean;
 }
 
 /**
@@ -66,7 +68,7 @@ export const identityOf = (options: LeanOptions): Identity => {
   const level = levelOf(proof);
   const verdict = level === undefined ? Status.PROOF_BELOW_FLOOR : Number(level.split(",")[1]);
   const security = options.tls === undefined ? LinkSecurity.PLAIN : LinkSecurity.UNVERIFIED_TLS;
-  check("credential.floor.", given === undefined ? undefined : given.floor, "proof,link");
+  check("credential.floor.", given === undefined ? undefined : given.floor, "proof,link,token");
   const floors = [
     kept.proof ? kept.proof : undefined,
     kept.status === Status.OK && kept.link < 255 ? kept.link : undefined,
@@ -86,9 +88,13 @@ export const identityOf = (options: LeanOptions): Identity => {
     )
       refuseWith(`proof ${proof}`, Status.PROOF_BELOW_FLOOR);
   }
+  const leastToken = given === undefined || given.floor === undefined ? undefined : given.floor.token;
+  const mustSeal = leastToken !== undefined || (kept.status === Status.OK && kept.mustSeal);
+  if (leastToken !== undefined && leastToken !== "sealed") refuse("credential.floor.token must be sealed");
+  if (mustSeal && proof.split("+").indexOf("mac") < 0) refuseWith(`proof ${proof}`, Status.PROOF_BELOW_FLOOR);
   const isAllowed =
     options.allowInsecure === true &&
     (verdict === Status.PROOF_EXPOSED || verdict === Status.FRAMES_UNPROVED);
   if (verdict !== Status.OK && !isAllowed) refuseWith(`proof ${proof}`, verdict);
-  return { deviceId, psk, proof };
+  return { deviceId, psk, proof, mustSeal };
 };

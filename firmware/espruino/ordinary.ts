@@ -2,6 +2,7 @@ import type { OnToken } from "./api.js";
 import { wake } from "./clock.js";
 import { readPlain } from "./plain-json.js";
 import { base64url, chr, hmac, isSame, u16 } from "./proofs.js";
+import { unseal } from "./seal.js";
 import { type Call, CallPhase, type Host, Method, my, NO_END, SECONDS_MAX, Wish } from "./state.js";
 
 const put = (bytes: string): void => {
@@ -89,8 +90,10 @@ export function takeOrdinary(bytes: string): boolean {
     result === null
   )
     return false;
-  const token = result.token;
+  const sealed = result.sealed;
+  const token = typeof sealed === "string" && result.token === undefined ? unseal(sealed) : result.token;
   const seconds = result.expires_in;
+  if (my.mustSeal || my.isSealed) if (sealed === undefined) return false;
   if (typeof token !== "string" || token === "" || token.length > my.tokenMost) return false;
   if (typeof seconds !== "number" || !(seconds > 0 && seconds <= SECONDS_MAX)) return false;
   // All is right: from here on it is done.
@@ -98,6 +101,7 @@ export function takeOrdinary(bytes: string): boolean {
   const waiter = my.waiting.pop();
   const life = seconds * 1000;
   my.receives = sequence + 1;
+  if (sealed !== undefined) my.isSealed = true;
   my.rest = "";
   my.flights[1] = null;
   my.only = null;

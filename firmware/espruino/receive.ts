@@ -6,6 +6,7 @@ import { isRestBlank, Reading, readFrame } from "./json.js";
 import { loseLink } from "./loss.js";
 import { base64url, hmac, isSame, u64, uint } from "./proofs.js";
 import { proofOfCounter } from "./recovery.js";
+import { unseal } from "./seal.js";
 import { type Call, CallPhase, Method, my, NO_END, Phase, writeDown } from "./state.js";
 import { mqttPacket, text } from "./text.js";
 
@@ -265,10 +266,20 @@ export function takeAnswer(frame: Frame, id: number): void {
     call.said = frame.error.code as number;
     const place = [400, 401, 403, 404, 429, 503, 418].indexOf(call.said);
     status = place < 0 ? Status.CLOUD_ERROR : Math.min(Status.BAD_ARGUMENTS + place, Status.UNAVAILABLE);
-  } else if (method < Method.LIST && method !== Method.HELLO) {
+  } else if (method < Method.LIST) {
+    const fields = typeof result === "object" && result !== null ? result : ({} as Result);
+    const sealed = fields.sealed;
+    const isSealed = typeof sealed === "string";
+    if (isSealed) fields.token = my.isMac && typeof fields.token !== "string" ? unseal(sealed) : "";
     const token = tokenIn(result);
-    if (token.length > (my.bounds.tokenBytes ?? DEFAULT_LIMITS.tokenBytes)) status = Status.TOKEN_TOO_LONG;
+    if (method === Method.HELLO) {
+      const extensions = fields.ext as Given | null | undefined;
+      if (my.isMac && extensions && extensions.seal === 1) my.isSealed = true;
+    } else if (token.length > (my.bounds.tokenBytes ?? DEFAULT_LIMITS.tokenBytes))
+      status = Status.TOKEN_TOO_LONG;
     else if (token === "" && (method === Method.GENERATE || !isAbsent(result))) status = Status.BAD_RESULT;
+    else if (token !== "" && isSealed) my.isSealed = true;
+    else if (token !== "" && (my.isSealed || my.mustSeal)) status = Status.TOKEN_UNSEALED;
   }
   if (status !== Status.OK || method < Method.LIST || method === Method.REVOKE) {
     // Behind a return the engine reads nothing: what is rare stands last.

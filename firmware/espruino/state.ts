@@ -244,6 +244,12 @@ export interface Core extends Tries {
   isFresh: boolean;
   sec: string;
   macKey: Key;
+  /** Opens what this session's tokens come in. */
+  sealKey: string;
+  /** The cloud seals tokens on this connection, by its Hello or by one that came: no other is taken. */
+  isSealed: boolean;
+  /** The floor asks for that, on every connection. */
+  mustSeal: boolean;
   sends: number;
   receives: number;
   /** The present connection asks for the counter (the wire's B8); so does the next. */

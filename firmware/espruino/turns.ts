@@ -276,8 +276,9 @@ function openSession(): boolean {
   const counter = u64(my.latest);
   const mac = hmac(key, `s${counter}${nonce}`);
   my.macKey = keyOf(mac);
+  my.sealKey = hmac(my.macKey, "motekey seal v1");
   const n = base64url(nonce, 22);
-  my.sec = `,"sec":{"c":${my.latest},"n":"${n}"}`;
+  my.sec = `,"sec":{"c":${my.latest},"n":"${n}","e":1}`;
   my.sends = 0;
   my.receives = 0;
   my.isFresh = false;

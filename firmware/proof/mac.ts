@@ -6,6 +6,7 @@ import { DIGEST_BYTES, type Sha256 } from "../crypto/sha256.js";
 import { pushUint64 } from "../crypto/uint64.js";
 import { Status } from "../status.js";
 import { bytesOf, copyBytes, decimalLength, writeDecimal } from "../wire/bytes.js";
+import { Seal } from "./seal.js";
 
 const INFO = bytesOf("motekey mac v1");
 const MAC_CHARACTERS = base64urlLength(DIGEST_BYTES);
@@ -45,6 +46,8 @@ export class MacSession {
   sendSequence: number;
   /** The lowest sequence that is still accepted; 2^32 when none is. */
   receiveSequence: number;
+  /** Opens this session's tokens. */
+  readonly seal: Seal;
   private readonly key: HmacKey;
   private readonly mac: Uint8Array;
   private macLength: number;
@@ -53,6 +56,7 @@ export class MacSession {
   private sequenceLength: number;
 
   constructor() {
+    this.seal = new Seal();
     this.key = new HmacKey();
     this.mac = new Uint8Array(MAC_CHARACTERS);
     this.macLength = 0;
@@ -77,6 +81,7 @@ export class MacSession {
     hash.update(nonce, 0, MAC_NONCE_BYTES);
     hmacEnd(hash, key, key.digest, 0);
     key.set(hash, key.digest, 0, DIGEST_BYTES);
+    this.seal.begin(hash, key);
     this.sendSequence = 0;
     this.receiveSequence = 0;
   }
@@ -84,6 +89,7 @@ export class MacSession {
   /** Forgets the session: nothing is signed or accepted until the next {@link begin}. */
   wipe(): void {
     this.key.wipe();
+    this.seal.wipe();
     this.mac.fill(0);
     this.sendSequence = SEQUENCE_END;
     this.receiveSequence = SEQUENCE_END;

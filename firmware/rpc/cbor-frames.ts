@@ -13,6 +13,7 @@ const DST = cborText("dst");
 const KEY = cborText("key");
 const SEC = cborText("sec");
 const SEC_COUNTER = cborText("c");
+const SEC_SEALS = cborText("e");
 const SEC_NONCE = cborText("n");
 const SRC = cborText("src");
 const ARGS = cborText("args");
@@ -56,9 +57,11 @@ export class CborFrames implements FrameWriter {
     }
     if (proofs.announcesMacSession) {
       writer.bytes(SEC);
-      writer.pairs(2);
+      writer.pairs(3);
       writer.bytes(SEC_COUNTER);
       writer.integer(proofs.macCounter);
+      writer.bytes(SEC_SEALS);
+      writer.integer(1);
       writer.bytes(SEC_NONCE);
       writer.string(proofs.nonceText);
     }

@@ -130,7 +130,16 @@ export class Inbox implements FrameSink {
         return;
       }
     }
+    this.openToken();
     this.isFrame = true;
+  }
+
+  /** A token that came sealed is one from here on; without a session it never is. */
+  private openToken(): void {
+    const frame = this.frame;
+    if (!frame.isSealed) return;
+    if (this.mac === null || this.hash === null) frame.tokenLength = 0;
+    else this.mac.seal.open(this.hash, frame.sealed.salt, frame.staging, frame.tokenLength);
   }
 
   private readTrailer(bytes: Uint8Array, from: number, to: number): void {

@@ -27,7 +27,8 @@ const OPEN_DST = bytesOf('","dst":"');
 const OPEN_COMMAND_SRC = bytesOf('","src":"');
 const OPEN_SEC = bytesOf(',"sec":{"c":');
 const OPEN_SEC_NONCE = bytesOf(',"n":"');
-const CLOSE_SEC = bytesOf('"}');
+/** Tokens are to come sealed. */
+const CLOSE_SEC = bytesOf('","e":1}');
 const OPEN_KEY = bytesOf(',"key":"');
 const OPEN_STRANGER = bytesOf('","dst":"');
 const NO_SUCH_METHOD = bytesOf(',"error":{"code":404,"message":"no such method"}}');

@@ -51,6 +51,8 @@ export class Responses {
   cloudTimeAtMs: number;
   /** The cloud's Hello offered CBOR frames, and the channel has not been told yet. */
   takesCbor: boolean;
+  /** Tokens come sealed on this connection, by the cloud's Hello or by one that came: no other is taken. */
+  areSealed: boolean;
   private readonly config: Config;
   private readonly calls: CallTable;
   private readonly frame: FrameReader;
@@ -71,6 +73,7 @@ export class Responses {
     this.cloudTimeS = -1;
     this.cloudTimeAtMs = 0;
     this.takesCbor = false;
+    this.areSealed = false;
     this.strangerAtMs = -STRANGER_MS;
   }
 
@@ -153,6 +156,7 @@ export class Responses {
         this.cloudTimeS = frame.timeS;
         this.cloudTimeAtMs = call.sentAtMs;
         this.takesCbor = frame.takesCbor;
+        if (frame.sealsTokens && this.config.frameProof === FrameProof.MAC) this.areSealed = true;
         break;
       case Method.LIST_TOKEN:
         if (frame.result !== Result.LIST) status = Status.BAD_RESULT;
@@ -167,17 +171,26 @@ export class Responses {
         break;
       }
       case Method.GENERATE_TOKEN:
-        if (status === Status.OK && frame.tokenLength === 0) status = Status.BAD_RESULT;
+        status = this.statusOfToken(true);
         break;
       case Method.OTHER:
         status = this.statusOfRaw();
         break;
       case Method.GET_TOKEN:
-        if (status === Status.OK && frame.exist && frame.tokenLength === 0) status = Status.BAD_RESULT;
+        status = this.statusOfToken(frame.exist);
         break;
       default:
     }
     this.end(call, status);
+  }
+
+  /** @param isNeeded the answer is about a token */
+  private statusOfToken(isNeeded: boolean): Status {
+    const frame = this.frame;
+    if (frame.overflow !== Status.OK) return frame.overflow;
+    if (frame.tokenLength === 0) return isNeeded ? Status.BAD_RESULT : Status.OK;
+    if (frame.isSealed) this.areSealed = true;
+    return frame.isSealed || !(this.areSealed || this.config.needsSeal) ? Status.OK : Status.TOKEN_UNSEALED;
   }
 
   private hasTextId(): boolean {

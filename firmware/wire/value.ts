@@ -27,6 +27,14 @@ export enum ValueEvent {
   SIMPLE,
 }
 
+/** Takes a string's bytes as they come. */
+export interface TextSink {
+  /** Takes `bytes[from..to)`. @returns where it stopped: at `to`, or at the first byte that it has no use for */
+  take(bytes: Uint8Array, from: number, to: number): number;
+  /** What came was not all: the string has what no text of its kind has. */
+  spoil(): void;
+}
+
 /**
  * An incremental reader of one value that is pulled: each {@link read} goes on to the next event. The bytes may
  * come in pieces of any size; the events do not depend on where they were cut. Nothing is allocated after
@@ -60,6 +68,9 @@ export interface ValueReader {
    * checked and dropped.
    */
   capture(into: Uint8Array, from: number, to: number): void;
+
+  /** For the next value only: if it is a string, `sink` takes it as it comes, without its quotes. */
+  stream(sink: TextSink): void;
 
   /**
    * Behind a KEY: its value, of any size and nesting within the depth, is checked and dropped without events.

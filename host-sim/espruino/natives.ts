@@ -57,11 +57,11 @@ export function runEspruino<Module = LeanModule>(
     net: { connect: (to: EspruinoAddress, connected: () => void) => natives.connect(to, false, connected) },
     tls: { connect: (to: EspruinoAddress, connected: () => void) => natives.connect(to, true, connected) },
     crypto: {
-      SHA256: (of: string | readonly (string | Buffer)[]) => {
+      SHA256: (of: string | readonly (string | ArrayBuffer)[]) => {
         const hash = createHash("sha256");
         for (const part of typeof of === "string" ? [of] : of)
-          hash.update(typeof part === "string" ? latin1(part) : part);
-        return hash.digest();
+          hash.update(typeof part === "string" ? latin1(part) : new Uint8Array(part));
+        return new Uint8Array(hash.digest()).buffer;
       },
     },
     Storage: {
@@ -76,7 +76,8 @@ export function runEspruino<Module = LeanModule>(
     exports: module.exports,
     require: (name: string) => builtIn[name],
     E: {
-      toString: (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1"),
+      toString: (bytes: ArrayBuffer) => Buffer.from(bytes).toString("latin1"),
+      toArrayBuffer: (text: string) => new Uint8Array(latin1(text)).buffer,
       hwRand: () => natives.hwRand(),
       CRC32: (text: string) => crc32(latin1(text)),
       convolve: (one: string, other: string) => {

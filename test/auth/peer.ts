@@ -19,7 +19,7 @@ export interface Frame {
   method: string;
   args: Record<string, unknown>;
   key?: string;
-  sec?: { c: number; n: string };
+  sec?: { c: number; n: string; e?: number };
   auth?: Record<string, unknown>;
   error?: { code: number; message: string };
 }

@@ -326,7 +326,7 @@ describe("a MAC session", () => {
   it("takes one answer once, though QoS 1 brings it twice", () => {
     const world = new World({ proof: "counter+mac" });
     new CloudMac(world);
-    world.peer.cut = (bytes) => (bytes.includes("token") ? [bytes, bytes] : [bytes]);
+    world.peer.cut = (bytes) => (bytes.includes("sealed") ? [bytes, bytes] : [bytes]);
     assert.equal(world.soon().name, "OK");
     assert.equal(world.client.counters.macReplayed, 1);
   });

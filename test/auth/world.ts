@@ -5,6 +5,7 @@ import {
   type CloudOptions,
   createAuth,
   type Encoding,
+  type Floor,
   type LimitOptions,
   type OnDone,
   type OnToken,
@@ -41,6 +42,7 @@ export interface WorldOptions {
   readonly seed?: number;
   /** The first counter; 1 when absent. */
   readonly counter?: number;
+  readonly floor?: Floor;
   /** The device's flash, which outlives this world. */
   readonly store?: Store;
   /** How long the device slept before; absent: nobody knows. */
@@ -107,7 +109,11 @@ export class World {
     const auth: AuthOptions = {
       deviceId,
       cloud: { host: "cloud.example.com", ...options.cloud },
-      credential: { psk: options.psk ?? PSK, counter: options.counter ?? 1 },
+      credential: {
+        psk: options.psk ?? PSK,
+        counter: options.counter ?? 1,
+        ...(options.floor === undefined ? {} : { floor: options.floor }),
+      },
       proof: options.proof ?? "counter",
       allowInsecure: true,
       limits: options.limits ?? {},
@@ -162,6 +168,13 @@ export class World {
 
   revoke(host = APP): Outcome {
     return this.callToken((onToken) => this.client.host(host).revokeToken(onToken));
+  }
+
+  /** What `generateToken` comes to after `ms`. */
+  newToken(host = APP, ms = 1_000): Outcome {
+    const outcome = this.generate(host);
+    this.advance(ms);
+    return outcome;
   }
 
   /** What `getToken` comes to after `ms`. */

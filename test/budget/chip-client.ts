@@ -15,7 +15,7 @@ export class ChipClient {
   private readonly onToken: (status: Status, token: Token | null) => void;
 
   constructor(proof: Proof) {
-    this.farEnd = new FarEnd(proof);
+    this.farEnd = new FarEnd(proof, false);
     this.clock = new HandClock();
     this.proof = proof;
     this.app = null;

@@ -8,13 +8,14 @@ import { espruinoFigures } from "./espruino.js";
 import { complaint, type Figure, isReached, type Kept, readKept, writeKept } from "./figures.js";
 import { flightFigures } from "./flights.js";
 import { moddableFigures } from "./moddable.js";
-import { garbageFigures, peerFigures, workFigures } from "./operations.js";
+import { garbageFigures, peerFigures, sealFigures, workFigures } from "./operations.js";
 import { sizeFigures } from "./sizes.js";
 
 const PARTS: [title: string, measure: () => Promise<Figure[]>][] = [
   ["Garbage on XS, per operation", garbageFigures],
   ["Work on XS, per operation", workFigures],
   ["A round trip on XS beside JSON.stringify and JSON.parse", peerFigures],
+  ["A token that comes sealed", sealFigures],
   ["From an open connection to a token", flightFigures],
   ["Memory and code", sizeFigures],
   ["On XS of 32 bit, as on a chip", chipFigures],

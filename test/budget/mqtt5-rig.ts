@@ -153,7 +153,7 @@ export class Mqtt5Rig {
   private readonly onPublished: (status: Status) => void;
 
   constructor() {
-    const farEnd = new Mqtt5FarEnd(new FarEnd("counter+mac"));
+    const farEnd = new Mqtt5FarEnd(new FarEnd("counter+mac", false));
     this.farEnd = farEnd;
     this.clock = new HandClock();
     this.told = 0;

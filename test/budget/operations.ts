@@ -26,15 +26,23 @@ const SUSTAINED_AT_ONCE = 1000;
 
 const steps = (maker: string, call: string) =>
   `const it = ${maker}; globalThis.step = () => it.${call}(); globalThis.told = () => it.told;`;
-const rig = (proof: string, hasStore = false) => `new rig.Rig(${JSON.stringify(proof)}, ${hasStore})`;
+const rig = (proof: string, hasStore = false) => `new rig.Rig(${JSON.stringify(proof)}, ${hasStore}, false)`;
 const roundTrip = (proof: string): Operation => ({
   name: `GenerateToken, ${proof}`,
   setup: steps(rig(proof), "roundTrip"),
   farEnd: steps(rig(proof), "answer"),
 });
 
+const SEALED: Operation = {
+  name: "GenerateToken, counter+mac, sealed",
+  setup: steps(`new rig.Rig("counter+mac", false, true)`, "roundTrip"),
+  farEnd: steps(`new rig.Rig("counter+mac", false, true)`, "answer"),
+};
+
 const ROUND_TRIP = roundTrip("password");
 const FAR_END = steps(rig("password"), "answer");
+/** Nothing at all, where each brings a far end of its own. */
+const IDLE = "globalThis.step = () => {};";
 const PEER = steps("new peer.Peer()", "roundTrip");
 
 const codec = (spelling: string, call: "read" | "write"): Operation => ({
@@ -46,6 +54,7 @@ const OPERATIONS: Operation[] = [
   ...[codec("JSON", "write"), codec("CBOR", "write"), codec("JSON", "read"), codec("CBOR", "read")],
   { name: "getToken, cached", setup: steps(rig("counter+mac"), "cached") },
   ...PROOFS.map(roundTrip),
+  SEALED,
   { name: "GenerateToken, counter+mac, a store", setup: steps(rig("counter+mac", true), "roundTrip") },
   { name: "RevokeToken and GenerateToken, a store", setup: steps(rig("counter+mac", true), "revoke") },
   { name: "PINGREQ/PINGRESP", setup: steps(rig("counter+mac"), "ping") },
@@ -185,6 +194,15 @@ export async function peerFigures(): Promise<Figure[]> {
     { ...(await sustained("ours", ROUND_TRIP.setup)), tolerance: 0, aim: 0 },
     await sustained("JSON peer", PEER),
   ];
+}
+
+/** A token that comes sealed beside one in the clear, both under MACs, in turns. */
+export async function sealFigures(): Promise<Figure[]> {
+  const plain = roundTrip("counter+mac");
+  const all = await quickest([SEALED.setup, SEALED.farEnd ?? "", plain.setup, plain.farEnd ?? "", IDLE]);
+  const [sealed = 0, sealedFar = 0, clear = 0, clearFar = 0] = all;
+  const ratio = Math.round((100 * (sealed - sealedFar)) / (clear - clearFar)) / 100;
+  return [{ name: "round trip with counter+mac, sealed to not", value: ratio, unit: "times", aim: 1.6 }];
 }
 
 /** Microseconds per step of each setup but the last, and without the last's. */

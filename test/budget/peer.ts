@@ -28,7 +28,7 @@ export class Peer implements LinkEvents {
   private readonly count: OnToken;
 
   constructor() {
-    this.farEnd = new FarEnd("password");
+    this.farEnd = new FarEnd("password", false);
     this.farEnd.open({ host: "", port: 0 } as Address, this);
     this.encoder = new TextEncoder();
     this.decoder = new TextDecoder();

@@ -21,6 +21,7 @@ import {
   Status,
   type Token,
 } from "../../firmware/index.js";
+import { Seal } from "../../firmware/proof/seal.js";
 import { bytesOf, copyBytes, writeDecimal } from "../../firmware/wire/bytes.js";
 import { entropy, HandClock, RigStore } from "./rig-ports.js";
 
@@ -74,6 +75,13 @@ const CHALLENGE = replyOf(
 );
 const HELLO = replyOf(',"result":{"time":1753000000}');
 const TOKEN = tokenReply("");
+/** The same with its token sealed, under a salt of zeros; what is sealed is filled in later. */
+const SALT = new Uint8Array(12);
+const SEALED_CHARACTERS = base64urlLength(SALT.length + TOKEN_BYTES);
+const SEALED_OPENING = `,"result":{"sealed":"`;
+const sealedReply = (): Uint8Array =>
+  replyOf(`${SEALED_OPENING}${tokenText(SEALED_CHARACTERS)}","expires_in":999999999999999}`);
+const SEALED_AT = replyOf(SEALED_OPENING).length - 1;
 const TOKEN_AND_MORE = tokenReply(skippedMembers());
 
 /** Link, broker and cloud. It answers each packet at once; `deliver` brings the answers to the device. */
@@ -85,6 +93,7 @@ export class FarEnd implements Link {
   /** Answers not delivered yet are `inbound[0..inboundTo)`. */
   inboundTo: number;
   private readonly isMac: boolean;
+  private readonly isSealing: boolean;
   private readonly isDigest: boolean;
   private readonly inbound: Uint8Array;
   private readonly window: Uint8Array;
@@ -93,8 +102,9 @@ export class FarEnd implements Link {
   private sequence: number;
   private packetIdentifier: number;
 
-  constructor(proof: Proof) {
+  constructor(proof: Proof, isSealing: boolean) {
     this.isMac = proof.indexOf("mac") >= 0;
+    this.isSealing = isSealing;
     this.isDigest = proof.indexOf("digest") >= 0;
     this.reply = TOKEN;
     this.isOpening = false;
@@ -172,10 +182,10 @@ export class FarEnd implements Link {
     const inbound = this.inbound;
     // Behind the id: `,"method":"/v1/H…` or `…/v1/A…`.
     const isHello = bytes[idAt + ID_DIGITS + 15] === 0x48;
+    if (this.isMac) this.expectSession(bytes, idAt + ID_DIGITS, to);
     let reply = isHello ? HELLO : this.reply;
     // A frame with a digest ends with `SHA-256"}}`.
     if (this.isDigest && bytes[to - 4] !== 0x36) reply = CHALLENGE;
-    if (this.isMac) this.expectSession(bytes, idAt + ID_DIGITS, to);
 
     this.packetIdentifier = (this.packetIdentifier % 65535) + 1;
     const trailerLength = this.isMac ? this.trailerLength() : 0;
@@ -246,6 +256,19 @@ export class FarEnd implements Link {
     hash.update(nonce, 0, 16);
     hmacEnd(hash, key, key.digest, 0);
     key.set(hash, key.digest, 0, 32);
+    if (this.isSealing) this.seal();
+  }
+
+  /** The cloud's half of B7, once: what is sealed again under one salt is the same. */
+  private seal(): void {
+    const seal = new Seal();
+    const bytes = new Uint8Array(SALT.length + TOKEN_BYTES);
+    const token = bytesOf(tokenText(TOKEN_BYTES));
+    seal.begin(this.hash, this.key);
+    seal.open(this.hash, SALT, token, TOKEN_BYTES);
+    bytes.set(token, SALT.length);
+    this.reply = sealedReply();
+    writeBase64url(this.reply, SEALED_AT, bytes, 0, bytes.length);
   }
 }
 
@@ -266,9 +289,12 @@ export class Rig {
   private readonly request: Uint8Array;
   private requestLength: number;
 
-  /** @param hasStore the device keeps what it must in flash */
-  constructor(proof: Proof, hasStore: boolean) {
-    const farEnd = new FarEnd(proof);
+  /**
+   * @param hasStore the device keeps what it must in flash
+   * @param isSealing the cloud seals tokens
+   */
+  constructor(proof: Proof, hasStore: boolean, isSealing: boolean) {
+    const farEnd = new FarEnd(proof, isSealing);
     this.farEnd = farEnd;
     this.store = new RigStore();
     this.clock = new HandClock();

@@ -176,7 +176,7 @@ export class WebSocketRig {
 
   /** @param isRpc frames in text messages; else MQTT in binary ones */
   constructor(proof: Proof, isRpc: boolean) {
-    this.farEnd = new WebSocketFarEnd(new FarEnd(proof), isRpc);
+    this.farEnd = new WebSocketFarEnd(new FarEnd(proof, false), isRpc);
     this.clock = new HandClock();
     this.told = 0;
     this.onToken = (status: Status, token: Token | null): void => {

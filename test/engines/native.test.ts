@@ -80,7 +80,7 @@ describe("the C in the place of TypeScript, on XS", function () {
     for (const proof of ["password", "counter+mac"]) {
       it(`in a round trip with ${proof}: 0 slots, 0 bytes of chunks`, async () => {
         const rig = await bundle(fileOf("../budget/rig.ts"), "rig", "native");
-        const setup = `const it = new rig.Rig("${proof}", false); globalThis.step = () => it.roundTrip();`;
+        const setup = `const it = new rig.Rig("${proof}", false, false); globalThis.step = () => it.roundTrip();`;
         const meter = await startMeter(`${NATIVES}${rig}\n{${setup}}`, { program: buildNative("plain") });
         try {
           assert.deepEqual([await slotsPer(meter, STEPS), await chunkBytesPer(meter, STEPS)], [0, 0]);

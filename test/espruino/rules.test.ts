@@ -10,6 +10,7 @@ const FILES = [
   "tokens",
   "refresh",
   "session",
+  "seal",
   "sleep",
   "revocation",
   "recovery",

@@ -46,7 +46,7 @@ export interface Cell {
   readonly transport: RoadName;
   readonly link: LinkName;
   readonly proof: Mode;
-  /** `passes`: a token that the cloud takes; `refused`: by the device's own policy, before it connects. */
+  /** `passes`: a token that the cloud takes, sealed where frames have a MAC and only there; `refused`: by the device's own policy, before it connects. */
   readonly outcome: "passes" | "refused" | "fails";
   readonly status: StatusName;
 }
@@ -118,7 +118,9 @@ export async function runCell(
     const isOurs = check.active && check.sub === credential.id;
     // A token alone could have come by another proof, or after MQTT 5 had fallen back to 3.1.1.
     const isAsTold = isFirst && seen.includes(provedBy(proof, link));
-    return { outcome: isOurs && isAsTold ? "passes" : "fails", status: "OK" };
+    const { sealed } = device.auth.explain();
+    const isHidden = sealed === (proof === "mac");
+    return { outcome: isOurs && isAsTold && isHidden ? "passes" : "fails", status: "OK" };
   } catch (error) {
     if (!(error instanceof DeviceError)) throw error;
     return { outcome: "fails", status: error.status };

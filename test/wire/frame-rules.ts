@@ -29,6 +29,9 @@ export interface Reading {
   expiresInS: number;
   timeS: number;
   takesCbor: boolean;
+  sealsTokens: boolean;
+  /** The token came sealed, and is still. */
+  isSealed: boolean;
   error: { code: number; message: string; retryAfterS: number } | null;
   /** Of no meaning beside an error, as are the hosts. */
   token: string;
@@ -67,6 +70,12 @@ const kindOf = (frame: unknown): string => {
   return isObject(result) ? "object" : "other";
 };
 
+/** What is sealed in a text of base64url, behind 12 bytes of salt. */
+const unsalted = (text: string): Buffer => {
+  const bytes = Buffer.from(text, "base64url");
+  return bytes.toString("base64url") === text ? bytes.subarray(12) : Buffer.alloc(0);
+};
+
 /**
  * What the rules say of the value: members of a wrong type are refused where the frame hangs on them, else absent.
  * @param isCounter it answers Counter, whose result has `c` and `mac` and nothing else
@@ -86,10 +95,17 @@ export function readingOf(frame: unknown, isCounter = false): Reading | null {
   if (hasError && !(isWhole(code) && code !== 0)) return null;
   const message = memberOf(frame.error, "message");
   const bare = typeof result === "boolean" ? result : inResult("success");
-  const token = typeof result === "string" ? result : memberOf(result, isCounter ? "mac" : "token");
+  const clear = typeof result === "string" ? result : memberOf(result, isCounter ? "mac" : "token");
+  const sealed = typeof result === "string" ? undefined : inResult("sealed");
+  const isSealed = typeof sealed === "string";
+  const texts = [typeof clear === "string" ? Buffer.from(clear) : null, isSealed ? unsalted(sealed) : null];
+  const tokens = texts.filter((text) => text !== null);
+  const isLong = tokens.some(({ length }) => length > TOKEN_BYTES);
   const list = Array.isArray(result) ? result : [];
   const hosts = list.map((item) => memberOf(item, "host")).filter((host) => typeof host === "string");
-  const hasToken = typeof token === "string" && bytesIn(token) <= TOKEN_BYTES;
+  const last = tokens[0];
+  const token =
+    tokens.length === 1 && last !== undefined && last.length <= TOKEN_BYTES ? last.toString() : "";
   return {
     id: isWhole(frame.id) ? frame.id : 0,
     src: partyOf(frame, "src"),
@@ -102,6 +118,8 @@ export function readingOf(frame: unknown, isCounter = false): Reading | null {
     expiresInS: secondsIn(inResult("expires_in")),
     timeS: secondsIn(memberOf(result, isCounter ? "c" : "time")),
     takesCbor: memberOf(inResult("ext"), "cbor") === 1,
+    sealsTokens: memberOf(inResult("ext"), "seal") === 1,
+    isSealed: isSealed && !hasError,
     error: hasError
       ? {
           code: code as number,
@@ -109,11 +127,9 @@ export function readingOf(frame: unknown, isCounter = false): Reading | null {
           retryAfterS: secondsIn(memberOf(frame.error, "retry_after")),
         }
       : null,
-    token: hasToken && !hasError ? token : "",
+    token: hasError ? "" : token,
     hosts: hasError ? [] : hosts.filter((host) => bytesIn(host) <= HOST_BYTES),
-    isCut:
-      !hasError &&
-      ((typeof token === "string" && !hasToken) || hosts.some((host) => bytesIn(host) > HOST_BYTES)),
+    isCut: !hasError && (isLong || hosts.some((host) => bytesIn(host) > HOST_BYTES)),
   };
 }
 
@@ -146,6 +162,8 @@ export function toldBy(frame: FrameReader, hosts: readonly string[]): Reading {
     expiresInS: frame.expiresInS,
     timeS: frame.timeS,
     takesCbor: frame.takesCbor,
+    sealsTokens: frame.sealsTokens,
+    isSealed: frame.isSealed && !hasError,
     error: hasError
       ? { code: frame.code, message: keptOf(text(frame.messageLength)), retryAfterS: frame.retryAfterS }
       : null,

@@ -13,9 +13,9 @@ import { everyBytes } from "./json-events.js";
 const encoder = new Encoder({ useRecords: false, variableMapSize: true, ...{ useTag259ForMaps: false } });
 
 const AT_TOP = ["v", "src", "dst", "id", "method", "nr", "result", "error"];
-const IN_RESULT = ["token", "exist", "success", "expires_in", "time", "ext"];
+const IN_RESULT = ["token", "sealed", "exist", "success", "expires_in", "time", "ext"];
 const IN_ERROR = ["code", "message", "retry_after"];
-const KNOWN = [...AT_TOP, ...IN_RESULT, ...IN_ERROR, "cbor", "host"];
+const KNOWN = [...AT_TOP, ...IN_RESULT, ...IN_ERROR, "cbor", "seal", "host"];
 const UNKNOWN = ["args", "auth", "tag", "trace", "x", "", "__proto__", "constructor", "expires_in_seconds"];
 
 /** An object that would mean something wherever it were looked into. */
@@ -26,11 +26,12 @@ const bait = (inner: unknown = "bait"): Record<string, unknown> => ({
   result: inner,
   error: { code: 9, message: "bait" },
   token: inner,
+  sealed: inner,
   exist: false,
   success: true,
   expires_in: 9,
   time: 9,
-  ext: { cbor: 1 },
+  ext: { cbor: 1, seal: 1 },
   code: 9,
   message: inner,
   retry_after: 9,
@@ -57,6 +58,10 @@ const VALUES: readonly unknown[] = [
   "//api.mongoose-iot.com",
   "x".repeat(13),
   "x".repeat(60),
+  // Sealed: 12 bytes of salt, and 3, 48 and 49 of a token.
+  "A".repeat(20),
+  "A".repeat(80),
+  `${"A".repeat(81)}A`,
   [],
   [true],
   [1],

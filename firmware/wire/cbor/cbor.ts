@@ -1,6 +1,6 @@
 import { Status } from "../../status.js";
 import { NO_BYTES } from "../bytes.js";
-import { ValueEvent, type ValueReader } from "../value.js";
+import { type TextSink, ValueEvent, type ValueReader } from "../value.js";
 import { readFloat } from "./float.js";
 import { CborString } from "./string.js";
 
@@ -88,6 +88,8 @@ export class CborReader implements ValueReader {
   private into: Uint8Array;
   private intoFrom: number;
   private intoTo: number;
+  /** Takes the next string in the place of `into`; null: that does. */
+  private sink: TextSink | null;
   /** The item whose argument is read: its type, how many bytes of argument it has and how many are to come. */
   private major: Major;
   private width: number;
@@ -116,6 +118,7 @@ export class CborReader implements ValueReader {
     this.into = this.key;
     this.intoFrom = 0;
     this.intoTo = 0;
+    this.sink = null;
     this.at = 0;
     this.keyLength = 0;
     this.keyNumber = 0;
@@ -155,6 +158,13 @@ export class CborReader implements ValueReader {
     this.into = into;
     this.intoFrom = from;
     this.intoTo = to;
+    this.sink = null;
+    this.isCapturing = true;
+  }
+
+  stream(sink: TextSink): void {
+    this.intoTo = this.intoFrom;
+    this.sink = sink;
     this.isCapturing = true;
   }
 
@@ -300,8 +310,14 @@ export class CborReader implements ValueReader {
     const out = this.isKey ? this.key : this.into;
     const from = this.isKey ? 0 : this.intoFrom;
     const outTo = this.isKey ? this.key.length : this.intoTo;
-    const status = string.read(bytes, this.at, to, out, from, isKept ? outTo : from);
+    const start = this.at;
+    const status = string.read(bytes, start, to, out, from, isKept ? outTo : from);
     this.at = string.at;
+    const sink = this.isKey || !this.isCapturing ? null : this.sink;
+    if (sink !== null && sink.take(bytes, start, this.at) < this.at) {
+      sink.spoil();
+      this.isCapturing = false;
+    }
     if (status === Status.CBOR_TRUNCATED) return ValueEvent.MORE;
     if (status !== Status.OK) return this.refuse(status);
     if (!this.isChunked) return this.stringEnded();

@@ -28,6 +28,8 @@ export enum Member {
   NONCE,
   REALM,
   ALGORITHM,
+  SEALED,
+  SEAL,
 }
 
 /** A key and what it stands for. */
@@ -54,6 +56,7 @@ const AT_TOP: readonly Name[] = [
 /** Inside `result`. */
 const IN_RESULT: readonly Name[] = [
   new Name("token", Member.TOKEN),
+  new Name("sealed", Member.SEALED),
   new Name("exist", Member.EXIST),
   new Name("success", Member.SUCCESS),
   new Name("expires_in", Member.EXPIRES_IN),
@@ -63,7 +66,7 @@ const IN_RESULT: readonly Name[] = [
 /** Inside the `result` of Counter, which has nothing else: a number and a text, kept as those of other answers are. */
 const IN_COUNTER: readonly Name[] = [new Name("c", Member.TIME), new Name("mac", Member.TOKEN)];
 /** Inside the `ext` of Hello's answer: extensions and their versions. */
-const IN_EXTENSIONS: readonly Name[] = [new Name("cbor", Member.CBOR)];
+const IN_EXTENSIONS: readonly Name[] = [new Name("cbor", Member.CBOR), new Name("seal", Member.SEAL)];
 /** Inside `error`. */
 const IN_ERROR: readonly Name[] = [
   new Name("code", Member.CODE),

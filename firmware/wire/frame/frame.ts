@@ -6,6 +6,7 @@ import { Addressing, Party } from "./addressing.js";
 import { FrameEvent, Result, resultOf } from "./event.js";
 import { Member, memberOf, namesIn } from "./fields.js";
 import { RawResult } from "./raw-result.js";
+import { SealedText } from "./sealed.js";
 import { readWhole } from "./whole.js";
 
 /** Open objects and arrays of a frame, at the most. */
@@ -51,6 +52,8 @@ export class FrameReader {
   timeS: number;
   /** Hello's `ext` names the first version of CBOR frames. */
   takesCbor: boolean;
+  /** It names the first version of sealed tokens. */
+  sealsTokens: boolean;
   hasError: boolean;
   code: number;
   /** Seconds, or −1. */
@@ -58,6 +61,9 @@ export class FrameReader {
   /** Swapped for a slot's buffer when a token is committed. */
   staging: Uint8Array;
   tokenLength: number;
+  /** What lies there came sealed, and is to be opened with the salt of `sealed`. */
+  isSealed: boolean;
+  readonly sealed: SealedText;
   messageLength: number;
   /** End of the staged hosts. */
   hostsTo: number;
@@ -76,6 +82,8 @@ export class FrameReader {
   /** The member of the frame whose object or list is open, if we look into it: RESULT or ERROR, else NONE. */
   private section: Member;
   private isOpen: boolean;
+  /** A token came in the clear. */
+  private hasToken: boolean;
   /** The member of the section whose value is open. */
   private inner: Member;
 
@@ -99,6 +107,7 @@ export class FrameReader {
     this.addressing = this.names.bytes;
     this.hostBytes = hostBytes;
     this.raw = new RawResult();
+    this.sealed = new SealedText();
     this.json = new JsonReader(FRAME_DEPTH_MAX, FRAME_KEY_BYTES_MAX);
     this.staging = new Uint8Array(tokenBytes);
     this.isCounter = false;
@@ -125,10 +134,12 @@ export class FrameReader {
     this.expiresInS = -1;
     this.timeS = -1;
     this.takesCbor = false;
+    this.sealsTokens = false;
     this.hasError = false;
     this.code = 0;
     this.retryAfterS = -1;
     this.tokenLength = 0;
+    this.isSealed = false;
     this.messageLength = 0;
     this.hostsTo = 0;
     this.overflow = Status.OK;
@@ -136,6 +147,7 @@ export class FrameReader {
     this.seen = 0;
     this.section = Member.NONE;
     this.isOpen = false;
+    this.hasToken = false;
     this.inner = Member.NONE;
     this.value.reset();
   }
@@ -243,6 +255,12 @@ export class FrameReader {
       case Member.TOKEN:
         if (!this.hasError) this.value.capture(staging, 0, staging.length);
         break;
+      case Member.SEALED:
+        if (!this.hasError) {
+          this.sealed.begin(staging);
+          this.value.stream(this.sealed);
+        }
+        break;
       case Member.HOST:
         if (!this.hasError) {
           const from = this.hostsTo + 1;
@@ -329,6 +347,9 @@ export class FrameReader {
       case Member.TOKEN:
         if (event === ValueEvent.STRING) this.takeToken();
         break;
+      case Member.SEALED:
+        if (event === ValueEvent.STRING) this.takeSealed();
+        break;
       case Member.EXIST:
         this.exist = event !== ValueEvent.FALSE;
         break;
@@ -353,6 +374,9 @@ export class FrameReader {
       case Member.CBOR:
         this.takesCbor = isNumber && value.number === 1;
         break;
+      case Member.SEAL:
+        this.sealsTokens = isNumber && value.number === 1;
+        break;
       case Member.HOST:
         return event === ValueEvent.STRING && !this.hasError && this.takeHost();
       default:
@@ -367,9 +391,21 @@ export class FrameReader {
 
   private takeToken(): void {
     if (this.hasError) return;
-    const length = this.value.textLength;
-    if (length <= this.staging.length) this.tokenLength = length;
-    else this.overflow = this.id !== 0 ? Status.TOKEN_TOO_LONG : Status.FRAME_ORDER;
+    this.hasToken = true;
+    this.keepToken(this.value.textLength);
+  }
+
+  /** What cannot be opened is no token, and neither is what came in the clear as well. */
+  private takeSealed(): void {
+    if (this.hasError) return;
+    this.isSealed = true;
+    this.keepToken(Math.max(0, this.sealed.end()));
+  }
+
+  private keepToken(length: number): void {
+    const fits = length <= this.staging.length;
+    this.tokenLength = fits && !(this.hasToken && this.isSealed) ? length : 0;
+    if (!fits) this.overflow = this.id !== 0 ? Status.TOKEN_TOO_LONG : Status.FRAME_ORDER;
   }
 
   private takeHost(): boolean {

@@ -1,6 +1,6 @@
 import { Status } from "../../status.js";
 import { copyPlain, skipPlain } from "../run.js";
-import { ValueEvent, type ValueReader } from "../value.js";
+import { type TextSink, ValueEvent, type ValueReader } from "../value.js";
 import { JsonNumber } from "./number.js";
 import { JsonText } from "./text.js";
 
@@ -64,6 +64,8 @@ export class JsonReader implements ValueReader {
   private into: Uint8Array;
   private intoFrom: number;
   private intoTo: number;
+  /** Takes the next string in the place of `into`; null: that does. */
+  private sink: TextSink | null;
   /** The next letter of a literal, and the end of it, in WORDS. */
   private wordAt: number;
   private wordEnd: number;
@@ -84,6 +86,7 @@ export class JsonReader implements ValueReader {
     this.into = this.key;
     this.intoFrom = 0;
     this.intoTo = 0;
+    this.sink = null;
     this.at = 0;
     this.keyLength = 0;
     this.number = 0;
@@ -114,6 +117,13 @@ export class JsonReader implements ValueReader {
     this.into = into;
     this.intoFrom = from;
     this.intoTo = to;
+    this.sink = null;
+    this.isCapturing = true;
+  }
+
+  stream(sink: TextSink): void {
+    this.intoTo = this.intoFrom;
+    this.sink = sink;
     this.isCapturing = true;
   }
 
@@ -200,6 +210,10 @@ export class JsonReader implements ValueReader {
 
   /** A string value from behind its quote on. */
   private openText(bytes: Uint8Array, from: number, to: number): ValueEvent {
+    if (this.isCapturing && this.sink !== null) {
+      this.text.start(0);
+      return this.streamed(this.sink, bytes, from, to);
+    }
     const at = this.intoFrom;
     const room = this.intoTo - at;
     const end = this.isCapturing
@@ -261,11 +275,22 @@ export class JsonReader implements ValueReader {
 
   private valueText(bytes: Uint8Array, from: number, to: number): ValueEvent {
     const text = this.text;
+    if (this.isCapturing && this.sink !== null) return this.streamed(this.sink, bytes, from, to);
     const textTo = this.isCapturing ? this.intoTo : this.intoFrom;
     const status = text.read(bytes, from, to, this.into, this.intoFrom, textTo);
     return status === Status.OK
       ? this.textEnded(text.length, text.at)
       : this.unfinished(status, State.VALUE_TEXT, text.at);
+  }
+
+  /** What the sink has no use for spoils it: its kinds of text need no escape. The rest is checked and dropped. */
+  private streamed(sink: TextSink, bytes: Uint8Array, from: number, to: number): ValueEvent {
+    const end = sink.take(bytes, from, to);
+    if (end === to) return this.unfinished(Status.JSON_TRUNCATED, State.VALUE_TEXT, end);
+    if (bytes[end] === 0x22) return this.textEnded(0, end + 1);
+    sink.spoil();
+    this.isCapturing = false;
+    return this.valueText(bytes, end, to);
   }
 
   private textEnded(length: number, at: number): ValueEvent {
