@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { writeCredential } from "../../firmware/credential.js";
 import { Status } from "../../firmware/index.js";
-import { Flash } from "../keep/flash.js";
+import { Flash } from "../store/flash.js";
 import { SALT_BYTES } from "../proof/seal-oracle.js";
 import { CloudMac } from "./mac.js";
 import { APP, PSK, World, type WorldOptions } from "./world.js";
