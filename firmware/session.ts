@@ -190,8 +190,7 @@ export class Session {
     this.change(Change.OPENED);
     const isOwn = this.attempts.open(this.mac);
     this.keepAlive.reset(nowMs, this.channel.terms.idleMs);
-    this.responses.takesCbor = false;
-    this.responses.areSealed = false;
+    this.responses.renew();
     if (!isOwn) return;
     this.requests.renewMacSession(this.config.connectProof === ConnectProof.COUNTER);
     if (!this.config.isMgRpc) this.calls.take(Method.HELLO, nowMs + this.config.limits.callDeadlineMs);
@@ -241,7 +240,7 @@ export class Session {
   /** The hosts that lay in the staging area were told, all of them. */
   toldHosts(): void {
     this.hostsCall = null;
-    this.frame.forgetHosts();
+    this.frame.hostsTo = 0;
   }
 
   /** The next moment at which something can be sent: now, or at the end of the backoff. */
@@ -316,7 +315,7 @@ export class Session {
     if (frame.id === 0) return;
     const call = this.calls.sentWithId(frame.id);
     if (call === null || call.method !== Method.LIST_TOKEN) {
-      frame.forgetHosts();
+      frame.hostsTo = 0;
       return;
     }
     // A list may be long: as long as it comes it is in time, and what was told cannot be asked for again.

@@ -269,8 +269,10 @@ export function takeAnswer(frame: Frame, id: number): void {
   } else if (method < Method.LIST) {
     const fields = typeof result === "object" && result !== null ? result : ({} as Result);
     const sealed = fields.sealed;
-    const isSealed = typeof sealed === "string";
-    if (isSealed) fields.token = my.isMac && typeof fields.token !== "string" ? unseal(sealed) : "";
+    const isSealed = sealed !== undefined;
+    if (isSealed)
+      fields.token =
+        my.isMac && fields.token === undefined && typeof sealed === "string" ? unseal(sealed) : "";
     const token = tokenIn(result);
     if (method === Method.HELLO) {
       const extensions = fields.ext as Given | null | undefined;

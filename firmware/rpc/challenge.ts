@@ -88,7 +88,8 @@ export class Challenge {
    * @returns OK; CHALLENGE_REFUSED for any algorithm but SHA-256; UNAUTHENTICATED where there is no challenge
    */
   read(frame: FrameReader): Status {
-    const json = frame.spareJson();
+    const json = frame.json;
+    json.reset();
     const text = frame.staging;
     const to = frame.messageLength;
     const realm = this.realm;

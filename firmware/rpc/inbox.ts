@@ -137,7 +137,7 @@ export class Inbox implements FrameSink {
   /** A token that came sealed is one from here on; without a session it never is. */
   private openToken(): void {
     const frame = this.frame;
-    if (!frame.isSealed) return;
+    if (!frame.sealed.isPresent) return;
     if (this.mac === null || this.hash === null) frame.tokenLength = 0;
     else this.mac.seal.open(this.hash, frame.sealed.salt, frame.staging, frame.tokenLength);
   }

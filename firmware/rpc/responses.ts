@@ -77,6 +77,12 @@ export class Responses {
     this.strangerAtMs = -STRANGER_MS;
   }
 
+  /** A connection opened, of whose other end nothing is known yet. */
+  renew(): void {
+    this.takesCbor = false;
+    this.areSealed = false;
+  }
+
   /**
    * A message was read: a whole frame, its MAC right where there is one, or what is none.
    * @returns the call that it ended or set going again, or null
@@ -156,7 +162,7 @@ export class Responses {
         this.cloudTimeS = frame.timeS;
         this.cloudTimeAtMs = call.sentAtMs;
         this.takesCbor = frame.takesCbor;
-        if (frame.sealsTokens && this.config.frameProof === FrameProof.MAC) this.areSealed = true;
+        if (frame.sealed.isOffered && this.config.frameProof === FrameProof.MAC) this.areSealed = true;
         break;
       case Method.LIST_TOKEN:
         if (frame.result !== Result.LIST) status = Status.BAD_RESULT;
@@ -189,8 +195,10 @@ export class Responses {
     const frame = this.frame;
     if (frame.overflow !== Status.OK) return frame.overflow;
     if (frame.tokenLength === 0) return isNeeded ? Status.BAD_RESULT : Status.OK;
-    if (frame.isSealed) this.areSealed = true;
-    return frame.isSealed || !(this.areSealed || this.config.needsSeal) ? Status.OK : Status.TOKEN_UNSEALED;
+    if (frame.sealed.isPresent) this.areSealed = true;
+    return frame.sealed.isPresent || !(this.areSealed || this.config.needsSeal)
+      ? Status.OK
+      : Status.TOKEN_UNSEALED;
   }
 
   private hasTextId(): boolean {

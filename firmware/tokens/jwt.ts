@@ -36,6 +36,7 @@ export const readJwtLifetime = (
   let expiresAtS = -1;
   let member = Member.NONE;
   let seen = 0;
+  json.reset();
   for (let piece = from; piece < to; piece += PIECE_CHARACTERS) {
     const decodedTo = readBase64url(scratch, 0, token, piece, Math.min(piece + PIECE_CHARACTERS, to));
     let event = decodedTo < 0 ? ValueEvent.REFUSED : json.read(scratch, 0, decodedTo);

@@ -34,7 +34,7 @@ export class Leases {
     const lifetimeS =
       this.tokens !== null
         ? this.tokens.lifetimeS
-        : readJwtLifetime(frame.spareJson(), frame.staging, frame.tokenLength, this.scratch.key.digest);
+        : readJwtLifetime(frame.json, frame.staging, frame.tokenLength, this.scratch.key.digest);
     return lifetimeS >= 0 ? lifetimeS * 1000 : this.config.limits.tokenMaxAgeMs;
   }
 

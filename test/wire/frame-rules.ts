@@ -97,8 +97,11 @@ export function readingOf(frame: unknown, isCounter = false): Reading | null {
   const bare = typeof result === "boolean" ? result : inResult("success");
   const clear = typeof result === "string" ? result : memberOf(result, isCounter ? "mac" : "token");
   const sealed = typeof result === "string" ? undefined : inResult("sealed");
-  const isSealed = typeof sealed === "string";
-  const texts = [typeof clear === "string" ? Buffer.from(clear) : null, isSealed ? unsalted(sealed) : null];
+  const isSealed = !isCounter && has(result, "sealed");
+  const texts = [
+    typeof clear === "string" ? Buffer.from(clear) : null,
+    typeof sealed === "string" ? unsalted(sealed) : null,
+  ];
   const tokens = texts.filter((text) => text !== null);
   const isLong = tokens.some(({ length }) => length > TOKEN_BYTES);
   const list = Array.isArray(result) ? result : [];
@@ -142,7 +145,7 @@ export function takeHosts(frame: FrameReader): string[] {
   const hosts: string[] = [];
   for (let i = 0; i < frame.hostsTo; i += 1 + frame.staging[i])
     hosts.push(Buffer.from(frame.staging.subarray(i + 1, i + 1 + frame.staging[i])).toString());
-  frame.forgetHosts();
+  frame.hostsTo = 0;
   return hosts;
 }
 
@@ -162,8 +165,8 @@ export function toldBy(frame: FrameReader, hosts: readonly string[]): Reading {
     expiresInS: frame.expiresInS,
     timeS: frame.timeS,
     takesCbor: frame.takesCbor,
-    sealsTokens: frame.sealsTokens,
-    isSealed: frame.isSealed && !hasError,
+    sealsTokens: frame.sealed.isOffered,
+    isSealed: frame.sealed.isPresent && !hasError,
     error: hasError
       ? { code: frame.code, message: keptOf(text(frame.messageLength)), retryAfterS: frame.retryAfterS }
       : null,

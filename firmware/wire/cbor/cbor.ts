@@ -42,7 +42,6 @@ const OPEN_END_VALUE = -2;
 const LENGTH_MAX = 268_435_455;
 const INTEGER_MAX = 9_007_199_254_740_991;
 const TWO_32 = 4294967296;
-
 const FALSE = 20;
 const TRUE = 21;
 const NULL = 22;
@@ -88,7 +87,6 @@ export class CborReader implements ValueReader {
   private into: Uint8Array;
   private intoFrom: number;
   private intoTo: number;
-  /** Takes the next string in the place of `into`; null: that does. */
   private sink: TextSink | null;
   /** The item whose argument is read: its type, how many bytes of argument it has and how many are to come. */
   private major: Major;
@@ -107,9 +105,8 @@ export class CborReader implements ValueReader {
    * @param keyBytesMax bytes of a key that are kept: as long as the longest known name
    */
   constructor(depthMax: number, keyBytesMax: number) {
-    if (!(depthMax >= 1 && depthMax <= DEPTH_MAX)) {
+    if (!(depthMax >= 1 && depthMax <= DEPTH_MAX))
       throw new Error("CborReader: depthMax must be 1 to 30; one bit is kept for each open container");
-    }
     this.depthMax = depthMax;
     this.isText = false;
     this.key = new Uint8Array(keyBytesMax);
@@ -133,14 +130,7 @@ export class CborReader implements ValueReader {
     this.isKey = false;
     this.isChunked = false;
     this.isWhole = true;
-    this.tag = -1;
-    this.isTagged = false;
-    this.status = Status.OK;
-    this.depth = 0;
-    this.state = State.HEAD;
-    this.maps = 0;
-    this.skipDepth = -1;
-    this.isCapturing = false;
+    this.reset();
   }
 
   reset(): void {
@@ -211,9 +201,8 @@ export class CborReader implements ValueReader {
     const information = byte & 31;
     if (byte === BREAK) return this.breakOff();
     const isTyped = major >= Major.BYTES && major <= Major.MAP;
-    if (information >= 28 && !(information === INDEFINITE && isTyped)) {
+    if (information >= 28 && !(information === INDEFINITE && isTyped))
       return this.refuse(Status.CBOR_ADDITIONAL);
-    }
     this.isKey = this.isKeyNext();
     if (this.isKey && major > Major.NEGATIVE && major !== Major.TEXT) return this.refuse(Status.CBOR_KEY);
     if (!this.isTagged) this.tag = -1;
@@ -314,10 +303,7 @@ export class CborReader implements ValueReader {
     const status = string.read(bytes, start, to, out, from, isKept ? outTo : from);
     this.at = string.at;
     const sink = this.isKey || !this.isCapturing ? null : this.sink;
-    if (sink !== null && sink.take(bytes, start, this.at) < this.at) {
-      sink.spoil();
-      this.isCapturing = false;
-    }
+    if (sink !== null && sink.take(bytes, start, this.at) < this.at) sink.spoil();
     if (status === Status.CBOR_TRUNCATED) return ValueEvent.MORE;
     if (status !== Status.OK) return this.refuse(status);
     if (!this.isChunked) return this.stringEnded();
@@ -326,9 +312,8 @@ export class CborReader implements ValueReader {
   }
 
   private stringEnded(): ValueEvent {
-    const length = this.string.length;
-    if (this.isKey) return this.keyEnded(length);
-    if (this.skipDepth < 0) this.textLength = this.isCapturing ? length : 0;
+    if (this.isKey) return this.keyEnded(this.string.length);
+    if (this.skipDepth < 0) this.textLength = this.isCapturing ? this.string.length : 0;
     return this.ended(this.string.isText ? ValueEvent.STRING : ValueEvent.BYTES);
   }
 

@@ -16,6 +16,7 @@ export const FRAME_KEY_BYTES_MAX = 16;
 /** The most that a number of seconds is: 2^53 − 1. */
 const SECONDS_MAX = 9007199254740991;
 const HOST_SEEN = 1 << Member.HOST;
+const BOTH_SEEN = (1 << Member.TOKEN) | (1 << Member.SEALED);
 
 /**
  * Reads one v2 frame as its bytes come, in any pieces, JSON or CBOR, and keeps what an answer can hold: the token, the hosts
@@ -52,8 +53,6 @@ export class FrameReader {
   timeS: number;
   /** Hello's `ext` names the first version of CBOR frames. */
   takesCbor: boolean;
-  /** It names the first version of sealed tokens. */
-  sealsTokens: boolean;
   hasError: boolean;
   code: number;
   /** Seconds, or −1. */
@@ -61,11 +60,10 @@ export class FrameReader {
   /** Swapped for a slot's buffer when a token is committed. */
   staging: Uint8Array;
   tokenLength: number;
-  /** What lies there came sealed, and is to be opened with the salt of `sealed`. */
-  isSealed: boolean;
+  /** Whether the token came sealed, and its salt. */
   readonly sealed: SealedText;
   messageLength: number;
-  /** End of the staged hosts. */
+  /** End of the staged hosts; 0 when they were told: the area is free for more of them. */
   hostsTo: number;
   /** What comes answers Counter alone: its `c` is kept as `timeS`, its `mac` where a token is. */
   isCounter: boolean;
@@ -73,7 +71,8 @@ export class FrameReader {
   overflow: Status;
   /** What the present frame is read with. */
   private value: ValueReader;
-  private readonly json: JsonReader;
+  /** Free between END and the next frame: for the JSON inside a token or a message. */
+  readonly json: JsonReader;
   readonly names: Addressing;
   private readonly hostBytes: number;
   private member: Member;
@@ -82,8 +81,6 @@ export class FrameReader {
   /** The member of the frame whose object or list is open, if we look into it: RESULT or ERROR, else NONE. */
   private section: Member;
   private isOpen: boolean;
-  /** A token came in the clear. */
-  private hasToken: boolean;
   /** The member of the section whose value is open. */
   private inner: Member;
 
@@ -134,12 +131,11 @@ export class FrameReader {
     this.expiresInS = -1;
     this.timeS = -1;
     this.takesCbor = false;
-    this.sealsTokens = false;
+    this.sealed.reset();
     this.hasError = false;
     this.code = 0;
     this.retryAfterS = -1;
     this.tokenLength = 0;
-    this.isSealed = false;
     this.messageLength = 0;
     this.hostsTo = 0;
     this.overflow = Status.OK;
@@ -147,7 +143,6 @@ export class FrameReader {
     this.seen = 0;
     this.section = Member.NONE;
     this.isOpen = false;
-    this.hasToken = false;
     this.inner = Member.NONE;
     this.value.reset();
   }
@@ -208,17 +203,6 @@ export class FrameReader {
     return FrameEvent.REFUSED;
   }
 
-  /** The staged hosts were told: the area is free for more of them. */
-  forgetHosts(): void {
-    this.hostsTo = 0;
-  }
-
-  /** Our JSON reader, free between END and the next frame: for the JSON inside a token or a message. */
-  spareJson(): JsonReader {
-    this.json.reset();
-    return this.json;
-  }
-
   private takeKey(): void {
     const value = this.value;
     const depth = value.depth;
@@ -256,10 +240,7 @@ export class FrameReader {
         if (!this.hasError) this.value.capture(staging, 0, staging.length);
         break;
       case Member.SEALED:
-        if (!this.hasError) {
-          this.sealed.begin(staging);
-          this.value.stream(this.sealed);
-        }
+        if (!this.hasError) this.value.stream(this.sealed.begin(staging));
         break;
       case Member.HOST:
         if (!this.hasError) {
@@ -334,7 +315,7 @@ export class FrameReader {
   private takeResult(event: ValueEvent): void {
     this.result = resultOf(event);
     if (this.result === Result.VERDICT) this.takeVerdict(event);
-    else if (this.result === Result.TEXT) this.takeToken();
+    else if (this.result === Result.TEXT) this.takeToken(this.value.textLength);
     else if (this.result !== Result.OTHER) this.section = Member.RESULT;
   }
 
@@ -345,10 +326,10 @@ export class FrameReader {
     const seconds = isNumber && value.number >= 0 && value.number <= SECONDS_MAX ? value.number : -1;
     switch (member) {
       case Member.TOKEN:
-        if (event === ValueEvent.STRING) this.takeToken();
+        if (event === ValueEvent.STRING) this.takeToken(value.textLength);
         break;
       case Member.SEALED:
-        if (event === ValueEvent.STRING) this.takeSealed();
+        if (event === ValueEvent.STRING) this.takeToken(this.sealed.end());
         break;
       case Member.EXIST:
         this.exist = event !== ValueEvent.FALSE;
@@ -375,7 +356,7 @@ export class FrameReader {
         this.takesCbor = isNumber && value.number === 1;
         break;
       case Member.SEAL:
-        this.sealsTokens = isNumber && value.number === 1;
+        this.sealed.isOffered = isNumber && value.number === 1;
         break;
       case Member.HOST:
         return event === ValueEvent.STRING && !this.hasError && this.takeHost();
@@ -389,22 +370,11 @@ export class FrameReader {
     this.hasVerdict = this.success || event === ValueEvent.FALSE;
   }
 
-  private takeToken(): void {
-    if (this.hasError) return;
-    this.hasToken = true;
-    this.keepToken(this.value.textLength);
-  }
-
-  /** What cannot be opened is no token, and neither is what came in the clear as well. */
-  private takeSealed(): void {
-    if (this.hasError) return;
-    this.isSealed = true;
-    this.keepToken(Math.max(0, this.sealed.end()));
-  }
-
-  private keepToken(length: number): void {
+  /** A token that comes in the clear and sealed is none. */
+  private takeToken(length: number): void {
     const fits = length <= this.staging.length;
-    this.tokenLength = fits && !(this.hasToken && this.isSealed) ? length : 0;
+    if (this.hasError) return;
+    this.tokenLength = fits && (this.seen & BOTH_SEEN) !== BOTH_SEEN ? length : 0;
     if (!fits) this.overflow = this.id !== 0 ? Status.TOKEN_TOO_LONG : Status.FRAME_ORDER;
   }
 

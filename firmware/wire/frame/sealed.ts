@@ -10,6 +10,10 @@ export const SALT_BYTES = 12;
  */
 export class SealedText implements TextSink {
   readonly salt: Uint8Array;
+  /** There is one: what is decoded is to be opened with the salt. */
+  isPresent: boolean;
+  /** Hello's `ext` names the first version of sealed tokens. */
+  isOffered: boolean;
   private out: Uint8Array;
   /** Characters so far; −1: it is no such text. */
   private count: number;
@@ -18,20 +22,30 @@ export class SealedText implements TextSink {
 
   constructor() {
     this.salt = new Uint8Array(SALT_BYTES);
+    this.reset();
+  }
+
+  /** A frame begins. */
+  reset(): void {
+    this.isPresent = false;
+    this.isOffered = false;
     this.out = NO_BYTES;
     this.count = -1;
     this.held = 0;
   }
 
-  /** A text begins whose token goes to `out`. */
-  begin(out: Uint8Array): void {
+  /** A text begins whose token goes to `out`. @returns what takes it */
+  begin(out: Uint8Array): this {
+    this.isPresent = true;
     this.out = out;
     this.count = 0;
     this.held = 0;
+    return this;
   }
 
   /** Without a call for a character, nor a table: on XS an element is as dear as ten comparisons. */
   take(bytes: Uint8Array, from: number, to: number): number {
+    if (this.count < 0) return to;
     let count = this.count;
     let held = this.held;
     let i = from;
@@ -61,14 +75,14 @@ export class SealedText implements TextSink {
   }
 
   /**
-   * The text is over: bytes of the token, more than `out` has where it was too long; −1 where it is not the one way to
+   * The text is over: bytes of the token, more than `out` has where it was too long; 0 where it is not the one way to
    * write them (RFC 4648, 3.5 and 5), or there is none.
    */
   end(): number {
     const rest = this.count & 3;
     const length = (this.count >> 2) * 3 + Math.max(0, rest - 1) - SALT_BYTES;
     const unused = rest === 2 ? 15 : rest === 3 ? 3 : 0;
-    if (length <= 0 || rest === 1 || (this.held & unused) !== 0) return -1;
+    if (length <= 0 || rest === 1 || (this.held & unused) !== 0) return 0;
     if (rest > 0) this.keep(this.held << (rest === 2 ? 12 : 6), (this.count >> 2) * 3, rest - 1);
     return length;
   }
