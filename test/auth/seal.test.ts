@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { writeCredential } from "../../firmware/credential.js";
 import { Status } from "../../firmware/index.js";
+import { Flash } from "../../host-sim/world/flash.js";
 import { SALT_BYTES } from "../proof/seal-oracle.js";
-import { Flash } from "../store/flash.js";
 import { CloudMac } from "./mac.js";
 import { APP, PSK, World, type WorldOptions } from "./world.js";
 
