@@ -59,6 +59,14 @@ const inlined = {
   },
 };
 
+/** The bench's page, and what stands in for Node's modules there. */
+const PAGE = join(TOOLS, "device/serve/page/main.ts");
+const BROWSER = {
+  "node:crypto": join(TOOLS, "device/serve/page/shims/crypto.ts"),
+  "node:stream/web": join(TOOLS, "device/serve/page/shims/streams.ts"),
+  "node:zlib": join(TOOLS, "device/serve/page/shims/zlib.ts"),
+};
+
 /** What CommonJS of the inlined packages finds. */
 const COMMON_JS =
   "const require = (name) => process.getBuiltinModule(name), __filename = import.meta.filename;";
@@ -85,9 +93,23 @@ async function bundle({ packed }) {
     outExtension: { ".js": ".cjs" },
     format: "cjs",
   });
-  const merged = (name) => ({ ...commands.metafile[name], ...asker.metafile[name] });
+  const page = await build({
+    ...common,
+    plugins: [],
+    entryPoints: [{ in: PAGE, out: "bench-page" }],
+    alias: BROWSER,
+    inject: [join(TOOLS, "device/serve/page/shims/buffer.ts")],
+    platform: "browser",
+    target: "chrome110",
+    format: "esm",
+    minify: true,
+    legalComments: "none",
+    logLevel: "warning",
+  });
+  const bundles = [commands, asker, page];
+  const merged = (name) => Object.assign({}, ...bundles.map(({ metafile }) => metafile[name]));
   return {
-    outputFiles: [...commands.outputFiles, ...asker.outputFiles],
+    outputFiles: bundles.flatMap(({ outputFiles }) => outputFiles),
     metafile: { inputs: merged("inputs"), outputs: merged("outputs") },
   };
 }

@@ -190,7 +190,9 @@ describe("the house rules", () => {
         ...manifests.flatMap((path) =>
           namesIn(path).map((name) => path.slice(0, -"package.json".length) + name.replace(/^\.\//, "")),
         ),
-        ...builders.flatMap((path) => namesIn(path).flatMap((name) => [name, `firmware/${name}`])),
+        ...builders.flatMap((path) =>
+          namesIn(path).flatMap((name) => [name, `firmware/${name}`, `tools/${name}`]),
+        ),
       ];
       const shipped = importGraph(code.filter((file) => !file.path.startsWith("test/")));
       const adapters = [...shipped.keys()].filter((path) =>

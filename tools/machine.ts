@@ -69,6 +69,7 @@ function machine(): System {
     keychain: systemKeychain(process.platform, new URL("./keychain-process.cjs", import.meta.url), {
       interrupted: interruption.signal,
     }),
+    benchPage: new URL("./bench-page.js", import.meta.url),
     ports: {
       list: async () => (await serialPorts()).list(),
       open: async (info, baudRate) => (await serialPorts()).open(info, baudRate),

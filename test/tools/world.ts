@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly ports?: SerialPorts;
   /** Stdout is a terminal that has so many. */
   readonly columns?: number;
+  /** Hears all that was said on stdout so far, whenever there is more. */
+  readonly onStdout?: (text: string) => void;
   /** Hears all that was said on stderr so far, whenever there is more. */
   readonly onStderr?: (text: string) => void;
 }
@@ -67,7 +69,10 @@ export class World {
     const system: System = {
       stdin,
       stdout: {
-        write: (text) => (stdout += text),
+        write: (text) => {
+          stdout += text;
+          options.onStdout?.(stdout);
+        },
         ...(options.columns !== undefined && { isTTY: true, columns: options.columns }),
       },
       stderr: {
@@ -81,6 +86,7 @@ export class World {
       platform: "linux",
       keychain: this.keychain,
       ports: options.ports ?? (await import("../../tools/serial/system-ports.js")).systemPorts("linux"),
+      benchPage: new URL("../../tools/.cache/bench-page.js", import.meta.url),
       now: options.now ?? Date.now,
       openBrowser: (url) => {
         this.opened.push(url);

@@ -36,6 +36,8 @@ export interface System {
   readonly platform: NodeJS.Platform;
   readonly keychain: Keychain;
   readonly ports: SerialPorts;
+  /** The script of the bench's page: a bundle of its own. */
+  readonly benchPage: URL;
   /** Unix time in milliseconds. */
   now(): number;
   /** Resolves when the program that opens addresses has ended well, or still runs; rejects when it failed. */

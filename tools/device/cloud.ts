@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { freshToken } from "../auth/token/run.js";
 import type { Context } from "../cli/act.js";
 import { Failure, type FailureCode, printable, systemCode, systemReason, usage } from "../cli/failure.js";
-import { variable } from "../cli/system.js";
+import { type System, variable } from "../cli/system.js";
 import { waitFor } from "../cli/wait.js";
 import type { CloudFlags } from "./cloud-flag.js";
 
@@ -89,7 +89,7 @@ export class DeviceCloud {
 
   /** @throws Failure where nobody is logged in, or nothing names the cloud */
   static async open(context: Context, flags: CloudFlags): Promise<DeviceCloud> {
-    const url = urlOf(flags.cloud ?? variable(context.system, "MOTEKEY_CLOUD"));
+    const url = cloudUrl(context.system, flags);
     const { token, account } = await freshToken(context);
     return new DeviceCloud(context, url, token, account ?? "a token of the environment");
   }
@@ -218,6 +218,10 @@ export class DeviceCloud {
     );
   }
 }
+
+/** The cloud that a flag or the environment names. @throws Failure where nothing does */
+export const cloudUrl = (system: System, flags: CloudFlags): string =>
+  urlOf(flags.cloud ?? variable(system, "MOTEKEY_CLOUD"));
 
 /** An address that may be given a token: https, or http on this machine. */
 function urlOf(given: string | undefined): string {

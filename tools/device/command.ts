@@ -10,6 +10,7 @@ import { inspectCommand } from "./inspect/command.js";
 import { labelCommand } from "./label/command.js";
 import { listCommand } from "./list/command.js";
 import { revokeCommand } from "./revoke/command.js";
+import { serveCommand } from "./serve/command.js";
 import { showCommand } from "./show/command.js";
 import { verifyCommand } from "./verify/command.js";
 import { wifiCommand } from "./wifi/command.js";
@@ -34,6 +35,7 @@ export function deviceCommand(act: Act): Command {
     revokeCommand,
     batchCommand,
     labelCommand,
+    serveCommand,
     auditCommand,
   ])
     command.addCommand(make(act));

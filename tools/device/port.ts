@@ -1,14 +1,11 @@
 /** Which serial port the device is at. */
-import { printable, usage } from "../cli/failure.js";
+import { usage } from "../cli/failure.js";
 import type { Output } from "../cli/output.js";
 import { askLine, hasTerminal } from "../cli/prompt.js";
 import type { System } from "../cli/system.js";
-import type { PortInfo, SerialPorts } from "../serial/ports.js";
+import { portText } from "../serial/again.js";
+import type { PortInfo } from "../serial/ports.js";
 import { unavailable } from "../serial/system-ports.js";
-
-/** How long a USB device may take to come back after a reset. */
-const BACK_MS_MAX = 10_000;
-const LOOK_EVERY_MS = 100;
 
 /**
  * The port that `--port` names, by its path or by the serial number of the USB device. Without it the only one; of
@@ -39,30 +36,4 @@ export async function choosePort(
   const chosen = Number.isInteger(answer) ? ports[answer - 1] : undefined;
   if (chosen === undefined) throw usage("That is none of the ports.", "Name one with --port.");
   return chosen;
-}
-
-/** A port as people know it. */
-export function portText({ path, usb }: PortInfo): string {
-  if (usb === null) return path;
-  const id = [usb.vendorId, usb.productId].map((number) => number.toString(16).padStart(4, "0")).join(":");
-  const parts = [usb.product, id, usb.serialNumber].filter((part) => part !== null);
-  return `${path} (${printable(parts.join(", "), 80)})`;
-}
-
-/**
- * Where a USB device is after it reset itself: its path may be another one, its serial number is not.
- * @returns null when it did not come back, or has no serial number
- */
-export async function foundAgain(
-  ports: SerialPorts,
-  { usb }: PortInfo,
-  interrupted: AbortSignal,
-): Promise<PortInfo | null> {
-  if (usb?.serialNumber === null || usb === null) return null;
-  for (let waitedMs = 0; waitedMs < BACK_MS_MAX && !interrupted.aborted; waitedMs += LOOK_EVERY_MS) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
-    const found = (await ports.list()).find((port) => port.usb?.serialNumber === usb.serialNumber);
-    if (found !== undefined) return found;
-  }
-  return null;
 }

@@ -7,7 +7,7 @@ import type { System } from "../../cli/system.js";
 import { NUMBERS } from "../../nvs/format.js";
 import type { Partition } from "../../nvs/partition.js";
 import { opened, refuseExposed } from "../files.js";
-import { setIn } from "../settings.js";
+import { setIn } from "../setting-line.js";
 import { lineFailure, type Row, rowsOf } from "./csv.js";
 
 /** A device, as its row has it. */

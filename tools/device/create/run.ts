@@ -1,16 +1,11 @@
-import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Context } from "../../cli/act.js";
 import { usage } from "../../cli/failure.js";
 import { DeviceCloud } from "../cloud.js";
-import { secretLine, writeOwn } from "../files.js";
 import { groupKeyOf } from "../group-key.js";
+import { DEVICE_ID, newDeviceId, registered } from "../register.js";
 import type { CreateFlags } from "./flags.js";
-
-const ID = /^[A-Za-z0-9_-]{1,128}$/;
-const KEY_BYTES = 32;
-const ID_BYTES = 8;
 
 /** Registers a device with the cloud; its key is in a file first. */
 export async function create(context: Context, flags: CreateFlags): Promise<void> {
@@ -20,8 +15,8 @@ export async function create(context: Context, flags: CreateFlags): Promise<void
       "A key on the command line can be read by everybody on this machine.",
       "Put it into a file of its owner's alone, and name it with --out.",
     );
-  const id = flags.id ?? `device_${randomBytes(ID_BYTES).toString("hex")}`;
-  if (!ID.test(id)) throw usage("This is no device's id.", "It has 1 to 128 of A-Z a-z 0-9 _ -");
+  const id = flags.id ?? newDeviceId();
+  if (!DEVICE_ID.test(id)) throw usage("This is no device's id.", "It has 1 to 128 of A-Z a-z 0-9 _ -");
   if (flags.cert !== undefined || flags.csr !== undefined) {
     const { createCertified } = await import("./certified.js");
     return createCertified(context, id, flags);
@@ -49,16 +44,13 @@ export async function create(context: Context, flags: CreateFlags): Promise<void
       plan,
     );
   }
-  const psk =
-    groupKey?.pskOf(id) ??
-    (isThere && file !== null
-      ? await secretLine(system, "--out", file)
-      : randomBytes(KEY_BYTES).toString("base64url"));
+  const derived = groupKey?.pskOf(id);
   groupKey?.wipe();
-  system.secrets.keep(psk);
-  // Before the cloud has it: a run that dies in between finds its key, and makes no second one.
-  if (!isThere && file !== null) await writeOwn(system, file, Buffer.from(`${psk}\n`), false);
-  const device = await cloud.create(id, { psk });
+  if (derived !== undefined) system.secrets.keep(derived);
+  const device =
+    derived !== undefined || file === null
+      ? await cloud.create(id, { psk: derived ?? "" })
+      : (await registered(context, cloud, id, file)).device;
   output.answer(
     { ...device, psk_file: file, cert_file: null, key_file: null, done: true },
     `${device.created ? "Registered" : "Already registered:"} ${id}, its key ${file === null ? "of the group's" : `in ${file}`} (fingerprint ${device.key_fingerprint})`,

@@ -7,9 +7,10 @@ import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { System } from "../../cli/system.js";
 import { secretBytes, writeOwn } from "../files.js";
+import type { Keep } from "./merge.js";
 
 /** The file of one chip. */
-export class Backup {
+export class Backup implements Keep {
   readonly path: string;
 
   /** @param mac whose it is @param label its partition */

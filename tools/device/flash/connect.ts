@@ -1,15 +1,19 @@
 /** From a port to a chip that answers. */
 import { Failure } from "../../cli/failure.js";
-import type { Output } from "../../cli/output.js";
-import type { System } from "../../cli/system.js";
 import { EspChip, ROM_BAUD } from "../../esp/chip.js";
 import { refuseLocked, unfit } from "../../esp/security.js";
-import type { PortInfo, SerialLine } from "../../serial/ports.js";
-import { foundAgain, portText } from "../port.js";
+import { foundAgain, portText } from "../../serial/again.js";
+import type { PortInfo, SerialLine, SerialPorts } from "../../serial/ports.js";
 
 /** How often a port that came back is opened: its permissions are set a moment after it appears. */
 const OPEN_ATTEMPTS = 10;
 const OPEN_AGAIN_MS = 200;
+
+/** What has the ports. */
+interface Machine {
+  readonly ports: SerialPorts;
+  readonly interrupted: AbortSignal;
+}
 
 /** What is known of a chip whose flasher runs. */
 export interface Connected {
@@ -23,8 +27,8 @@ export interface Connected {
  * @param wanted the chip that `--chip` names
  */
 export async function connectChip(
-  system: System,
-  output: Output,
+  system: Machine,
+  output: { note(text: string): void },
   port: PortInfo,
   how: { readonly baudRate: number; readonly wanted: string | undefined },
 ): Promise<Connected> {
@@ -49,7 +53,7 @@ const plain = (name: string): string => name.toLowerCase().replace(/[^a-z\d]/g, 
 
 /** A chip with a USB port of its own leaves when it is reset, and comes back under a path that may be another. */
 async function answering(
-  system: System,
+  system: Machine,
   port: PortInfo,
   baudRate: number,
 ): Promise<{ chip: EspChip; name: string }> {
@@ -68,7 +72,7 @@ async function answering(
   }
 }
 
-async function openedAgain(system: System, info: PortInfo): Promise<SerialLine> {
+async function openedAgain(system: Machine, info: PortInfo): Promise<SerialLine> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await system.ports.open(info, ROM_BAUD);

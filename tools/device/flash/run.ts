@@ -1,9 +1,5 @@
 import type { Context } from "../../cli/act.js";
 import { usage } from "../../cli/failure.js";
-import { md5, type Progress } from "../../esp/chip.js";
-import { type Difference, differences } from "../../nvs/diff.js";
-import type { NvsKeys } from "../../nvs/keys.js";
-import { Partition, type Usage } from "../../nvs/partition.js";
 import { hex } from "../../nvs/writer.js";
 import { type CloudFlags, counterOf } from "../counter.js";
 import { type PskFlags, pskOf } from "../group-key.js";
@@ -12,14 +8,13 @@ import { keysOf } from "../keys.js";
 import { choosePort } from "../port.js";
 import type { PortFlags } from "../port-flags.js";
 import { BAUD } from "../port-flags.js";
-import { type Identity, imageOf, provision } from "../provision.js";
 import { keyFingerprint } from "../record.js";
-import { numberOf, type SettingFlags, setLine, settingsOf } from "../settings.js";
+import { numberOf, type SettingFlags, settingsOf } from "../settings.js";
 import { Backup } from "./backup.js";
 import { type Connected, connectChip } from "./connect.js";
 import { flashEspruino } from "./espruino.js";
+import { putCredential, tried, type Wanted } from "./merge.js";
 import { findNvs, keysFor, type Place } from "./place.js";
-import { writeVerified } from "./write.js";
 
 /** The flags of `motekey device flash`. */
 export interface FlashFlags extends PortFlags, PskFlags, KeyFlags, SettingFlags, CloudFlags {
@@ -29,22 +24,6 @@ export interface FlashFlags extends PortFlags, PskFlags, KeyFlags, SettingFlags,
   readonly counter?: string;
   readonly replace?: boolean;
   readonly dryRun?: boolean;
-}
-
-/** What is to be in the partition. */
-interface Wanted {
-  readonly identity: Identity;
-  readonly settings: readonly string[];
-  readonly keys: NvsKeys | null;
-}
-
-/** What the partition is to hold, and what that changes. */
-interface Made {
-  readonly bytes: Buffer;
-  readonly usage: Usage;
-  readonly counter: number;
-  readonly isReplaced: boolean;
-  readonly changes: readonly Difference[];
 }
 
 /** Puts a device's credential into the NVS partition of the chip at a port. */
@@ -68,7 +47,7 @@ export async function flash(context: Context, flags: FlashFlags): Promise<void> 
   // All that can be refused without a device is refused before one is touched.
   const counter = await counterOf(context, flags, flags.id, psk);
   const identity = { id: flags.id, psk, counter };
-  made(new Partition(0x6000), { identity, settings, keys: null });
+  tried({ identity, settings, keys: null });
   const port = await choosePort(system, output, flags.port);
   const connected = await connectChip(system, output, port, { baudRate, wanted: flags.chip });
   try {
@@ -81,39 +60,23 @@ export async function flash(context: Context, flags: FlashFlags): Promise<void> 
   }
 }
 
-/** Reads, merges, writes, compares, restarts, and tells. */
+/** Does it, and tells. */
 async function put(
-  context: Context,
+  { system, output }: Context,
   flags: FlashFlags,
   { chip, name, mac }: Connected,
   place: Place,
   wanted: Wanted,
 ): Promise<void> {
-  const { system, output } = context;
   const { offset, size, label } = place.partition;
   const backup = new Backup(system, mac, label);
-  output.note(`Reading ${label}: ${hex(size)} bytes at ${hex(offset)} …`);
-  const stored = await chip.read(offset, size, steps(output.note.bind(output), "Read"));
-  const left = flags.replace === true ? null : await backup.left(size);
-  if (left !== null)
-    output.note(`A run at this chip was cut: what the partition held is taken from ${backup.path}.`);
-  const before = flags.replace === true ? new Partition(size) : Partition.read(left ?? stored, wanted.keys);
-  const image = made(before, wanted);
-  const isSame = stored.equals(image.bytes);
-  const isWritten = !isSame && flags.dryRun !== true;
-  let took = 0;
-  if (isWritten) {
-    if (before.items().next().done !== true) await backup.keep(left ?? stored);
-    output.note(`Writing ${hex(size)} bytes …`);
-    const began = performance.now();
-    await writeVerified(chip, offset, image.bytes, {
-      writing: steps(output.note.bind(output), "Wrote"),
-      again: (why) => output.note(`Writing it once more: ${why}.`),
-    });
-    took = performance.now() - began;
-  }
-  if (isWritten || isSame) await backup.remove();
-  await chip.restart();
+  const image = await putCredential(chip, place, wanted, {
+    backup,
+    keptAs: backup.path,
+    replace: flags.replace === true,
+    dryRun: flags.dryRun === true,
+    note: (text) => output.note(text),
+  });
   const answer = {
     port: chip.port.path,
     chip: name,
@@ -129,38 +92,16 @@ async function put(
     usable: image.usage.usable,
     replaced: image.isReplaced,
     changes: image.changes,
-    md5: md5(image.bytes).toString("hex"),
-    written: isWritten,
-    verified: isWritten || isSame,
+    md5: image.md5,
+    written: image.isWritten,
+    verified: image.isWritten || image.isSame,
   };
   output.answer(answer, textOf(answer, place, flags.dryRun === true));
-  if (isWritten) output.note(`Written and compared in ${(took / 1000).toFixed(1)} s; the device restarts.`);
+  if (image.isWritten)
+    output.note(`Written and compared in ${(image.tookMs / 1000).toFixed(1)} s; the device restarts.`);
   if (image.isReplaced)
     output.note("The partition had another credential: it is gone, with what was kept for it.");
 }
-
-/** What the partition becomes. It is changed; `before` holds what it was. */
-function made(partition: Partition, { identity, settings, keys }: Wanted): Made {
-  const before = Partition.read(partition.toBytes());
-  for (const line of settings) setLine(partition, line);
-  const { counter, isReplaced } = provision(partition, identity);
-  const { bytes, usage: room } = imageOf(partition, keys);
-  return { bytes, usage: room, counter, isReplaced, changes: differences(before, partition) };
-}
-
-/** Says a quarter at a time how far a long transfer is. */
-function steps(note: (text: string) => void, did: string): Progress {
-  let told = 0;
-  return (done, total) => {
-    const quarter = Math.floor((done * 4) / total);
-    if (total < LONG_BYTES || quarter === told) return;
-    told = quarter;
-    note(`${did} ${quarter * 25}%`);
-  };
-}
-
-/** Below that a transfer takes a few seconds. */
-const LONG_BYTES = 128 * 1024;
 
 function textOf(
   answer: {

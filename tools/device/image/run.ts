@@ -11,7 +11,8 @@ import { pskOf } from "../group-key.js";
 import { keysOf } from "../keys.js";
 import { type Identity, imageOf, provision } from "../provision.js";
 import { keyFingerprint } from "../record.js";
-import { numberOf, setLine, settingsOf } from "../settings.js";
+import { setLine } from "../setting-line.js";
+import { numberOf, settingsOf } from "../settings.js";
 import { secureCertImage, storageImage } from "./formats.js";
 import type { ImageFlags, MadeImage } from "./made.js";
 

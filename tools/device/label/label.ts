@@ -1,15 +1,7 @@
 /** Labels for devices: a QR code with what is needed to find one again, and the same in letters. */
 import { PDFDocument, type PDFFont, type PDFPage, rgb, StandardFonts } from "pdf-lib";
 import { create, toBuffer } from "qrcode";
-
-/** What a label says. */
-export interface Label {
-  readonly id: string;
-  /** What its key is known by; null: not known, or a certificate's. */
-  readonly fingerprint: string | null;
-  /** Its key; null: not on the label. */
-  readonly psk: string | null;
-}
+import { type Label, textOf } from "./text.js";
 
 const PNG_PIXELS_PER_MODULE = 8;
 /** Modules of white around a code (ISO/IEC 18004, 9.1). */
@@ -21,11 +13,6 @@ const CELL = { width: SHEET.width / SHEET.columns, height: SHEET.height / SHEET.
 const CODE = 76;
 const MARGIN = 10;
 const LETTERS = 7;
-
-/** What a label's code says: `motekey:1:ID:FINGERPRINT`, and with a secret `:KEY` behind it. */
-export function textOf({ id, fingerprint, psk }: Label): string {
-  return ["motekey:1", id, fingerprint ?? "", ...(psk === null ? [] : [psk])].join(":");
-}
 
 /** One label's code as PNG. */
 export function pngOf(label: Label): Promise<Buffer> {

@@ -8,7 +8,8 @@ import type { System } from "../../cli/system.js";
 import { Partition } from "../../nvs/partition.js";
 import { secretBytes, writeOwn } from "../files.js";
 import { PartitionStore } from "../provision.js";
-import { type Label, pdfOf, pngOf } from "./label.js";
+import { pdfOf, pngOf } from "./label.js";
+import type { Label } from "./text.js";
 
 /** The flags of `motekey device label`. */
 export interface LabelFlags {

@@ -4,9 +4,10 @@ import { askLine, askSecret, hasTerminal, needsTerminal } from "../../cli/prompt
 import { tableOf } from "../../cli/table.js";
 import { waitFor } from "../../cli/wait.js";
 import { type DeviceInfo, IMPROV_BAUD, Improv, type Network } from "../../improv/client.js";
+import { portText } from "../../serial/again.js";
 import type { PortInfo } from "../../serial/ports.js";
 import { secretLine } from "../files.js";
-import { choosePort, portText } from "../port.js";
+import { choosePort } from "../port.js";
 import { numberOf } from "../settings.js";
 
 /** The flags of `motekey device wifi`. */

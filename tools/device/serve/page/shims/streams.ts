@@ -1,0 +1,2 @@
+/** node:stream/web: browsers have them. */
+export const { ReadableStream, WritableStream } = globalThis;
