@@ -76,6 +76,7 @@ export class Inbox implements FrameSink {
   /** Forgets what was staged and hashed. */
   wipe(): void {
     this.frame.staging.fill(0);
+    this.frame.sealed.salt.fill(0);
     if (this.hash !== null) this.hash.wipe();
   }
 

@@ -74,7 +74,7 @@ const ROWS: readonly (readonly [sentence: string, held: Held])[] = [
   ["**A weak PSK.**", LIMIT],
   ["All proofs but a client certificate rest on it.", [["policy", "a device without a key says so unless the link proves it"]]],
   ["A PSK of 32 random bytes cannot be guessed from recorded traffic; a word that a person chose can, offline and at leisure.", LIMIT],
-  ["The keys are derived by HKDF, which does not slow guessing down.", [["crypto/hmac", "agrees with Node for all lengths of key and purpose"]]],
+  ["The keys are derived by HKDF, which does not slow guessing down.", [["proof/hmac", "agrees with Node for all lengths of key and purpose"]]],
   ["Use one PSK per device.", ADVICE],
   ["**A revocation between handshakes.**", LIMIT],
   ["A certificate that is revoked ends no connection that is open, and a device learns of a revoked cloud only by the list it was given.", LIMIT],
