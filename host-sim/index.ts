@@ -18,3 +18,18 @@ export { FileStore } from "./node/store.js";
 export { TlsLink, type TlsOptions, type TlsPsk, type TlsReport } from "./node/tls-link.js";
 export { type VirtualTime, virtualTime } from "./time.js";
 export { TRANSPORTS, type TransportName } from "./transports.js";
+export {
+  type Core as SimulatedCore,
+  type Failure as WorldFailure,
+  type Kept,
+  keptText,
+  LEVELS,
+  type Level,
+  type Plan,
+  type ProfileName,
+  readKept,
+  runCell,
+  runWorld,
+  shrink,
+  type WorldResult,
+} from "./world/index.js";

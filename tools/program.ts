@@ -15,6 +15,7 @@ import { completionCommand } from "./completion/command.js";
 import { deviceCommand } from "./device/command.js";
 import { doctorCommand } from "./doctor/command.js";
 import { environmentCommand } from "./environment/command.js";
+import { simCommand } from "./sim/command.js";
 import { VERSION } from "./version.js";
 
 /** All commands. `act` hangs the runs on them. */
@@ -50,6 +51,7 @@ export function program(act: Act): Command {
   root.addCommand(caCommand(act));
   root.addCommand(doctorCommand(act));
   root.addCommand(cloudCommand(act));
+  root.addCommand(simCommand(act));
   root.addCommand(completionCommand(act, () => root));
   root.addCommand(environmentCommand(act));
   return root;

@@ -104,6 +104,13 @@ export type Rates = Partial<Record<FaultKind, number>>;
 /** What is drawn where nothing else is asked for. */
 export const ORDINARY: Rates = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 1]));
 
+const times = (factor: number): Rates => Object.fromEntries(FAULT_KINDS.map((kind) => [kind, factor]));
+
+/** How bad the world is, by a word. */
+export const LEVELS = { none: {}, few: times(0.2), ordinary: ORDINARY, many: times(4) } as const;
+
+export type Level = keyof typeof LEVELS;
+
 /** The faults of one device over so long, in their order. */
 export function drawFaults(random: Random, forMs: number, rates: Rates): Fault[] {
   const faults: Fault[] = [];

@@ -19,8 +19,8 @@ export interface FleetResult {
 }
 
 /**
- * Runs the devices `from` to `to` − 1 of a fleet, one after the other: they share the weather, which is drawn from the
- * seed, and nothing else, so that any number of threads may share the work.
+ * Runs the devices `from` to `to` − 1 of a fleet, one after the other: they share the
+ * seed and nothing else, so that any number of workers may share the devices.
  */
 export function runFleet(draw: Draw, from: number, to: number, watch: Watch = {}): FleetResult {
   const failures: Failure[] = [];

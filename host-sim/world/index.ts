@@ -2,8 +2,20 @@
 export { type CellResult, type Plan, runCell, type Watch } from "./cell.js";
 export { CHECKS, type Check, type Violation } from "./checks.js";
 export type { Core, MakeClient } from "./device.js";
-export { FAULT_KINDS, type Fault, type FaultKind, KINDS, ORDINARY, type Rates } from "./faults.js";
+export {
+  FAULT_KINDS,
+  type Fault,
+  type FaultKind,
+  KINDS,
+  LEVELS,
+  type Level,
+  ORDINARY,
+  type Rates,
+} from "./faults.js";
 export { type Failure, type FleetResult, hashOf, runFleet } from "./fleet.js";
+export { type Kept, keptText, readKept } from "./kept.js";
 export { type Draw, drawPlan } from "./plan.js";
 export { PROFILE_NAMES, PROFILES, type Profile, type ProfileName } from "./profiles.js";
+export { type Shrunk, shrink } from "./shrink.js";
 export { Tally } from "./tally.js";
+export { runWorld, type WorldResult } from "./workers.js";

@@ -48,6 +48,10 @@ const REFRESH: Test = [
 const DOCTOR: Test = ["doctor", "looks at every part, in JSON too"];
 const DEVICE: Test = ["doctor-device", "that the cloud lets in and answers: no problem"];
 const CLOUD: Test = ["process", "'cloud start' tells where it listens, serves, and ends with Ctrl-C"];
+const SIM: Test = [
+  "sim",
+  "runs so many devices for so long, and says in JSON and in words what became of them",
+];
 const PRECEDENCE: Test = ["session", "flag before environment before directory before active account"];
 const SECRETS: Test = [
   "process",
@@ -155,6 +159,16 @@ export const COMMANDS: Held = {
   "motekey cloud start --identity-port <port>": CLOUD,
   "motekey cloud start --restored": ["process", "'cloud start --restored' begins a new epoch of counters"],
   "motekey cloud start --seed <file>": ["acceptance/simpleiot.deep", "multiple logins, one for each team"],
+  "motekey sim": SIM,
+  "motekey sim --devices <number>": SIM,
+  "motekey sim --days <number>": SIM,
+  "motekey sim --seed <number>": ["sim", "the same seed has the same hash with one worker and with two; another seed has another"],
+  "motekey sim --faults <level>": SIM,
+  "motekey sim --broker <name>": ["sim", "--core and --broker are those of all devices"],
+  "motekey sim --core <name>": ["sim", "--core and --broker are those of all devices"],
+  "motekey sim --workers <number>": ["sim", "the same seed has the same hash with one worker and with two; another seed has another"],
+  "motekey sim --keep <folder>": ["sim", "--keep with a folder that is not there is told before anything runs"],
+  "motekey sim --replay <file>": ["sim", "--replay runs what a file keeps, and says what of a file is wrong"],
   "motekey environment": ["program", "'motekey help environment' has every variable that the sources read; values are never shown"],
   "motekey completion": ["completion", "offers commands, aliases included"],
 };

@@ -1,0 +1,116 @@
+/** `motekey sim`: a fleet of simulated devices, its answer, and the file of what failed. */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { drawPlan, keptText, LEVELS, type Plan } from "../../host-sim/world/index.js";
+import { good } from "./acme.js";
+import { hasItsFields } from "./fields.js";
+import { World } from "./world.js";
+
+const FEW = "sim --devices 3 --days 0.1 --workers 1";
+
+describe("motekey sim", () => {
+  let world: World;
+  beforeEach(() => {
+    world = new World();
+  });
+  afterEach(() => world.end());
+  const json = async (line: string) => JSON.parse(good(await world.line(`${line} --json`)).stdout);
+
+  it("runs so many devices for so long, and says in JSON and in words what became of them", async () => {
+    const answer = await json(`${FEW} --faults many`);
+    hasItsFields("sim", answer);
+    assert.deepEqual([answer.seed, answer.devices, answer.days, answer.faults], [1, 3, 0.1, "many"]);
+    assert.match(answer.hash, /^[0-9a-f]{16}$/);
+    assert.deepEqual(answer.violations, []);
+    assert.ok(answer.fault_count > 3 && answer.boots >= 3 && answer.calls_by_end["get OK"] > 10);
+    assert.equal((await json(`${FEW} --faults none`)).fault_count, 0);
+    const { stdout, stderr } = good(await world.line(FEW));
+    assert.match(stdout, /^Ran {5}3 devices for 0\.1 days, seed 1, faults: ordinary/);
+    assert.match(stdout, /Tokens {2}asked for [\d,]+ times: [\d.]+ % OK/);
+    assert.match(stdout, /\nAll checks held\.\n$/);
+    assert.match(stderr, /^(\d of 3 devices, .*\n)*$/);
+  });
+
+  it("the same seed has the same hash with one worker and with two; another seed has another", async () => {
+    const line = "sim --devices 9 --days 0.02";
+    const one = await json(`${line} --workers 1`);
+    assert.equal((await json(`${line} --workers 2`)).hash, one.hash);
+    assert.notEqual((await json(`${line} --workers 2 --seed 2`)).hash, one.hash);
+  });
+
+  it("--core and --broker are those of all devices", async () => {
+    const hashes = new Set<string>();
+    for (const more of ["byte --broker mosquitto", "espruino --broker mosquitto", "byte --broker rabbitmq"])
+      hashes.add((await json(`sim --devices 3 --days 0.5 --faults many --workers 1 --core ${more}`)).hash);
+    assert.equal(hashes.size, 3);
+  });
+
+  for (const [words, why] of [
+    ["--devices 0", /--devices is a whole number from 1 to 1000000, not '0'/],
+    ["--devices 2.5", /--devices is a whole number/],
+    ["--days no", /--days is a number from 0\.01 to 3650, not 'no'/],
+    ["--seed -1", /--seed/],
+    ["--seed 4294967296", /--seed is a whole number from 0 to 4294967295/],
+    ["--workers 0", /--workers is a whole number from 1 to 256/],
+    ["--faults some", /--faults/],
+    ["--broker other", /--broker/],
+  ] as const)
+    it(`'sim ${words}' is wrong usage`, async () => {
+      const { exit, stderr, stdout } = await world.line(`sim ${words}`);
+      assert.deepEqual([exit, stdout], [2, ""]);
+      assert.match(stderr, why);
+    });
+
+  it("--keep with a folder that is not there is told before anything runs", async () => {
+    const { exit, stderr, stdout } = await world.line("sim --devices 1000000 --keep nowhere");
+    assert.deepEqual([exit, stdout], [1, ""]);
+    assert.match(stderr, /Cannot write nowhere: .+\. Choose a folder by --keep\./);
+  });
+
+  const plan: Plan = drawPlan({ seed: 9, forMs: 7_200_000, rates: LEVELS.ordinary }, 4);
+  const file = (text: string): string => {
+    writeFileSync(join(world.folder, "kept.json"), text);
+    return `sim --replay ${join(world.folder, "kept.json")}`;
+  };
+  const kept = (changes: object): string =>
+    keptText({ ...plan, ...changes }, { check: "token", what: "something", atMs: 5 });
+
+  it("--replay runs what a file keeps, and says what of a file is wrong", async () => {
+    const answer = await json(file(kept({})));
+    assert.deepEqual([answer.devices, answer.seed, answer.violations], [1, 9, []]);
+    assert.equal((await json(file(kept({})))).hash, answer.hash);
+    for (const [text, why] of [
+      ["{", /no failure that 'motekey sim' kept/],
+      ["[]", /the file is no object/],
+      [kept({}).replace('"version": 1', '"version": 2'), /version is not 1/],
+      [kept({ core: "other" }), /plan\.core is none of byte, espruino/],
+      [kept({ seed: -1 }), /plan\.seed is no number from 0 on/],
+      [kept({ faults: [{ kind: "flood", atMs: 1, forMs: 1, n: 1 }] }), /plan\.faults\[0\]\.kind is none of/],
+      [kept({ faults: [{ kind: "reset", atMs: 1, forMs: 1 }] }), /plan\.faults\[0\] needs atMs, forMs and n/],
+    ] as const) {
+      const { exit, stderr } = await world.line(file(text));
+      assert.equal(exit, 2, text);
+      assert.match(stderr, why);
+    }
+    const { exit, stderr } = await world.line("sim --replay nothing.json");
+    assert.equal(exit, 1);
+    assert.match(stderr, /Cannot read nothing\.json/);
+  });
+
+  it("a failure is told with its check, its device and its moment, and exits with 1", async () => {
+    // A token that lives no second cannot be had: it stands for a firmware that gets none.
+    const { exit, stdout } = await world.line(
+      `${file(kept({ lifetimeS: 0, faults: [], proof: "password" }))} --json`,
+    );
+    assert.equal(exit, 1);
+    const [violation] = JSON.parse(stdout).violations;
+    assert.deepEqual([violation.check, violation.device], ["service", 4]);
+    assert.ok(violation.at_s > 0);
+    const { stdout: text } = await world.line(file(kept({ lifetimeS: 0, faults: [], proof: "password" })));
+    assert.match(
+      text,
+      /1 device failed:\n {2}service: getToken came to \w+ .* — device 4 \(\w+ core\), [\d.]+ s/,
+    );
+  });
+});

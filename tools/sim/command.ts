@@ -1,0 +1,73 @@
+import { Command, Option } from "commander";
+import { type Act, withFields } from "../cli/act.js";
+import { withHelp } from "../cli/help.js";
+import type { SimFlags } from "./run.js";
+
+/** The fields of its answer. */
+export const SIM_FIELDS = [
+  "seed",
+  "devices",
+  "days",
+  "faults",
+  "hash",
+  "violations",
+  "device_days",
+  "fault_count",
+  "boots",
+  "connects",
+  "requests",
+  "tokens",
+  "calls",
+  "calls_by_end",
+  "token_age",
+  "flash_writes_per_device_year",
+  "busiest_second",
+  "seconds",
+];
+
+/** `motekey sim` */
+export function simCommand(act: Act): Command {
+  const command = new Command("sim")
+    .summary("run a fleet of simulated devices through days of faults")
+    .description(
+      "Runs devices with the firmware's own sources in virtual time, each with a broker and a cloud, through faults of network, broker, cloud, clock and flash that are drawn from one seed. What must hold is checked after every turn. The first device that fails is run again with fewer and fewer faults, and what is left goes into a file.",
+    )
+    .option("--devices <number>", "how many", "100")
+    .option("--days <number>", "for how long, in virtual days; a fraction will do", "1")
+    .option("--seed <number>", "decides all that happens; 0 to 4294967295", "1")
+    .addOption(
+      new Option("--faults <level>", "how much goes wrong")
+        .choices(["none", "few", "ordinary", "many"])
+        .default("ordinary"),
+    )
+    .addOption(
+      new Option(
+        "--broker <name>",
+        "the broker whose manners all devices meet; without it each meets one",
+      ).choices(["mosquitto", "rabbitmq", "nats", "aedes", "managed"]),
+    )
+    .addOption(
+      new Option(
+        "--core <name>",
+        "the core that all devices run; without it one of four runs Espruino's",
+      ).choices(["byte", "espruino"]),
+    )
+    .option("--workers <number>", "processes that share the work; without it as many as there are processors")
+    .option("--keep <folder>", "where the file of a failure goes", ".")
+    .option("--replay <file>", "run the device of such a file, and no other");
+  act<SimFlags>(command, async () => (await import("./run.js")).sim);
+  withFields(command, SIM_FIELDS);
+  return withHelp(command, {
+    examples: [
+      ["motekey sim", "A hundred devices for a day"],
+      ["motekey sim --devices 1000 --days 7 --faults many --json", "A week of a bad place, for a program"],
+      ["motekey sim --core espruino --broker rabbitmq", "One core, at one broker"],
+      ["motekey sim --replay motekey-sim-1-17.json", "What failed once, again"],
+    ],
+    notes: [
+      "The same seed has the same hash, with any number of workers, on any machine with the same version of motekey.",
+      "Exit: 0 where all checks held, 1 where one did not.",
+      "What is checked, and the faults there are: docs/simulation.md.",
+    ],
+  });
+}

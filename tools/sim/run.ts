@@ -1,0 +1,129 @@
+import { constants } from "node:fs";
+import { access, readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join, resolve } from "node:path";
+import writeFileAtomic from "write-file-atomic";
+import type { Kept, Level, ProfileName, SimulatedCore, WorldFailure } from "../../host-sim/index.js";
+import type { Context } from "../cli/act.js";
+import { Exit, Failure, printable, systemReason, usage } from "../cli/failure.js";
+import { Progress } from "../cli/progress.js";
+import { answerOf, textOf } from "./summary.js";
+
+/** The flags of `motekey sim`. */
+export interface SimFlags {
+  readonly devices: string;
+  readonly days: string;
+  readonly seed: string;
+  readonly faults: Level;
+  readonly broker?: ProfileName;
+  readonly core?: SimulatedCore;
+  readonly workers?: string;
+  readonly keep: string;
+  readonly replay?: string;
+}
+
+const DAY_MS = 86_400_000;
+const DEVICES_MAX = 1_000_000;
+const DAYS_MAX = 3_650;
+/** How long a failure is made smaller, ms. */
+const SHRINK_MS = 60_000;
+
+/** Runs a fleet. Resolves to 1 where a check did not hold. */
+export async function sim(context: Context, flags: SimFlags): Promise<number> {
+  if (flags.replay !== undefined) return replay(context, flags.replay);
+  const { system, output } = context;
+  const devices = numberOf("--devices", flags.devices, 1, DEVICES_MAX, true);
+  const days = numberOf("--days", flags.days, 0.01, DAYS_MAX, false);
+  const seed = numberOf("--seed", flags.seed, 0, 4_294_967_295, true);
+  const workers =
+    flags.workers === undefined ? availableParallelism() : numberOf("--workers", flags.workers, 1, 256, true);
+  const folder = resolve(system.directory, flags.keep);
+  // First: a failure that was found after hours must find its place.
+  await access(folder, constants.W_OK).catch((error: Error) => {
+    throw unwritable(flags.keep, error);
+  });
+  // Loaded here: the simulator's packages take longer than all other commands.
+  const { LEVELS, runWorld } = await import("../../host-sim/index.js");
+  const draw = {
+    seed,
+    forMs: Math.round(days * DAY_MS),
+    rates: LEVELS[flags.faults],
+    core: flags.core,
+    profile: flags.broker,
+  };
+  const progress = new Progress(output, system.now, "devices", devices, 0);
+  const startedAtMs = system.now();
+  const result = await runWorld(
+    draw,
+    devices,
+    workers,
+    (done) => progress.tell(done),
+    system.interrupted,
+  ).finally(() => progress.end());
+  const seconds = (system.now() - startedAtMs) / 1_000;
+  const kept = await keep(context, folder, result.failures);
+  const answer = answerOf({ seed, devices, days, faults: flags.faults, seconds, kept }, result);
+  output.answer(answer, textOf(answer, output.colours));
+  return result.failures.length === 0 ? Exit.DONE : Exit.FAILED;
+}
+
+/** Makes the first failure smaller and writes it down. Resolves to the file, null where nothing failed. */
+async function keep(
+  { system, output }: Context,
+  folder: string,
+  failures: readonly WorldFailure[],
+): Promise<string | null> {
+  const [first] = failures;
+  if (first === undefined) return null;
+  const { shrink, keptText } = await import("../../host-sim/index.js");
+  const untilMs = system.now() + SHRINK_MS;
+  output.note("Something failed: looking for the fewest faults that still do it.");
+  const isGoing = (): boolean => system.now() < untilMs && !system.interrupted.aborted;
+  const { plan, violation } = shrink(first.plan, first.violation, isGoing);
+  const file = join(folder, `motekey-sim-${plan.seed}-${plan.device}.json`);
+  await writeFileAtomic(file, keptText(plan, violation)).catch((error: Error) => {
+    throw unwritable(file, error);
+  });
+  return file;
+}
+
+function unwritable(path: string, error: Error): Failure {
+  const what = `Cannot write ${printable(path)}: ${systemReason(error)}.`;
+  return new Failure("failed", what, "Choose a folder by --keep.", { cause: error });
+}
+
+async function replay({ system, output }: Context, name: string): Promise<number> {
+  const path = resolve(system.directory, name);
+  const text = await readFile(path, "utf8").catch((error: Error) => {
+    throw new Failure("failed", `Cannot read ${printable(name)}: ${systemReason(error)}.`, "Check --replay.");
+  });
+  const { readKept, runCell } = await import("../../host-sim/index.js");
+  let kept: Kept;
+  try {
+    kept = readKept(text);
+  } catch (error) {
+    const why = printable((error as Error).message, 120);
+    throw usage(`${printable(name)} is no failure that 'motekey sim' kept: ${why}.`, "Check --replay.");
+  }
+  const { plan } = kept;
+  const startedAtMs = system.now();
+  const { violation, hash, tally } = runCell(plan);
+  const seconds = (system.now() - startedAtMs) / 1_000;
+  const failures = violation === undefined ? [] : [{ violation, plan }];
+  const days = plan.forMs / DAY_MS;
+  const told = { seed: plan.seed, devices: 1, days, faults: "kept", seconds, kept: violation ? path : null };
+  const answer = answerOf(told, { failures, hash, tally });
+  output.answer(answer, textOf(answer, output.colours));
+  return violation === undefined ? Exit.DONE : Exit.FAILED;
+}
+
+function numberOf(flag: string, text: string, least: number, most: number, isWhole: boolean): number {
+  const number = Number(text);
+  const isNumber = isWhole ? /^\d+$/.test(text) : /^\d+(\.\d+)?$/.test(text);
+  if (isNumber && number >= least && number <= most) return number;
+  const kind = isWhole ? "a whole number" : "a number";
+  throw usage(
+    `${flag} is ${kind} from ${least} to ${most}, not '${printable(text, 40)}'.`,
+    "See 'motekey sim --help'.",
+  );
+}
