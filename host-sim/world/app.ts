@@ -211,7 +211,8 @@ export class App implements Actor {
 
   private checkRefusal(call: Call, status: Status): void {
     const isOurs = status === Status.REVOKED || status === Status.REJECTED || status === Status.CLOSED;
-    const isLong = call.askedAtMs >= this.troubleUntilMs + BOUND_MS;
+    const wellSinceMs = Math.max(this.troubleUntilMs, this.device().garbledAtMs);
+    const isLong = call.askedAtMs >= wellSinceMs + BOUND_MS;
     if (!isOurs && isLong)
       this.wrong("service", `getToken came to ${Status[status]} though nothing has been wrong for a while`);
   }

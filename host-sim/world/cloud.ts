@@ -127,7 +127,7 @@ export class Cloud implements Actor {
   received(client: string, payload: Uint8Array, sentAtMs: number): void {
     const { conditions } = this;
     if (conditions.isMute) return;
-    const copy = payload.slice();
+    const copy = new Uint8Array(payload);
     const lateMs = conditions.lateS === 0 ? 0 : this.random.between(0, conditions.lateS * 1_000);
     this.pending.set(++this.serial, () => this.serve(client, copy, sentAtMs));
     this.queue.after(SERVICE_MS + lateMs, this, 0, this.serial);

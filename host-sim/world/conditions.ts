@@ -11,6 +11,8 @@ export class Conditions {
   isNameless = false;
   /** The place of the bit that is turned in the next packet which comes in; −1: none is. */
   corruptAt = -1;
+  /** When that last happened. */
+  corruptedAtMs = 0;
   /** Of ten messages. */
   lost = 0;
   doubled = 0;

@@ -76,7 +76,7 @@ export class Connection implements Actor {
     if (!this.isOpen || this.events === null) throw new Error("write to a link that is not open");
     const taken = Math.min(to - from, this.conditions.takeBytes);
     if (taken < to - from) this.queue.after(20, this, Happening.WRITABLE, 0);
-    this.toBroker.push(bytes.slice(from, from + taken));
+    this.toBroker.push(new Uint8Array(bytes.subarray(from, from + taken)));
     this.sentAtMs.push(this.queue.nowMs);
     this.lastToBrokerMs = this.queue.nowMs + this.dueMs(this.lastToBrokerMs);
     this.queue.after(this.lastToBrokerMs - this.queue.nowMs, this, Happening.ARRIVED, 0);
@@ -164,7 +164,8 @@ export class Connection implements Actor {
     const at = this.conditions.corruptAt;
     if (at < 0 || bytes.length < 8) return bytes;
     this.conditions.corruptAt = -1;
-    const wrong = bytes.slice();
+    this.conditions.corruptedAtMs = this.queue.nowMs;
+    const wrong = new Uint8Array(bytes); // the broker may send the packet again
     const place = at % bytes.length;
     wrong[place] = (wrong[place] as number) ^ (1 << (at % 8));
     return wrong;

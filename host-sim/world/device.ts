@@ -117,6 +117,11 @@ export class Device implements Actor, Ends, Link {
     this.pskBytes = Buffer.from(spec.psk, "latin1");
   }
 
+  /** When a bit on the way in was last wrong. */
+  get garbledAtMs(): number {
+    return this.conditions.corruptedAtMs;
+  }
+
   /** At the bench: the credential is written. */
   provision(): void {
     const { id, psk } = this.spec;

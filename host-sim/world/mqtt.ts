@@ -118,7 +118,7 @@ export function publish(topic: string, payload: Uint8Array, identifier: number):
 
 /** The same again: DUP is set. */
 export function again(packet: Uint8Array): Uint8Array {
-  const copy = packet.slice();
+  const copy = new Uint8Array(packet); // a Buffer's slice() is a view
   copy[0] = (copy[0] as number) | 0x08;
   return copy;
 }

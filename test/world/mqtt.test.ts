@@ -121,7 +121,10 @@ describe("the world's broker", () => {
     assert.equal(parsed(mqtt.PINGRESP).cmd, "pingresp");
     for (const size of [0, 200, 30_000]) {
       const payload = Buffer.alloc(size, 7);
-      const packet = parsed(mqtt.again(mqtt.publish("d/rpc", payload, 700)));
+      const first = mqtt.publish("d/rpc", payload, 700);
+      const packet = parsed(mqtt.again(first));
+      const before = parsed(first);
+      assert.ok(before.cmd === "publish" && !before.dup, "what is sent again is a copy");
       assert.ok(packet.cmd === "publish" && packet.dup && packet.qos === 1 && packet.messageId === 700);
       assert.deepEqual(packet.payload, payload);
     }

@@ -1,8 +1,7 @@
 import { constants } from "node:fs";
-import { access, readFile } from "node:fs/promises";
+import { access, readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
-import writeFileAtomic from "write-file-atomic";
 import type { Kept, Level, ProfileName, SimulatedCore, WorldFailure } from "../../host-sim/index.js";
 import type { Context } from "../cli/act.js";
 import { Exit, Failure, printable, systemReason, usage } from "../cli/failure.js";
@@ -81,7 +80,7 @@ async function keep(
   const isGoing = (): boolean => system.now() < untilMs && !system.interrupted.aborted;
   const { plan, violation } = shrink(first.plan, first.violation, isGoing);
   const file = join(folder, `motekey-sim-${plan.seed}-${plan.device}.json`);
-  await writeFileAtomic(file, keptText(plan, violation)).catch((error: Error) => {
+  await writeFile(file, keptText(plan, violation)).catch((error: Error) => {
     throw unwritable(file, error);
   });
   return file;
