@@ -19,6 +19,14 @@ const BATCH: Test = [
   "device-batch",
   "makes an image of each, for its owner only, with its settings, and the cloud knows its key",
 ];
+const BOARDS: Test = [
+  "device-boards",
+  "each board that is plugged in gets a device of its own, with its settings, and the cloud knows its key",
+];
+const BOARDS_WHERE: Test = [
+  "device-boards",
+  "--partition, --table, --chip and --baud are those of 'device flash'",
+];
 const AUDIT: Test = [
   "device-audit",
   "a log as 'device batch' wrote it is intact, and ends with the hash that was printed",
@@ -226,6 +234,15 @@ export const DEVICE_COMMANDS: Held = {
   "motekey device batch --identity-file <file>": GROUP_KEY,
   "motekey device batch --recipient <age1…>": SEALED,
   "motekey device batch --recipients-file <file>": SEALED,
+  "motekey device batch --jobs <number>": BOARDS,
+  "motekey device batch -p, --port <path>": ["device-boards", "ports by the serial numbers of their USB devices: no other is touched, and a number that two have is refused"],
+  "motekey device batch --once": ["device-boards", "--once ends with the boards that are here; the next run goes on with the list"],
+  "motekey device batch --reprovision": ["device-boards", "a board that is another device already is left as it is, unless --reprovision says otherwise"],
+  "motekey device batch --reassign <id>": ["device-boards", "a board that cannot be written keeps its device until --reassign gives it to the next one"],
+  "motekey device batch --partition <label>": BOARDS_WHERE,
+  "motekey device batch --table <offset>": BOARDS_WHERE,
+  "motekey device batch --chip <name>": BOARDS_WHERE,
+  "motekey device batch --baud <rate>": BOARDS_WHERE,
   "motekey device label": SHEETS,
   "motekey device label -o, --out <file>": ["device-label", "--png: one for each, and a file that is there is replaced with --force only"],
   "motekey device label --png": ["device-label", "--png: one for each, and a file that is there is replaced with --force only"],

@@ -28,6 +28,7 @@ export const PROMISES: Held = {
   "no key, password or token of a device is in any output": ["device-image", "no output holds a key, a password or a token, in hex or base64 neither"],
   "a key on the command line of 'device' is refused, and a key file that others can read": ["device-image", "keys come from files of their owner's alone, or standard input"],
   "a batch that was cut at any moment goes on, and no device has two credentials": ["device-batch", "killed at any moment and started again: one credential for each device, none lost, none double"],
+  "a batch onto boards that was cut at any moment goes on: no device is on two boards, and no board is two devices": ["device-boards", "killed at any moment and started again: each board has one device, and no device two boards"],
   "no key is in a batch's log, its output or the names of its files": ["device-batch", "no key is in any output, in the log or in a name"],
   "an audit log that was changed names the line": ["device-audit", "names the line that was changed, moved, removed or put in"],
   "a password is offered to its issuer only": ["belongs", "a password goes to its issuer only: 'auth login --issuer OTHER {flags}', also after logout"],

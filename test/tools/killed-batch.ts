@@ -6,15 +6,7 @@ import { Partition } from "../../tools/nvs/partition.js";
 import { good } from "./acme.js";
 import type { Line } from "./line.js";
 import { runProcess } from "./process.js";
-
-/** Small and quick, so that a failure can be played again. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
+import { randomOf } from "./random.js";
 
 /**
  * Runs `device batch list.csv --out killed` as a process of its own, kills it (SIGKILL) at a random number of files or

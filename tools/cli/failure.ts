@@ -103,7 +103,7 @@ export const FAILURES = {
   device_unfit: {
     exit: Exit.FAILED,
     meaning:
-      "the chip is another one than was named, or its secure boot, flash encryption or secure download mode stands in the way",
+      "the chip is another one than was named or another device already, or its secure boot, flash encryption or secure download mode stands in the way",
   },
   device_unverified: {
     exit: Exit.FAILED,

@@ -15,11 +15,16 @@ export interface PortFlags {
 
 /** Adds them. */
 export function withPortFlags(command: Command): Command {
+  command.option(
+    "-p, --port <path>",
+    "the serial port, or the serial number of the USB device; without it the only one",
+  );
+  return withPartitionFlags(command);
+}
+
+/** All but the port. */
+export function withPartitionFlags(command: Command): Command {
   return command
-    .option(
-      "-p, --port <path>",
-      "the serial port, or the serial number of the USB device; without it the only one",
-    )
     .option("--partition <label>", "the NVS partition, where there are several")
     .option("--table <offset>", "where the partition table lies; without it 0x8000, and what is behind it")
     .option("--chip <name>", "refuse any other chip, such as esp32s3")

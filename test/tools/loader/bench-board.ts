@@ -55,13 +55,15 @@ export interface BoardOptions {
   readonly rows?: readonly Row[];
   /** What the NVS partition holds; null: nothing yet. */
   readonly values?: Buffer | null;
+  /** The last word of the chip's address. */
+  readonly address?: number;
 }
 
 /** A board with an app in it, in download mode. */
 export function benchBoard(options: BoardOptions = {}): Board {
   const { kind = KINDS.esp32, burnt = {}, tableAt = 0x8000, rows = [NVS, APP] } = options;
-  const { values = appValues().toBytes() } = options;
-  const chip = new Chip(kind, burnt);
+  const { values = appValues().toBytes(), address } = options;
+  const chip = new Chip(kind, burnt, undefined, address);
   chip.flash.write(tableAt, tableOf(rows));
   if (values !== null) chip.flash.write(NVS.offset, values);
   // What lies behind must stay.

@@ -96,10 +96,12 @@ export class Chip {
     readonly kind: Kind,
     private readonly burnt: Burnt = {},
     flashBytes = 4 * 1024 * 1024,
+    /** The last word of its address. */
+    address = 0x01020304,
   ) {
     this.flash = new NorFlash(flashBytes);
     this.registers.set(MAGIC_REGISTER, kind.magic);
-    this.registers.set(kind.macAt, 0x01020304);
+    this.registers.set(kind.macAt, address);
     this.registers.set(kind.macAt + 4, 0x240a);
     if (kind.chipId !== null) return;
     this.registers.set(kind.efuseBase, burnt.flashEncryption === true ? 1 << 20 : 0);

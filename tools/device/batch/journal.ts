@@ -2,6 +2,7 @@
  * How far a batch has come: its audit log, of which each line is on the disk before anybody is told of it. The keys come
  * from a secret and the id, so that a device that is made again after a cut is the same device with the same key.
  */
+import type { Entry } from "../../audit/chain.js";
 import { AuditLog } from "../../audit/log.js";
 import { Failure, printable } from "../../cli/failure.js";
 import type { Wanted } from "./devices.js";
@@ -11,6 +12,8 @@ import type { BatchFolder } from "./folder.js";
 export interface Terms {
   /** SHA-256 of the list of devices. */
   readonly list: string;
+  /** Image files, or the boards at serial ports. A log that does not say it is of files. */
+  readonly to: "files" | "boards";
   readonly devices: number;
   /** What the secret is known by that the keys come from. */
   readonly key_source: string;
@@ -31,6 +34,23 @@ export type Made =
     }
   | { readonly did: "refused"; readonly device: string; readonly line: number; readonly why: string };
 
+/** What became of a device's board, which is known by its chip's address. */
+export type Boarded =
+  /** Before anything is written to the board: from here on the device is no other board's. */
+  | { readonly did: "assigned" | "released"; readonly device: string; readonly mac: string }
+  | { readonly did: "failed"; readonly device: string; readonly mac: string; readonly why: string }
+  /** It was written and compared. */
+  | {
+      readonly did: "made";
+      readonly device: string;
+      readonly key_fingerprint: string;
+      readonly counter: number;
+      readonly mac: string;
+      readonly chip: string;
+      readonly partition: string;
+      readonly md5: string;
+    };
+
 /** Where a run begins. */
 export interface Resumed {
   readonly terms: Terms | null;
@@ -40,9 +60,17 @@ export interface Resumed {
   readonly isFinished: boolean;
   /** Devices whose files are gone, or are not as they were written. */
   readonly again: readonly Wanted[];
+  /** Devices that were assigned to a board and are not on it yet, by the board's address. */
+  readonly assigned: Map<string, Wanted>;
+  /** Ids of the devices whose boards are made, by the boards' addresses. */
+  readonly boards: Map<string, string>;
+  /** Devices that were taken back from a board. */
+  readonly released: Wanted[];
 }
 
 export class Journal {
+  private written: Promise<void> = Promise.resolve();
+
   private constructor(
     private readonly log: AuditLog,
     readonly resumed: Resumed,
@@ -61,30 +89,9 @@ export class Journal {
     by: string,
     now: () => number,
   ): Promise<Journal> {
-    let terms: Terms | null = null;
-    let [count, refused, isFinished] = [0, 0, false];
-    const again = new Map<string, Wanted>();
-    const taken = new Map<string, Wanted>();
-    const log = await AuditLog.open(folder.log, async (entry) => {
-      const made = entry as unknown as Made;
-      if (entry.did === "began") terms = (entry as unknown as { terms: Terms }).terms;
-      else if (entry.did === "finished") isFinished = true;
-      else if (entry.did === "made again") {
-        const wanted = taken.get(made.device);
-        if (wanted !== undefined && (await isAsWritten(folder, made))) again.delete(made.device);
-      } else if (entry.did === "made" || entry.did === "refused") {
-        const { value: wanted } = await devices.next();
-        if (wanted?.id !== made.device)
-          throw otherBatch(`its device ${printable(made.device, 128)} is not in the list in that place`);
-        count++;
-        if (entry.did === "refused") refused++;
-        else if (!isFinished && !(await isAsWritten(folder, made))) {
-          again.set(made.device, wanted);
-          taken.set(made.device, wanted);
-        }
-      }
-    });
-    return new Journal(log, { terms, count, refused, isFinished, again: [...again.values()] }, by, now);
+    const replay = new Replay(folder, devices);
+    const log = await AuditLog.open(folder.log, (entry) => replay.take(entry));
+    return new Journal(log, replay.resumed, by, now);
   }
 
   /** The hash of its last line. */
@@ -94,21 +101,97 @@ export class Journal {
 
   /** The first line. @throws Failure where the folder has another batch */
   async begin(terms: Terms): Promise<void> {
-    const known = this.resumed.terms;
-    if (known === null) return this.append([{ did: "began", terms }]);
+    if (this.resumed.terms === null) return this.append([{ did: "began", terms }]);
+    const known: Terms = { ...this.resumed.terms, to: this.resumed.terms.to ?? "files" };
     const names = Object.keys(terms) as (keyof Terms)[];
     const other = names.find((name) => JSON.stringify(known[name]) !== JSON.stringify(terms[name]));
+    if (other === "to") throw otherBatch(`it was begun for ${known.to}`);
     if (other !== undefined) throw otherBatch(`it was begun with another ${other.replace("_", " ")}`);
   }
 
-  /** Resolves when what became of devices is on the disk. */
-  async append(entries: readonly (Made | { did: string; [name: string]: unknown })[]): Promise<void> {
+  /** Resolves when what became of devices is on the disk. Lines are written in the order of the calls. */
+  append(entries: readonly (Made | Boarded | { did: string; [name: string]: unknown })[]): Promise<void> {
     const at = new Date(this.now()).toISOString();
-    await this.log.append(entries.map(({ did, ...rest }) => ({ at, by: this.by, did, ...rest })));
+    const lines = entries.map(({ did, ...rest }) => ({ at, by: this.by, did, ...rest }));
+    // Behind a write that failed nothing is written: the chain would break there.
+    this.written = this.written.then(() => this.log.append(lines));
+    this.written.catch(() => undefined);
+    return this.written;
   }
 
   async close(): Promise<void> {
     await this.log.close();
+  }
+}
+
+/** Goes through the lines of the runs before. */
+class Replay {
+  private terms: Terms | null = null;
+  private count = 0;
+  private refused = 0;
+  private isFinished = false;
+  private readonly again = new Map<string, Wanted>();
+  private readonly taken = new Map<string, Wanted>();
+  private readonly assigned = new Map<string, Wanted>();
+  private readonly boards = new Map<string, string>();
+  private readonly released = new Map<string, Wanted>();
+
+  constructor(
+    private readonly folder: BatchFolder,
+    private readonly devices: AsyncGenerator<Wanted>,
+  ) {}
+
+  get resumed(): Resumed {
+    const { terms, count, refused, isFinished, assigned, boards } = this;
+    const [again, released] = [[...this.again.values()], [...this.released.values()]];
+    return { terms, count, refused, isFinished, again, assigned, boards, released };
+  }
+
+  async take(entry: Entry): Promise<void> {
+    const { did } = entry;
+    if (did === "began") this.terms = (entry as unknown as { terms: Terms }).terms;
+    else if (did === "finished") this.isFinished = true;
+    else if (this.terms?.to === "boards" && did !== "refused")
+      await this.takeBoard(entry as unknown as Boarded);
+    else await this.takeFile(entry as unknown as Made);
+  }
+
+  private async takeFile(made: Made): Promise<void> {
+    if (made.did === "made again") {
+      const wanted = this.taken.get(made.device);
+      if (wanted !== undefined && (await isAsWritten(this.folder, made))) this.again.delete(made.device);
+    } else if (made.did === "made" || made.did === "refused") {
+      const wanted = await this.next(made.device);
+      if (made.did === "refused") this.refused++;
+      else if (!this.isFinished && !(await isAsWritten(this.folder, made))) {
+        this.again.set(made.device, wanted);
+        this.taken.set(made.device, wanted);
+      }
+    }
+  }
+
+  private async takeBoard(entry: Boarded): Promise<void> {
+    const { did, device, mac } = entry;
+    if (did === "assigned") {
+      this.assigned.set(mac, this.released.get(device) ?? (await this.next(device)));
+      this.released.delete(device);
+    } else if (did === "released") {
+      const wanted = this.assigned.get(mac);
+      if (wanted !== undefined) this.released.set(device, wanted);
+      this.assigned.delete(mac);
+    } else if (did === "made") {
+      this.assigned.delete(mac);
+      this.boards.set(mac, device);
+    }
+  }
+
+  /** The list's next device, which must be this one. */
+  private async next(device: string): Promise<Wanted> {
+    const { value: wanted } = await this.devices.next();
+    if (wanted?.id !== device)
+      throw otherBatch(`its device ${printable(device, 128)} is not in the list in that place`);
+    this.count++;
+    return wanted;
   }
 }
 

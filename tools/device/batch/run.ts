@@ -1,54 +1,65 @@
-import { createHash } from "node:crypto";
 import { resolve } from "node:path";
-import { readLog } from "../../audit/log.js";
 import type { Context } from "../../cli/act.js";
-import { Exit, Failure, printable, usage } from "../../cli/failure.js";
+import { Exit, printable, usage } from "../../cli/failure.js";
 import { Progress } from "../../cli/progress.js";
-import { interrupted } from "../../cli/prompt.js";
 import type { NvsKeys } from "../../nvs/keys.js";
-import { Partition } from "../../nvs/partition.js";
-import { DEVICES_MAX, DeviceCloud, type Registered } from "../cloud.js";
+import { DEVICES_MAX, DeviceCloud } from "../cloud.js";
 import type { CloudFlags } from "../cloud-flag.js";
 import { fileBytes } from "../files.js";
 import { groupKeyOf } from "../group-key.js";
 import type { GroupKeyFlags } from "../group-key-flags.js";
 import type { KeyFlags } from "../key-flags.js";
 import { keysOf } from "../keys.js";
-import { imageOf, provision } from "../provision.js";
+import { BAUD } from "../port-flags.js";
 import { PskSource } from "../psk-source.js";
 import { keyFingerprint } from "../record.js";
 import { recipientsIn, type Sealer, sealerFor } from "../seal.js";
 import { numberOf } from "../settings.js";
+import { type Batch, type Counts, groupsOf } from "./batch.js";
+import { type BoardsHow, BoardsRun } from "./boards.js";
+import { checkAll } from "./check.js";
 import { DevicesFile, Ids, type Wanted } from "./devices.js";
-import { BatchFolder, type Output } from "./folder.js";
-import { Journal, type Made, otherBatch } from "./journal.js";
+import { BatchFolder } from "./folder.js";
+import { Images, ImagesRun } from "./images.js";
+import { Journal, otherBatch } from "./journal.js";
 
 /** The flags of `motekey device batch`. */
 export interface BatchFlags extends CloudFlags, KeyFlags, GroupKeyFlags {
   readonly out: string;
-  readonly size: string;
+  readonly size?: string;
   readonly recipient?: readonly string[];
   readonly recipientsFile?: string;
   readonly dryRun?: boolean;
+  readonly jobs?: string;
+  readonly port?: readonly string[];
+  readonly once?: boolean;
+  readonly reprovision?: boolean;
+  readonly reassign?: readonly string[];
+  readonly partition?: string;
+  readonly table?: string;
+  readonly chip?: string;
+  readonly baud?: string;
 }
 
-/** Registered, written and journalled together. */
-const GROUP = 128;
+/** The size of a partition, unless --size says otherwise: that of Moddable's and ESP-IDF's tables. */
+const SIZE = "0x6000";
+
 /** A key as long as any, for images that are made to see whether they can be. */
 const PLACEHOLDER = "x".repeat(44);
 
 /** Makes the devices of a list: registers them, and writes an image for each. Goes on where another run stopped. */
 export async function batch(context: Context, flags: BatchFlags, words: readonly string[]): Promise<number> {
-  const { system } = context;
+  const { system, output } = context;
   const [name = ""] = words;
-  const size = numberOf("--size", flags.size);
   const keys = await keysOf(system, flags);
+  const boards = boardsOf(flags, keys);
+  const size = numberOf("--size", flags.size ?? SIZE);
   const groupKey = await groupKeyOf(system, flags);
   const sealer = await sealerOf(context, flags);
   const list = await DevicesFile.open(system, name);
   try {
-    const makes = new Images(list, size, keys, sealer);
-    const devices = await checked(list, makes);
+    const images = new Images(list, size, keys, sealer);
+    const devices = await checked(list, images);
     const cloud = await DeviceCloud.open(context, flags);
     if (flags.dryRun === true) return await rehearse(context, { list, devices, cloud, groupKey, flags });
     const folder = await BatchFolder.open(resolve(system.directory, flags.out));
@@ -56,7 +67,15 @@ export async function batch(context: Context, flags: BatchFlags, words: readonly
       const rows = list.devices();
       const journal = await Journal.open(folder, rows, cloud.operator, system.now);
       try {
-        const terms = { list: list.digest, devices, size, encrypted: keys !== null };
+        const to = boards === null ? ("files" as const) : ("boards" as const);
+        // A board's partition has its own size.
+        const terms = {
+          list: list.digest,
+          to,
+          devices,
+          size: boards === null ? size : 0,
+          encrypted: keys !== null,
+        };
         const source = groupKey ?? (await seedOf(folder, journal));
         await journal.begin({
           ...terms,
@@ -64,8 +83,12 @@ export async function batch(context: Context, flags: BatchFlags, words: readonly
           key_source: source?.fingerprint ?? journal.resumed.terms?.key_source ?? "",
           recipients: sealer?.recipients ?? [],
         });
-        const run = new Run(context, { list, rows, makes, cloud, folder, journal, devices });
-        return await run.toEnd(source, flags.out);
+        const { count, refused, assigned, released } = journal.resumed;
+        const before = count - refused - assigned.size - released.length;
+        const counts = { made: 0, before, refused, checked: 0 };
+        const progress = new Progress(output, system.now, "devices", devices, before + refused);
+        const batch = { list, rows, cloud, folder, journal, devices, counts, progress };
+        return await toEnd(context, batch, { images, boards, source, out: flags.out });
       } finally {
         await journal.close();
       }
@@ -80,11 +103,11 @@ export async function batch(context: Context, flags: BatchFlags, words: readonly
 }
 
 /** Goes through the whole list before anything is made of it. Resolves to how many devices it has. */
-async function checked(list: DevicesFile, makes: Images): Promise<number> {
+async function checked(list: DevicesFile, images: Images): Promise<number> {
   const ids = new Ids(list.name);
   for await (const device of list.devices()) {
     ids.add(device);
-    makes.image(device, PLACEHOLDER, 0);
+    images.image(device, PLACEHOLDER, 0);
   }
   if (ids.count === 0) throw usage(`${printable(list.name)} names no device.`, "Each has a line of its own.");
   return ids.count;
@@ -121,8 +144,14 @@ async function rehearse(
       );
     }
   output.answer(
-    answerOf(list.name, flags.out, devices, { made: 0, before: 0, refused: taken, checked: 0 }, null),
-    `Would make ${devices - taken} of ${devices} devices into ${printable(flags.out)}.`,
+    answerOf(
+      list.name,
+      flags.out,
+      devices,
+      { made: 0, before: 0, refused: taken, left: devices, checked: 0 },
+      null,
+    ),
+    `Would make ${devices - taken} of ${devices} devices ${flags.jobs === undefined ? `into ${printable(flags.out)}` : "on boards"}.`,
   );
   return taken === 0 ? Exit.DONE : Exit.FAILED;
 }
@@ -139,216 +168,104 @@ async function sealerOf({ system }: Context, flags: BatchFlags): Promise<Sealer 
   return sealerFor([...recipient, ...recipientsIn(text)]);
 }
 
-/** Makes images. */
-class Images {
-  constructor(
-    private readonly list: DevicesFile,
-    private readonly size: number,
-    private readonly keys: NvsKeys | null,
-    private readonly sealer: Sealer | null,
-  ) {}
+/** The flags that say where boards are: without --jobs there are none. */
+const BOARD_FLAGS = [
+  "port",
+  "once",
+  "reprovision",
+  "reassign",
+  "partition",
+  "table",
+  "chip",
+  "baud",
+] as const;
+/** Those of image files. */
+const FILE_FLAGS = ["size", "recipient", "recipientsFile"] as const;
+const JOBS_MAX = 64;
 
-  /** @throws Failure that names the line whose settings do not fit */
-  image(device: Wanted, psk: string, counter: number): Buffer {
-    const partition = new Partition(this.size);
-    this.list.setIn(partition, device);
-    return this.list.atLine(device.line, () => {
-      provision(partition, { id: device.id, psk, counter });
-      return imageOf(partition, this.keys).bytes;
-    });
+/** How boards are written; null: the batch is of image files. */
+function boardsOf(flags: BatchFlags, keys: NvsKeys | null): BoardsHow | null {
+  const refuse = (names: readonly (keyof BatchFlags)[], why: string, next: string): void => {
+    for (const name of names)
+      if (flags[name] !== undefined) throw usage(`--${name.replace("File", "-file")} ${why}.`, next);
+  };
+  if (flags.jobs === undefined) {
+    refuse(BOARD_FLAGS, "is for boards at serial ports", "Give --jobs with how many are written at a time.");
+    return null;
   }
-
-  /** The file of a device. */
-  async output(device: Wanted, psk: string, counter: number): Promise<Output> {
-    const bytes = this.image(device, psk, counter);
-    const name = `${device.id}.bin`;
-    if (this.sealer === null) return { name, bytes };
-    const sealed = await this.sealer.seal(bytes);
-    bytes.fill(0);
-    return { name: `${name}.age`, bytes: sealed };
-  }
+  refuse(FILE_FLAGS, "is for image files", "Leave it out, or --jobs: boards have a partition of their own.");
+  const jobs = numberOf("--jobs", flags.jobs);
+  if (jobs < 1 || jobs > JOBS_MAX) throw usage(`--jobs is 1 to ${JOBS_MAX}.`, "As many as there are ports.");
+  return {
+    jobs,
+    ports: flags.port ?? [],
+    isOnce: flags.once === true,
+    reprovisions: flags.reprovision === true,
+    reassigned: flags.reassign ?? [],
+    tableAt: flags.table === undefined ? null : numberOf("--table", flags.table),
+    label: flags.partition ?? null,
+    chip: flags.chip,
+    baudRate: numberOf("--baud", flags.baud ?? BAUD),
+    keys,
+  };
 }
 
-/** What a run works with. */
-interface Parts {
-  readonly list: DevicesFile;
-  /** Those that no run has come to yet. */
-  readonly rows: AsyncGenerator<Wanted>;
-  readonly makes: Images;
-  readonly cloud: DeviceCloud;
-  readonly folder: BatchFolder;
-  readonly journal: Journal;
-  readonly devices: number;
-}
-
-/** A device that is to be made, and its key. */
-interface Making {
-  readonly wanted: Wanted;
-  readonly psk: string;
-  readonly isAgain: boolean;
-}
-
-/** What a run came to. */
-interface Counts {
-  made: number;
-  before: number;
-  refused: number;
-  checked: number;
-}
-
-class Run {
-  private readonly counts: Counts;
-  private readonly progress: Progress;
-
-  constructor(
-    private readonly context: Context,
-    private readonly parts: Parts,
-  ) {
-    const { count, refused } = parts.journal.resumed;
-    this.counts = { made: 0, before: count - refused, refused, checked: 0 };
-    this.progress = new Progress(context.output, context.system.now, "devices", parts.devices, count);
-  }
-
-  async toEnd(source: PskSource | null, out: string): Promise<number> {
-    const { folder, journal, list, devices } = this.parts;
-    const { resumed } = journal;
-    if (resumed.count > 0)
-      this.context.output.note(
-        resumed.isFinished
-          ? `${devices} devices were made before.`
-          : `${resumed.count} of ${devices} devices were made before; going on.`,
-      );
-    if (source !== null && !resumed.isFinished) await this.makeAll(source);
-    this.progress.end();
-    const wrong = await this.checkAll();
-    if (!resumed.isFinished)
-      await journal.append([{ did: "finished", devices, refused: this.counts.refused }]);
-    await folder.wipeSeed();
-    const { output } = this.context;
-    const { made, before, refused } = this.counts;
-    for (const line of wrong) output.warn(line);
-    output.answer(
-      answerOf(list.name, out, devices, this.counts, journal.head),
-      `${made + before} devices in ${printable(out)}${before === 0 ? "" : ` (${before} of them before)`}, each once in the cloud${refused === 0 ? "" : `; ${refused} refused`}\nThe log's last hash is ${journal.head}`,
+/** Makes what is left of the batch, compares all of it with the cloud, and tells. */
+async function toEnd(
+  context: Context,
+  batch: Batch,
+  parts: { images: Images; boards: BoardsHow | null; source: PskSource | null; out: string },
+): Promise<number> {
+  const { output } = context;
+  const { folder, journal, list, devices, counts, progress } = batch;
+  const { resumed } = journal;
+  if (resumed.count > 0)
+    output.note(
+      resumed.isFinished
+        ? `${devices} devices were made before.`
+        : `${counts.before + counts.refused} of ${devices} devices were made before; going on.`,
     );
-    return wrong.length === 0 && refused === 0 ? Exit.DONE : Exit.FAILED;
-  }
-
-  private async makeAll(source: PskSource): Promise<void> {
-    const { journal } = this.parts;
-    const again = journal.resumed.again.map((wanted) => ({
-      wanted,
-      psk: source.pskOf(wanted.id),
-      isAgain: true,
-    }));
-    // While a group is written, the next one is registered.
-    let writing: Promise<void> = Promise.resolve();
+  let left = 0;
+  if (parts.source !== null && !resumed.isFinished) {
+    const run =
+      parts.boards === null
+        ? new ImagesRun(context, batch, parts.images)
+        : new BoardsRun(context, batch, parts.boards);
     try {
-      for await (const group of groupsOf(this.making(again, source), GROUP)) {
-        const registered = await this.registered(group);
-        await writing;
-        if (this.context.system.interrupted.aborted) throw interrupted();
-        writing = this.finish(group, registered);
-        writing.catch(() => undefined);
-      }
+      await run.makeAll(parts.source);
     } finally {
-      await writing;
+      progress.end();
     }
+    left = run.left;
   }
-
-  private async *making(again: readonly Making[], source: PskSource): AsyncGenerator<Making> {
-    yield* again;
-    for await (const wanted of this.parts.rows)
-      yield { wanted, psk: source.pskOf(wanted.id), isAgain: false };
-  }
-
-  private async registered(group: readonly Making[]): Promise<Registered[]> {
-    const { cloud } = this.parts;
-    const answers = await cloud.createMany(group.map(({ wanted: { id }, psk }) => ({ id, psk })));
-    for (const [index, answer] of answers.entries())
-      if (!("error" in answer) && answer.key_fingerprint !== keyFingerprint(group[index]?.psk ?? ""))
-        throw new Failure(
-          "cloud_invalid",
-          `The cloud has another key of ${answer.id} than it was given.`,
-          "Nothing was written for it.",
-        );
-    return answers;
-  }
-
-  /** Writes a group's files, and then its lines. */
-  private async finish(group: readonly Making[], registered: readonly Registered[]): Promise<void> {
-    const { folder, journal, makes } = this.parts;
-    const outputs: Output[] = [];
-    const lines: Made[] = [];
-    for (const [index, { wanted, psk, isAgain }] of group.entries()) {
-      const answer = registered[index] as Registered;
-      if ("error" in answer) {
-        lines.push(this.refused(wanted, answer.error.message));
-        continue;
-      }
-      const file = await makes.output(wanted, psk, answer.counter);
-      outputs.push(file);
-      lines.push({
-        did: isAgain ? "made again" : "made",
-        device: wanted.id,
-        key_fingerprint: answer.key_fingerprint,
-        counter: answer.counter,
-        file: file.name,
-        sha256: createHash("sha256").update(file.bytes).digest("hex"),
-      });
-      if (!isAgain) this.counts.made++;
-    }
-    await folder.write(outputs);
-    await journal.append(lines);
-    const { made, before, refused } = this.counts;
-    this.progress.tell(made + before + refused);
-  }
-
-  private refused({ id, line }: Wanted, why: string): Made {
-    this.counts.refused++;
-    this.context.output.warn(
-      `${printable(this.parts.list.name)}, line ${line}: the cloud refuses ${id}: ${printable(why, 200)}.`,
-    );
-    return { did: "refused", device: id, line, why: printable(why, 200) };
-  }
-
-  /** Asks the cloud for every device of the log; what is not as it should be, in words. */
-  private async checkAll(): Promise<string[]> {
-    const { cloud, folder } = this.parts;
-    const wrong: string[] = [];
-    let group: { id: string; key_fingerprint: string }[] = [];
-    const ask = async (): Promise<void> => {
-      if (group.length === 0) return;
-      for (const known of await cloud.check(group)) {
-        if (known.state === "active" && known.same_key) this.counts.checked++;
-        else if (known.state === "active") wrong.push(`The cloud has another key of ${known.id}.`);
-        else wrong.push(`The cloud says that ${known.id} is ${known.state}.`);
-      }
-      group = [];
-    };
-    await readLog(folder.log, async (entry) => {
-      if (entry.did !== "made") return;
-      const { device, key_fingerprint } = entry as unknown as Extract<Made, { did: "made" | "made again" }>;
-      group.push({ id: device, key_fingerprint });
-      if (group.length === DEVICES_MAX) await ask();
-    });
-    await ask();
-    return wrong;
-  }
+  const wrong = await checkAll(batch);
+  if (!resumed.isFinished && left === 0)
+    await journal.append([{ did: "finished", devices, refused: counts.refused }]);
+  if (left === 0) await folder.wipeSeed();
+  const { made, before, refused } = counts;
+  for (const line of wrong) output.warn(line);
+  const where = parts.boards === null ? `in ${printable(parts.out)}` : "on boards";
+  const others = [
+    before === 0 ? "" : ` (${before} of them before)`,
+    ", each once in the cloud",
+    refused === 0 ? "" : `; ${refused} refused`,
+    left === 0 ? "" : `; ${left} left`,
+  ];
+  output.answer(
+    answerOf(list.name, parts.out, devices, { ...counts, left }, journal.head),
+    `${made + before} devices ${where}${others.join("")}\nThe log's last hash is ${journal.head}`,
+  );
+  return wrong.length === 0 && refused === 0 && left === 0 ? Exit.DONE : Exit.FAILED;
 }
 
 /** The answer for programs. @param head null: nothing was done */
-function answerOf(file: string, folder: string, devices: number, counts: Counts, head: string | null) {
-  return { file, folder, devices, ...counts, log_head: head, done: head !== null };
-}
-
-async function* groupsOf<T>(all: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
-  let group: T[] = [];
-  for await (const one of all) {
-    group.push(one);
-    if (group.length < size) continue;
-    yield group;
-    group = [];
-  }
-  if (group.length > 0) yield group;
+function answerOf(
+  file: string,
+  folder: string,
+  devices: number,
+  { made, before, refused, left, checked }: Counts & { readonly left: number },
+  head: string | null,
+) {
+  const done = head !== null && left === 0;
+  return { file, folder, devices, made, before, refused, left, checked, log_head: head, done };
 }

@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { System } from "../../cli/system.js";
 import { secretBytes, writeOwn } from "../files.js";
 import type { Keep } from "./merge.js";
@@ -13,13 +13,15 @@ import type { Keep } from "./merge.js";
 export class Backup implements Keep {
   readonly path: string;
 
-  /** @param mac whose it is @param label its partition */
+  /** @param mac whose it is @param label its partition @param folder where it lies */
   constructor(
     private readonly system: System,
     mac: string,
     label: string,
+    folder = "",
   ) {
-    this.path = `motekey-${mac.replaceAll(":", "")}-${label.replace(/[^\w-]/g, "_")}.backup`;
+    const name = `motekey-${mac.replaceAll(":", "")}-${label.replace(/[^\w-]/g, "_")}.backup`;
+    this.path = join(folder, name);
   }
 
   /** What a run that did not end left behind; null: there was none. @param size the partition's */

@@ -75,7 +75,10 @@ async function fromChip(context: Context, flags: VerifyFlags): Promise<{ store: 
   const baudRate = numberOf("--baud", flags.baud ?? BAUD);
   const given = await keysOf(system, flags);
   const port = await choosePort(system, output, flags.port);
-  const { chip } = await connectChip(system, output, port, { baudRate, wanted: flags.chip });
+  const { chip } = await connectChip(system, output, port, {
+    baudRate,
+    wanted: flags.chip,
+  });
   try {
     const place = await findNvs(chip, { tableAt, label: flags.partition ?? null });
     const keys = await keysFor(chip, place, given);
