@@ -165,8 +165,12 @@ export class DeviceService {
       const id = textIn(device, "id");
       const entity = this.parts.registry.get(id);
       if (entity?.role !== "device") return { id, state: "unknown", same_key: false };
-      const { state, key_fingerprint } = told(entity);
-      return { id, state, same_key: key_fingerprint === device.key_fingerprint };
+      const { state, key_fingerprint, cert_fingerprint } = told(entity);
+      const isSame =
+        device.cert_fingerprint === undefined
+          ? key_fingerprint === device.key_fingerprint
+          : cert_fingerprint === device.cert_fingerprint;
+      return { id, state, same_key: isSame };
     });
     return { devices };
   }

@@ -23,6 +23,10 @@ const BOARDS: Test = [
   "device-boards",
   "each board that is plugged in gets a device of its own, with its settings, and the cloud knows its key",
 ];
+const CERTIFIED_FLAGS: Test = [
+  "device-certified",
+  "--ca, --passphrase-file, --profile and --cloud-ca-file are those of 'device create' and 'device image'",
+];
 const BOARDS_WHERE: Test = [
   "device-boards",
   "--partition, --table, --chip and --baud are those of 'device flash'",
@@ -239,6 +243,12 @@ export const DEVICE_COMMANDS: Held = {
   "motekey device batch --once": ["device-boards", "--once ends with the boards that are here; the next run goes on with the list"],
   "motekey device batch --reprovision": ["device-boards", "a board that is another device already is left as it is, unless --reprovision says otherwise"],
   "motekey device batch --reassign <id>": ["device-boards", "a board that cannot be written keeps its device until --reassign gives it to the next one"],
+  "motekey device batch --cert <type>": ["device-certified", "killed at any moment and started again: one certificate for each device, and what a cut left signed is revoked"],
+  "motekey device batch --csr-folder <folder>": ["device-certified", "--csr-folder signs the requests of the devices, whose keys never leave them; one that is missing is refused before anything is signed"],
+  "motekey device batch --cloud-ca-file <file>": CERTIFIED_FLAGS,
+  "motekey device batch --ca <folder>": CERTIFIED_FLAGS,
+  "motekey device batch --passphrase-file <file>": CERTIFIED_FLAGS,
+  "motekey device batch --profile <name>": CERTIFIED_FLAGS,
   "motekey device batch --partition <label>": BOARDS_WHERE,
   "motekey device batch --table <offset>": BOARDS_WHERE,
   "motekey device batch --chip <name>": BOARDS_WHERE,

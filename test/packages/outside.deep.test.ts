@@ -145,7 +145,16 @@ describe("the packages, outside", () => {
   it("compile with the types of an app on Moddable, by its condition", async () => {
     const at = join(folder, "compiled-moddable");
     await mkdir(at);
-    await writeFile(join(at, "app.ts"), 'import { moddablePorts } from "motekey";\nvoid moddablePorts;\n');
+    const entries = {
+      motekey: "moddablePorts",
+      "motekey/tls": "ModdableTlsLink",
+      "motekey/preference": "PreferenceStore",
+      "motekey/key-value": "KeyValueStore",
+    };
+    const lines = Object.entries(entries).map(
+      ([entry, name]) => `import { ${name} } from "${entry}";\nvoid ${name};\n`,
+    );
+    await writeFile(join(at, "app.ts"), lines.join(""));
     const options = {
       module: "nodenext",
       target: "es2022",

@@ -57,7 +57,7 @@ describe("motekey device batch", () => {
 
   it("killed at any moment and started again: one credential for each device, none lost, none double", async function () {
     this.timeout(120_000);
-    await killedBatch(line, list(400), { kills: 3 });
+    await killedBatch(await line.bench(), list(400), { kills: 3 });
   });
 
   it("again when it is done changes nothing, and compares each with the cloud", async () => {

@@ -278,7 +278,7 @@ describe("motekey device batch --jobs", function () {
       const ptys = boards.map((one, index) => new PtyBoard(one, line.world.folder, `ttyESP${index}`));
       await Promise.all(ptys.map((pty) => pty.plug()));
       try {
-        await killedBoards(line, ptys, { kills: 4 });
+        await killedBoards(await line.bench(), ptys, { kills: 4 });
         assert.deepEqual(boards.map(deviceOn).sort(), ids);
       } finally {
         await Promise.all(ptys.map((pty) => pty.unplug()));

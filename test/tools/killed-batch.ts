@@ -1,34 +1,38 @@
 /** A batch that is killed again and again, and what must be so at its end. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { recordIn } from "../../tools/device/record.js";
 import { Partition } from "../../tools/nvs/partition.js";
-import { good } from "./acme.js";
 import type { Line } from "./line.js";
 import { runProcess } from "./process.js";
 import { randomOf } from "./random.js";
 
+/** Where a batch is made: a folder with list.csv, and the environment of somebody who may make devices. */
+export interface BatchBench {
+  readonly folder: string;
+  readonly env: Record<string, string>;
+  /** The answer of a line that is done. */
+  json(line: string): ReturnType<Line["json"]>;
+}
+
 /**
+ * @param more flags: of a batch with certificates, whose keys cannot be made again
+ *
  * Runs `device batch list.csv --out killed` as a process of its own, kills it (SIGKILL) at a random number of files or
  * of bytes of the log, starts it again, and at last lets it end.
  */
 export async function killedBatch(
-  line: Line,
+  bench: BatchBench,
   ids: readonly string[],
-  { kills, seed = Date.now() % 2 ** 31 }: { kills: number; seed?: number },
+  { kills, more = "", seed = Date.now() % 2 ** 31 }: { kills: number; more?: string; seed?: number },
 ): Promise<void> {
   const random = randomOf(seed);
   const where = `seed ${seed}`;
-  const { stdout } = good(await line.world.line("auth token"));
-  const env = {
-    MOTEKEY_AUTH_TOKEN: stdout.trim(),
-    MOTEKEY_CLOUD: line.cloud.httpUrl,
-    MOTEKEY_CONFIG_PATH: line.path("none.json"),
-  };
   const run = (kill: (() => boolean) | null) =>
-    runProcess(["device", "batch", "list.csv", "--out", "killed", "--json"], {
-      env,
-      directory: line.world.folder,
+    runProcess(`device batch list.csv --out killed --json ${more}`.trim().split(" "), {
+      env: bench.env,
+      directory: bench.folder,
       started: (child) => {
         if (kill === null) return;
         const timer = setInterval(() => {
@@ -39,8 +43,8 @@ export async function killedBatch(
         child.once("exit", () => clearInterval(timer));
       },
     });
-  const files = (): number => listed(line).filter((name) => /^\.?\w+\.bin/.test(name)).length;
-  const logBytes = (): number => sizeOf(line.path("killed", "batch.jsonl"));
+  const files = (): number => listed(bench).filter((name) => /^\.?\w+\.bin/.test(name)).length;
+  const logBytes = (): number => sizeOf(join(bench.folder, "killed", "batch.jsonl"));
   const fingerprints = new Map<string, string>();
   let killed = 0;
   for (let kill = 0; kill < kills; kill++) {
@@ -50,7 +54,7 @@ export async function killedBatch(
     const byLog = logBytes() + 1;
     const kind = kill === 0 ? 0 : 1 + Math.floor(random() * 2);
     const when = [
-      () => listed(line).includes("batch.seed"),
+      () => listed(bench).includes(more === "" ? "batch.seed" : "batch.jsonl"),
       () => files() >= byFiles,
       () => logBytes() >= byLog,
     ];
@@ -58,7 +62,7 @@ export async function killedBatch(
     if (said.exit === -1) killed++;
     else assert.equal(said.exit, 0, `${where}: ${said.stderr}`);
     // What the cloud knows once it never changes.
-    for (const [id, known] of await knownOf(line)) {
+    for (const [id, known] of more === "" ? await knownOf(bench) : []) {
       assert.equal(fingerprints.get(id) ?? known, known, `${where}: ${id} has a second key`);
       fingerprints.set(id, known);
     }
@@ -72,36 +76,39 @@ export async function killedBatch(
     [ids.length, 0, ids.length],
     where,
   );
-  const lines = readFileSync(line.path("killed", "batch.jsonl"), "utf8").trim().split("\n");
+  const lines = readFileSync(join(bench.folder, "killed", "batch.jsonl"), "utf8")
+    .trim()
+    .split("\n");
   const made = lines.map((text) => JSON.parse(text)).filter(({ did }) => did === "made");
   assert.deepEqual(
     made.map(({ device }) => device),
     ids,
     where,
   );
-  const known = await knownOf(line);
+  const known = await knownOf(bench);
   for (const id of ids) {
-    const partition = Partition.read(readFileSync(line.path("killed", `${id}.bin`)));
+    const partition = Partition.read(readFileSync(join(bench.folder, "killed", `${id}.bin`)));
     const record = recordIn(partition.get("motekey", "motekey-creda")?.data ?? new Uint8Array());
-    assert.equal(record?.detail, `${id}, key ${known.get(id)}`, where);
+    const key = more === "" ? `key ${known.get(id)}` : "no key";
+    assert.equal(record?.detail, `${id}, ${key}`, where);
   }
   assert.deepEqual(
-    listed(line).filter((name) => name.startsWith(".") || name === "batch.seed"),
+    listed(bench).filter((name) => name.startsWith(".") || name === "batch.seed"),
     [],
     where,
   );
-  assert.equal((await line.json("device audit verify killed/batch.jsonl")).intact, true);
+  assert.equal((await bench.json("device audit verify killed/batch.jsonl")).intact, true);
 }
 
 /** The fingerprints of the keys that the cloud has, by id. */
-async function knownOf(line: Line): Promise<Map<string, string>> {
-  const devices: { id: string; key_fingerprint: string }[] = await line.json("device list");
+async function knownOf(bench: BatchBench): Promise<Map<string, string>> {
+  const devices: { id: string; key_fingerprint: string }[] = await bench.json("device list");
   return new Map(devices.map(({ id, key_fingerprint }) => [id, key_fingerprint]));
 }
 
-function listed(line: Line): string[] {
+function listed(bench: BatchBench): string[] {
   try {
-    return readdirSync(line.path("killed"));
+    return readdirSync(join(bench.folder, "killed"));
   } catch {
     return [];
   }

@@ -1,8 +1,8 @@
 /** A batch onto boards at pseudo-terminals that is killed again and again, and what must be so at its end. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { good } from "./acme.js";
-import type { Line } from "./line.js";
+import { join } from "node:path";
+import type { BatchBench } from "./killed-batch.js";
 import type { PtyBoard } from "./loader/board.js";
 import { runProcess } from "./process.js";
 import { randomOf } from "./random.js";
@@ -12,18 +12,13 @@ import { randomOf } from "./random.js";
  * of commands to the boards, starts it again, and at last lets it end.
  */
 export async function killedBoards(
-  line: Line,
+  bench: BatchBench,
   ptys: readonly PtyBoard[],
-  { kills, seed = Date.now() % 2 ** 31 }: { kills: number; seed?: number },
+  { kills, out = "killed", seed = Date.now() % 2 ** 31 }: { kills: number; out?: string; seed?: number },
 ): Promise<void> {
   const random = randomOf(seed);
   const where = `seed ${seed}`;
-  const env = {
-    MOTEKEY_AUTH_TOKEN: good(await line.world.line("auth token")).stdout.trim(),
-    MOTEKEY_CLOUD: line.cloud.httpUrl,
-    MOTEKEY_CONFIG_PATH: line.path("none.json"),
-  };
-  const words = "device batch list.csv --out killed --jobs 2 --baud 115200 --json".split(" ");
+  const words = `device batch list.csv --out ${out} --jobs 2 --baud 115200 --json`.split(" ");
   const ports = ptys.flatMap(({ path }) => ["--port", path]);
   const commands = (): number => ptys.reduce((sum, { board }) => sum + board.traffic.commands, 0);
   const run = (kill: number | null) => {
@@ -31,8 +26,8 @@ export async function killedBoards(
     // A pseudo-terminal has no line to the chip's reset: it is pressed by hand.
     for (const { board } of ptys) board.reset();
     return runProcess([...words, ...ports], {
-      env,
-      directory: line.world.folder,
+      env: bench.env,
+      directory: bench.folder,
       started: (child) => {
         if (kill === null) return;
         const look = setInterval(() => {
@@ -59,11 +54,13 @@ export async function killedBoards(
     [ptys.length, 0, ptys.length],
     where,
   );
-  const lines = readFileSync(line.path("killed", "batch.jsonl"), "utf8").trim().split("\n");
+  const lines = readFileSync(join(bench.folder, out, "batch.jsonl"), "utf8")
+    .trim()
+    .split("\n");
   const made = lines.map((text) => JSON.parse(text)).filter(({ did }) => did === "made");
   for (const name of ["device", "mac"])
     assert.equal(new Set(made.map((entry) => entry[name])).size, ptys.length, `${where}: ${name}`);
-  assert.equal((await line.json("device audit verify killed/batch.jsonl")).intact, true, where);
+  assert.equal((await bench.json(`device audit verify ${out}/batch.jsonl`)).intact, true, where);
 }
 
 /** About as many as one board takes. */

@@ -24,6 +24,16 @@ export class Line {
     return new Line(cloud, world);
   }
 
+  /** What a process of its own is given to work here as the operator. */
+  async bench() {
+    const env = {
+      MOTEKEY_AUTH_TOKEN: good(await this.world.line("auth token")).stdout.trim(),
+      MOTEKEY_CLOUD: this.cloud.httpUrl,
+      MOTEKEY_CONFIG_PATH: this.path("none.json"),
+    };
+    return { folder: this.world.folder, env, json: (line: string) => this.json(line) };
+  }
+
   async close(): Promise<void> {
     this.world.end();
     await this.cloud.close();

@@ -96,6 +96,8 @@ export async function createAuthority(
 
 /** An authority that is there. Its key is opened by what signs. */
 export class Authority {
+  private opened: Promise<KeyObject> | null = null;
+
   private constructor(
     private readonly system: System,
     private readonly folder: string,
@@ -186,7 +188,7 @@ export class Authority {
     });
     const cert = certificate.toString("pem");
     const { serialNumber: serial, fingerprint256: fingerprint } = new X509Certificate(cert);
-    const isRenewal = this.ledger.good(now).some((one) => one.device === id);
+    const isRenewal = this.ledger.goodOf(id, now).length > 0;
     const issued = { device: id, serial, fingerprint, not_after: notAfter.toISOString() };
     await this.note({ did: isRenewal ? "renewed" : "signed", ...issued });
     return { ...issued, cert: `${cert}\n` };
@@ -236,7 +238,13 @@ export class Authority {
     await writeOwn(this.system, join(this.folder, "ca.crl.pem"), Buffer.from(pem), true);
   }
 
-  private async privateKey(): Promise<KeyObject> {
+  /** Opened once: a passphrase takes seconds. */
+  private privateKey(): Promise<KeyObject> {
+    this.opened ??= this.openedPrivateKey();
+    return this.opened;
+  }
+
+  private async openedPrivateKey(): Promise<KeyObject> {
     const path = join(this.folder, "ca.key.age");
     const sealed = await secretBytes(this.system, "the CA's key", path);
     const pem = await openedKey(this.system, sealed, this.flags);

@@ -14,13 +14,19 @@ export interface Issued {
 
 export class Ledger {
   private readonly bySerial = new Map<string, Issued>();
+  private readonly byDevice = new Map<string, Issued[]>();
   private readonly takenBack = new Map<string, string>();
 
   /** Takes the log's next line. */
   take(entry: Entry): void {
     const { did } = entry;
     const issued = entry as unknown as Issued & { at: string };
-    if (did === "signed" || did === "renewed") this.bySerial.set(issued.serial, issued);
+    if (did === "signed" || did === "renewed") {
+      this.bySerial.set(issued.serial, issued);
+      const before = this.byDevice.get(issued.device);
+      if (before === undefined) this.byDevice.set(issued.device, [issued]);
+      else before.push(issued);
+    }
     if (did === "revoked") this.takenBack.set(issued.serial, issued.at);
   }
 
@@ -31,9 +37,16 @@ export class Ledger {
 
   /** Those that are good at a time, oldest first. @param nowMs Unix time */
   good(nowMs: number): Issued[] {
-    const ended = ({ serial, not_after }: Issued): boolean =>
-      this.takenBack.has(serial) || Date.parse(not_after) <= nowMs;
-    return [...this.bySerial.values()].filter((one) => !ended(one));
+    return [...this.bySerial.values()].filter((one) => this.isGood(one, nowMs));
+  }
+
+  /** Those of one device. */
+  goodOf(device: string, nowMs: number): Issued[] {
+    return (this.byDevice.get(device) ?? []).filter((one) => this.isGood(one, nowMs));
+  }
+
+  private isGood({ serial, not_after }: Issued, nowMs: number): boolean {
+    return !this.takenBack.has(serial) && Date.parse(not_after) > nowMs;
   }
 
   /** Those that were taken back and have not ended by themselves, with the time. */

@@ -34,10 +34,10 @@ export type Proof = { readonly psk: string } | { readonly cert_fingerprint: stri
 export type Registered = v.InferOutput<typeof ManySchema>["devices"][number];
 
 /** A device that somebody takes for registered. */
-export interface Expected {
-  readonly id: string;
-  readonly key_fingerprint: string;
-}
+export type Expected = { readonly id: string } & (
+  | { readonly key_fingerprint: string }
+  | { readonly cert_fingerprint: string }
+);
 
 /** Whether it is. */
 export type Checked = v.InferOutput<typeof CheckedSchema>["devices"][number];
@@ -100,7 +100,7 @@ export class DeviceCloud {
   }
 
   /** The same for up to {@link DEVICES_MAX}: each is registered or refused by itself. In their order. */
-  async createMany(devices: readonly { readonly id: string; readonly psk: string }[]): Promise<Registered[]> {
+  async createMany(devices: readonly ({ readonly id: string } & Proof)[]): Promise<Registered[]> {
     const answer = await this.call("CreateMany", { devices }, ManySchema);
     if (answer.devices.every(({ id }, index) => id === devices[index]?.id)) return answer.devices;
     throw this.failed("cloud_invalid", "answers for other devices than it was asked for");

@@ -64,6 +64,7 @@ export class BoardsRun {
     private readonly context: Context,
     private readonly batch: Batch,
     private readonly how: BoardsHow,
+    private readonly source: PskSource | null,
   ) {
     const { resumed } = batch.journal;
     const { system } = context;
@@ -79,7 +80,9 @@ export class BoardsRun {
     return this.untaken + this.assigned.size + this.released.length;
   }
 
-  async makeAll(source: PskSource): Promise<void> {
+  async makeAll(): Promise<void> {
+    const { source } = this;
+    if (source === null) return;
     const { output, system } = this.context;
     for (const id of this.how.reassigned) await this.release(id);
     const missing = await this.stations.missing();

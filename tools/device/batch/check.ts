@@ -1,13 +1,16 @@
 /** Is every device of a batch in the cloud, with its key? */
 import { readLog } from "../../audit/log.js";
-import { DEVICES_MAX } from "../cloud.js";
+import { DEVICES_MAX, type Expected } from "../cloud.js";
 import type { Batch } from "./batch.js";
 import type { Made } from "./journal.js";
+
+/** What a line says of a device's proof. */
+type Fingerprints = Pick<Extract<Made, { did: "made" }>, "key_fingerprint" | "cert_fingerprint">;
 
 /** Asks the cloud for every device that the journal says was made; what is not as it should be, in words. */
 export async function checkAll({ cloud, folder, counts }: Batch): Promise<string[]> {
   const wrong: string[] = [];
-  let group: { id: string; key_fingerprint: string }[] = [];
+  let group: Expected[] = [];
   const ask = async (): Promise<void> => {
     if (group.length === 0) return;
     for (const known of await cloud.check(group)) {
@@ -17,10 +20,16 @@ export async function checkAll({ cloud, folder, counts }: Batch): Promise<string
     }
     group = [];
   };
+  // A device that was made again with a certificate has another one.
+  const again = new Map<string, Fingerprints>();
+  await readLog(folder.log, (entry) => {
+    if (entry.did === "made again") again.set(String(entry.device), entry as unknown as Fingerprints);
+  });
   await readLog(folder.log, async (entry) => {
     if (entry.did !== "made") return;
-    const { device, key_fingerprint } = entry as unknown as Extract<Made, { did: "made" }>;
-    group.push({ id: device, key_fingerprint });
+    const id = String(entry.device);
+    const { key_fingerprint, cert_fingerprint } = again.get(id) ?? (entry as unknown as Fingerprints);
+    group.push(cert_fingerprint === undefined ? { id, key_fingerprint } : { id, cert_fingerprint });
     if (group.length === DEVICES_MAX) await ask();
   });
   await ask();

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { withAuthorityFolder, withProfileFlag } from "../../ca/flags.js";
 import { type Act, withFields } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
 import { withCloudFlag } from "../cloud-flag.js";
@@ -40,6 +41,15 @@ export function batchCommand(act: Act): Command {
       each,
     )
     .option("--dry-run", "check the list, and with the cloud whether its ids are free; make nothing");
+  command
+    .option("--cert <type>", "a certificate for each in place of a shared key: ec, rsa or ed25519")
+    .option("--csr-folder <folder>", "the same for the keys of the devices' requests, ID.csr each")
+    .option("--cloud-ca-file <file>", "the authority that devices check the cloud's certificate against");
+  withProfileFlag(command);
+  withAuthorityFolder(command).option(
+    "--passphrase-file <file>",
+    "what opens the CA's key; else the terminal asks",
+  );
   withPartitionFlags(command);
   withKeyFlags(command);
   withGroupKeyFlags(command);
@@ -55,6 +65,10 @@ export function batchCommand(act: Act): Command {
         "Each image as ID.bin.age, which the bench cannot open",
       ],
       [
+        "motekey device batch devices.csv --out lot-17 --cert rsa --identity-file ca-identity.txt",
+        "Certificates, signed by the project's CA",
+      ],
+      [
         "motekey device batch devices.csv --out lot-17 --jobs 4",
         "Onto boards: plug them in, four at a time, and unplug those that are done",
       ],
@@ -65,6 +79,7 @@ export function batchCommand(act: Act): Command {
       "batch.jsonl in the folder is journal and audit log in one ('device audit verify'): a device's line is there when its image is on the disk and the cloud has its key. Note the hash that is printed at the end where nobody can change it.",
       "Keys come from batch.seed, 32 random bytes that are there while the batch is made and wiped at its end, or with --group-key-file from the group key. Whoever reads batch.seed meanwhile has all keys of the batch.",
       "With --jobs each board that comes gets the list's next device, written, read back and compared as by 'device flash'. Boards are known by their chips' addresses: a board that was cut gets the same device when it comes back, under whatever port, one that is done gets none, and one that is another device is left as it is. A port is looked at when it comes, and again when it was unplugged for 3 seconds; it ends when every device is on a board. Where adapters stay and boards change, give --once and start it for each set of boards.",
+      "With --cert the project's CA ('motekey ca') signs a new key for each device: key and certificate are in its image, and nowhere else. With --csr-folder the certificates go to ID.crt. Each is in the CA's ledger, its file and the batch's journal before the cloud takes it; what a cut left signed is revoked at the end, in the CA's list. Devices with certificates take images, not --jobs.",
       "A board that was written and differs when it is read back keeps its device, so that no two boards have one: give --reassign once that board will not be shipped.",
       "What the cloud refuses, such as an id that is another device's, is named with its line, and the others are made; exit 1. At the end every device is compared with the cloud's record.",
     ],

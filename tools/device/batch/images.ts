@@ -5,7 +5,7 @@ import { interrupted } from "../../cli/prompt.js";
 import type { NvsKeys } from "../../nvs/keys.js";
 import { Partition } from "../../nvs/partition.js";
 import type { Registered } from "../cloud.js";
-import { imageOf, provision } from "../provision.js";
+import { type Identity, imageOf, provision } from "../provision.js";
 import type { PskSource } from "../psk-source.js";
 import type { Sealer } from "../seal.js";
 import { type Batch, groupsOf, refusal, registered } from "./batch.js";
@@ -25,18 +25,22 @@ export class Images {
   ) {}
 
   /** @throws Failure that names the line whose settings do not fit */
-  image(device: Wanted, psk: string, counter: number): Buffer {
+  image(device: Wanted, proof: Pick<Identity, "psk" | "certificate">, counter: number): Buffer {
     const partition = new Partition(this.size);
     this.list.setIn(partition, device);
     return this.list.atLine(device.line, () => {
-      provision(partition, { id: device.id, psk, counter });
+      provision(partition, { id: device.id, ...proof, counter });
       return imageOf(partition, this.keys).bytes;
     });
   }
 
   /** The file of a device. */
-  async output(device: Wanted, psk: string, counter: number): Promise<Output> {
-    const bytes = this.image(device, psk, counter);
+  async output(
+    device: Wanted,
+    proof: Pick<Identity, "psk" | "certificate">,
+    counter: number,
+  ): Promise<Output> {
+    const bytes = this.image(device, proof, counter);
     const name = `${device.id}.bin`;
     if (this.sealer === null) return { name, bytes };
     const sealed = await this.sealer.seal(bytes);
@@ -58,12 +62,15 @@ export class ImagesRun {
     private readonly context: Context,
     private readonly batch: Batch,
     private readonly images: Images,
+    private readonly source: PskSource | null,
   ) {}
 
   /** A run that ends has made all. */
   readonly left = 0;
 
-  async makeAll(source: PskSource): Promise<void> {
+  async makeAll(): Promise<void> {
+    const { source } = this;
+    if (source === null) return;
     const { journal, cloud } = this.batch;
     const again = journal.resumed.again.map((wanted) => ({
       wanted,
@@ -106,7 +113,7 @@ export class ImagesRun {
         lines.push(refusal(this.batch, output.warn.bind(output), wanted, answer.error.message));
         continue;
       }
-      const file = await this.images.output(wanted, psk, answer.counter);
+      const file = await this.images.output(wanted, { psk }, answer.counter);
       outputs.push(file);
       lines.push({
         did: isAgain ? "made again" : "made",

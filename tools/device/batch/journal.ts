@@ -27,12 +27,24 @@ export type Made =
   | {
       readonly did: "made" | "made again";
       readonly device: string;
+      /** Of its shared key; empty: it has a certificate. */
       readonly key_fingerprint: string;
+      readonly cert_fingerprint?: string;
       readonly counter: number;
       readonly file: string;
       readonly sha256: string;
     }
-  | { readonly did: "refused"; readonly device: string; readonly line: number; readonly why: string };
+  | { readonly did: "refused"; readonly device: string; readonly line: number; readonly why: string }
+  | SignedFile;
+
+/** A certificate that is in its file, before the cloud knows it. */
+export interface SignedFile {
+  readonly did: "signed";
+  readonly device: string;
+  readonly cert_fingerprint: string;
+  readonly file: string;
+  readonly sha256: string;
+}
 
 /** What became of a device's board, which is known by its chip's address. */
 export type Boarded =
@@ -60,6 +72,8 @@ export interface Resumed {
   readonly isFinished: boolean;
   /** Devices whose files are gone, or are not as they were written. */
   readonly again: readonly Wanted[];
+  /** The certificates that devices were given, the last one last. */
+  readonly signed: Map<string, SignedFile[]>;
   /** Devices that were assigned to a board and are not on it yet, by the board's address. */
   readonly assigned: Map<string, Wanted>;
   /** Ids of the devices whose boards are made, by the boards' addresses. */
@@ -132,6 +146,7 @@ class Replay {
   private isFinished = false;
   private readonly again = new Map<string, Wanted>();
   private readonly taken = new Map<string, Wanted>();
+  private readonly signed = new Map<string, SignedFile[]>();
   private readonly assigned = new Map<string, Wanted>();
   private readonly boards = new Map<string, string>();
   private readonly released = new Map<string, Wanted>();
@@ -142,9 +157,9 @@ class Replay {
   ) {}
 
   get resumed(): Resumed {
-    const { terms, count, refused, isFinished, assigned, boards } = this;
+    const { terms, count, refused, isFinished, signed, assigned, boards } = this;
     const [again, released] = [[...this.again.values()], [...this.released.values()]];
-    return { terms, count, refused, isFinished, again, assigned, boards, released };
+    return { terms, count, refused, isFinished, again, signed, assigned, boards, released };
   }
 
   async take(entry: Entry): Promise<void> {
@@ -160,6 +175,8 @@ class Replay {
     if (made.did === "made again") {
       const wanted = this.taken.get(made.device);
       if (wanted !== undefined && (await isAsWritten(this.folder, made))) this.again.delete(made.device);
+    } else if (made.did === "signed") {
+      this.signed.set(made.device, [...(this.signed.get(made.device) ?? []), made]);
     } else if (made.did === "made" || made.did === "refused") {
       const wanted = await this.next(made.device);
       if (made.did === "refused") this.refused++;
@@ -195,7 +212,8 @@ class Replay {
   }
 }
 
-async function isAsWritten(folder: BatchFolder, made: Made): Promise<boolean> {
+/** Is the file of a line what the line says? */
+export async function isAsWritten(folder: BatchFolder, made: Made): Promise<boolean> {
   return made.did === "refused" || (await folder.digestOf(made.file)) === made.sha256;
 }
 

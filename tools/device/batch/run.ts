@@ -17,6 +17,7 @@ import { recipientsIn, type Sealer, sealerFor } from "../seal.js";
 import { numberOf } from "../settings.js";
 import { type Batch, type Counts, groupsOf } from "./batch.js";
 import { type BoardsHow, BoardsRun } from "./boards.js";
+import { type Certified, type CertifiedFlags, certifiedOf } from "./certified-flags.js";
 import { checkAll } from "./check.js";
 import { DevicesFile, Ids, type Wanted } from "./devices.js";
 import { BatchFolder } from "./folder.js";
@@ -24,7 +25,7 @@ import { Images, ImagesRun } from "./images.js";
 import { Journal, otherBatch } from "./journal.js";
 
 /** The flags of `motekey device batch`. */
-export interface BatchFlags extends CloudFlags, KeyFlags, GroupKeyFlags {
+export interface BatchFlags extends CloudFlags, KeyFlags, GroupKeyFlags, CertifiedFlags {
   readonly out: string;
   readonly size?: string;
   readonly recipient?: readonly string[];
@@ -46,6 +47,8 @@ const SIZE = "0x6000";
 
 /** A key as long as any, for images that are made to see whether they can be. */
 const PLACEHOLDER = "x".repeat(44);
+/** A certificate and its key, both about as long as any. */
+const CERTIFICATE = { cert: Buffer.alloc(1_100), key: Buffer.alloc(1_220), ca: null };
 
 /** Makes the devices of a list: registers them, and writes an image for each. Goes on where another run stopped. */
 export async function batch(context: Context, flags: BatchFlags, words: readonly string[]): Promise<number> {
@@ -54,12 +57,13 @@ export async function batch(context: Context, flags: BatchFlags, words: readonly
   const keys = await keysOf(system, flags);
   const boards = boardsOf(flags, keys);
   const size = numberOf("--size", flags.size ?? SIZE);
-  const groupKey = await groupKeyOf(system, flags);
+  const certified = await certifiedOf(context, flags);
+  const groupKey = certified === null ? await groupKeyOf(system, flags) : null;
   const sealer = await sealerOf(context, flags);
   const list = await DevicesFile.open(system, name);
   try {
     const images = new Images(list, size, keys, sealer);
-    const devices = await checked(list, images);
+    const devices = await checked(context, list, images, certified);
     const cloud = await DeviceCloud.open(context, flags);
     if (flags.dryRun === true) return await rehearse(context, { list, devices, cloud, groupKey, flags });
     const folder = await BatchFolder.open(resolve(system.directory, flags.out));
@@ -76,11 +80,11 @@ export async function batch(context: Context, flags: BatchFlags, words: readonly
           size: boards === null ? size : 0,
           encrypted: keys !== null,
         };
-        const source = groupKey ?? (await seedOf(folder, journal));
+        const source = certified === null ? (groupKey ?? (await seedOf(folder, journal))) : null;
         await journal.begin({
           ...terms,
           // A finished batch has no seed any more.
-          key_source: source?.fingerprint ?? journal.resumed.terms?.key_source ?? "",
+          key_source: certified?.source ?? source?.fingerprint ?? journal.resumed.terms?.key_source ?? "",
           recipients: sealer?.recipients ?? [],
         });
         const { count, refused, assigned, released } = journal.resumed;
@@ -88,7 +92,13 @@ export async function batch(context: Context, flags: BatchFlags, words: readonly
         const counts = { made: 0, before, refused, checked: 0 };
         const progress = new Progress(output, system.now, "devices", devices, before + refused);
         const batch = { list, rows, cloud, folder, journal, devices, counts, progress };
-        return await toEnd(context, batch, { images, boards, source, out: flags.out });
+        const run =
+          certified !== null
+            ? new (await import("./certified.js")).CertifiedRun(context, batch, images, certified)
+            : boards === null
+              ? new ImagesRun(context, batch, images, source)
+              : new BoardsRun(context, batch, boards, source);
+        return await toEnd(context, batch, run, flags);
       } finally {
         await journal.close();
       }
@@ -96,6 +106,7 @@ export async function batch(context: Context, flags: BatchFlags, words: readonly
       await folder.close();
     }
   } finally {
+    await certified?.authority.close();
     groupKey?.wipe();
     keys?.wipe();
     await list.close();
@@ -103,11 +114,18 @@ export async function batch(context: Context, flags: BatchFlags, words: readonly
 }
 
 /** Goes through the whole list before anything is made of it. Resolves to how many devices it has. */
-async function checked(list: DevicesFile, images: Images): Promise<number> {
+async function checked(
+  { system }: Context,
+  list: DevicesFile,
+  images: Images,
+  certified: Certified | null,
+): Promise<number> {
   const ids = new Ids(list.name);
   for await (const device of list.devices()) {
     ids.add(device);
-    images.image(device, PLACEHOLDER, 0);
+    if (certified === null) images.image(device, { psk: PLACEHOLDER }, 0);
+    else if ("keys" in certified.from) images.image(device, { certificate: CERTIFICATE }, 0);
+    else await (await import("./certified.js")).checkRequest(system, certified.from.requests, device.id);
   }
   if (ids.count === 0) throw usage(`${printable(list.name)} names no device.`, "Each has a line of its own.");
   return ids.count;
@@ -214,7 +232,8 @@ function boardsOf(flags: BatchFlags, keys: NvsKeys | null): BoardsHow | null {
 async function toEnd(
   context: Context,
   batch: Batch,
-  parts: { images: Images; boards: BoardsHow | null; source: PskSource | null; out: string },
+  run: { makeAll(): Promise<void>; readonly left: number },
+  flags: BatchFlags,
 ): Promise<number> {
   const { output } = context;
   const { folder, journal, list, devices, counts, progress } = batch;
@@ -225,26 +244,19 @@ async function toEnd(
         ? `${devices} devices were made before.`
         : `${counts.before + counts.refused} of ${devices} devices were made before; going on.`,
     );
-  let left = 0;
-  if (parts.source !== null && !resumed.isFinished) {
-    const run =
-      parts.boards === null
-        ? new ImagesRun(context, batch, parts.images)
-        : new BoardsRun(context, batch, parts.boards);
-    try {
-      await run.makeAll(parts.source);
-    } finally {
-      progress.end();
-    }
-    left = run.left;
+  try {
+    if (!resumed.isFinished) await run.makeAll();
+  } finally {
+    progress.end();
   }
+  const { left } = run;
   const wrong = await checkAll(batch);
   if (!resumed.isFinished && left === 0)
     await journal.append([{ did: "finished", devices, refused: counts.refused }]);
   if (left === 0) await folder.wipeSeed();
   const { made, before, refused } = counts;
   for (const line of wrong) output.warn(line);
-  const where = parts.boards === null ? `in ${printable(parts.out)}` : "on boards";
+  const where = flags.jobs === undefined ? `in ${printable(flags.out)}` : "on boards";
   const others = [
     before === 0 ? "" : ` (${before} of them before)`,
     ", each once in the cloud",
@@ -252,7 +264,7 @@ async function toEnd(
     left === 0 ? "" : `; ${left} left`,
   ];
   output.answer(
-    answerOf(list.name, parts.out, devices, { ...counts, left }, journal.head),
+    answerOf(list.name, flags.out, devices, { ...counts, left }, journal.head),
     `${made + before} devices ${where}${others.join("")}\nThe log's last hash is ${journal.head}`,
   );
   return wrong.length === 0 && refused === 0 && left === 0 ? Exit.DONE : Exit.FAILED;

@@ -71,15 +71,19 @@ export async function label(
 interface Made {
   readonly device: string;
   readonly key_fingerprint: string;
-  readonly file: string;
+  readonly cert_fingerprint?: string;
+  /** Of a device that is on a board there is none. */
+  readonly file: string | undefined;
 }
 
 async function madeIn(system: System, folder: string): Promise<Made[]> {
   const path = resolve(system.directory, folder, "batch.jsonl");
   const devices: Made[] = [];
   const { broken } = await readLog(path, (entry) => {
-    const { device, key_fingerprint, file } = entry as unknown as Made;
-    if (entry.did === "made") devices.push({ device, key_fingerprint, file });
+    const { device, key_fingerprint, cert_fingerprint = "", file } = entry as unknown as Made;
+    // Of a certificate as many bytes as of a key.
+    const fingerprint = key_fingerprint || cert_fingerprint.replaceAll(":", "").slice(0, 16).toLowerCase();
+    if (entry.did === "made") devices.push({ device, key_fingerprint: fingerprint, file });
   });
   if (broken !== null) throw brokenAt(path, broken);
   return devices;
@@ -91,7 +95,9 @@ async function labelOf(
   { device, key_fingerprint, file }: Made,
   flags: LabelFlags,
 ): Promise<Label> {
-  const psk = flags.withSecret === true ? await pskIn(system, join(folder, file)) : null;
+  if (flags.withSecret === true && file === undefined)
+    throw usage("The batch is on boards, and no file has their keys.", "Leave out --with-secret.");
+  const psk = flags.withSecret === true ? await pskIn(system, join(folder, file ?? "")) : null;
   return { id: device, fingerprint: key_fingerprint, psk };
 }
 
@@ -104,10 +110,10 @@ async function pskIn(system: System, file: string): Promise<string> {
   const bytes = await secretBytes(system, "The image", file);
   const { credential } = readCredential(new PartitionStore(Partition.read(bytes)));
   bytes.fill(0);
-  if (credential !== null) return Buffer.from(credential.psk).toString();
+  if (credential !== null && credential.psk.length > 0) return Buffer.from(credential.psk).toString();
   throw new Failure(
     "partition_unfit",
-    `${printable(file)} holds no credential.`,
-    "Run 'motekey device batch' again.",
+    `${printable(file)} holds no shared key.`,
+    "A device with a certificate has none; else run 'motekey device batch' again.",
   );
 }
