@@ -38,7 +38,7 @@ export class Recording {
 const plain = (text: string): string =>
   text
     .replace(/^.*(per second|per minute).*\n/gm, "")
-    .replace(/[0-9a-f]{16,}/g, "HASH")
+    .replace(/[0-9a-f]{16,}|([0-9A-F]{2}:){31}[0-9A-F]{2}/g, "HASH")
     .replace(/\d{4}-\d\d-\d\d(T[\d:.]+Z)?/g, "DATE")
     .replace(/\d+(\.\d+)? s\b/g, "N s")
     .replace(/age1[0-9a-z]{58}/g, "age1…");
