@@ -1,8 +1,8 @@
 /** The serial ports that boards come to and go from. */
 import { existsSync } from "node:fs";
 import { usage } from "../../cli/failure.js";
+import { portText } from "../../serial/again.js";
 import type { PortInfo, SerialPorts } from "../../serial/ports.js";
-import { portText } from "../port.js";
 
 /** Chips with a USB port of their own leave at each reset, for about a second, and come back under another path. */
 const ESPRESSIF = 0x303a;
