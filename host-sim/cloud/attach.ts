@@ -2,9 +2,11 @@ import { randomBytes } from "node:crypto";
 import { connect, isIP, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { type ErrorWithSubackPacket, MqttClient } from "mqtt";
-import { type BrokerAddress, brokerAddress } from "./broker-address.js";
+import type { BrokerAddress } from "./broker-address.js";
 import { brokerFailure, brokerLoss } from "./broker-failure.js";
 import {
+  type BrokerBinding,
+  brokerVoucher,
   type Channel,
   type Receiver,
   replyTopic,
@@ -16,9 +18,8 @@ import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import type { Health } from "./health.js";
 import { gateData, PACKET_BYTES_MAX, PacketGate } from "./packet-gate.js";
-import { recoveredBy } from "./recoverer.js";
 import { PSK_SUITES } from "./tls.js";
-import type { BrokerTls, Voucher } from "./types.js";
+import type { BrokerTls } from "./types.js";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const RECONNECT_MS = 1_000;
@@ -26,16 +27,15 @@ const RECONNECT_MS = 1_000;
 const REFUSED = 0x80;
 /** NATS holds its first client for four seconds. */
 const WAY_TIMEOUT_MS = 6_000;
+const WAY = /^motekey way [A-Za-z0-9_-]{22}$/;
 
 /** What the attachment works with. */
-export interface AttachmentParts {
-  /** `mqtt://user:password@host:port`, or `mqtts:`; with a certificate of its own, no password. */
-  broker: string;
-  /** The broker binds `cloud/from/<id>/#` to the user `<id>`. */
-  topicsBound: boolean;
-  /** The broker asks us who may log in, and which topics are whose. */
-  isHooked: boolean;
+export interface AttachmentParts extends BrokerBinding {
+  /** With a certificate of its own, no password. */
+  broker: BrokerAddress;
   tls: BrokerTls;
+  /** Whose shared subscription (MQTT 5, 4.8.2) the requests come by: all replicas of a service; null: all are ours. */
+  group: string | null;
   /** Those that devices may speak. */
   encodings: readonly Encoding[];
   receiver: Receiver;
@@ -52,8 +52,8 @@ export interface AttachmentParts {
 export class Attachment implements Channel {
   readonly url: string;
   readonly port: number;
-  /** Requests to itself that have not come back: topic and payload of each. */
-  private readonly ways = new Map<string, { payload: Buffer; done: () => void }>();
+  /** Requests to itself that have not come back: by the text of each, who waits. */
+  private readonly ways = new Map<string, () => void>();
   private isClosed = false;
 
   private constructor(
@@ -71,10 +71,10 @@ export class Attachment implements Channel {
 
   /** Connects, subscribes and has a request come back to itself; rejects with what keeps it from any of these. */
   static async start(parts: AttachmentParts): Promise<Attachment> {
-    const { tls, broker } = parts;
-    const address = brokerAddress(broker);
+    const { tls, broker: address } = parts;
     // Brokers that tie the client id to the user name refuse, or rewrite, any other.
-    const id = address.user || `motekey-cloud-${randomBytes(4).toString("hex")}`;
+    const name = `motekey-cloud-${randomBytes(4).toString("hex")}`;
+    const id = address.user || name;
     const line: Line = { failure: null, wasAccepted: false };
     const openGated = (): Socket => {
       const socket = openStream(address, tls, id, line);
@@ -85,7 +85,8 @@ export class Attachment implements Channel {
       return socket;
     };
     const client = new MqttClient(openGated, {
-      clientId: id,
+      // Replicas may have one user: no client id is two replicas'.
+      clientId: parts.group !== null && address.user !== "" ? `${id}-${name.slice(-8)}` : id,
       // A user name beside a certificate or key would be an attempt to log in by password.
       ...(tls.cert === undefined && tls.psk === undefined && address.user !== "" && { username: id }),
       ...(address.password !== undefined && { password: address.password }),
@@ -133,6 +134,11 @@ export class Attachment implements Channel {
   }
 
   async back(): Promise<void> {}
+
+  /** Takes no new request; replies go out as before. */
+  async stop(): Promise<void> {
+    await this.client.unsubscribeAsync(this.requestFilters);
+  }
 
   async close(): Promise<void> {
     this.isClosed = true;
@@ -192,8 +198,14 @@ export class Attachment implements Channel {
     await Promise.all(this.parts.encodings.map((encoding) => this.proveWay(encoding)));
   }
 
+  private get requestFilters(): string[] {
+    const { encodings, group } = this.parts;
+    const share = group === null ? "" : `$share/${group}/`;
+    return encodings.map((encoding) => share + requestFilter(encoding));
+  }
+
   private async subscribe(): Promise<void> {
-    const filters = this.parts.encodings.map(requestFilter);
+    const filters = [...this.requestFilters, ...(this.parts.group === null ? [] : [this.ownReplies])];
     const granted = await this.client.subscribeAsync(filters, { qos: 1 }).then(
       (grants) => grants.map(({ qos }) => Number(qos)),
       (failure: Error & Partial<ErrorWithSubackPacket>) => {
@@ -208,52 +220,62 @@ export class Attachment implements Channel {
     );
   }
 
+  /** Where another replica that got our way hands it on. */
+  private get ownReplies(): string {
+    return replyTopic(this.id, "json");
+  }
+
   /** A request to itself, as a device would send it. */
   private async proveWay(encoding: Encoding): Promise<void> {
     const topic = requestTopic(this.id, encoding);
-    const payload = Buffer.from(`motekey way ${randomBytes(16).toString("base64url")}`);
+    const way = `motekey way ${randomBytes(16).toString("base64url")}`;
     const came = await new Promise<"back" | "late" | "lost">((resolve) => {
       const timer = setTimeout(() => resolve("late"), WAY_TIMEOUT_MS);
       this.client.once("close", () => {
         clearTimeout(timer);
         resolve("lost");
       });
-      this.ways.set(topic, {
-        payload,
-        done: () => {
-          clearTimeout(timer);
-          resolve("back");
-        },
+      this.ways.set(way, () => {
+        clearTimeout(timer);
+        resolve("back");
       });
-      this.client.publish(topic, payload, { qos: 1, retain: false }, () => {});
+      this.client.publish(topic, way, { qos: 1, retain: false }, () => {});
     });
-    this.ways.delete(topic);
+    this.ways.delete(way);
     if (came === "back") return;
     if (came === "lost") throw this.failed();
+    if (this.parts.group !== null) {
+      throw new Error(
+        `The broker ${this.url} does not carry requests to the service: one that its user ${this.id} sent to ${topic} came to no replica. Let that user write ${topic}, read ${requestFilter(encoding)}, and write and read ${this.ownReplies}. RabbitMQ and NATS grant shared subscriptions and deliver nothing to them: give their own protocol, amqp: or nats:`,
+      );
+    }
     const off = encoding === "cbor" ? ", or switch CBOR off (extensions: { cbor: false })" : "";
     throw new Error(
       `The broker ${this.url} does not carry requests to the cloud: one that its user ${this.id} sent to ${topic} did not come back. Let that user write ${topic} and read ${requestFilter(encoding)}${off}; where it logs in by certificate, name it in the URL: mqtts://${this.id}@…`,
     );
   }
 
-  /** Nobody publishes as one that asks for a counter but whom we let in as that. */
-  private voucherOf(id: string): Voucher {
-    if (this.parts.topicsBound) return "broker";
-    return this.parts.isHooked && recoveredBy(id) !== null ? "recover" : "none";
+  /** Is this one of our ways that are out? */
+  private wayCame(payload: Buffer): boolean {
+    const way = this.ways.get(payload.toString("latin1"));
+    way?.();
+    return way !== undefined;
   }
 
   /** @param isKept the broker had it before we subscribed */
   private take(topic: string, payload: Buffer, isKept: boolean): void {
     const sender = requestSender(topic);
-    if (sender === null) return;
-    if (isKept) {
+    if (sender === null) {
+      if (topic === this.ownReplies) this.wayCame(payload);
+    } else if (isKept) {
       // It would be carried out again whenever we come back.
       this.parts.events.emit({ event: "dropped", id: sender.id, reason: "retained" });
-    } else if (sender.id === this.id) {
-      const way = this.ways.get(topic);
-      if (way?.payload.equals(payload)) way.done();
-    } else {
-      this.parts.receiver.receive(this, sender.id, this.voucherOf(sender.id), payload, sender.encoding);
+    } else if (WAY.test(payload.toString("latin1", 0, 64))) {
+      // Of a shared subscription the broker picks one; whose way it was, all replicas of that user hear.
+      if (!this.wayCame(payload) && this.parts.group !== null) this.send(sender.id, payload, "json");
+    } else if (sender.id !== this.id) {
+      const { receiver } = this.parts;
+      void receiver.receive(this, sender.id, brokerVoucher(sender.id, this.parts), payload, sender.encoding);
     }
   }
 }

@@ -206,7 +206,7 @@ export class Broker implements Channel {
       const sender = requestSender(packet.topic);
       if (client !== null && sender?.id === client.id) {
         const { proof } = this.loginOf(client);
-        this.parts.receiver.receive(this, client.id, proof, packet.payload as Buffer, sender.encoding);
+        void this.parts.receiver.receive(this, client.id, proof, packet.payload as Buffer, sender.encoding);
       }
       done();
     };

@@ -1,4 +1,5 @@
 import type { Encoding } from "./encoding.js";
+import { recoveredBy } from "./recoverer.js";
 import type { Voucher } from "./types.js";
 
 /** Longest message that is looked at. */
@@ -30,8 +31,32 @@ export interface Receiver {
   /**
    * Takes a message that came on `cloud/from/<id>/rpc`, or on `cloud/from/<id>/rpc-cbor`.
    * @param voucher how the sender's connection was proved to be `id`'s, the only one that may send there; or "none"
+   * @returns resolves, and never rejects, when the message was answered, refused or dropped
    */
-  receive(channel: Sender, id: string, voucher: Voucher, message: Uint8Array, encoding: Encoding): void;
+  receive(
+    channel: Sender,
+    id: string,
+    voucher: Voucher,
+    message: Uint8Array,
+    encoding: Encoding,
+  ): Promise<void>;
+}
+
+/** What another broker is known to hold its clients to. */
+export interface BrokerBinding {
+  /** It binds `cloud/from/<id>/#` to the user `<id>`. */
+  topicsBound: boolean;
+  /** It asks us who may log in, and which topics are whose. */
+  isHooked: boolean;
+}
+
+/**
+ * How a sender's connection to another broker was proved, as far as we know. Nobody publishes as one that asks for a
+ * counter but whom we let in as that.
+ */
+export function brokerVoucher(id: string, { topicsBound, isHooked }: BrokerBinding): Voucher {
+  if (topicsBound) return "broker";
+  return isHooked && recoveredBy(id) !== null ? "recover" : "none";
 }
 
 /** The topic that replies to a device are published on. */

@@ -1,7 +1,7 @@
 import { AuthService, type AuthServiceParts, ownersPolicy } from "./auth-service.js";
 import type { Peers } from "./peers.js";
 import { Proofs } from "./proofs.js";
-import { Recoveries } from "./recoveries.js";
+import { Recoveries, type RecoveryBook } from "./recoveries.js";
 import { Rpc } from "./rpc.js";
 import { after, type Soon } from "./soon.js";
 import type { CommandPolicy, TokenCheck } from "./types.js";
@@ -15,12 +15,15 @@ const NONCE_LIFETIME_SECONDS = 60;
 /** What differs between the mock and the service: their state, and what is done to requests. */
 export interface CoreParts extends Omit<AuthServiceParts, "policy"> {
   peers: Peers;
+  recoveryBook: RecoveryBook;
   /** Is this a good token for this host, and whose? */
   checkToken: (token: string, host: string) => Soon<TokenCheck>;
   address: string;
   policy?: CommandPolicy | undefined;
   requireFrameProof?: boolean | undefined;
   nonceLifetimeSeconds?: number | undefined;
+  /** How often a frame is looked at whose session is not known yet: where its opening may be with another replica. */
+  looks?: number | undefined;
 }
 
 /** The Auth service with its proofs, once for both. */
@@ -47,7 +50,7 @@ export function makeCore(parts: CoreParts): Core {
   });
   const policy = parts.policy ?? ownersPolicy(accounts);
   const service = new AuthService({ accounts, events, interference, terms, clock, policy });
-  const recoveries = new Recoveries(accounts, events, now);
+  const recoveries = new Recoveries(accounts, parts.recoveryBook, events, now);
   const rpc = new Rpc({
     accounts,
     peers,
@@ -59,6 +62,7 @@ export function makeCore(parts: CoreParts): Core {
     terms,
     address,
     now,
+    looks: parts.looks,
   });
   return { apiHost, proofs, recoveries, rpc };
 }

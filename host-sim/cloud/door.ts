@@ -103,10 +103,14 @@ export class Door {
     const asDevice = this.entityOf({ id: device, userName: device, password, link, isHeld });
     return after<Entity | Refusal, Judgement>(asDevice, (entity) => {
       if ("reason" in entity) return entity;
-      const refusal = this.recoveries.refusalOf(entity, password);
-      if (refusal === "password") return unproven(refusal);
-      if (refusal !== null) return barred(refusal);
-      return entity.disabled ? barred("disabled") : { proof: "recover", role: entity.role };
+      return after<"password" | "recovery-rate" | null, Judgement>(
+        this.recoveries.refusalOf(entity, password),
+        (refusal) => {
+          if (refusal === "password") return unproven(refusal);
+          if (refusal !== null) return barred(refusal);
+          return entity.disabled ? barred("disabled") : { proof: "recover", role: entity.role };
+        },
+      );
     });
   }
 

@@ -3,6 +3,8 @@ import { isPlainCbor } from "./cbor-scan.js";
 
 /** How a message spells its frame. */
 export type Encoding = "json" | "cbor";
+/** All of them. */
+export const ENCODINGS: readonly Encoding[] = ["json", "cbor"];
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Maps are not tagged 259: an option that cbor-x's types lack. */

@@ -366,7 +366,7 @@ class Mqtt5Connection {
           ? this.deliver(message, encoding, correlationData)
           : this.side.send(id, message, encoding),
     };
-    receiver.receive(answers, this.id, this.proof, Buffer.from(payload), sender.encoding);
+    void receiver.receive(answers, this.id, this.proof, Buffer.from(payload), sender.encoding);
   }
 
   private closed(): void {

@@ -28,28 +28,39 @@ export interface CounterAnswer {
   mac: string;
 }
 
-/** What is remembered of one device's recoveries until the cloud restarts. */
-class History {
-  count = 0;
+/** What is remembered of one device's recoveries: plain data, so that it may lie in a database. */
+export interface RecoveryHistory {
+  count: number;
   /** When the latest were answered, unix ms. */
-  answeredAtMs: number[] = [];
-  private freshAtMs: number[] = [];
-  private repeatedAtMs: number[] = [];
-  private nonces: string[] = [];
-  outstanding: { psk: string; nonce: Buffer; endsAtMs: number; answersLeft: number } | null = null;
+  answeredAtMs: number[];
+  /** When the latest were admitted, unix ms: under a new nonce, and under one that was seen before. */
+  freshAtMs: number[];
+  repeatedAtMs: number[];
+  /** The latest, in base64url. */
+  nonces: string[];
+  /** What was shown, of which the MAC says by which of the device's keys. */
+  outstanding: { nonce: string; mac: string; endsAtMs: number; answersLeft: number } | null;
+}
 
-  /** Whether another recovery is taken now: who repeats recorded ones does not use up what the device has. */
-  admits(nonce: string, nowMs: number): boolean {
-    const isRepeated = this.nonces.includes(nonce);
-    const recent = (isRepeated ? this.repeatedAtMs : this.freshAtMs).filter((ms) => ms > nowMs - MINUTE_MS);
-    const isAdmitted = recent.length < (isRepeated ? REPEATED_PER_MINUTE_MAX : PER_MINUTE_MAX);
-    if (isAdmitted) recent.push(nowMs);
-    if (isRepeated) this.repeatedAtMs = recent;
-    else {
-      this.freshAtMs = recent;
-      if (isAdmitted) this.nonces = [...this.nonces.slice(1 - NONCES_KEPT), nonce];
-    }
-    return isAdmitted;
+/** Where the histories are: who is asked in the end may be another replica than who let the device in. */
+export interface RecoveryBook {
+  /** Hands a device's history to the work, and keeps what that made of it. Two of one device never overlap. */
+  change<Value>(id: string, work: (history: RecoveryHistory) => Value): Soon<Value>;
+}
+
+/** The history of a device that never asked. */
+export function newHistory(): RecoveryHistory {
+  return { count: 0, answeredAtMs: [], freshAtMs: [], repeatedAtMs: [], nonces: [], outstanding: null };
+}
+
+/** Histories that are forgotten at the end of the process. */
+export class MemoryRecoveryBook implements RecoveryBook {
+  private readonly histories = new Map<string, RecoveryHistory>();
+
+  change<Value>(id: string, work: (history: RecoveryHistory) => Value): Value {
+    const history = this.histories.get(id) ?? newHistory();
+    this.histories.set(id, history);
+    return work(history);
   }
 }
 
@@ -58,10 +69,9 @@ class History {
  * replayed here takes nobody's place.
  */
 export class Recoveries {
-  private histories = new Map<string, History>();
-
   constructor(
     private accounts: Accounts,
+    private book: RecoveryBook,
     private events: Events,
     private now: () => number,
   ) {}
@@ -70,60 +80,92 @@ export class Recoveries {
    * Judges a recovery's password, and takes its nonce as the one that is answered under.
    * @returns why it is refused; null: it is let in
    */
-  refusalOf(entity: Entity, password: Uint8Array | undefined): "password" | "recovery-rate" | null {
+  refusalOf(entity: Entity, password: Uint8Array | undefined): Soon<"password" | "recovery-rate" | null> {
     const match = PASSWORD.exec(Buffer.from(password ?? []).toString("latin1"));
     const [, text = "", mac = ""] = match ?? [];
     const nonce = Buffer.from(text, "base64url");
-    const psk = keysOf(entity).find((key) => sameSecret(mac, macOf(entity.id, key, "q", nonce)));
+    const psk = keyOf(entity, nonce, mac);
     const isCanonical = nonce.length === NONCE_BYTES && nonce.toString("base64url") === text;
     if (psk === undefined || !isCanonical) return "password";
-    const [history, nowMs] = [this.historyOf(entity.id), this.now()];
-    if (!history.admits(text, nowMs)) return "recovery-rate";
-    history.outstanding = { psk, nonce, endsAtMs: nowMs + RECOVERY_LIFE_MS, answersLeft: ANSWERS_MAX };
-    return null;
+    return this.book.change(entity.id, (history) => {
+      const nowMs = this.now();
+      if (!admits(history, text, nowMs)) return "recovery-rate";
+      const endsAtMs = nowMs + RECOVERY_LIFE_MS;
+      history.outstanding = { nonce: text, mac, endsAtMs, answersLeft: ANSWERS_MAX };
+      return null;
+    });
   }
 
   /** Answers under the latest nonce of this device; null: there is none that may be answered. */
   answer(id: string): Soon<CounterAnswer | null> {
-    return after(this.accounts.find(id), (entity) =>
-      entity === undefined || entity.disabled ? null : this.answerTo(entity),
-    );
+    return after<Entity | undefined, CounterAnswer | null>(this.accounts.find(id), (entity) => {
+      if (entity === undefined || entity.disabled) return null;
+      const c = Math.max(0, ...Object.values(entity.counters));
+      return after(
+        this.book.change(id, (history) => takeAnswer(history, this.now())),
+        (taken) => {
+          if (taken === null) return null;
+          const nonce = Buffer.from(taken.nonce, "base64url");
+          const psk = keyOf(entity, nonce, taken.mac);
+          if (psk === undefined) return null;
+          if (taken.isFirst) this.report(id, c, taken);
+          const counter = Buffer.alloc(8);
+          counter.writeBigUInt64BE(BigInt(c));
+          return { c, mac: macOf(id, psk, "a", nonce, counter) };
+        },
+      );
+    });
   }
 
-  private answerTo(entity: Entity): CounterAnswer | null {
-    const { id } = entity;
-    const outstanding = this.histories.get(id)?.outstanding ?? null;
-    if (outstanding === null) return null;
-    if (outstanding.answersLeft < 1 || this.now() >= outstanding.endsAtMs) return null;
-    const c = Math.max(0, ...Object.values(entity.counters));
-    const counter = Buffer.alloc(8);
-    counter.writeBigUInt64BE(BigInt(c));
-    if (outstanding.answersLeft === ANSWERS_MAX) this.report(id, c);
-    outstanding.answersLeft--;
-    return { c, mac: macOf(id, outstanding.psk, "a", outstanding.nonce, counter) };
+  private report(id: string, counter: number, { recoveries, isOften }: TakenAnswer): void {
+    this.events.emit({ event: "recovered", id, counter, recoveries });
+    if (isOften) this.events.emit({ event: "recovered-often", id, recoveries });
   }
+}
 
-  /** How often a device was told its counter since the start. */
-  countOf(id: string): number {
-    return this.histories.get(id)?.count ?? 0;
+/** The right to one answer. */
+interface TakenAnswer {
+  nonce: string;
+  mac: string;
+  /** Of this nonce. */
+  isFirst: boolean;
+  recoveries: number;
+  isOften: boolean;
+}
+
+/** Whether another recovery is taken now: who repeats recorded ones does not use up what the device has. */
+function admits(history: RecoveryHistory, nonce: string, nowMs: number): boolean {
+  const isRepeated = history.nonces.includes(nonce);
+  const before = isRepeated ? history.repeatedAtMs : history.freshAtMs;
+  const recent = before.filter((ms) => ms > nowMs - MINUTE_MS);
+  const isAdmitted = recent.length < (isRepeated ? REPEATED_PER_MINUTE_MAX : PER_MINUTE_MAX);
+  if (isAdmitted) recent.push(nowMs);
+  if (isRepeated) history.repeatedAtMs = recent;
+  else {
+    history.freshAtMs = recent;
+    if (isAdmitted) history.nonces = [...history.nonces.slice(1 - NONCES_KEPT), nonce];
   }
+  return isAdmitted;
+}
 
-  private report(id: string, counter: number): void {
-    const history = this.historyOf(id);
-    const nowMs = this.now();
+/** null: nothing may be answered now. */
+function takeAnswer(history: RecoveryHistory, nowMs: number): TakenAnswer | null {
+  const { outstanding } = history;
+  if (outstanding === null || outstanding.answersLeft < 1 || nowMs >= outstanding.endsAtMs) return null;
+  const isFirst = outstanding.answersLeft === ANSWERS_MAX;
+  outstanding.answersLeft--;
+  if (isFirst) {
     history.count++;
     history.answeredAtMs = [...history.answeredAtMs.slice(1 - OFTEN), nowMs];
-    this.events.emit({ event: "recovered", id, counter, recoveries: history.count });
-    const isOften =
-      history.answeredAtMs.length === OFTEN && (history.answeredAtMs[0] ?? 0) > nowMs - OFTEN_MS;
-    if (isOften) this.events.emit({ event: "recovered-often", id, recoveries: history.count });
   }
+  const { answeredAtMs, count: recoveries } = history;
+  const isOften = answeredAtMs.length === OFTEN && (answeredAtMs[0] ?? 0) > nowMs - OFTEN_MS;
+  return { nonce: outstanding.nonce, mac: outstanding.mac, isFirst, recoveries, isOften };
+}
 
-  private historyOf(id: string): History {
-    const history = this.histories.get(id) ?? new History();
-    this.histories.set(id, history);
-    return history;
-  }
+/** The key of this device that a question was asked under. */
+function keyOf(entity: Entity, nonce: Uint8Array, mac: string): string | undefined {
+  return keysOf(entity).find((psk) => sameSecret(mac, macOf(entity.id, psk, "q", nonce)));
 }
 
 function macOf(id: string, psk: string, kind: "q" | "a", ...parts: Uint8Array[]): string {

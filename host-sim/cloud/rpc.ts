@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { Accounts } from "./accounts.js";
 import type { AuthService } from "./auth-service.js";
 import { MESSAGE_BYTES_MAX, type Receiver, type Sender } from "./channel.js";
@@ -32,6 +33,7 @@ export const RPC_PATH = "/rpc";
 const FRAME_VERSION = 2;
 const TOO_DEEP = `The frame is nested more than ${FRAME_DEPTH_MAX} levels deep; make it flatter`;
 const NOTHING = new Uint8Array();
+const LOOK_AGAIN_MS = 100;
 /** What opens a session must not open it again after a restart. */
 const NOT_KEPT = { code: 503, message: "The cloud cannot keep this session's counter; try again later" };
 
@@ -47,9 +49,24 @@ export interface RpcParts {
   terms: { readonly extensions: Extensions };
   address: string;
   now: () => number;
+  /** How often a frame is looked at whose session is not known yet. Default 1. */
+  looks?: number | undefined;
 }
 
 type Admission = { request: Request; proof: FrameProof } | { dropped: string } | Refusal;
+
+/** A message on its way through. */
+interface Arrival {
+  channel: Sender;
+  id: string;
+  voucher: Voucher;
+  message: Uint8Array;
+  encoding: Encoding;
+  /** How often it is looked at until it is refused. */
+  looks: number;
+  /** What is done for it behind its turn; null: nothing, or not yet. */
+  work: Promise<void> | null;
+}
 
 /** Takes messages apart, has the requests in them carried out, and replies. */
 export class Rpc implements Receiver {
@@ -63,23 +80,30 @@ export class Rpc implements Receiver {
     this.delivery = new Delivery(parts.events, parts.interference, parts.address, parts.terms);
   }
 
-  receive(channel: Sender, id: string, voucher: Voucher, message: Uint8Array, encoding: Encoding): void {
-    if (this.closed) return;
-    try {
-      const taken = this.arrivals.run(id, () => this.take(channel, id, voucher, message, encoding));
-      if (taken instanceof Promise) taken.catch((failure: Error) => this.failed(id, failure));
-    } catch (failure) {
-      this.failed(id, failure as Error);
-    }
-  }
-
-  private take(
+  async receive(
     channel: Sender,
     id: string,
     voucher: Voucher,
     message: Uint8Array,
     encoding: Encoding,
-  ): Soon<void> {
+  ): Promise<void> {
+    await this.arrive({ channel, id, voucher, message, encoding, looks: this.parts.looks ?? 1, work: null });
+  }
+
+  /** A message's turn, and what is done for it behind that. */
+  private async arrive(arrival: Arrival): Promise<void> {
+    if (this.closed) return;
+    const { id } = arrival;
+    try {
+      await this.arrivals.run(id, () => this.take(arrival));
+      await arrival.work;
+    } catch (failure) {
+      this.failed(id, failure as Error);
+    }
+  }
+
+  private take(arrival: Arrival): Soon<void> {
+    const { channel, id, voucher, message, encoding } = arrival;
     const device = recoveredBy(id);
     if (device !== null) {
       const isVouchedFor = voucher === "recover" || voucher === "broker";
@@ -87,10 +111,21 @@ export class Rpc implements Receiver {
     }
     return after(this.admit(channel, id, voucher, message, encoding), (admission) => {
       if ("dropped" in admission) this.delivery.drop(id, admission.dropped);
-      else if ("error" in admission) this.delivery.refuse(channel, id, admission);
-      else
-        this.accept(admission.request, admission.proof).catch((failure: Error) => this.failed(id, failure));
+      else if ("error" in admission) {
+        if (mayBeEarly(admission) && arrival.looks > 1) arrival.work = this.lookAgain(arrival);
+        else this.delivery.refuse(channel, id, admission);
+      } else {
+        arrival.work = this.accept(admission.request, admission.proof);
+        // Whoever handed the message in may not be waiting yet.
+        arrival.work.catch(() => {});
+      }
     });
+  }
+
+  /** Behind a broker the frame that opens a session may be with another replica still: its sender's turn is not held for it. */
+  private async lookAgain(arrival: Arrival): Promise<void> {
+    await setTimeout(LOOK_AGAIN_MS);
+    await this.arrive({ ...arrival, looks: arrival.looks - 1, work: null });
   }
 
   /**
@@ -334,6 +369,11 @@ export class Rpc implements Receiver {
     if (!isObject(args)) throw new RpcError(400, `${name} must be an object`);
     return args;
   }
+}
+
+/** Might this frame be right, and its session's opening not there yet? */
+function mayBeEarly({ reason, frame }: Refusal): boolean {
+  return frame.sec === undefined && (reason === "mac-session-unknown" || reason === "mac-wrong");
 }
 
 /** Is the counter of this session, where there is one, on the disk? */

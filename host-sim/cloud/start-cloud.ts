@@ -21,6 +21,7 @@ import { Mint, newSigningKey, publicJwk } from "./mint.js";
 import { OpenDoor } from "./open-door.js";
 import { checkOptions } from "./options.js";
 import { needRealTicks } from "./real-ticks.js";
+import { MemoryRecoveryBook } from "./recoveries.js";
 import { Registry } from "./registry.js";
 import { CLOUD_OPTIONS } from "./tables.js";
 import { realTime } from "./time.js";
@@ -77,6 +78,7 @@ async function startWith(
   const { apiHost, proofs, recoveries, rpc } = makeCore({
     accounts: registry,
     peers,
+    recoveryBook: new MemoryRecoveryBook(),
     events,
     interference,
     terms: faults,
@@ -185,7 +187,17 @@ function startChannel(
     const { events, receiver } = parts;
     const encodings: Encoding[] = isCborSpoken ? ["json", "cbor"] : ["json"];
     const isHooked = (options.hook ?? false) !== false;
-    return Attachment.start({ broker, topicsBound, isHooked, tls, encodings, receiver, events, health });
+    return Attachment.start({
+      broker: brokerAddress(broker),
+      topicsBound,
+      isHooked,
+      tls,
+      group: null,
+      encodings,
+      receiver,
+      events,
+      health,
+    });
   }
   const { mqttVersion = 5 } = options;
   return Broker.start(options.host ?? DEFAULT_HOST, options.port ?? 0, { ...parts, mqttVersion });

@@ -61,7 +61,7 @@ class Connection implements Sender {
   private take(message: Buffer, encoding: Encoding): void {
     const { login } = this;
     const id = login === null ? sourceOf(message, encoding) : login.id;
-    this.receiver.receive(this, id, login?.proof ?? "none", message, encoding);
+    void this.receiver.receive(this, id, login?.proof ?? "none", message, encoding);
   }
 }
 

@@ -18,8 +18,15 @@ export interface Finding {
 /** Looks at all that the service would start with. The database's schema is brought to this version. */
 export async function checkService(options: ServiceOptions): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const { sealKeyFiles = [], database = {}, tls, host = "127.0.0.1" } = options;
-  const files = [...sealKeyFiles, database.passwordFile, tls?.keyFile];
+  const { sealKeyFiles = [], database = {}, tls, broker, hook, host = "127.0.0.1" } = options;
+  const files = [
+    ...sealKeyFiles,
+    database.passwordFile,
+    tls?.keyFile,
+    broker?.passwordFile,
+    broker?.keyFile,
+    hook?.secretFile,
+  ];
   for (const file of files) if (file !== undefined) findings.push(...(await checkSecret(file)));
   if (tls !== undefined) findings.push(...(await checkTls(tls)));
   else if (!/^(127\.|::1$|localhost$)/.test(host))

@@ -47,6 +47,41 @@ export const CONFIG_SCHEMA = {
         caFile: text("who issues them, PEM"),
       },
     },
+    broker: {
+      type: "object",
+      additionalProperties: false,
+      required: ["url"],
+      description: "a broker that devices connect to: all replicas share the requests that come by it",
+      properties: {
+        url: text(
+          "amqps://, tls:// (NATS) or mqtts://user@host:port, without TLS amqp://, nats:// or mqtt://",
+        ),
+        passwordFile: text("holds the password of that user"),
+        caFile: text("who issued the broker's certificate, PEM"),
+        certFile: text("the replica's own certificate, where it logs in by that, PEM"),
+        keyFile: text("its key, PEM"),
+        topicsBound: {
+          type: "boolean",
+          description:
+            "cloud/from/<id>/# is written by the user <id> alone: frames need no proof of their own",
+        },
+        group: {
+          type: "string",
+          pattern: "^[A-Za-z0-9_-]{1,64}$",
+          description: "replicas of one name share the requests",
+        },
+      },
+    },
+    hook: {
+      type: "object",
+      additionalProperties: false,
+      description: "RabbitMQ and EMQX ask who may log in and who may use a topic, below /hook/",
+      properties: {
+        secretFile: text("holds what a broker shows: 16 or more of A-Z a-z 0-9 _ -"),
+        certificate: text("the common name of the broker's certificate"),
+        vhost: text("RabbitMQ's virtual host that devices are on"),
+      },
+    },
     address: text("the service's name: the issuer of tokens"),
     tokens: {
       type: "object",

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { readBody } from "../cloud/body.js";
 import { MESSAGE_BYTES_MAX } from "../cloud/channel.js";
 import { RpcError, Unavailable } from "../cloud/frame.js";
+import { HOOK_PATH, type Hook } from "../cloud/hook/index.js";
 import { makeHttpServer } from "../cloud/http-server.js";
 import { listen } from "../cloud/listen.js";
 import { RPC_PATH, type Rpc } from "../cloud/rpc.js";
@@ -24,6 +25,8 @@ export interface ServiceHttpParts {
   state: State;
   rpc: Rpc;
   metrics: Metrics;
+  /** null: no broker asks here. */
+  hook: Hook | null;
   /** The host that tokens for the service's own API are issued for. */
   apiHost: string;
   /** null: plain HTTP. */
@@ -104,6 +107,12 @@ export class ServiceHttp {
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.underWay++;
     try {
+      const { hook } = this.parts;
+      const [path = ""] = (request.url ?? "").split("?", 1);
+      if (hook !== null && path.startsWith(HOOK_PATH)) {
+        await hook.serve(path, request, response);
+        return;
+      }
       const { status, content, headers } = await this.serve(request);
       const isJson = typeof content === "object" && !(content instanceof Uint8Array);
       const type = content === undefined ? {} : { "content-type": "application/json" };

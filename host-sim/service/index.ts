@@ -2,6 +2,13 @@
 export { checkService, type Finding } from "./check.js";
 export { readConfiguration, VARIABLE_PREFIX } from "./config.js";
 export { type Service, startService } from "./service.js";
-export type { DatabaseOptions, ServiceOptions, ServiceTls, ServiceTokens } from "./service-options.js";
+export type {
+  DatabaseOptions,
+  ServiceBroker,
+  ServiceHook,
+  ServiceOptions,
+  ServiceTls,
+  ServiceTokens,
+} from "./service-options.js";
 export { newSealKey } from "./store/sealer.js";
 export { exportEntities, importEntities } from "./transfer.js";

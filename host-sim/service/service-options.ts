@@ -8,7 +8,9 @@ import {
   oneOf,
   optionsOf,
   PORT,
+  type Rule,
   type Shape,
+  TEXT,
   whole,
 } from "../cloud/options.js";
 import type { CloudEvent } from "../cloud/types.js";
@@ -33,6 +35,36 @@ export interface ServiceTls {
   clientCertificates?: "none" | "optional" | "required";
   /** Who issues clients' certificates. */
   caFile?: string;
+}
+
+/** A broker of the site's, which devices connect to: all replicas share the requests that come by it. */
+export interface ServiceBroker {
+  /**
+   * `amqp:` or `amqps:` RabbitMQ, `nats:` or `tls:` NATS, `mqtt:` or `mqtts:` a broker with shared subscriptions
+   * (mosquitto, EMQX), with user, host and port: `amqps://cloud@broker.example.com`.
+   */
+  url: string;
+  /** Holds the password of that user. */
+  passwordFile?: string;
+  /** Who issued the broker's certificate. */
+  caFile?: string;
+  /** The replica's own certificate and key, where it logs in by them. */
+  certFile?: string;
+  keyFile?: string;
+  /** The broker lets `cloud/from/<id>/…` be written by the user `<id>` alone: frames need no proof of their own. */
+  topicsBound?: boolean;
+  /** Replicas of one name share the requests. Default `motekey`. */
+  group?: string;
+}
+
+/** Brokers ask who may log in, and who may use a topic: RabbitMQ and EMQX, over HTTP, below `/hook/`. */
+export interface ServiceHook {
+  /** Holds what a broker shows: 16 or more of A-Z a-z 0-9 _ -. Needed where others than this machine can ask. */
+  secretFile?: string;
+  /** The common name of the broker's certificate, with `tls.clientCertificates` "required". */
+  certificate?: string;
+  /** RabbitMQ's virtual host that devices are on. Default "/". */
+  vhost?: string;
 }
 
 /** How tokens are made. */
@@ -63,6 +95,8 @@ export interface ServiceOptions {
   /** HTTP port (frames by POST and in WebSockets, MQTT in WebSockets, JWKS, introspection); 0: any free one. Default 8180. */
   httpPort?: number;
   tls?: ServiceTls;
+  broker?: ServiceBroker;
+  hook?: ServiceHook;
   /** Its name, the issuer of tokens and `src` of replies. Default `//api.mongoose-iot.com`. */
   address?: string;
   tokens?: ServiceTokens;
@@ -92,6 +126,25 @@ const TLS: Shape<ServiceTls> = {
   caFile: NAME,
 };
 
+/** It stands in names of queues and filters. */
+const GROUP: Rule = {
+  allowed: ["1 to 64 of A-Z a-z 0-9 _ -"],
+  shows: "all",
+  accepts: (value) => typeof value === "string" && /^[\w-]{1,64}$/.test(value),
+};
+
+const BROKER: Shape<ServiceBroker> = {
+  url: needed(TEXT),
+  passwordFile: NAME,
+  caFile: NAME,
+  certFile: NAME,
+  keyFile: NAME,
+  topicsBound: FLAG,
+  group: GROUP,
+};
+
+const HOOK: Shape<ServiceHook> = { secretFile: NAME, certificate: NAME, vhost: NAME };
+
 const TOKENS: Shape<ServiceTokens> = {
   format: oneOf("jwt", "opaque", "cwt-sign1"),
   algorithm: oneOf("ES256", "EdDSA"),
@@ -107,6 +160,8 @@ export const SERVICE_OPTIONS: Shape<ServiceOptions> = {
   mqttPort: PORT,
   httpPort: PORT,
   tls: optionsOf(TLS),
+  broker: optionsOf(BROKER),
+  hook: optionsOf(HOOK),
   address: NAME,
   tokens: optionsOf(TOKENS),
   requireFrameProof: FLAG,

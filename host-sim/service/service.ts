@@ -3,6 +3,8 @@ import { Broker } from "../cloud/broker.js";
 import { DEFAULT_ADDRESS, DEFAULT_HOST, makeCore } from "../cloud/core.js";
 import { Door } from "../cloud/door.js";
 import { Events } from "../cloud/events.js";
+import { Health } from "../cloud/health.js";
+import { CloudGatekeeper, Hook } from "../cloud/hook/index.js";
 import { CONNECT_LIMIT_MS } from "../cloud/http-server.js";
 import { UNTOUCHED } from "../cloud/interference.js";
 import { checkOptions } from "../cloud/options.js";
@@ -19,6 +21,8 @@ import type {
   TokenCheck,
 } from "../cloud/types.js";
 import { WebSockets } from "../cloud/websocket.js";
+import type { BrokerLine } from "./broker/line.js";
+import { openLine, ownLogin } from "./broker/open.js";
 import { ServiceHttp } from "./http.js";
 import { Metrics } from "./metrics.js";
 import { SERVICE_OPTIONS, type ServiceOptions, type ServiceTls } from "./service-options.js";
@@ -26,6 +30,8 @@ import { State } from "./state.js";
 
 const DEFAULT_PORTS = { mqtt: 1883, http: 8180 };
 const DRAIN_LIMIT_MS = 5_000;
+/** Of what comes by a broker: a frame may overtake the one that opens its session, at another replica. */
+const LOOKS = 5;
 const EXTENSIONS: Extensions = { retryAfter: true, expiresIn: true, mac: true, cbor: true, seal: true };
 
 interface ServiceParts {
@@ -35,6 +41,8 @@ interface ServiceParts {
   broker: Broker;
   http: ServiceHttp;
   webSockets: WebSockets;
+  /** null: devices connect here alone. */
+  line: BrokerLine | null;
   drainLimitMs: number;
 }
 
@@ -146,18 +154,23 @@ export class Service {
   }
 
   private async end(): Promise<void> {
-    const { state, events, rpc, broker, http, webSockets, drainLimitMs } = this.parts;
+    const { state, events, rpc, broker, http, webSockets, line, drainLimitMs } = this.parts;
     broker.stopListening();
     http.drain();
+    const stopped = line?.stop().catch(() => {});
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, drainLimitMs);
     });
-    await Promise.race([Promise.all([rpc.idle(), http.idle()]), late]);
+    const isIdle = async (): Promise<void> => {
+      await stopped;
+      await Promise.all([rpc.idle(), http.idle()]);
+    };
+    await Promise.race([isIdle(), late]);
     clearTimeout(timer);
     rpc.close();
     webSockets.kickAll();
-    await Promise.all([broker.close(), http.close()]);
+    await Promise.all([broker.close(), http.close(), line?.close()]);
     webSockets.close();
     events.close();
     await state.close();
@@ -189,11 +202,12 @@ async function startWith(
   const events = new Events();
   if (options.log !== undefined) events.on(options.log);
   const metrics = new Metrics(events);
-  const { accounts, peers, tokens, clock } = state;
+  const { accounts, peers, recoveryBook, tokens, clock } = state;
   const interference = UNTOUCHED;
   const { apiHost, proofs, recoveries, rpc } = makeCore({
     accounts,
     peers,
+    recoveryBook,
     events,
     interference,
     terms: { extensions: EXTENSIONS },
@@ -201,15 +215,22 @@ async function startWith(
     address,
     checkToken: (token, host) => tokens.check(token, host),
     requireFrameProof: options.requireFrameProof,
+    ...(options.broker !== undefined && { looks: LOOKS }),
   });
   const host = options.host ?? DEFAULT_HOST;
   const connectLimitMs = CONNECT_LIMIT_MS;
   // No TLS-PSK: Node asks for a key at once, and a database does not answer at once.
   const tls = certificates && (await CloudTls.start(certificates, host, () => undefined, events));
   const door = new Door(accounts, proofs, recoveries);
-  const served = { state, rpc, metrics, apiHost, tls, connectLimitMs };
+  const hook = await openHook(options, host, door, events, tls);
+  const served = { state, rpc, metrics, hook, apiHost, tls, connectLimitMs };
   const http = await ServiceHttp.start(host, options.httpPort ?? DEFAULT_PORTS.http, served);
+  let line: BrokerLine | null = null;
   try {
+    if (options.broker !== undefined) {
+      const health = new Health(events.stats);
+      line = await openLine(options.broker, { isHooked: hook !== null, receiver: rpc, events, health });
+    }
     const parts = { door, peers, events, interference, tls, receiver: rpc, connectLimitMs };
     const broker = await Broker.start(host, options.mqttPort ?? DEFAULT_PORTS.mqtt, {
       ...parts,
@@ -217,11 +238,32 @@ async function startWith(
     });
     const webSockets = new WebSockets(http.server, { ...parts, broker });
     const drainLimitMs = options.drainLimitMs ?? DRAIN_LIMIT_MS;
-    return new Service({ state, events, rpc, broker, http, webSockets, drainLimitMs });
+    return new Service({ state, events, rpc, broker, http, webSockets, line, drainLimitMs });
   } catch (failure) {
-    await http.close();
+    await Promise.all([http.close(), line?.close()]);
     throw failure;
   }
+}
+
+async function openHook(
+  { hook, broker }: ServiceOptions,
+  host: string,
+  door: Door,
+  events: Events,
+  tls: CloudTls | null,
+): Promise<Hook | null> {
+  if (hook === undefined) return null;
+  const { secretFile, certificate, vhost } = hook;
+  const own = broker === undefined ? null : await ownLogin(broker);
+  const secret = secretFile && (await readFile(secretFile, "utf8")).trimEnd();
+  if (secret !== undefined && !/^[\w-]{16,}$/.test(secret))
+    throw new Error(`${secretFile} must hold 16 or more of A-Z a-z 0-9 _ -`);
+  const options = {
+    ...(secret !== undefined && { secret }),
+    ...(certificate !== undefined && { certificate }),
+    ...(vhost !== undefined && { vhost }),
+  };
+  return new Hook(options, { gatekeeper: new CloudGatekeeper(door, events, own), events, host, tls });
 }
 
 interface Certificates {

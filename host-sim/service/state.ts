@@ -11,6 +11,7 @@ import { migrate } from "./store/migrations.js";
 import { StoredPeers } from "./store/peers.js";
 import { EmbeddedEngine } from "./store/pglite.js";
 import { PostgresEngine } from "./store/postgres.js";
+import { StoredRecoveryBook } from "./store/recoveries.js";
 import { newSealKey, Sealer } from "./store/sealer.js";
 import { StoredTokens } from "./store/tokens.js";
 
@@ -23,12 +24,14 @@ const SWEEPS: readonly string[] = [
   `DELETE FROM motekey.tokens WHERE expires_at_ms < ${NOW_MS} - 60000`,
   "DELETE FROM motekey.replies WHERE at < now() - interval '1 hour'",
   `DELETE FROM motekey.nonces WHERE ends_at_ms < ${NOW_MS}`,
+  "DELETE FROM motekey.recoveries WHERE at < now() - interval '1 day'",
 ];
 
 /** All that the service remembers, in one database. */
 export class State {
   readonly accounts: StoredAccounts;
   readonly peers: StoredPeers;
+  readonly recoveryBook: StoredRecoveryBook;
   readonly tokens: StoredTokens;
   private readonly sweeper: NodeJS.Timeout;
 
@@ -46,6 +49,7 @@ export class State {
     this.accounts = new StoredAccounts(database, sealer, clock);
     this.tokens = new StoredTokens(database, makers);
     this.peers = new StoredPeers(database, this.tokens, makers);
+    this.recoveryBook = new StoredRecoveryBook(database);
     this.sweeper = setInterval(() => this.sweep().catch(() => {}), SWEEP_MS).unref();
   }
 

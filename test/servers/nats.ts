@@ -10,7 +10,9 @@ export function findNats(context: Mocha.Context): string {
 }
 
 /** Starts NATS without TLS or users, on free ports: everybody may do everything. */
-export async function startOpenNats(program: string): Promise<{ url: string; close(): Promise<void> }> {
+export async function startOpenNats(
+  program: string,
+): Promise<{ url: string; nativeUrl: string; close(): Promise<void> }> {
   const folder = scratchFolder("nats");
   const [port, natsPort] = [await freePort(), await freePort()];
   const text = [
@@ -25,7 +27,11 @@ export async function startOpenNats(program: string): Promise<{ url: string; clo
     port,
     ready: /Server is ready/,
   });
-  return { url: `mqtt://127.0.0.1:${port}`, close: () => broker.close() };
+  return {
+    url: `mqtt://127.0.0.1:${port}`,
+    nativeUrl: `nats://127.0.0.1:${natsPort}`,
+    close: () => broker.close(),
+  };
 }
 
 /** Starts NATS with our sample on free ports. */

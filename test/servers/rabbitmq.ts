@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import type { KeyPair } from "../../host-sim/cloud/index.js";
@@ -87,6 +88,52 @@ export async function startHookedRabbitmq(
     "ca.crt": ca,
   }));
   return { ...broker, plainUrl: `mqtt://127.0.0.1:${plainPort}` };
+}
+
+/** A broker beside the service. */
+export interface ServiceRabbitmq extends HookedBroker {
+  /** `amqp://cloud@…`: the password is the service's. */
+  amqpUrl: string;
+}
+
+/** Starts RabbitMQ with our sample for the service; it takes some ten seconds. @param password of the service's user */
+export async function startServiceRabbitmq(
+  program: string,
+  { server, ca, httpPort, secret }: Hooked,
+  password: string,
+): Promise<ServiceRabbitmq> {
+  const [port, webPort, plainPort] = [await freePort(), await freePort(), await freePort()];
+  const amqpPort = await freePort();
+  const others = [plainPort, amqpPort];
+  const broker = await launch(program, { port, webPort, others }, (folder) => ({
+    "rabbitmq.conf": sample("rabbitmq/service.conf", [
+      [SAMPLE_FOLDER, folder],
+      ["mqtt.listeners.ssl.default = 8883", `mqtt.listeners.ssl.default = 127.0.0.1:${port}`],
+      ["mqtt.listeners.tcp.default = 1883", `mqtt.listeners.tcp.default = 127.0.0.1:${plainPort}`],
+      ["web_mqtt.ssl.port = 8443", `web_mqtt.ssl.port = ${webPort}\nweb_mqtt.ssl.ip = 127.0.0.1`],
+      ["listeners.tcp.local = 127.0.0.1:5672", `listeners.tcp.local = 127.0.0.1:${amqpPort}`],
+      ["change-this-secret@127.0.0.1:8180", `${secret}@127.0.0.1:${httpPort}`],
+    ]),
+    "service-definitions.json": sample("rabbitmq/service-definitions.json", [
+      ["hash of the service's password", hashOf(password)],
+    ]),
+    enabled_plugins: sample("rabbitmq/service_plugins", []),
+    "server.crt": server.cert,
+    "server.key": server.key,
+    "ca.crt": ca,
+  }));
+  return {
+    ...broker,
+    plainUrl: `mqtt://127.0.0.1:${plainPort}`,
+    amqpUrl: `amqp://cloud@127.0.0.1:${amqpPort}`,
+  };
+}
+
+/** As `rabbitmqctl hash_password` makes it: a salt of four bytes, and SHA-256 of that and the password. */
+function hashOf(password: string): string {
+  const salt = randomBytes(4);
+  const hash = createHash("sha256").update(salt).update(password).digest();
+  return Buffer.concat([salt, hash]).toString("base64");
 }
 
 interface Ports {

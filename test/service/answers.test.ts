@@ -116,8 +116,10 @@ describe("what an answer changes", function () {
     assert.deepEqual(twice.map(({ outcome }) => outcome).sort(), ["done", "replayed"]);
     assert.deepEqual(await tokensOf(id), [60_000]);
     assert.equal((await answers.put(under(4, 3))).sent, 1);
-    assert.equal((await answers.put(under(3, 4))).outcome, "replayed");
-    assert.equal((await answers.put(under(null, 5))).sent, 2);
+    // One that was overtaken counts once.
+    assert.equal((await answers.put(under(3, 4))).sent, 2);
+    for (const sequence of [3, 4]) assert.equal((await answers.put(under(sequence, 7))).outcome, "replayed");
+    assert.equal((await answers.put(under(null, 5))).sent, 3);
     const other = { ...under(9, 6), session: { counter: 6, nonce, received: 9 } };
     assert.equal((await answers.put(other)).outcome, "replayed");
   });

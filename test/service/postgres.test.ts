@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, fork } from "node:child_process";
+import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { WebSocket } from "ws";
+import { Events } from "../../host-sim/cloud/events.js";
+import { MacSession } from "../../host-sim/cloud/mac-session.js";
+import { Replayed } from "../../host-sim/cloud/peers.js";
+import { Recoveries } from "../../host-sim/cloud/recoveries.js";
 import { simulateDevice } from "../../host-sim/index.js";
 import { type Service, type ServiceOptions, startService } from "../../host-sim/service/index.js";
+import { State } from "../../host-sim/service/state.js";
 import { Client } from "../cloud/client.js";
 import { MacDevice } from "../cloud/mac.js";
-import { counterPassword } from "../cloud/passwords.js";
+import { counterPassword, recoveryPassword } from "../cloud/passwords.js";
 import { Postgres } from "../servers/postgres.js";
 import { FREE, newKeyFile } from "./places.js";
 
@@ -138,6 +144,70 @@ describe("the service on PostgreSQL", function () {
       assert.deepEqual(answers.sort(), [401, 401, 401, 401, 401, "session"], `counter ${counter}`);
     }
     for (const socket of sockets) socket.terminate();
+  });
+
+  it("frames that overtake each other within 32 count once each, in whatever order and by whatever replica", async () => {
+    const known = await services[0].addDevice({ id: "device_window" });
+    const states = await Promise.all([State.open(options, ""), State.open(options, "")]);
+    const session = new MacSession(known.psk, { counter: 1, nonce: randomBytes(16), seals: false });
+    /** A replica's look at a message. */
+    const peerAt = async (at: number) => {
+      const { accounts, peers } = states[at % 2] as State;
+      return peers.of((await accounts.find(known.id)) ?? assert.fail());
+    };
+    const opened = await peerAt(0);
+    assert.equal(await opened.open(session, 0), true);
+    const nothing = { request: "", outcome: "", code: 0 };
+    const accept = async (at: number, sequence: number): Promise<boolean> => {
+      const peer = await peerAt(at);
+      if (!(await peer.accept(session, sequence))) return false;
+      return peer
+        .once({ id: at, request: "", changes: false }, async () => nothing)
+        .then(
+          () => true,
+          (failure) => {
+            assert.ok(failure instanceof Replayed);
+            return false;
+          },
+        );
+    };
+    let highest = 0;
+    const seen = new Set([0]);
+    for (let at = 0; at < 300; at++) {
+      const sequence = Math.max(0, highest + randomInt(-40, 12));
+      const isNew = sequence > highest || (highest - sequence <= 32 && !seen.has(sequence));
+      assert.equal(await accept(at, sequence), isNew, `${sequence} behind ${highest}`);
+      highest = Math.max(highest, sequence);
+      seen.add(sequence);
+    }
+    const once = await Promise.all(Array.from({ length: 12 }, (_, at) => accept(at, highest + 5)));
+    assert.equal(once.filter((taken) => taken).length, 1);
+    assert.equal(await accept(0, highest + 200), true);
+    assert.equal(await accept(1, highest + 160), false);
+    assert.equal(await accept(1, highest + 190), true);
+    for (const state of states) await state.close();
+  });
+
+  it("who may ask for a counter is known to every replica: four answers, whoever gives them", async () => {
+    const known = await services[0].addDevice({ id: "device_recover", counter: 77 });
+    const states = await Promise.all([State.open(options, ""), State.open(options, "")]);
+    const events = new Events();
+    const recoveries = states.map(
+      ({ accounts, recoveryBook, clock }) => new Recoveries(accounts, recoveryBook, events, clock.now),
+    );
+    const entity = (await states[0]?.accounts.find(known.id)) ?? assert.fail();
+    assert.equal(await recoveries[1]?.answer(known.id), null);
+    const password = Buffer.from(recoveryPassword(known.psk, known.id, 1));
+    assert.equal(await recoveries[0]?.refusalOf(entity, password), null);
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, at) => recoveries[at % 2]?.answer(known.id)),
+    );
+    assert.deepEqual(
+      answers.flatMap((answer) => (answer ? [answer.c] : [])),
+      [77, 77, 77, 77],
+    );
+    assert.deepEqual(events.stats.recoveries, { [known.id]: 1 });
+    for (const state of states) await state.close();
   });
 
   it("the key that seals changes by overlap: sealed anew, all opens without the old one", async () => {

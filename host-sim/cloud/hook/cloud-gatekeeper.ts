@@ -1,6 +1,6 @@
-import { isReply, requestFilter, requestSender } from "../channel.js";
+import { isReply, replyTopic, requestFilter, requestSender } from "../channel.js";
 import { connackOf, type Door, type Login as DoorLogin } from "../door.js";
-import type { Encoding } from "../encoding.js";
+import { ENCODINGS } from "../encoding.js";
 import type { Events } from "../events.js";
 import { sameSecret } from "../secret.js";
 import type { Gatekeeper, Login } from "./gatekeeper.js";
@@ -11,7 +11,8 @@ export interface OwnLogin {
   password: string;
 }
 
-const ENCODINGS: readonly Encoding[] = ["json", "cbor"];
+/** Before a filter that several replicas share (MQTT 5, 4.8.2). */
+const SHARED = /^\$share\/[^/]+\//;
 /** What is told of a name that anybody may have made up. */
 const NAME_CHARACTERS_MAX = 128;
 
@@ -27,7 +28,7 @@ export class CloudGatekeeper implements Gatekeeper {
   admits({ clientId, userName, password }: Login): Promise<boolean> {
     const { own } = this;
     if (own !== null && userName === own.user)
-      return Promise.resolve(clientId === own.user && sameSecret(password, own.password));
+      return Promise.resolve(isOf(own.user, clientId) && sameSecret(password, own.password));
     const visitor = { id: clientId, userName, password: Buffer.from(password), link: null, isHeld: false };
     const id = clientId.slice(0, NAME_CHARACTERS_MAX);
     return new Promise((resolve) => {
@@ -49,7 +50,7 @@ export class CloudGatekeeper implements Gatekeeper {
   async mayRead(userName: string, filter: string): Promise<boolean> {
     const isAllowed =
       userName === this.own?.user
-        ? ENCODINGS.map(requestFilter).includes(filter)
+        ? [...ENCODINGS.map(requestFilter), replyTopic(userName, "json")].includes(filter.replace(SHARED, ""))
         : await this.allows(userName, (login) => this.door.mayRead(login, filter));
     return this.told(isAllowed, userName, filter, "subscribe");
   }
@@ -77,4 +78,9 @@ export class CloudGatekeeper implements Gatekeeper {
     if (!isAllowed) this.events.emit({ event: "topic-refused", id, topic, action });
     return isAllowed;
   }
+}
+
+/** Is this a client id of the cloud's own? Each replica of a service has one. */
+function isOf(user: string, clientId: string): boolean {
+  return clientId === user || clientId.startsWith(`${user}-`);
 }

@@ -42,7 +42,9 @@ export class Emqx implements Dialect {
 
   private mayCarry(fields: Fields): boolean | Promise<boolean> {
     const [clientId, userName, topic] = ["clientid", "username", "topic"].map((name) => fields.get(name));
-    if (userName === undefined || clientId !== userName || topic === undefined) return false;
+    if (userName === undefined || topic === undefined) return false;
+    // Whoever logged in by another client id than its own is the cloud, one of its replicas.
+    if (clientId !== userName && !clientId?.startsWith(`${userName}-`)) return false;
     if (fields.get("action") === "subscribe") return this.gatekeeper.mayRead(userName, topic);
     return fields.get("action") === "publish" && this.gatekeeper.mayWrite(userName, topic);
   }

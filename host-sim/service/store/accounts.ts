@@ -188,7 +188,7 @@ export class StoredAccounts implements Accounts {
         [EPOCH],
       );
       await queries.run(
-        "DELETE FROM motekey.mac_sessions; DELETE FROM motekey.nonces; DELETE FROM motekey.replies; DELETE FROM motekey.tokens",
+        "DELETE FROM motekey.mac_sessions; DELETE FROM motekey.nonces; DELETE FROM motekey.replies; DELETE FROM motekey.tokens; DELETE FROM motekey.recoveries",
       );
       await note(queries, "restored", "");
     });

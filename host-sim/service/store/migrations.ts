@@ -3,6 +3,9 @@ import type { Engine } from "./database.js";
 /** Who else migrates this database waits: any number that is ours. */
 const LOCK = 7_226_155_319;
 
+/** How far a frame under a MAC session may be behind another that overtook it. */
+export const WINDOW = 32;
+
 /** Each is run once, in this order; one that was released is never changed. */
 const MIGRATIONS: readonly string[] = [
   `
@@ -110,9 +113,21 @@ const MIGRATIONS: readonly string[] = [
       END IF;
 
       IF one.nonce IS NOT NULL THEN
-        UPDATE motekey.mac_sessions s SET received = coalesce(one.received, s.received), sent = s.sent + 1
+        -- A window of what was seen below the highest sequence, as DTLS has it (RFC 9147, 4.5.1): none counts twice.
+        UPDATE motekey.mac_sessions s SET
+            received = greatest(s.received, coalesce(one.received, s.received)),
+            seen = CASE
+              WHEN one.received IS NULL THEN s.seen
+              WHEN one.received < s.received THEN s.seen | (1::bigint << (s.received - 1 - one.received)::integer)
+              WHEN one.received - s.received > ${WINDOW} THEN 0
+              ELSE ((s.seen << (one.received - s.received)::integer)
+                | (1::bigint << (one.received - s.received - 1)::integer)) & ${2 ** WINDOW - 1}
+            END,
+            sent = s.sent + 1
           WHERE s.device = one.device AND s.counter = one.counter AND s.nonce = decode(one.nonce, 'base64')
-            AND (one.received IS NULL OR s.received < one.received)
+            AND (one.received IS NULL OR one.received > s.received
+              OR (one.received < s.received AND s.received - one.received <= ${WINDOW}
+                AND (s.seen >> (s.received - 1 - one.received)::integer) & 1 = 0))
           RETURNING s.sent INTO sent;
         IF NOT FOUND THEN
           outcome := 'replayed'; RETURN NEXT; CONTINUE;
@@ -164,6 +179,17 @@ const MIGRATIONS: readonly string[] = [
       RETURN NEXT;
     END LOOP;
   END $$;
+  `,
+  `
+  -- Behind a broker frames overtake each other: bit i is that of the sequence "received" - 1 - i.
+  ALTER TABLE motekey.mac_sessions ADD COLUMN seen bigint NOT NULL DEFAULT 0;
+
+  -- Behind a broker the replica that lets a device in to ask for its counter is not always the one that is asked.
+  CREATE TABLE motekey.recoveries (
+    device text PRIMARY KEY REFERENCES motekey.devices ON DELETE CASCADE,
+    history jsonb,
+    at timestamptz NOT NULL DEFAULT now()
+  );
   `,
 ];
 

@@ -14,6 +14,7 @@ import type { Entity } from "../../cloud/types.js";
 import type { StoredEntity } from "./accounts.js";
 import { type Answered, Answers, type KeptReply, type SessionStep } from "./answers.js";
 import type { Database } from "./database.js";
+import { WINDOW } from "./migrations.js";
 import { PlannedTokens, type TokenChange } from "./planned-tokens.js";
 import type { StoredTokens, TokenMakers } from "./tokens.js";
 
@@ -25,10 +26,10 @@ const OPEN = `
   WITH taken AS (
     UPDATE motekey.devices SET mac_counter = $2 WHERE id = $1 AND mac_counter < $2 AND NOT disabled RETURNING id
   )
-  INSERT INTO motekey.mac_sessions (device, counter, nonce, received, sent, seals, is_next)
-  SELECT id, $2, $3, $4, -1, $5, $6 FROM taken
+  INSERT INTO motekey.mac_sessions (device, counter, nonce, received, seen, sent, seals, is_next)
+  SELECT id, $2, $3, $4, 0, -1, $5, $6 FROM taken
   ON CONFLICT (device) DO UPDATE
-    SET counter = excluded.counter, nonce = excluded.nonce, received = excluded.received, sent = -1,
+    SET counter = excluded.counter, nonce = excluded.nonce, received = excluded.received, seen = 0, sent = -1,
         seals = excluded.seals, is_next = excluded.is_next
   RETURNING device`;
 
@@ -85,9 +86,9 @@ class StoredPeer implements Peer {
     return true;
   }
 
-  /** Looked at here, and taken in {@link once}: of two that come at once one is carried out. */
+  /** Looked at here (replicas' frames overtake each other by as much as the window), and taken in {@link once}: of two that come at once one is carried out. */
   accept({ opening: { counter, nonce } }: MacSession, sequence: number): boolean {
-    if (sequence <= this.received) return false;
+    if (sequence === this.received || this.received - sequence > WINDOW) return false;
     this.step = { counter, nonce, received: sequence };
     return true;
   }

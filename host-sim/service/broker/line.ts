@@ -1,0 +1,30 @@
+import type { BrokerBinding, Receiver, Sender } from "../../cloud/channel.js";
+import type { Events } from "../../cloud/events.js";
+import type { Health } from "../../cloud/health.js";
+import type { BrokerTls } from "../../cloud/types.js";
+
+/** Where requests come from that devices send to a broker of the site's, and where the replies go. */
+export interface BrokerLine extends Sender {
+  /** Without user and password. */
+  readonly url: string;
+  /** Takes no new request; what is in hand is still answered. */
+  stop(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a line works with. */
+export interface BrokerLineParts extends BrokerBinding {
+  /** The replicas of one group share the requests. */
+  group: string;
+  tls: BrokerTls;
+  receiver: Receiver;
+  events: Events;
+  health: Health;
+}
+
+/** Tells what keeps a line from its work, once for each sentence. @param trouble null: nothing, it is there */
+export function tellLine({ events, health }: BrokerLineParts, trouble: string | null): void {
+  if (!health.set("broker", trouble)) return;
+  if (trouble === null) events.emit({ event: "broker-attached" });
+  else events.emit({ event: "broker-lost", reason: trouble });
+}
