@@ -9,6 +9,7 @@ import { bundleHostSim } from "./build/host-sim.mjs";
 import { bundleLean, MESSAGES_ENTRY } from "./build/lean.mjs";
 import { bundleMinified } from "./build/minified.mjs";
 import { buildModdable } from "./build/moddable.mjs";
+import { bundleSeal } from "./build/seal.mjs";
 import { bundleTools } from "./build/tools.mjs";
 
 process.chdir(import.meta.dirname); // `npm pack` begins in a package's folder
@@ -21,6 +22,7 @@ for (const folder of ["dist", "firmware/dist", "host-sim/dist", "host-sim/servic
 
 compile("firmware");
 writeFileSync("firmware/dist/motekey.min.js", await bundleMinified());
+await bundleSeal();
 
 compile("firmware/adapters/moddable/types.json");
 await buildModdable();

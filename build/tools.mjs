@@ -22,6 +22,7 @@ const theOthersArePackages = {
       external: true,
     }));
     onResolve({ filter: /\/firmware\/index\.js$/ }, () => ({ path: "motekey", external: true }));
+    onResolve({ filter: /\/firmware\/seal\.js$/ }, () => ({ path: "motekey/seal", external: true }));
   },
 };
 

@@ -226,7 +226,7 @@ export const portsGroup = (): Group => {
   const link: RowsOf<Link> = { security: Kind.LINK, open: needed, write: needed, close: needed };
   const clock: RowsOf<Clock> = { now: needed, wakeAfter: needed, cancel: needed };
   const entropy: RowsOf<Entropy> = { fill: needed };
-  const store: RowsOf<Store> = { read: needed, write: needed };
+  const store: RowsOf<Store> = { read: needed, write: needed, sealing: Kind.TEXT, refused: Kind.WHOLE };
   const rows: RowsOf<Ports> = {
     link: { rows: link, isOpen: true, isNeeded: true },
     clock: { rows: clock, isOpen: true, isNeeded: true },

@@ -61,7 +61,10 @@ export interface StoredCredential {
 
 /** What {@link readCredential} came to. */
 export interface CredentialReading {
-  /** OK, CREDENTIAL_MISSING, CREDENTIAL_BROKEN, or STORE_FAILED where the store could not tell. */
+  /**
+   * OK, CREDENTIAL_MISSING, CREDENTIAL_BROKEN or what a sealed store says in its place (SEAL_BROKEN, SEAL_MISPLACED,
+   * SEAL_FOREIGN, SEAL_MISSING), or STORE_FAILED where the store could not tell.
+   */
   readonly status: Status;
   /** null unless OK. */
   readonly credential: StoredCredential | null;
@@ -124,7 +127,9 @@ export const readCredential = (store: Store): CredentialReading => {
   const buffer = new Uint8Array(BYTES_MAX);
   const length = recordOf(store).load(buffer);
   const credential = length < 0 ? null : decode(buffer, PAYLOAD_AT + length);
+  const refused = store.refused;
   let status = credential === null ? Status.CREDENTIAL_BROKEN : Status.OK;
+  if (length === Unread.BROKEN && refused !== undefined && refused !== Status.OK) status = refused;
   if (length === Unread.ABSENT) status = Status.CREDENTIAL_MISSING;
   if (length === Unread.UNREADABLE) status = Status.STORE_FAILED;
   buffer.fill(0);

@@ -1,5 +1,6 @@
 import type { Auth } from "./auth.js";
 import type { Config } from "./config.js";
+import type { Keeper } from "./keep/keeper.js";
 import { FrameProof, type Proof } from "./policy.js";
 import { LinkSecurity } from "./ports.js";
 import { nameOf, sentenceOf } from "./sentences.js";
@@ -55,6 +56,8 @@ export interface Explanation {
   readonly sealed: boolean;
   /** What everybody learns who can read the link to the cloud. */
   readonly exposure: string;
+  /** How what the device keeps is protected: `sealed`, `obfuscated`, or `unsealed`; `none` where it keeps nothing. */
+  readonly atRest: string;
 }
 
 /** A peer's words are shown to people: nothing in them may move a cursor. @allocates a text */
@@ -95,6 +98,12 @@ const addressesOf = (frame: FrameReader, config: Config): string => {
   return frame.src === Party.OTHER
     ? `${ours}, their src ${printable(frame.addressing, length)}.`
     : `${ours}.`;
+};
+
+const sealingOf = (keeper: Keeper | null): string => {
+  if (keeper === null) return "none";
+  const sealing = keeper.store.sealing;
+  return sealing === undefined ? "unsealed" : sealing;
 };
 
 /** Whether a clock that is wrong is why. */
@@ -153,5 +162,6 @@ export const explain = (
     silentMs: heardAtMs < 0 ? -1 : Math.floor(nowMs - heardAtMs),
     sealed: answers.areSealed,
     exposure: exposureOf(config, answers.areSealed),
+    atRest: sealingOf(config.keeper),
   };
 };

@@ -88,6 +88,10 @@ export interface Entropy {
  * that was may be gone, cut short, or wrong.
  */
 export interface Store {
+  /** How what it keeps is protected, `sealed` or `obfuscated`; absent: `unsealed`. */
+  readonly sealing?: string;
+  /** Why the latest record that was read is none, where the store knows it; OK or absent: it does not. */
+  readonly refused?: Status;
   /**
    * Reads the value of this name into `out`, as much of it as fits. Names are ASCII, at most 15 bytes long.
    * @returns the value's length, bytes; −1: there is none of this name; −2: the store could not tell. It never

@@ -51,7 +51,7 @@ export const sentenceOf = (status: Status): string => {
     case Status.CREDENTIAL_MISSING:
       return "There is no credential in the device's store; provision the device, or hand deviceId and credential to createAuth.";
     case Status.CREDENTIAL_BROKEN:
-      return "The credential in the device's store is damaged, or of a newer version; provision the device anew.";
+      return "The credential in the device's store is damaged, of a newer version, or sealed while the store is not; provision the device anew.";
     case Status.VERSION_REFUSED:
       return "The broker does not speak MQTT 3.1.1; use one that does.";
     case Status.CLIENT_ID_REFUSED:
@@ -143,6 +143,14 @@ export const sentenceOf = (status: Status): string => {
       return "The server broke the WebSocket protocol, and the connection was ended; check what stands in between.";
     case Status.CWT_REFUSED:
       return "The token's MAC is wrong, it is no COSE_Mac0 with HMAC 256/256, or its header or claims are malformed; compare the key given to cwt() with the cloud's.";
+    case Status.SEAL_BROKEN:
+      return "A sealed record was changed after it was sealed; provision the device anew.";
+    case Status.SEAL_MISPLACED:
+      return "A sealed record lies in another's place: the flash was changed; provision the device anew.";
+    case Status.SEAL_FOREIGN:
+      return "The store was sealed with another key; give the seal the key that this device had, or provision it anew.";
+    case Status.SEAL_MISSING:
+      return "The store holds a secret that is not sealed, which onPlain refuses; provision the device anew.";
     case Status.TLS_FAILED:
       return "The TLS handshake failed; check that the port speaks TLS 1.2 or 1.3, and whether the cloud asks for a certificate.";
     case Status.TLS_CA:

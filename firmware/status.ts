@@ -133,6 +133,12 @@ export enum Status {
   CBOR_TRUNCATED = 128,
   CWT_REFUSED = 129,
 
+  // What is sealed in the store (RECORD.md).
+  SEAL_BROKEN = 130,
+  SEAL_MISPLACED = 131,
+  SEAL_FOREIGN = 132,
+  SEAL_MISSING = 133,
+
   // TLS (RFC 5246, RFC 8446; certificates by RFC 5280).
   TLS_FAILED = 100,
   TLS_CA = 101,

@@ -19,6 +19,7 @@ import {
 } from "../../firmware/index.js";
 import { Messages } from "../../firmware/messages.js";
 import { mqtt5 } from "../../firmware/mqtt5.js";
+import { SealedStore, type SealOptions, Strength } from "../../firmware/seal.js";
 import { mqttOverWebSocket, rpcOverWebSocket } from "../../firmware/websocket.js";
 import { nodePorts } from "../../host-sim/node/ports.js";
 import { Flash } from "../../host-sim/world/flash.js";
@@ -117,8 +118,10 @@ describe("the options of the firmware", function () {
         store: new Flash(),
       }[port];
       const base: Bag = { mine: 1 };
-      for (const { name } of declared(type))
-        if (name !== "security") base[name] = Reflect.get(whole, name).bind(whole);
+      for (const { name } of declared(type)) {
+        const member = Reflect.get(whole, name);
+        if (typeof member === "function") base[name] = member.bind(whole);
+      }
       const run = (options: Bag): void => make(OPTIONS, { ...nodePorts(), [port]: options });
       run(base);
       for (const { title, options, says } of mistakes(declared(type), base, `ports.${port}.`, true))
@@ -273,6 +276,15 @@ describe("the options of the firmware", function () {
       assert.ok(
         refusal(() => void run()).startsWith(`motekey: ${message}`),
         refusal(() => void run()),
+      );
+    const sealed = declaredIn("firmware/seal.ts", "firmware/tsconfig.json")("SealOptions");
+    const key = { strength: Strength.SEALED, secret: new Uint8Array(32) };
+    const sealing = { key, entropy: { fill: () => {} } };
+    for (const { title, options, says } of mistakes(sealed, sealing, "seal."))
+      assert.match(
+        refusal(() => void new SealedStore(new Flash(), options as unknown as SealOptions)),
+        says,
+        title,
       );
     const members = declaredIn("firmware/messages.ts", "firmware/tsconfig.json")("MessagesOptions");
     for (const { title, options, says } of mistakes(members, {}, "messages."))

@@ -1,0 +1,48 @@
+import { HmacKey, hmacBegin, hmacEnd } from "../proof/hmac.js";
+import { DIGEST_BYTES, Sha256 } from "../proof/sha256.js";
+import { bytesOf, type Text } from "../wire/bytes.js";
+
+/** What a key withholds from who reads the flash. The numbers are in flash: they stay. */
+export enum Strength {
+  /** It is made of what anybody can find out who has the flash and the firmware. */
+  OBFUSCATED = 1,
+  /** The chip alone has it: neither flash nor firmware gives it away. */
+  SEALED = 2,
+}
+
+/** What records are sealed with. */
+export interface SealKey {
+  readonly strength: Strength;
+  /** 32 bytes. */
+  readonly secret: Uint8Array;
+}
+
+const PURPOSE = bytesOf("motekey/seal");
+const SECRET_BYTES_MIN = 16;
+const MAC_ADDRESS_BYTES = 6;
+
+/**
+ * A key of a secret that is in the firmware, and of the device's MAC address. Both can be found out: what is sealed with
+ * it is `obfuscated`, and is not readable in a copy of the flash alone.
+ * @construction
+ * @param buildSecret at least 16 random bytes, the same in all devices of a build; a string stands for its UTF-8
+ * @param macAddress 6 bytes
+ * @throws Error that names what is wrong
+ */
+export const obfuscated = (buildSecret: Text, macAddress: Uint8Array): SealKey => {
+  const secret = typeof buildSecret === "string" ? bytesOf(buildSecret) : buildSecret;
+  if (secret.length < SECRET_BYTES_MIN)
+    throw new Error("motekey: the build's secret must have 16 bytes or more, which are random");
+  if (macAddress.length !== MAC_ADDRESS_BYTES) throw new Error("motekey: a MAC address has 6 bytes");
+  const hash = new Sha256();
+  const key = new HmacKey();
+  const out = new Uint8Array(DIGEST_BYTES);
+  key.set(hash, secret, 0, secret.length);
+  hmacBegin(hash, key);
+  hash.update(PURPOSE, 0, PURPOSE.length);
+  hash.update(macAddress, 0, MAC_ADDRESS_BYTES);
+  hmacEnd(hash, key, out, 0);
+  key.wipe();
+  hash.wipe();
+  return { strength: Strength.OBFUSCATED, secret: out };
+};
