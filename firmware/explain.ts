@@ -1,10 +1,10 @@
 import type { Auth } from "./auth.js";
 import type { Config } from "./config.js";
-import type { Keeper } from "./keep/keeper.js";
 import { FrameProof, type Proof } from "./policy.js";
 import { LinkSecurity } from "./ports.js";
 import { nameOf, sentenceOf } from "./sentences.js";
 import { Status } from "./status.js";
+import type { Keeper } from "./store/keeper.js";
 import { Party } from "./wire/frame/addressing.js";
 import type { FrameReader } from "./wire/frame/frame.js";
 

@@ -1,10 +1,10 @@
-import { crc32 } from "../keep/crc32.js";
-import { PAYLOAD_AT, RECORD_BYTES_MIN, RecordKind, readUint32, writeUint32 } from "../keep/record.js";
+import { sameSecret } from "../crypto/compare.js";
+import { HmacKey, hmacBegin, hmacEnd } from "../crypto/hmac.js";
+import { DIGEST_BYTES, Sha256 } from "../crypto/sha256.js";
 import type { Entropy } from "../ports.js";
-import { sameSecret } from "../proof/compare.js";
-import { HmacKey, hmacBegin, hmacEnd } from "../proof/hmac.js";
-import { DIGEST_BYTES, Sha256 } from "../proof/sha256.js";
 import { Status } from "../status.js";
+import { crc32 } from "../store/crc32.js";
+import { PAYLOAD_AT, RECORD_BYTES_MIN, RecordKind, readUint32, writeUint32 } from "../store/record.js";
 import { bytesOf, copyBytes } from "../wire/bytes.js";
 import { type SealKey, Strength } from "./key.js";
 import type { Suite } from "./suite.js";

@@ -1,5 +1,5 @@
-import { HmacKey, hmacBegin, hmacEnd } from "../proof/hmac.js";
-import { DIGEST_BYTES, Sha256 } from "../proof/sha256.js";
+import { HmacKey, hmacBegin, hmacEnd } from "../crypto/hmac.js";
+import { DIGEST_BYTES, Sha256 } from "../crypto/sha256.js";
 import { bytesOf, type Text } from "../wire/bytes.js";
 
 /** What a key withholds from who reads the flash. The numbers are in flash: they stay. */

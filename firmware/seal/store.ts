@@ -1,7 +1,7 @@
-import { RECORD_BYTES_MIN, RecordKind, readUint32, writeUint32 } from "../keep/record.js";
 import { checkGroup, type Group, Kind, type RowsOf } from "../options.js";
 import type { Entropy, Store } from "../ports.js";
 import { Status } from "../status.js";
+import { RECORD_BYTES_MIN, RecordKind, readUint32, writeUint32 } from "../store/record.js";
 import { copyBytes, sameBytes } from "../wire/bytes.js";
 import { Envelope, finish, isSealed, isSecret, isWhole } from "./envelope.js";
 import { type SealKey, Strength } from "./key.js";

@@ -5,7 +5,7 @@ import { readCredential, Status, writeCredential } from "../../firmware/index.js
 import { SealedStore, type SealOptions, Strength } from "../../firmware/seal.js";
 import { Lives } from "../auth/lives.js";
 import { APP, World } from "../auth/world.js";
-import { Flash, isCut, TEARS, type Tear } from "../keep/flash.js";
+import { Flash, isCut, TEARS, type Tear } from "../store/flash.js";
 import { mended, plainRecord, secretOf } from "./oracle.js";
 
 const FIELDS = { deviceId: "device_123" };
