@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { Status } from "../../firmware/index.js";
 import { obfuscated, SealedStore, type SealOptions, Strength } from "../../firmware/seal.js";
-import { Flash } from "../store/flash.js";
+import { Flash } from "../../host-sim/world/flash.js";
 import { mended, plainRecord, SealOracle, secretOf } from "./oracle.js";
 
 const CREDENTIAL = 2;
