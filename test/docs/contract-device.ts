@@ -141,6 +141,14 @@ const WIFI_FIELDS: Test = [
   "device-wifi",
   "gives its fields; the password from standard input too; --baud sets the speed; the port is closed",
 ];
+const SEAL_FLASHED: Test = [
+  "device-seal",
+  "flash seals what it writes to the chip, and refuses another chip's MAC address",
+];
+const SEAL_REFUSED: Test = [
+  "device-seal",
+  "a secret that is none, or open to others, or a MAC address alone, is refused, and not shown",
+];
 const VERIFY_KEYS: Test = ["device-verify", "of an encrypted image, with its keys"];
 
 // biome-ignore format: a table
@@ -187,6 +195,8 @@ export const DEVICE_COMMANDS: Held = {
   "motekey device image --dry-run": ["device-image", "--json has its fields; --dry-run writes nothing"],
   "motekey device image --keys-file <file>": ENCRYPTED,
   "motekey device image --hmac-key-file <file>": ENCRYPTED,
+  "motekey device image --seal-secret-file <file>": ["device-seal", "image seals both slots with --seal-secret-file, as the firmware opens them, and the secret is in nothing that it writes"],
+  "motekey device image --seal-mac <address>": ["device-seal", "image obfuscates with --seal-mac, and never calls that sealed"],
   "motekey device flash": FLASH,
   "motekey device flash -p, --port <path>": ["device-flash", "refuses to guess, and lists them; --port takes a path or a USB serial number"],
   "motekey device flash --format <name>": ["device-espruino", "writes, compacts and reads back: the old key is nowhere in flash, the app's files stay"],
@@ -202,11 +212,15 @@ export const DEVICE_COMMANDS: Held = {
   "motekey device flash --replace": ["device-flash", "a damaged partition; --replace writes a new one in its place"],
   "motekey device flash --dry-run": ["device-flash", "--dry-run says what would change, and writes nothing; the device runs its app again"],
   "motekey device flash --keys-file <file>": FLASH_KEYS,
+  "motekey device flash --seal-secret-file <file>": SEAL_FLASHED,
+  "motekey device flash --seal-mac <address>": SEAL_FLASHED,
   "motekey device flash --hmac-key-file <file>": ["device-flash", "takes the chip's HMAC key, and the keys that lie on the chip in the clear"],
   "motekey device flash --cloud <url>": FLASH_COUNTER,
   "motekey device flash --group-key-file <file>": FLASH_GROUP,
   "motekey device flash --identity-file <file>": FLASH_GROUP,
   "motekey device verify": VERIFY,
+  "motekey device verify --seal-secret-file <file>": ["device-seal", "opens them with the secret; what it does not open, and what is not sealed, is a problem"],
+  "motekey device verify --seal-mac <address>": SEAL_REFUSED,
   "motekey device verify --id <id>": ["device-verify", "another device than --id names, and one that the cloud does not know"],
   "motekey device verify -p, --port <path>": VERIFY_PORT,
   "motekey device verify --partition <label>": VERIFY_PORT,
@@ -223,6 +237,8 @@ export const DEVICE_COMMANDS: Held = {
   "motekey device wifi --open": ["device-wifi", "--open joins a network without a password"],
   "motekey device wifi --scan": ["device-wifi", "--scan lists the networks that the device sees, and changes nothing"],
   "motekey device wifi --baud <rate>": WIFI_FIELDS,
+  "motekey device inspect --seal-secret-file <file>": ["device-seal", "inspect opens them with the secret, and says without it that they are sealed, with another why not"],
+  "motekey device inspect --seal-mac <address>": SEAL_REFUSED,
   "motekey device inspect": ["device-image", "prints a table: numbers as they are, records with fingerprints, and how full it is"],
   "motekey device inspect --against <file>": ["device-image", "--against tells what was added, changed and removed"],
   "motekey device inspect --keys-file <file>": ["device-image", "opens an encrypted one with --keys or --hmac-key-file, and with no others"],

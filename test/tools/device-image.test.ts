@@ -58,7 +58,7 @@ describe("motekey device", () => {
       assert.equal(statSync(path("nvs.bin")).size, 0x6000);
       assert.match(
         stdout,
-        /^Image {4}nvs\.bin, 0x6000 bytes\nDevice {3}device_1\nKey {6}fingerprint [0-9a-f]{16}\n/,
+        /^Image {4}nvs\.bin, 0x6000 bytes, unsealed\nDevice {3}device_1\nKey {6}fingerprint [0-9a-f]{16}\n/,
       );
       assert.match(stdout, /Counter {2}begins above 1217/);
       assert.match(stderr, /Write all 0x6000 bytes/);
@@ -77,6 +77,7 @@ describe("motekey device", () => {
           "counter",
           "bytes",
           "encrypted",
+          "sealing",
           "used",
           "usable",
           "replaced",

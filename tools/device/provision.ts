@@ -15,6 +15,7 @@ import type { NvsKeys } from "../nvs/keys.js";
 import type { Partition, Usage } from "../nvs/partition.js";
 import { blobValue } from "../nvs/value.js";
 import { unfit } from "../nvs/writer.js";
+import { isSealedRecord } from "./sealed-record.js";
 
 /** The domain of the firmware's PreferenceStore. */
 export const NAMESPACE = "motekey";
@@ -31,6 +32,11 @@ export interface Shelf extends Store {
   names(): string[];
   delete(name: string): void;
 }
+
+/** A shelf over a shelf, which seals what lies in it. */
+export type Cover = (shelf: Shelf) => Shelf;
+
+const asItIs: Cover = (shelf) => shelf;
 
 /** The firmware's store over a partition, as its PreferenceStore over NVS: blobs only. */
 export class PartitionStore implements Shelf {
@@ -114,9 +120,10 @@ export interface Provisioned {
 /**
  * Puts a credential into both of its slots. What the device had kept for another credential goes, so that no record of
  * a higher generation wins over this one; all else of the partition stays. The counter never goes back.
+ * @param cover seals its records; without it they lie as they are
  */
-export function provision(partition: Partition, identity: Identity): Provisioned {
-  const provisioned = provisionShelf(new PartitionStore(partition), identity);
+export function provision(partition: Partition, identity: Identity, cover: Cover = asItIs): Provisioned {
+  const provisioned = provisionShelf(cover(new PartitionStore(partition)), identity);
   for (const name of ["cert", "key", "ca"] as const) {
     const der = identity.certificate?.[name] ?? null;
     if (der === null) partition.delete(TLS_NAMESPACE, name);
@@ -129,6 +136,7 @@ export function provision(partition: Partition, identity: Identity): Provisioned
 export function provisionShelf(store: Shelf, { id, psk, certificate, counter }: Identity): Provisioned {
   if (!Number.isSafeInteger(counter) || counter < 0 || counter > COUNTER_MAX)
     throw usage("The counter is a number from 0 to 2^52.", "It is the highest that the cloud has accepted.");
+  refuseSealed(store);
   const before = readCredential(store);
   const isSame =
     before.credential?.deviceId === id && Buffer.from(before.credential.psk).toString() === (psk ?? "");
@@ -139,6 +147,18 @@ export function provisionShelf(store: Shelf, { id, psk, certificate, counter }: 
   writeCounter(store, begin);
   const isReplaced = !isSame && before.status !== Status.CREDENTIAL_MISSING;
   return { isReplaced, counter: begin };
+}
+
+/** Who seals a device's records goes on: its firmware may refuse what is not sealed, and its key would lie open. */
+function refuseSealed(store: Shelf): void {
+  if (store.sealing !== undefined) return;
+  const head = new Uint8Array(RECORD_BYTES_MIN);
+  for (const name of store.names())
+    if (NAMES.test(name) && store.read(name, head) >= head.length && isSealedRecord(head))
+      throw usage(
+        "The device's records are sealed.",
+        "Give --seal-secret-file, and --seal-mac where they are obfuscated.",
+      );
 }
 
 /** With a certificate nothing weaker is good enough for the device, whatever the app's options say. */

@@ -1,6 +1,7 @@
 /** motekey's records (firmware/RECORD.md), as people may see them: never a key, never a token. */
 import { createHash, createHmac } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { isSealedRecord } from "./sealed-record.js";
 
 const PAYLOAD_AT = 10;
 const CHECK_BYTES = 4;
@@ -16,10 +17,16 @@ const KINDS: Readonly<Record<number, string>> = {
   6: "token",
 };
 
+/** What the key of a sealed record is worth. */
+const STRENGTH_AT = 11;
+const STRENGTHS: Readonly<Record<number, string>> = { 1: "obfuscated", 2: "sealed" };
+
 /** What a record is, and what may be told of it. */
 export interface ToldRecord {
   readonly kind: string;
   readonly generation: number;
+  /** `sealed`, `obfuscated`, or `unsealed`. */
+  readonly sealing: string;
   /** For a line of text. */
   readonly detail: string;
 }
@@ -35,7 +42,8 @@ export function recordIn(data: Uint8Array): ToldRecord | null {
   return {
     kind,
     generation: bytes.readUInt32BE(4),
-    detail: detailOf(kind, bytes, bytes.subarray(PAYLOAD_AT, end)),
+    sealing: isSealedRecord(bytes) ? (STRENGTHS[bytes[STRENGTH_AT] ?? 0] ?? "sealed") : "unsealed",
+    detail: isSealedRecord(bytes) ? "" : detailOf(kind, bytes, bytes.subarray(PAYLOAD_AT, end)),
   };
 }
 

@@ -5,6 +5,7 @@ import { withCloudFlag } from "../cloud-flag.js";
 import { withGroupKeyFlags } from "../group-key-flags.js";
 import { withKeyFlags } from "../key-flags.js";
 import { withPortFlags } from "../port-flags.js";
+import { withSealFlags } from "../seal-flags.js";
 import type { FlashFlags } from "./run.js";
 
 /** The fields of its answer. */
@@ -19,6 +20,7 @@ export const FLASH_FIELDS = [
   "key_fingerprint",
   "counter",
   "encrypted",
+  "sealing",
   "used",
   "usable",
   "replaced",
@@ -60,6 +62,7 @@ export function flashCommand(act: Act): Command {
   withPortFlags(command);
   withGroupKeyFlags(command);
   withKeyFlags(command);
+  withSealFlags(command);
   withCloudFlag(command);
   act<FlashFlags>(command, async () => (await import("./run.js")).flash);
   withFields(command, FLASH_FIELDS);

@@ -1,4 +1,5 @@
 /** A credential into Espruino's Storage, over its prompt. */
+import type { SealKey } from "../../../firmware/seal.js";
 import type { Context } from "../../cli/act.js";
 import { Failure, usage } from "../../cli/failure.js";
 import { Repl } from "../../espruino/repl.js";
@@ -7,6 +8,7 @@ import { choosePort } from "../port.js";
 import type { PortFlags } from "../port-flags.js";
 import { type Identity, provisionShelf, StorageStore } from "../provision.js";
 import { keyFingerprint } from "../record.js";
+import { espruinoSuite, sealingOf, shelfOf } from "../seal-key.js";
 import { numberOf } from "../settings.js";
 
 const RECORDS = /^motekey-/;
@@ -27,6 +29,7 @@ export async function flashEspruino(
   { system, output }: Context,
   flags: EspruinoFlags,
   identity: Identity & { readonly psk: string },
+  seal: SealKey | null,
 ): Promise<void> {
   for (const name of ["table", "partition", "chip", "set", "settings", "keysFile", "hmacKeyFile"] as const)
     if (flags[name] !== undefined)
@@ -48,7 +51,10 @@ export async function flashEspruino(
       held.set(name, data);
       if (data.length > 0) image.set(name, data);
     }
-    const { counter, isReplaced } = provisionShelf(new StorageStore(image), identity);
+    const { counter, isReplaced } = provisionShelf(
+      shelfOf(new StorageStore(image), seal, espruinoSuite),
+      identity,
+    );
     const changed = [...image.items()].filter(({ name, data }) => held.get(name)?.equals(data) !== true);
     const removed = [...held.keys()].filter((name) => image.get(name) === null);
     const isWritten = flags.dryRun !== true && changed.length + removed.length > 0;
@@ -76,6 +82,7 @@ export async function flashEspruino(
       key_fingerprint: keyFingerprint(identity.psk),
       counter,
       encrypted: false,
+      sealing: sealingOf(seal),
       used: image.used,
       usable: null,
       replaced: isReplaced,

@@ -7,7 +7,7 @@ import { type Difference, differences } from "../../nvs/diff.js";
 import type { NvsKeys } from "../../nvs/keys.js";
 import { Partition, type Usage } from "../../nvs/partition.js";
 import { hex } from "../../nvs/writer.js";
-import { type Identity, imageOf, provision } from "../provision.js";
+import { type Cover, type Identity, imageOf, provision } from "../provision.js";
 import { setLine } from "../setting-line.js";
 import type { Place } from "./place.js";
 import { writeVerified } from "./write.js";
@@ -18,6 +18,8 @@ export interface Wanted {
   /** Settings of the app's own, each `namespace.key=type:value`. */
   readonly settings: readonly string[];
   readonly keys: NvsKeys | null;
+  /** Seals its records; absent: they lie as they are. */
+  readonly cover?: Cover;
 }
 
 /** What the partition is to hold, and what that changes. */
@@ -90,10 +92,10 @@ export async function putCredential(chip: EspChip, place: Place, wanted: Wanted,
 }
 
 /** What the partition becomes. It is changed; `before` holds what it was. */
-function made(partition: Partition, { identity, settings, keys }: Wanted): Made {
+function made(partition: Partition, { identity, settings, keys, cover }: Wanted): Made {
   const before = Partition.read(partition.toBytes());
   for (const line of settings) setLine(partition, line);
-  const { counter, isReplaced } = provision(partition, identity);
+  const { counter, isReplaced } = provision(partition, identity, cover);
   const { bytes, usage } = imageOf(partition, keys);
   return { bytes, usage, counter, isReplaced, changes: differences(before, partition) };
 }

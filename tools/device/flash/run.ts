@@ -1,5 +1,5 @@
 import type { Context } from "../../cli/act.js";
-import { usage } from "../../cli/failure.js";
+import { printable, usage } from "../../cli/failure.js";
 import { hex } from "../../nvs/writer.js";
 import { type CloudFlags, counterOf } from "../counter.js";
 import { type PskFlags, pskOf } from "../group-key.js";
@@ -8,7 +8,10 @@ import { keysOf } from "../keys.js";
 import { choosePort } from "../port.js";
 import type { PortFlags } from "../port-flags.js";
 import { BAUD } from "../port-flags.js";
+import type { Cover } from "../provision.js";
 import { keyFingerprint } from "../record.js";
+import type { SealFlags } from "../seal-flags.js";
+import { sealingOf, sealKeyOf, shelfOf, UNSEALED } from "../seal-key.js";
 import { numberOf, type SettingFlags, settingsOf } from "../settings.js";
 import { Backup } from "./backup.js";
 import { type Connected, connectChip } from "./connect.js";
@@ -17,7 +20,7 @@ import { putCredential, tried, type Wanted } from "./merge.js";
 import { findNvs, keysFor, type Place } from "./place.js";
 
 /** The flags of `motekey device flash`. */
-export interface FlashFlags extends PortFlags, PskFlags, KeyFlags, SettingFlags, CloudFlags {
+export interface FlashFlags extends PortFlags, PskFlags, KeyFlags, SealFlags, SettingFlags, CloudFlags {
   readonly format: "nvs" | "espruino";
   readonly id: string;
   readonly psk?: string;
@@ -37,27 +40,40 @@ export async function flash(context: Context, flags: FlashFlags): Promise<void> 
   if (flags.format === "espruino") {
     const psk = await pskOf(system, flags.id, flags);
     const counter = await counterOf(context, flags, flags.id, psk);
-    return flashEspruino(context, flags, { id: flags.id, psk, counter });
+    return flashEspruino(context, flags, { id: flags.id, psk, counter }, await sealKeyOf(system, flags));
   }
   const tableAt = flags.table === undefined ? null : numberOf("--table", flags.table);
   const baudRate = numberOf("--baud", flags.baud ?? BAUD);
   const keys = await keysOf(system, flags);
+  const seal = await sealKeyOf(system, flags);
+  const cover: Cover = (shelf) => shelfOf(shelf, seal);
   const psk = await pskOf(system, flags.id, flags);
   const settings = await settingsOf(system, flags);
   // All that can be refused without a device is refused before one is touched.
   const counter = await counterOf(context, flags, flags.id, psk);
   const identity = { id: flags.id, psk, counter };
-  tried({ identity, settings, keys: null });
+  tried({ identity, settings, keys: null, cover });
   const port = await choosePort(system, output, flags.port);
   const connected = await connectChip(system, output, port, { baudRate, wanted: flags.chip });
   try {
+    refuseOtherChip(connected.mac, flags.sealMac);
     const place = await findNvs(connected.chip, { tableAt, label: flags.partition ?? null });
-    const wanted = { identity, settings, keys: await keysFor(connected.chip, place, keys) };
-    await put(context, flags, connected, place, wanted);
+    const wanted = { identity, settings, cover, keys: await keysFor(connected.chip, place, keys) };
+    await put(context, flags, connected, place, wanted, sealingOf(seal));
   } finally {
     keys?.wipe();
     await connected.chip.close();
   }
+}
+
+/** What is obfuscated for one chip does not open on another. */
+function refuseOtherChip(mac: string, sealMac: string | undefined): void {
+  const digits = (address: string): string => address.replace(/[:-]/g, "").toLowerCase();
+  if (sealMac !== undefined && digits(sealMac) !== digits(mac))
+    throw usage(
+      `The chip's MAC address is ${mac}, and not ${printable(sealMac)}.`,
+      "Give --seal-mac the chip's own.",
+    );
 }
 
 /** Does it, and tells. */
@@ -67,6 +83,7 @@ async function put(
   { chip, name, mac }: Connected,
   place: Place,
   wanted: Wanted,
+  sealing: string,
 ): Promise<void> {
   const { offset, size, label } = place.partition;
   const backup = new Backup(system, mac, label);
@@ -88,6 +105,7 @@ async function put(
     key_fingerprint: keyFingerprint(wanted.identity.psk ?? ""),
     counter: image.counter,
     encrypted: wanted.keys !== null,
+    sealing,
     used: image.usage.used,
     usable: image.usage.usable,
     replaced: image.isReplaced,
@@ -115,6 +133,7 @@ function textOf(
     key_fingerprint: string;
     counter: number;
     encrypted: boolean;
+    sealing: string;
     used: number;
     usable: number;
     written: boolean;
@@ -134,7 +153,7 @@ function textOf(
     ["Chip", `${answer.chip}, ${answer.mac}, at ${answer.port}`],
     [
       "Image",
-      `${answer.partition}, ${hex(answer.bytes)} bytes at ${hex(answer.offset)}${answer.encrypted ? ", encrypted" : ""}${elsewhere}: ${state}${isDryRun ? " (dry run)" : ""}`,
+      `${answer.partition}, ${hex(answer.bytes)} bytes at ${hex(answer.offset)}${answer.encrypted ? ", encrypted" : ""}${answer.sealing === UNSEALED ? "" : `, ${answer.sealing}`}${elsewhere}: ${state}${isDryRun ? " (dry run)" : ""}`,
     ],
     ["Device", answer.device],
     ["Key", `fingerprint ${answer.key_fingerprint}`],

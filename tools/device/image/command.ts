@@ -3,6 +3,7 @@ import { type Act, withFields } from "../../cli/act.js";
 import { withHelp } from "../../cli/help.js";
 import { withGroupKeyFlags } from "../group-key-flags.js";
 import { withKeyFlags } from "../key-flags.js";
+import { withSealFlags } from "../seal-flags.js";
 import type { ImageFlags } from "./made.js";
 
 /** The fields of its answer. */
@@ -13,6 +14,7 @@ export const IMAGE_FIELDS = [
   "counter",
   "bytes",
   "encrypted",
+  "sealing",
   "used",
   "usable",
   "replaced",
@@ -65,6 +67,7 @@ export function imageCommand(act: Act): Command {
     .option("--dry-run", "do all but write the file");
   withGroupKeyFlags(command);
   withKeyFlags(command);
+  withSealFlags(command);
   act<ImageFlags>(command, async () => (await import("./run.js")).image);
   withFields(command, IMAGE_FIELDS);
   return withHelp(command, {
@@ -77,6 +80,10 @@ export function imageCommand(act: Act): Command {
       [
         "motekey device image --id device_123 --psk-file - --set app.interval=u32:600 --out nvs.bin < device_123.psk",
         "With a setting of the app's own",
+      ],
+      [
+        "motekey device image --id device_123 --psk-file device_123.psk --seal-secret-file efuse.key --out nvs.bin",
+        "Sealed, for a chip with this HMAC key in its eFuses",
       ],
       [
         "motekey device image --format espruino --id device_123 --psk-file device_123.psk --out storage.bin",
@@ -93,7 +100,7 @@ export function imageCommand(act: Act): Command {
       "Espruino's files have names of at most 28 characters, which it would cut without a word; none is empty. The image is as after compact(): nothing of a file that was replaced is in it.",
       "Values are written as u8:1, i32:-5, u64:7 (and the other numbers), string:text, hex:00ff or base64:AP8=.",
       "With --cert-file the namespace motekey-tls has certificate, key and CA as blobs, in DER: cert, key and ca. The app gives them to its TLS link, and the credential refuses anything weaker than a link that proves the device.",
-      "A credential in flash can be read by whoever holds the device, unless the chip encrypts its flash.",
+      "A credential in flash can be read by whoever holds the device, unless the chip encrypts its flash or the record is sealed. The firmware opens sealed records with the same secret (motekey/seal); the secret is in no output. A build's secret and a MAC address obfuscate: who has the firmware can open the record.",
     ],
   });
 }

@@ -6,6 +6,7 @@ import type { Difference } from "../../nvs/diff.js";
 import { certValue, SECURE_CERT_BYTES, secureCertIn, secureCertOf, TlvType } from "../../secure-cert/tlv.js";
 import { fileBytes } from "../files.js";
 import { type ClientCertificate, type Identity, provisionShelf, StorageStore } from "../provision.js";
+import { espruinoSuite, sealKeyOf, shelfOf, UNSEALED } from "../seal-key.js";
 import { numberOf } from "../settings.js";
 import type { ImageFlags, MadeImage } from "./made.js";
 
@@ -20,9 +21,11 @@ export async function storageImage(
       ? new StorageImage(flags.size === undefined ? STORAGE_BYTES : numberOf("--size", flags.size))
       : StorageImage.read(await fileBytes(system, "--merge", flags.merge));
   const before = new Map([...image.items()].map(({ name, data }) => [name, Buffer.from(data)]));
-  const { counter, isReplaced } = provisionShelf(new StorageStore(image), identity);
+  const shelf = shelfOf(new StorageStore(image), await sealKeyOf(system, flags), espruinoSuite);
+  const { counter, isReplaced } = provisionShelf(shelf, identity);
   return {
     ...{ bytes: image.toBytes(), counter, isReplaced, isEncrypted: false, unit: "bytes" },
+    sealing: shelf.sealing ?? UNSEALED,
     ...{ used: image.used, usable: image.size, changes: changesOf(before, image) },
   };
 }
@@ -57,6 +60,7 @@ export function secureCertImage(flags: ImageFlags, { cert, key, ca }: ClientCert
   );
   return {
     ...{ bytes, counter: null, isReplaced: false, isEncrypted: false, unit: "bytes" },
+    sealing: null,
     ...{ used, usable: bytes.length, changes: [] },
   };
 }

@@ -3,10 +3,11 @@ import type { Difference } from "../../nvs/diff.js";
 import type { CertificateFlags } from "../certificate.js";
 import type { PskFlags } from "../group-key.js";
 import type { KeyFlags } from "../key-flags.js";
+import type { SealFlags } from "../seal-flags.js";
 import type { SettingFlags } from "../settings.js";
 
 /** The flags of `motekey device image`. */
-export interface ImageFlags extends KeyFlags, PskFlags, SettingFlags, CertificateFlags {
+export interface ImageFlags extends KeyFlags, PskFlags, SealFlags, SettingFlags, CertificateFlags {
   readonly format: "nvs" | "espruino" | "esp-secure-cert";
   readonly id: string;
   readonly psk?: string;
@@ -23,6 +24,8 @@ export interface MadeImage {
   readonly bytes: Buffer;
   readonly counter: number | null;
   readonly isEncrypted: boolean;
+  /** `sealed` or `obfuscated`; `unsealed`; null where the format has no records. */
+  readonly sealing: string | null;
   readonly used: number;
   readonly usable: number;
   /** What `used` counts. */

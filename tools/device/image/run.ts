@@ -11,6 +11,7 @@ import { pskOf } from "../group-key.js";
 import { keysOf } from "../keys.js";
 import { type Identity, imageOf, provision } from "../provision.js";
 import { keyFingerprint } from "../record.js";
+import { sealingOf, sealKeyOf, shelfOf } from "../seal-key.js";
 import { setLine } from "../setting-line.js";
 import { numberOf, settingsOf } from "../settings.js";
 import { secureCertImage, storageImage } from "./formats.js";
@@ -41,6 +42,7 @@ export async function image(context: Context, flags: ImageFlags): Promise<void> 
     counter: made.counter,
     bytes: bytes.length,
     encrypted: made.isEncrypted,
+    sealing: made.sealing,
     used: made.used,
     usable: made.usable,
     replaced: made.isReplaced,
@@ -66,7 +68,7 @@ function checkFlags(flags: ImageFlags): void {
 
 const UNUSED: Partial<Record<ImageFlags["format"], (keyof ImageFlags)[]>> = {
   espruino: ["set", "settings", "keysFile", "hmacKeyFile", "certFile"],
-  "esp-secure-cert": ["merge", "set", "settings", "keysFile", "hmacKeyFile"],
+  "esp-secure-cert": ["merge", "set", "settings", "keysFile", "hmacKeyFile", "sealSecretFile", "sealMac"],
 };
 
 const flagOf = (name: string): string =>
@@ -85,11 +87,13 @@ async function nvsImage(context: Context, flags: ImageFlags, identity: Identity)
   const partition = await partitionOf(context, flags, keys);
   const before = Partition.read(partition.toBytes());
   for (const line of await settingsOf(system, flags)) setLine(partition, line);
-  const { counter, isReplaced } = provision(partition, identity);
+  const seal = await sealKeyOf(system, flags);
+  const { counter, isReplaced } = provision(partition, identity, (shelf) => shelfOf(shelf, seal));
   const { bytes, usage: room } = imageOf(partition, keys);
   keys?.wipe();
   return {
     ...{ bytes, counter, isReplaced, ...room, isEncrypted: keys !== null, unit: "entries" },
+    sealing: sealingOf(seal),
     changes: differences(before, partition),
   };
 }
@@ -102,6 +106,7 @@ function textOf(
     counter: number | null;
     bytes: number;
     encrypted: boolean;
+    sealing: string | null;
     used: number;
     usable: number;
     written: boolean;
@@ -112,7 +117,7 @@ function textOf(
   const rows = [
     [
       "Image",
-      `${answer.file}${answer.written ? "" : " (not written)"}, ${hex(answer.bytes)} bytes${answer.encrypted ? ", encrypted" : ""}`,
+      `${answer.file}${answer.written ? "" : " (not written)"}, ${hex(answer.bytes)} bytes${answer.encrypted ? ", encrypted" : ""}${answer.sealing === null ? "" : `, ${answer.sealing}`}`,
     ],
     ["Device", answer.device],
     ["Key", answer.key_fingerprint === null ? "a certificate's" : `fingerprint ${answer.key_fingerprint}`],

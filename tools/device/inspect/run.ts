@@ -1,3 +1,4 @@
+import type { SealKey } from "../../../firmware/seal.js";
 import type { Context } from "../../cli/act.js";
 import { Exit, printable } from "../../cli/failure.js";
 import { tableOf } from "../../cli/table.js";
@@ -10,10 +11,12 @@ import { hex } from "../../nvs/writer.js";
 import { fileBytes } from "../files.js";
 import type { KeyFlags } from "../key-flags.js";
 import { keysOf } from "../keys.js";
-import { fingerprint, recordIn } from "../record.js";
+import { fingerprint, recordIn, type ToldRecord } from "../record.js";
+import type { SealFlags } from "../seal-flags.js";
+import { openedRecord, sealKeyOf, UNSEALED } from "../seal-key.js";
 
 /** The flags of `motekey device inspect`. */
-export interface InspectFlags extends KeyFlags {
+export interface InspectFlags extends KeyFlags, SealFlags {
   readonly against?: string;
 }
 
@@ -27,7 +30,9 @@ interface Shown {
   readonly value: string | null;
   /** Of strings and blobs that are no records of motekey's. */
   readonly fingerprint: string | null;
-  readonly record: { readonly kind: string; readonly generation: number; readonly detail: string } | null;
+  readonly record: ToldRecord | null;
+  /** Of a sealed record that the given secret does not open: why. */
+  readonly refused: string | null;
 }
 
 /** Shows what a partition holds. Resolves to 1 where something in it is damaged. */
@@ -39,6 +44,7 @@ export async function inspect(
   const { system, output } = context;
   const [file = ""] = words;
   const keys = await keysOf(system, flags);
+  const seal = await sealKeyOf(system, flags);
   const reading = readPartition(await fileBytes(system, "The image", file), keys);
   const changes =
     flags.against === undefined
@@ -50,7 +56,7 @@ export async function inspect(
   const names = new Map([...reading.namespaces].map(([name, index]) => [index, name]));
   const values = reading.kept
     .filter(({ namespace }) => namespace !== NAMESPACES)
-    .map((kept) => shown(kept, names.get(kept.namespace) ?? ""));
+    .map((kept) => shown(kept, names.get(kept.namespace) ?? "", seal));
   const used = reading.pages.reduce((sum, { written }) => sum + written, 0);
   const usable = (reading.size / PAGE_BYTES - 1) * ENTRIES_PER_PAGE;
   const version = Math.max(0, ...reading.pages.map((page) => page.version ?? 0));
@@ -77,27 +83,37 @@ export async function inspect(
       .filter((part) => part !== "")
       .join("\n"),
   );
-  return reading.findings.some(({ level }) => level === "damage") ? Exit.FAILED : Exit.DONE;
+  const isDamaged =
+    reading.findings.some(({ level }) => level === "damage") ||
+    values.some(({ refused }) => refused !== null);
+  return isDamaged ? Exit.FAILED : Exit.DONE;
 }
 
-function shown(kept: Kept, namespace: string): Shown {
+function shown(kept: Kept, namespace: string, seal: SealKey | null): Shown {
   const common = {
     namespace: printable(namespace),
     key: printable(kept.key),
     type: kept.type,
     bytes: kept.data.length,
   };
-  if (isNumeric(kept)) return { ...common, value: `${numberOf(kept)}`, fingerprint: null, record: null };
+  const nothing = { value: null, fingerprint: null, record: null, refused: null };
+  if (isNumeric(kept)) return { ...common, ...nothing, value: `${numberOf(kept)}` };
   const record = kept.type === "blob" ? recordIn(kept.data) : null;
-  return { ...common, value: null, fingerprint: record === null ? fingerprint(kept.data) : null, record };
+  if (record === null) return { ...common, ...nothing, fingerprint: fingerprint(kept.data) };
+  if (seal === null || record.sealing === UNSEALED) return { ...common, ...nothing, record };
+  const opened = openedRecord(kept.key, kept.data, seal);
+  if (typeof opened === "string") return { ...common, ...nothing, record, refused: opened };
+  return { ...common, ...nothing, record: { ...record, detail: recordIn(opened)?.detail ?? "" } };
 }
 
 function valuesText(values: readonly Shown[], columns: number | null): string {
   if (values.length === 0) return "";
-  const rows = values.map(({ namespace, key, type, bytes, value, fingerprint: print, record }) => {
+  const rows = values.map(({ namespace, key, type, bytes, value, fingerprint: print, record, refused }) => {
     const told = record === null ? `fingerprint ${print}` : `${record.kind} ${record.detail}`.trim();
     const generation = record === null ? "" : `, generation ${record.generation}`;
-    return [namespace, key, type, `${bytes}`, value ?? printable(`${told}${generation}`)];
+    const sealing = record === null || record.sealing === UNSEALED ? "" : `, ${record.sealing}`;
+    const why = refused === null ? "" : `, does not open: ${refused}`;
+    return [namespace, key, type, `${bytes}`, value ?? printable(`${told}${generation}${sealing}${why}`)];
   });
   return tableOf(["NAMESPACE", "KEY", "TYPE", "BYTES", "VALUE"], rows, columns);
 }

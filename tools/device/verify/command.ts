@@ -4,6 +4,7 @@ import { withHelp } from "../../cli/help.js";
 import { withCloudFlag } from "../cloud-flag.js";
 import { withKeyFlags } from "../key-flags.js";
 import { withPortFlags } from "../port-flags.js";
+import { withSealFlags } from "../seal-flags.js";
 import type { VerifyFlags } from "./run.js";
 
 /** The fields of its answer. */
@@ -12,6 +13,7 @@ export const VERIFY_FIELDS = [
   "device",
   "key_fingerprint",
   "slots",
+  "sealing",
   "counter",
   "cloud_state",
   "cloud_key_fingerprint",
@@ -31,6 +33,7 @@ export function verifyCommand(act: Act): Command {
     .option("--id <id>", "the device that it has to be");
   withPortFlags(command);
   withKeyFlags(command);
+  withSealFlags(command);
   withCloudFlag(command);
   act<VerifyFlags>(command, async () => (await import("./run.js")).verify);
   withFields(command, VERIFY_FIELDS);

@@ -1,5 +1,5 @@
 import { type CredentialReading, readCredential, Status } from "../../../firmware/index.js";
-import type { Store } from "../../../firmware/ports.js";
+import type { SealKey } from "../../../firmware/seal.js";
 import type { Context } from "../../cli/act.js";
 import { Exit, printable, usage } from "../../cli/failure.js";
 import { Partition } from "../../nvs/partition.js";
@@ -12,12 +12,15 @@ import type { KeyFlags } from "../key-flags.js";
 import { keysOf } from "../keys.js";
 import { choosePort } from "../port.js";
 import { BAUD, type PortFlags } from "../port-flags.js";
-import { counterIn, PartitionStore } from "../provision.js";
+import { counterIn, PartitionStore, type Shelf } from "../provision.js";
 import { keyFingerprint } from "../record.js";
+import type { SealFlags } from "../seal-flags.js";
+import { sealKeyOf, shelfOf, UNSEALED } from "../seal-key.js";
+import { isSealedRecord } from "../sealed-record.js";
 import { numberOf } from "../settings.js";
 
 /** The flags of `motekey device verify`. */
-export interface VerifyFlags extends KeyFlags, PortFlags, CloudFlags {
+export interface VerifyFlags extends KeyFlags, SealFlags, PortFlags, CloudFlags {
   readonly id?: string;
 }
 
@@ -28,6 +31,7 @@ interface Held {
   /** How many of the two slots hold it. */
   readonly slots: number;
   readonly counter: number;
+  readonly sealing: string;
 }
 
 /** Compares. Resolves to 1 where the cloud would not let the device in, or it is another one. */
@@ -40,17 +44,16 @@ export async function verify(
   const [file] = words;
   if (file !== undefined && flags.port !== undefined)
     throw usage("An image and --port are two places to read from.", "Give one of them.");
+  const seal = await sealKeyOf(context.system, flags);
   const cloud = await DeviceCloud.open(context, flags);
   const { store, source } =
     file === undefined ? await fromChip(context, flags) : await fromFile(context, flags, file);
-  const held = heldIn(store);
-  if ("status" in held) {
-    const why =
-      held.status === Status.CREDENTIAL_MISSING ? "It holds no credential." : "Its credential is damaged.";
-    return told(context, { source, held: null, device: null, problems: [why] });
-  }
+  const held = heldIn(store, seal);
+  if ("status" in held)
+    return told(context, { source, held: null, device: null, problems: [whyNone(store, held.status)] });
   const device = await cloud.find(held.id);
   const problems = problemsOf(held, device, flags.id);
+  if (seal !== null && held.sealing === UNSEALED) problems.push("Its credential lies in flash unsealed.");
   if (held.slots === 1)
     output.note(
       "One of its two slots holds this credential: a device that was rotated has its older key in the other.",
@@ -62,14 +65,17 @@ async function fromFile(
   context: Context,
   flags: VerifyFlags,
   file: string,
-): Promise<{ store: Store; source: string }> {
+): Promise<{ store: PartitionStore; source: string }> {
   const keys = await keysOf(context.system, flags);
   const partition = Partition.read(await fileBytes(context.system, "The image", file), keys);
   keys?.wipe();
   return { store: new PartitionStore(partition), source: file };
 }
 
-async function fromChip(context: Context, flags: VerifyFlags): Promise<{ store: Store; source: string }> {
+async function fromChip(
+  context: Context,
+  flags: VerifyFlags,
+): Promise<{ store: PartitionStore; source: string }> {
   const { system, output } = context;
   const tableAt = flags.table === undefined ? null : numberOf("--table", flags.table);
   const baudRate = numberOf("--baud", flags.baud ?? BAUD);
@@ -92,21 +98,46 @@ async function fromChip(context: Context, flags: VerifyFlags): Promise<{ store: 
 }
 
 /** What the firmware would read, and in how many slots. */
-function heldIn(store: Store): Held | { readonly status: CredentialReading["status"] } {
-  const { status, credential } = readCredential(store);
+function heldIn(
+  store: PartitionStore,
+  seal: SealKey | null,
+): Held | { readonly status: CredentialReading["status"] } {
+  // Nothing of it is sealed or mended on the way, but for the mark, without which nothing is absent.
+  const whole = shelfOf(reading(store), seal);
+  const { status, credential } = readCredential(whole);
   if (credential === null) return { status };
   const fingerprint = keyFingerprint(credential.psk);
   const slots = ["a", "b"].filter((slot) => {
-    const alone = readCredential(without(store, slot === "a" ? "b" : "a")).credential;
+    const other = slot === "a" ? "b" : "a";
+    const alone = readCredential(shelfOf(reading(store, `motekey-cred${other}`), seal)).credential;
     return alone?.deviceId === credential.deviceId && keyFingerprint(alone.psk) === fingerprint;
   });
-  return { id: credential.deviceId, fingerprint, slots: slots.length, counter: counterIn(store) };
+  const counter = counterIn(store);
+  return {
+    ...{ id: credential.deviceId, fingerprint, slots: slots.length, counter },
+    sealing: whole.sealing ?? UNSEALED,
+  };
 }
 
-/** The store as it would be if one slot of the credential were lost. */
-const without = (store: Store, slot: string): Store => ({
-  read: (name, out) => (name === `motekey-cred${slot}` ? -1 : store.read(name, out)),
-  write: () => false,
+/** Why the firmware would find no credential. */
+function whyNone(store: PartitionStore, status: Status): string {
+  if (status === Status.CREDENTIAL_MISSING) return "It holds no credential.";
+  if (status !== Status.CREDENTIAL_BROKEN) return `Its credential does not open: ${Status[status]}.`;
+  const head = new Uint8Array(14);
+  const isSealed = ["a", "b"].some(
+    (slot) => store.read(`motekey-cred${slot}`, head) >= head.length && isSealedRecord(head),
+  );
+  return isSealed
+    ? "Its credential is sealed, or damaged: give --seal-secret-file, and --seal-mac where it is obfuscated."
+    : "Its credential is damaged.";
+}
+
+/** The store, read only, as it would be if one slot were lost. */
+const reading = (store: PartitionStore, lost?: string): Shelf => ({
+  names: () => store.names(),
+  delete: () => undefined,
+  read: (name, out) => (name === lost ? -1 : store.read(name, out)),
+  write: (name, bytes, length) => name === "motekey-mark" && store.write(name, bytes, length),
 });
 
 function problemsOf(held: Held, device: Device | null, wanted: string | undefined): string[] {
@@ -145,6 +176,7 @@ function told(
     device: held?.id ?? null,
     key_fingerprint: held?.fingerprint ?? null,
     slots: held?.slots ?? 0,
+    sealing: held?.sealing ?? null,
     counter: held?.counter ?? null,
     cloud_state: device?.state ?? null,
     cloud_key_fingerprint: device?.key_fingerprint ?? null,
@@ -157,7 +189,7 @@ function told(
       ? []
       : [
           ["Device", printable(held.id, 128)],
-          ["Key", `fingerprint ${held.fingerprint}, in ${held.slots} of 2 slots`],
+          ["Key", `fingerprint ${held.fingerprint}, in ${held.slots} of 2 slots, ${held.sealing}`],
           ["Counter", `begins above ${held.counter}`],
         ];
   const lines = [["Read", `from ${source}`], ...rows].map(
