@@ -6,7 +6,6 @@ import { readCredential, Status } from "../../firmware/index.js";
 import { SealedStore, Strength } from "../../firmware/seal.js";
 import { type Cloud, startCloud } from "../../host-sim/index.js";
 import { PartitionStore } from "../../tools/device/provision.js";
-import { StorageImage } from "../../tools/espruino/storage.js";
 import { Partition } from "../../tools/nvs/partition.js";
 import { SealOracle, secretOf } from "../seal/oracle.js";
 import { ANN, good } from "./acme.js";
@@ -83,14 +82,15 @@ describe("motekey device, with sealed records", function () {
     assert.equal(pskIn(secret, Strength.SEALED), "SEAL_BROKEN");
   });
 
-  it("image --format espruino seals as Espruino does", async () => {
-    good(await image(`--format espruino --seal-secret-file build --seal-mac ${ADDRESS}`));
-    const storage = StorageImage.read(readFileSync(path("nvs.bin")));
-    const secret = secretOf(Buffer.from(BUILD_SECRET), Buffer.from("a4cf12345678", "hex"));
-    const oracle = new SealOracle(secret, 2, Strength.OBFUSCATED);
-    for (const name of SLOTS)
-      assert.ok(oracle.open(name, Buffer.from(storage.get(name) ?? [])).includes(PSK), name);
-    assert.ok(!readFileSync(path("nvs.bin")).includes(PSK));
+  it("image and flash of Espruino, whose core opens no sealed records, refuse a seal's secret", async () => {
+    const refused = await image(`--format espruino --seal-secret-file build --seal-mac ${ADDRESS}`);
+    assert.equal(refused.exit, 2);
+    assert.match(refused.stderr, /has no --seal-secret-file/);
+    const flash = await world.line(
+      `device flash --format espruino --id device_1 --psk-file psk --port COM1 ${SEAL}`,
+    );
+    assert.equal(flash.exit, 2);
+    assert.match(flash.stderr, /has no --seal-secret-file/);
   });
 
   it("image --merge leaves nothing unsealed of what the device had, and is refused on sealed records without the secret", async () => {

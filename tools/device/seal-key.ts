@@ -76,8 +76,8 @@ const hmac = (key: Uint8Array, bytes: string | Uint8Array): Buffer =>
 const combined = (key: Uint8Array, bytes: Uint8Array): Buffer =>
   createCipheriv("aes-256-ctr", hmac(key, "aes"), Buffer.alloc(16)).update(bytes);
 
-/** Espruino's suite. */
-export const espruinoSuite: Suite = {
+/** The suite that Espruino can compute (RECORD.md): records of it are shown, none is made. */
+const espruinoSuite: Suite = {
   number: 2,
   tagBytes: 32,
   seal(key, _nonce, plain) {
@@ -102,9 +102,8 @@ export class SealedShelf extends SealedStore implements Shelf {
   constructor(
     private readonly shelf: Shelf,
     key: SealKey,
-    suite?: Suite,
   ) {
-    super(shelf, { key, entropy, ...(suite === undefined ? {} : { suite }) });
+    super(shelf, { key, entropy });
   }
 
   names(): string[] {
@@ -117,8 +116,8 @@ export class SealedShelf extends SealedStore implements Shelf {
 }
 
 /** The shelf itself, or sealed where there is a key. */
-export const shelfOf = (shelf: Shelf, key: SealKey | null, suite?: Suite): Shelf =>
-  key === null ? shelf : new SealedShelf(shelf, key, suite);
+export const shelfOf = (shelf: Shelf, key: SealKey | null): Shelf =>
+  key === null ? shelf : new SealedShelf(shelf, key);
 
 /** A sealed record as it was before, or the name of the status that says why it does not open. */
 export function openedRecord(name: string, sealed: Uint8Array, key: SealKey): Uint8Array | string {

@@ -1,5 +1,4 @@
 /** A credential into Espruino's Storage, over its prompt. */
-import type { SealKey } from "../../../firmware/seal.js";
 import type { Context } from "../../cli/act.js";
 import { Failure, usage } from "../../cli/failure.js";
 import { Repl } from "../../espruino/repl.js";
@@ -8,7 +7,7 @@ import { choosePort } from "../port.js";
 import type { PortFlags } from "../port-flags.js";
 import { type Identity, provisionShelf, StorageStore } from "../provision.js";
 import { keyFingerprint } from "../record.js";
-import { espruinoSuite, sealingOf, shelfOf } from "../seal-key.js";
+import { sealingOf } from "../seal-key.js";
 import { numberOf } from "../settings.js";
 
 const RECORDS = /^motekey-/;
@@ -22,19 +21,26 @@ export interface EspruinoFlags extends PortFlags {
   readonly settings?: string;
   readonly keysFile?: string;
   readonly hmacKeyFile?: string;
+  readonly sealSecretFile?: string;
+  readonly sealMac?: string;
 }
+
+/** What this engine has not: a table of partitions, and as yet a core that opens sealed records. */
+const UNUSED = [
+  ...(["table", "partition", "chip", "set", "settings"] as const),
+  ...(["keysFile", "hmacKeyFile", "sealSecretFile", "sealMac"] as const),
+];
 
 /** Writes the records that are to change, compacts, and reads all of them back. */
 export async function flashEspruino(
   { system, output }: Context,
   flags: EspruinoFlags,
   identity: Identity & { readonly psk: string },
-  seal: SealKey | null,
 ): Promise<void> {
-  for (const name of ["table", "partition", "chip", "set", "settings", "keysFile", "hmacKeyFile"] as const)
+  for (const name of UNUSED)
     if (flags[name] !== undefined)
       throw usage(
-        `--format espruino has no --${name.replace(/F/, "-f")}.`,
+        `--format espruino has no --${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}.`,
         "See 'motekey device flash --help'.",
       );
   const port = await choosePort(system, output, flags.port);
@@ -51,10 +57,7 @@ export async function flashEspruino(
       held.set(name, data);
       if (data.length > 0) image.set(name, data);
     }
-    const { counter, isReplaced } = provisionShelf(
-      shelfOf(new StorageStore(image), seal, espruinoSuite),
-      identity,
-    );
+    const { counter, isReplaced } = provisionShelf(new StorageStore(image), identity);
     const changed = [...image.items()].filter(({ name, data }) => held.get(name)?.equals(data) !== true);
     const removed = [...held.keys()].filter((name) => image.get(name) === null);
     const isWritten = flags.dryRun !== true && changed.length + removed.length > 0;
@@ -82,7 +85,7 @@ export async function flashEspruino(
       key_fingerprint: keyFingerprint(identity.psk),
       counter,
       encrypted: false,
-      sealing: sealingOf(seal),
+      sealing: sealingOf(null),
       used: image.used,
       usable: null,
       replaced: isReplaced,

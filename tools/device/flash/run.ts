@@ -40,7 +40,7 @@ export async function flash(context: Context, flags: FlashFlags): Promise<void> 
   if (flags.format === "espruino") {
     const psk = await pskOf(system, flags.id, flags);
     const counter = await counterOf(context, flags, flags.id, psk);
-    return flashEspruino(context, flags, { id: flags.id, psk, counter }, await sealKeyOf(system, flags));
+    return flashEspruino(context, flags, { id: flags.id, psk, counter });
   }
   const tableAt = flags.table === undefined ? null : numberOf("--table", flags.table);
   const baudRate = numberOf("--baud", flags.baud ?? BAUD);

@@ -6,7 +6,7 @@ import type { Difference } from "../../nvs/diff.js";
 import { certValue, SECURE_CERT_BYTES, secureCertIn, secureCertOf, TlvType } from "../../secure-cert/tlv.js";
 import { fileBytes } from "../files.js";
 import { type ClientCertificate, type Identity, provisionShelf, StorageStore } from "../provision.js";
-import { espruinoSuite, sealKeyOf, shelfOf, UNSEALED } from "../seal-key.js";
+import { UNSEALED } from "../seal-key.js";
 import { numberOf } from "../settings.js";
 import type { ImageFlags, MadeImage } from "./made.js";
 
@@ -21,11 +21,10 @@ export async function storageImage(
       ? new StorageImage(flags.size === undefined ? STORAGE_BYTES : numberOf("--size", flags.size))
       : StorageImage.read(await fileBytes(system, "--merge", flags.merge));
   const before = new Map([...image.items()].map(({ name, data }) => [name, Buffer.from(data)]));
-  const shelf = shelfOf(new StorageStore(image), await sealKeyOf(system, flags), espruinoSuite);
-  const { counter, isReplaced } = provisionShelf(shelf, identity);
+  const { counter, isReplaced } = provisionShelf(new StorageStore(image), identity);
   return {
     ...{ bytes: image.toBytes(), counter, isReplaced, isEncrypted: false, unit: "bytes" },
-    sealing: shelf.sealing ?? UNSEALED,
+    sealing: UNSEALED,
     ...{ used: image.used, usable: image.size, changes: changesOf(before, image) },
   };
 }

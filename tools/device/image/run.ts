@@ -67,7 +67,7 @@ function checkFlags(flags: ImageFlags): void {
 }
 
 const UNUSED: Partial<Record<ImageFlags["format"], (keyof ImageFlags)[]>> = {
-  espruino: ["set", "settings", "keysFile", "hmacKeyFile", "certFile"],
+  espruino: ["set", "settings", "keysFile", "hmacKeyFile", "certFile", "sealSecretFile", "sealMac"],
   "esp-secure-cert": ["merge", "set", "settings", "keysFile", "hmacKeyFile", "sealSecretFile", "sealMac"],
 };
 
