@@ -49,7 +49,7 @@ const firmwareIsAPackage = {
 /** The packages of `host-sim/`: where each lies, and its entry points. */
 const PACKAGES = {
   "host-sim": ["index.ts", "story/main.ts"],
-  "host-sim/service": ["index.ts"],
+  "host-sim/service": ["index.ts", "verify.ts"],
 };
 
 /** Writes each package's `dist`. The compiler has put the types of all into `dist/types`, with those of the firmware. */
@@ -73,7 +73,8 @@ export async function bundleHostSim() {
     });
     writeFileSync(`${folder}/dist/LICENSES.txt`, licensesOf(".", Object.keys(metafile.inputs)));
     const reached = new Map();
-    nameTheFirmware(join(TYPES, folder, "index.d.ts"), reached);
+    for (const entry of entries)
+      nameTheFirmware(join(TYPES, folder, entry.replace(/\.ts$/, ".d.ts")), reached);
     types.set(`${folder}/dist/types`, reached);
   }
   rmSync(TYPES, { recursive: true });

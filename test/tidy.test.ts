@@ -36,6 +36,7 @@ const ENTRIES = [
   "host-sim/index.ts",
   "host-sim/world/index.ts",
   "host-sim/service/index.ts",
+  "host-sim/service/verify.ts",
 ];
 
 /** What Espruino 2v29 cannot parse, in esbuild's words: lowered where esbuild can, refused where it cannot. */

@@ -12,6 +12,7 @@ export const MODULES = {
   "motekey/mqtt5": "firmware/mqtt5.ts",
   "motekey/websocket": "firmware/websocket.ts",
   "motekey-host-sim": "host-sim/index.ts",
+  "motekey-service/verify": "host-sim/service/verify.ts",
 };
 
 /** A module on the disk, which can be run again and again. */
