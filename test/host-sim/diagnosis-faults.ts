@@ -300,7 +300,7 @@ export const CALLS: readonly Fault[] = [
     name: "BAD_RESULT",
     step: /compare the versions of cloud and client/,
     cause: async (bench) => {
-      const rawReply = ({ text }: { text: string }) => text.replace('"token"', '"other"');
+      const rawReply = ({ text }: { text: string }) => text.replace(/"(token|sealed)"/, '"other"');
       return bench.refused(await bench.cloud({ faults: { rawReply } }));
     },
   },

@@ -20,6 +20,7 @@ const LINES = [
   "doctor",
   "completion zsh",
   "environment",
+  "sim --devices 1 --days 0.1 --workers 1",
   "auth logout --force",
 ];
 

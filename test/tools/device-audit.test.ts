@@ -48,7 +48,14 @@ describe("motekey device audit verify", () => {
   it("names the line that was changed, moved, removed or put in", async () => {
     const rows: [string[], number, RegExp][] = [
       [changed(3, (lines[3] as string).replace('"d2"', '"d9"')), 4, /it was changed/],
-      [changed(2, (lines[2] as string).replace(/"hash":"./, '"hash":"0')), 3, /it was changed|line before/],
+      [
+        changed(
+          2,
+          (lines[2] as string).replace(/"hash":"(.)/, (_, digit) => `"hash":"${digit === "0" ? "1" : "0"}`),
+        ),
+        3,
+        /it was changed|line before/,
+      ],
       [lines.toSpliced(4, 1), 5, /has the number 6 in this place/],
       [lines.toSpliced(1, 0, lines[1] as string), 3, /has the number 2 in this place/],
       [lines.toSpliced(2, 2, lines[3] as string, lines[2] as string), 3, /has the number 4/],
