@@ -212,7 +212,8 @@ describe("the packages, outside", () => {
       format: "esm",
       write: false,
     });
-    assert.ok(outputFiles[0].contents.length < 4_096, `${outputFiles[0].contents.length} bytes for Status`);
+    // About 40 bytes for each status; createAuth and the rest would be 95 kB.
+    assert.ok(outputFiles[0].contents.length < 4_500, `${outputFiles[0].contents.length} bytes for Status`);
   });
 
   it("of two versions are refused by a sentence that names both", async () => {
