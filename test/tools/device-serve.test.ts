@@ -136,7 +136,7 @@ describe("motekey device serve", function () {
     assert.ok(!`${stdout}${stderr}`.includes(psk));
   });
 
-  it("the same device again writes nothing; without an id a new one is made", async () => {
+  it("the same device again writes nothing; without an id a new one is made, and the board says that it was another", async () => {
     await flash("device_1");
     await flashed();
     const before = board.chip.counts.get("FLASH_BEGIN");
@@ -149,6 +149,10 @@ describe("motekey device serve", function () {
     await flash("");
     await flashed();
     assert.match(await page.getByLabel("Device id").inputValue(), /^device_[\da-f]{16}$/);
+    assert.match(
+      (await page.locator("#done").textContent()) ?? "",
+      /Before *another credential, which is gone/,
+    );
     assert.equal(await boot(), Status.OK);
   });
 
@@ -167,6 +171,16 @@ describe("motekey device serve", function () {
         assert.doesNotMatch(text, / --|motekey /);
         untouched();
       });
+
+    it("a board with another chip than the one that was chosen", async () => {
+      await page.getByLabel("Chip").selectOption("ESP32-S3");
+      await flash("device_1");
+      assert.match(await failure(), /The chip is an ESP32, and not an ESP32-S3\. Check which board/);
+      untouched();
+      await page.getByLabel("Chip").selectOption("ESP32");
+      await flash("device_1");
+      await flashed();
+    });
 
     it("no port chosen, and a port that another program has", async () => {
       at.isChosen = false;

@@ -4,8 +4,15 @@ import type { Partition } from "../nvs/partition.js";
 import { parseValue } from "../nvs/value.js";
 import { NAMESPACE } from "./provision.js";
 
+/** Writes each into a partition. */
+export const linesIn =
+  (lines: readonly string[]) =>
+  (partition: Partition): void => {
+    for (const line of lines) setLine(partition, line);
+  };
+
 /** Writes one into a partition. @throws Failure for a line that is none, and for motekey's own names */
-export function setLine(partition: Partition, line: string): void {
+function setLine(partition: Partition, line: string): void {
   const [, namespace = "", key = "", value = ""] = /^([^.=]+)\.([^=]+)=(.*)$/s.exec(line) ?? [];
   if (namespace === "")
     throw usage("A setting is not written as namespace.key=type:value.", "Such as app.interval=u32:600.");

@@ -179,8 +179,8 @@ export class BoardsRun {
     );
     const keys = await ofBoard(true, () => keysFor(chip, place, this.how.keys));
     const backup = new Backup(system, mac, place.partition.label, folder.path);
-    const how = { backup, replaces: false, isDryRun: false, note: () => undefined };
-    const held = await ofBoard(true, () => readHeld(connected, place, keys, how));
+    const how = { backup, keptAs: backup.path, replaces: false, isDryRun: false, note: () => undefined };
+    const held = await ofBoard(true, () => readHeld(chip, place, keys, how));
     this.refuseOther(held, mac);
     const device = await this.take(mac, source);
     if (device === null) {
@@ -192,7 +192,7 @@ export class BoardsRun {
     const setIn = (partition: Held["partition"]): void => list.setIn(partition, wanted);
     let put: Put;
     try {
-      put = await ofBoard(true, () => putInto(connected, place, held, { identity, setIn, keys }, how));
+      put = await ofBoard(true, () => putInto(chip, place, held, { identity, setIn, keys }, how));
     } catch (failure) {
       if (failure instanceof BoardFailure && !isTriedAgain(failure, attempt))
         await journal.append([
@@ -211,7 +211,7 @@ export class BoardsRun {
   ): Promise<void> {
     const { journal, counts, progress } = this.batch;
     const { wanted, psk } = device;
-    const line = { device: wanted.id, key_fingerprint: keyFingerprint(psk), counter: put.image.counter };
+    const line = { device: wanted.id, key_fingerprint: keyFingerprint(psk), counter: put.counter };
     await journal.append([{ did: "made", ...line, mac, chip: name, partition, md5: put.md5 }]);
     this.assigned.delete(mac);
     this.made.set(mac, wanted.id);

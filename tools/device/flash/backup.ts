@@ -7,7 +7,7 @@ import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { System } from "../../cli/system.js";
 import { secretBytes, writeOwn } from "../files.js";
-import type { Keep } from "./merge.js";
+import type { Keep } from "./put.js";
 
 /** The file of one chip. */
 export class Backup implements Keep {

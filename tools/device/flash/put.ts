@@ -1,30 +1,24 @@
-/** What a chip's NVS partition holds, and a credential put into it: read, merged, written, read back, compared. */
-import { md5, type Progress } from "../../esp/chip.js";
+/**
+ * Puts a device's credential into a partition of a chip whose flasher runs: read, merge, write, read back, compare,
+ * restart. The command line, a batch onto boards and the bench's page all go this way.
+ */
+import { type EspChip, md5, type Progress } from "../../esp/chip.js";
 import { type Difference, differences } from "../../nvs/diff.js";
 import type { NvsKeys } from "../../nvs/keys.js";
 import { Partition, type Usage } from "../../nvs/partition.js";
 import { hex } from "../../nvs/writer.js";
-import { type Identity, imageOf, provision } from "../provision.js";
-import type { Backup } from "./backup.js";
-import type { Connected } from "./connect.js";
+import { type Cover, type Identity, imageOf, provision } from "../provision.js";
 import type { Place } from "./place.js";
 import { writeVerified } from "./write.js";
 
-/** What is to be in a partition. */
+/** What is to be in the partition. */
 export interface Wanted {
   readonly identity: Identity;
   /** Writes the app's own settings. */
   readonly setIn: (partition: Partition) => void;
   readonly keys: NvsKeys | null;
-}
-
-/** What a partition is to hold, and what that changes. */
-export interface Made {
-  readonly bytes: Buffer;
-  readonly usage: Usage;
-  readonly counter: number;
-  readonly isReplaced: boolean;
-  readonly changes: readonly Difference[];
+  /** Seals its records; absent: they lie as they are. */
+  readonly cover?: Cover;
 }
 
 /** A partition as it was read. */
@@ -36,9 +30,37 @@ export interface Held {
   readonly partition: Partition;
 }
 
-/** What putting a credential came to. */
-export interface Put {
-  readonly image: Made;
+/** What the partition is to hold, and what that changes. */
+export interface Made {
+  readonly bytes: Buffer;
+  readonly usage: Usage;
+  readonly counter: number;
+  readonly isReplaced: boolean;
+  readonly changes: readonly Difference[];
+}
+
+/** Keeps what a partition held while it is written over. */
+export interface Keep {
+  /** What a run that did not end left behind; null: there was none. */
+  left(size: number): Promise<Buffer | null>;
+  keep(bytes: Uint8Array): Promise<void>;
+  remove(): Promise<void>;
+}
+
+/** How it is to be done, and who hears of it. */
+export interface How {
+  readonly backup: Keep;
+  /** What was kept, for people. */
+  readonly keptAs: string;
+  /** Nothing of what the partition holds is kept. */
+  readonly replaces: boolean;
+  readonly isDryRun: boolean;
+  note(text: string): void;
+  readonly progress?: Progress;
+}
+
+/** What came of it. */
+export interface Put extends Made {
   readonly isWritten: boolean;
   /** It was so before. */
   readonly isSame: boolean;
@@ -47,67 +69,72 @@ export interface Put {
   readonly md5: string;
 }
 
-type Note = (text: string) => void;
+/** What a partition would become; throws what no device could take, before one is touched. */
+export const tried = (wanted: Wanted): Made => made(new Partition(TRIED_BYTES), { ...wanted, keys: null });
+/** Moddable's default. */
+const TRIED_BYTES = 0x6000;
 
-/** Reads it. @param replaces nothing of what it holds is kept */
-export async function readHeld(
-  { chip }: Connected,
-  { partition: { offset, size, label } }: Place,
-  keys: NvsKeys | null,
-  how: { readonly backup: Backup; readonly replaces: boolean; readonly note: Note },
-): Promise<Held> {
+/** Reads, merges, writes, compares and restarts. */
+export async function putCredential(chip: EspChip, place: Place, wanted: Wanted, how: How): Promise<Put> {
+  return putInto(chip, place, await readHeld(chip, place, wanted.keys, how), wanted, how);
+}
+
+/** Reads what the partition holds. */
+export async function readHeld(chip: EspChip, place: Place, keys: NvsKeys | null, how: How): Promise<Held> {
+  const { offset, size, label } = place.partition;
   const { backup, replaces, note } = how;
   note(`Reading ${label}: ${hex(size)} bytes at ${hex(offset)} …`);
-  const stored = await chip.read(offset, size, steps(note, "Read"));
+  const stored = await chip.read(offset, size, steps(how, "Read"));
   const left = replaces ? null : await backup.left(size);
-  if (left !== null)
-    note(`A run at this chip was cut: what the partition held is taken from ${backup.path}.`);
+  if (left !== null) note(`A run at this chip was cut: what the partition held is taken from ${how.keptAs}.`);
   const source = left ?? stored;
   return { stored, source, partition: replaces ? new Partition(size) : Partition.read(source, keys) };
 }
 
 /** Writes it with the credential, unless it is so already, and restarts the chip. */
 export async function putInto(
-  { chip }: Connected,
-  { partition: { offset, size } }: Place,
+  chip: EspChip,
+  place: Place,
   { stored, source, partition }: Held,
   wanted: Wanted,
-  how: { readonly backup: Backup; readonly isDryRun: boolean; readonly note: Note },
+  how: How,
 ): Promise<Put> {
-  const { backup, isDryRun, note } = how;
+  const { offset, size } = place.partition;
+  const { backup, note } = how;
   const holdsValues = partition.items().next().done !== true;
   const image = made(partition, wanted);
   const isSame = stored.equals(image.bytes);
-  const isWritten = !isSame && !isDryRun;
+  const isWritten = !isSame && !how.isDryRun;
   let tookMs = 0;
   if (isWritten) {
     if (holdsValues) await backup.keep(source);
     note(`Writing ${hex(size)} bytes …`);
     const began = performance.now();
     await writeVerified(chip, offset, image.bytes, {
-      writing: steps(note, "Wrote"),
+      writing: steps(how, "Wrote"),
       again: (why) => note(`Writing it once more: ${why}.`),
     });
     tookMs = performance.now() - began;
   }
   if (isWritten || isSame) await backup.remove();
   await chip.restart();
-  return { image, isWritten, isSame, tookMs, md5: md5(image.bytes).toString("hex") };
+  return { ...image, isWritten, isSame, tookMs, md5: md5(image.bytes).toString("hex") };
 }
 
 /** What the partition becomes. It is changed. */
-export function made(partition: Partition, { identity, setIn, keys }: Wanted): Made {
+function made(partition: Partition, { identity, setIn, keys, cover }: Wanted): Made {
   const before = Partition.read(partition.toBytes());
   setIn(partition);
-  const { counter, isReplaced } = provision(partition, identity);
+  const { counter, isReplaced } = provision(partition, identity, cover);
   const { bytes, usage } = imageOf(partition, keys);
   return { bytes, usage, counter, isReplaced, changes: differences(before, partition) };
 }
 
 /** Says a quarter at a time how far a long transfer is. */
-function steps(note: Note, did: string): Progress {
+function steps({ note, progress }: How, did: string): Progress {
   let told = 0;
   return (done, total) => {
+    progress?.(done, total);
     const quarter = Math.floor((done * 4) / total);
     if (total < LONG_BYTES || quarter === told) return;
     told = quarter;

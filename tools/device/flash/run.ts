@@ -12,12 +12,13 @@ import type { Cover } from "../provision.js";
 import { keyFingerprint } from "../record.js";
 import type { SealFlags } from "../seal-flags.js";
 import { sealingOf, sealKeyOf, shelfOf, UNSEALED } from "../seal-key.js";
+import { linesIn } from "../setting-line.js";
 import { numberOf, type SettingFlags, settingsOf } from "../settings.js";
 import { Backup } from "./backup.js";
 import { type Connected, connectChip } from "./connect.js";
 import { flashEspruino } from "./espruino.js";
-import { putCredential, tried, type Wanted } from "./merge.js";
 import { findNvs, keysFor, type Place } from "./place.js";
+import { putCredential, tried, type Wanted } from "./put.js";
 
 /** The flags of `motekey device flash`. */
 export interface FlashFlags extends PortFlags, PskFlags, KeyFlags, SealFlags, SettingFlags, CloudFlags {
@@ -48,17 +49,17 @@ export async function flash(context: Context, flags: FlashFlags): Promise<void> 
   const seal = await sealKeyOf(system, flags);
   const cover: Cover = (shelf) => shelfOf(shelf, seal);
   const psk = await pskOf(system, flags.id, flags);
-  const settings = await settingsOf(system, flags);
+  const setIn = linesIn(await settingsOf(system, flags));
   // All that can be refused without a device is refused before one is touched.
   const counter = await counterOf(context, flags, flags.id, psk);
   const identity = { id: flags.id, psk, counter };
-  tried({ identity, settings, keys: null, cover });
+  tried({ identity, setIn, keys: null, cover });
   const port = await choosePort(system, output, flags.port);
   const connected = await connectChip(system, output, port, { baudRate, wanted: flags.chip });
   try {
     refuseOtherChip(connected.mac, flags.sealMac);
     const place = await findNvs(connected.chip, { tableAt, label: flags.partition ?? null });
-    const wanted = { identity, settings, cover, keys: await keysFor(connected.chip, place, keys) };
+    const wanted = { identity, setIn, cover, keys: await keysFor(connected.chip, place, keys) };
     await put(context, flags, connected, place, wanted, sealingOf(seal));
   } finally {
     keys?.wipe();
@@ -90,8 +91,8 @@ async function put(
   const image = await putCredential(chip, place, wanted, {
     backup,
     keptAs: backup.path,
-    replace: flags.replace === true,
-    dryRun: flags.dryRun === true,
+    replaces: flags.replace === true,
+    isDryRun: flags.dryRun === true,
     note: (text) => output.note(text),
   });
   const answer = {

@@ -12,7 +12,7 @@ import { keysOf } from "../keys.js";
 import { type Identity, imageOf, provision } from "../provision.js";
 import { keyFingerprint } from "../record.js";
 import { sealingOf, sealKeyOf, shelfOf } from "../seal-key.js";
-import { setLine } from "../setting-line.js";
+import { linesIn } from "../setting-line.js";
 import { numberOf, settingsOf } from "../settings.js";
 import { secureCertImage, storageImage } from "./formats.js";
 import type { ImageFlags, MadeImage } from "./made.js";
@@ -86,7 +86,7 @@ async function nvsImage(context: Context, flags: ImageFlags, identity: Identity)
   const keys = await keysOf(system, flags);
   const partition = await partitionOf(context, flags, keys);
   const before = Partition.read(partition.toBytes());
-  for (const line of await settingsOf(system, flags)) setLine(partition, line);
+  linesIn(await settingsOf(system, flags))(partition);
   const seal = await sealKeyOf(system, flags);
   const { counter, isReplaced } = provision(partition, identity, (shelf) => shelfOf(shelf, seal));
   const { bytes, usage: room } = imageOf(partition, keys);

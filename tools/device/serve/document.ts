@@ -1,5 +1,21 @@
 /** The page's document and its looks. Scripts and styles are files of their own, as its policy asks. */
 
+/** Those that the boot loader's library knows. */
+const CHIPS = [
+  ...[
+    "ESP32",
+    "ESP32-S2",
+    "ESP32-S3",
+    "ESP32-C2",
+    "ESP32-C3",
+    "ESP32-C5",
+    "ESP32-C6",
+    "ESP32-C61",
+    "ESP32-H2",
+  ],
+  "ESP32-P4",
+];
+
 export const HTML = `<!doctype html>
 <html lang="en">
 <head>
@@ -28,6 +44,11 @@ export const HTML = `<!doctype html>
       <h2>Flash a device</h2>
       <label for="id">Device id</label>
       <input id="id" autocomplete="off" spellcheck="false" pattern="[A-Za-z0-9_\\-]{1,128}" maxlength="128" placeholder="a new one">
+      <label for="chip">Chip</label>
+      <select id="chip">
+        <option value="">any</option>
+        ${CHIPS.map((chip) => `<option>${chip}</option>`).join("\n        ")}
+      </select>
       <details>
         <summary>Settings of the app</summary>
         <label for="settings">One a line: namespace.key=type:value</label>
@@ -91,7 +112,7 @@ h2 > span { color: var(--good); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: 1rem; margin: 0 0 1rem; }
 .card p { margin: 0 0 .75rem; color: var(--dim); }
 label { display: block; margin: 0 0 .25rem; }
-input, textarea { width: 100%; font: inherit; color: inherit; background: var(--back); border: 1px solid var(--line); border-radius: .25rem; padding: .5rem; margin: 0 0 .75rem; }
+input, select, textarea { width: 100%; font: inherit; color: inherit; background: var(--back); border: 1px solid var(--line); border-radius: .25rem; padding: .5rem; margin: 0 0 .75rem; }
 input::placeholder, textarea::placeholder { color: var(--dim); opacity: 1; }
 textarea, code, dd { font-family: ui-monospace, monospace; }
 details { margin: 0 0 .75rem; }

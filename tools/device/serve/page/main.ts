@@ -4,8 +4,9 @@ import { ROM_BAUD } from "../../../esp/chip.js";
 import { IMPROV_BAUD, Improv } from "../../../improv/client.js";
 import { hex } from "../../../nvs/writer.js";
 import { connectChip } from "../../flash/connect.js";
-import { type Keep, putCredential, tried } from "../../flash/merge.js";
 import { findNvs } from "../../flash/place.js";
+import { type Keep, putCredential, tried } from "../../flash/put.js";
+import { linesIn } from "../../setting-line.js";
 import { api, type Registered, type State } from "./api.js";
 import { addLabel, note, progress, rows, show, tell, the } from "./view.js";
 import { type BrowserSerial, WebPorts } from "./web-ports.js";
@@ -82,7 +83,7 @@ async function flash(): Promise<void> {
   const settings = settingLines();
   const id = the<HTMLInputElement>("id").value.trim();
   // What no device could take is refused before one is touched, and before the cloud has it.
-  tried({ identity: { id: "device", psk: "x", counter: 0 }, settings, keys: null });
+  tried({ identity: { id: "device", psk: "x", counter: 0 }, setIn: linesIn(settings), keys: null });
   ports = await choosePort();
   note("Registering …");
   const device = await api.register(id);
@@ -92,7 +93,8 @@ async function flash(): Promise<void> {
 
 async function write(at: WebPorts, device: Registered, settings: readonly string[]): Promise<void> {
   const machine = { ports: at, interrupted: NEVER };
-  const how = { baudRate: ROM_BAUD, wanted: undefined };
+  const wanted = the<HTMLSelectElement>("chip").value;
+  const how = { baudRate: ROM_BAUD, wanted: wanted === "" ? undefined : wanted };
   const { chip, name, mac } = await connectChip(machine, { note }, at.info, how);
   try {
     const place = await findNvs(chip, { tableAt: null, label: null });
@@ -107,12 +109,12 @@ async function write(at: WebPorts, device: Registered, settings: readonly string
     const put = await putCredential(
       chip,
       place,
-      { identity, settings, keys: null },
+      { identity, setIn: linesIn(settings), keys: null },
       {
         backup: keepOf(`${mac} ${label}`),
         keptAs: "this page",
-        replace: false,
-        dryRun: false,
+        replaces: false,
+        isDryRun: false,
         note,
         progress: (done, total) => progress(done / total),
       },
@@ -124,6 +126,7 @@ async function write(at: WebPorts, device: Registered, settings: readonly string
       ["Image", `${label}, ${hex(size)} bytes at ${hex(offset)}: ${state}`],
       ["Key", `fingerprint ${device.key_fingerprint}`],
       ["Counter", `begins above ${put.counter}`],
+      ...(put.isReplaced ? [["Before", "another credential, which is gone"] as const] : []),
     ]);
     note("Done: the device restarts.");
     show("done-card", true);
