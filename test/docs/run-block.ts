@@ -12,6 +12,7 @@ export const MODULES = {
   "motekey/mqtt5": "firmware/mqtt5.ts",
   "motekey/websocket": "firmware/websocket.ts",
   "motekey-host-sim": "host-sim/index.ts",
+  "motekey-service": "host-sim/service/index.ts",
   "motekey-service/verify": "host-sim/service/verify.ts",
 };
 

@@ -54,7 +54,7 @@ export interface Import {
 }
 
 /** True for a package or an engine's module, false for a file of ours. */
-export const isBare = (target: string): boolean => !/^(firmware|host-sim|tools|test)\//.test(target);
+export const isBare = (target: string): boolean => !/^(firmware|host-sim|tools|test|site)\//.test(target);
 
 /** What a specifier in the file `from` names: a path of ours from the root, or the bare specifier. */
 export function resolve(from: string, specifier: string): string {

@@ -22,7 +22,7 @@ export function readSource(path: string): SourceText {
 
 /** True for code that we write: TypeScript and plain modules, not declarations of the library. */
 export function isCode(path: string): boolean {
-  return /^(firmware|host-sim|tools|test)\/.*\.(ts|mjs|cjs)$/.test(path) && !path.endsWith(".d.ts");
+  return /^(firmware|host-sim|tools|test|site)\/.*\.(ts|mjs|cjs)$/.test(path) && !path.endsWith(".d.ts");
 }
 
 /** True for an app that shows how the firmware is used: it may do what apps on its engine do. */
