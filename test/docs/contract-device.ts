@@ -254,6 +254,8 @@ export const DEVICE_COMMANDS: Held = {
   "motekey device batch --identity-file <file>": GROUP_KEY,
   "motekey device batch --recipient <age1…>": SEALED,
   "motekey device batch --recipients-file <file>": SEALED,
+  "motekey device batch --seal-secret-file <file>": ["device-batch-seal", "seals each image with the key of the chips' eFuses, which is in nothing that it writes"],
+  "motekey device batch --seal-by-mac": ["device-batch-seal", "--seal-by-mac obfuscates each image with the chip's address, a column of the list"],
   "motekey device batch --jobs <number>": BOARDS,
   "motekey device batch -p, --port <path>": ["device-boards", "ports by the serial numbers of their USB devices: no other is touched, and a number that two have is refused"],
   "motekey device batch --once": ["device-boards", "--once ends with the boards that are here; the next run goes on with the list"],

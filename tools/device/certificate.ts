@@ -5,6 +5,7 @@ import type { System } from "../cli/system.js";
 import { fileBytes, secretBytes } from "./files.js";
 import type { PskFlags } from "./group-key.js";
 import type { ClientCertificate } from "./provision.js";
+import { sealsNoCertificate } from "./seal-flags.js";
 
 /** The flags that name them. */
 export interface CertificateFlags extends PskFlags {
@@ -12,12 +13,13 @@ export interface CertificateFlags extends PskFlags {
   readonly certFile?: string;
   readonly keyFile?: string;
   readonly cloudCaFile?: string;
+  readonly sealSecretFile?: string;
 }
 
 /** What the flags name; null: nothing. @throws Failure where they are of two devices, or not this one's */
 export async function certificateOf(
   system: System,
-  { id, certFile, keyFile, cloudCaFile, pskFile, groupKeyFile }: CertificateFlags,
+  { id, certFile, keyFile, cloudCaFile, pskFile, groupKeyFile, sealSecretFile }: CertificateFlags,
 ): Promise<ClientCertificate | null> {
   if (certFile === undefined && keyFile === undefined) {
     if (cloudCaFile === undefined) return null;
@@ -27,6 +29,7 @@ export async function certificateOf(
     throw usage("A certificate and its key go together.", "Give --cert-file and --key-file.");
   if (pskFile !== undefined || groupKeyFile !== undefined)
     throw usage("A device has a certificate or a shared key.", "Give --cert-file, or --psk-file.");
+  if (sealSecretFile !== undefined) throw sealsNoCertificate();
   const cert = await certificateIn(system, "--cert-file", certFile);
   // As a name, never as a part of a text: a certificate for "a, CN=b" is not b's.
   if (cert.subject !== `CN=${id}`)

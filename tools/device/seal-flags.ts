@@ -1,5 +1,6 @@
 /** The flags that say what a device's records are sealed with, apart from what reads the secret: every start reads them. */
 import type { Command } from "commander";
+import { type Failure, usage } from "../cli/failure.js";
 
 /** The second goes with the first only. */
 export interface SealFlags {
@@ -19,3 +20,10 @@ export function withSealFlags(command: Command): Command {
       "the device's MAC address: its records are obfuscated with it and the build's secret",
     );
 }
+
+/** A certificate's private key is the app's TLS link's, which opens no seal: it would lie open beside sealed records. */
+export const sealsNoCertificate = (): Failure =>
+  usage(
+    "A certificate's private key is no record that is sealed: it would lie readable beside them.",
+    "Encrypt the partition instead: --keys-file or --hmac-key-file.",
+  );

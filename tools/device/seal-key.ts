@@ -6,6 +6,7 @@ import { usage } from "../cli/failure.js";
 import type { System } from "../cli/system.js";
 import { secretBytes } from "./files.js";
 import type { Shelf } from "./provision.js";
+import { keyFingerprint } from "./record.js";
 import type { SealFlags } from "./seal-flags.js";
 
 const EFUSE_KEY_BYTES = 32;
@@ -30,6 +31,35 @@ export async function sealKeyOf(
   }
 }
 
+/** The secret of many devices: one key in the eFuses of all their chips, or a build's, with each chip's MAC address. */
+export class SealSecret {
+  private constructor(
+    private readonly bytes: Buffer,
+    private readonly isOfBuild: boolean,
+  ) {}
+
+  /** @param isOfBuild each device's MAC address is part of its key */
+  static async open(system: System, file: string, isOfBuild: boolean): Promise<SealSecret> {
+    const secret = new SealSecret(await secretBytes(system, SECRET_FILE, file), isOfBuild);
+    secret.keyOf("00:00:00:00:00:00"); // a secret that is none is refused before anything is made
+    return secret;
+  }
+
+  /** What it is known by, and what it does: another one makes another batch. */
+  get source(): string {
+    return `${this.isOfBuild ? "obfuscated" : "sealed"} ${keyFingerprint(this.bytes)}`;
+  }
+
+  /** @param address of the device's chip; a key of the chips' eFuses is the same for all */
+  keyOf(address: string): SealKey {
+    return this.isOfBuild ? ofBuild(this.bytes, address) : ofEfuse(this.bytes);
+  }
+
+  wipe(): void {
+    this.bytes.fill(0);
+  }
+}
+
 /** As the chip makes it of the key in its eFuses. */
 function ofEfuse(key: Buffer): SealKey {
   if (key.length !== EFUSE_KEY_BYTES)
@@ -41,8 +71,10 @@ function ofEfuse(key: Buffer): SealKey {
   return { strength: Strength.SEALED, secret };
 }
 
+export const isMacAddress = (text: string): boolean => MAC_ADDRESS.test(text);
+
 function ofBuild(bytes: Buffer, address: string): SealKey {
-  if (!MAC_ADDRESS.test(address))
+  if (!isMacAddress(address))
     throw usage("--seal-mac is no MAC address.", "It has six bytes in hex: a4:cf:12:34:56:78.");
   try {
     const text = bytes.subarray(0, bytes.length - endOf(bytes));

@@ -10,9 +10,10 @@ import { Backup } from "../flash/backup.js";
 import { type Connected, connectChip } from "../flash/connect.js";
 import { findNvs, keysFor } from "../flash/place.js";
 import { type Held, type Put, putInto, readHeld } from "../flash/put.js";
-import { PartitionStore } from "../provision.js";
+import { type Cover, PartitionStore } from "../provision.js";
 import type { PskSource } from "../psk-source.js";
 import { keyFingerprint } from "../record.js";
+import { type SealSecret, shelfOf } from "../seal-key.js";
 import { type Batch, refusal, registered } from "./batch.js";
 import type { Wanted } from "./devices.js";
 import { Stations } from "./stations.js";
@@ -38,6 +39,8 @@ export interface BoardsHow {
   readonly chip: string | undefined;
   readonly baudRate: number;
   readonly keys: NvsKeys | null;
+  /** Seals the boards' records, with the chip's own address where it is a build's. */
+  readonly seal: SealSecret | null;
 }
 
 /** A device and the counter that it begins above. */
@@ -181,7 +184,9 @@ export class BoardsRun {
     const backup = new Backup(system, mac, place.partition.label, folder.path);
     const how = { backup, keptAs: backup.path, replaces: false, isDryRun: false, note: () => undefined };
     const held = await ofBoard(true, () => readHeld(chip, place, keys, how));
-    this.refuseOther(held, mac);
+    const key = this.how.seal?.keyOf(mac) ?? null;
+    const cover: Cover = (shelf) => shelfOf(shelf, key);
+    this.refuseOther(held, mac, cover);
     const device = await this.take(mac, source);
     if (device === null) {
       output.note(`${chip.port.path}: no device is left for the board ${mac}.`);
@@ -192,7 +197,7 @@ export class BoardsRun {
     const setIn = (partition: Held["partition"]): void => list.setIn(partition, wanted);
     let put: Put;
     try {
-      put = await ofBoard(true, () => putInto(chip, place, held, { identity, setIn, keys }, how));
+      put = await ofBoard(true, () => putInto(chip, place, held, { identity, setIn, keys, cover }, how));
     } catch (failure) {
       if (failure instanceof BoardFailure && !isTriedAgain(failure, attempt))
         await journal.append([
@@ -221,8 +226,8 @@ export class BoardsRun {
   }
 
   /** A board with another device's credential may be a product of another batch, which would be gone. */
-  private refuseOther({ partition }: Held, mac: string): void {
-    const { credential } = readCredential(new PartitionStore(partition));
+  private refuseOther({ partition }: Held, mac: string, cover: Cover): void {
+    const { credential } = readCredential(cover(new PartitionStore(partition)));
     const ours = this.assigned.get(mac)?.id;
     if (credential === null || credential.deviceId === ours || this.how.reprovisions) return;
     throw new BoardFailure(

@@ -7,10 +7,23 @@ import { withGroupKeyFlags } from "../group-key-flags.js";
 import { withKeyFlags } from "../key-flags.js";
 import { withPartitionFlags } from "../port-flags.js";
 import type { BatchFlags } from "./run.js";
+import { withBatchSealFlags } from "./seal.js";
 
 /** The fields of its answer. */
 export const BATCH_FIELDS = [
-  ...["file", "folder", "devices", "made", "before", "refused", "left", "checked", "log_head", "done"],
+  ...[
+    "file",
+    "folder",
+    "devices",
+    "made",
+    "before",
+    "refused",
+    "left",
+    "checked",
+    "sealing",
+    "log_head",
+    "done",
+  ],
 ];
 
 const each = (value: string, before: string[] = []): string[] => [...before, value];
@@ -52,6 +65,7 @@ export function batchCommand(act: Act): Command {
   );
   withPartitionFlags(command);
   withKeyFlags(command);
+  withBatchSealFlags(command);
   withGroupKeyFlags(command);
   withCloudFlag(command);
   act<BatchFlags>(command, async () => (await import("./run.js")).batch);
@@ -79,6 +93,7 @@ export function batchCommand(act: Act): Command {
       "batch.jsonl in the folder is journal and audit log in one ('device audit verify'): a device's line is there when its image is on the disk and the cloud has its key. Note the hash that is printed at the end where nobody can change it.",
       "Keys come from batch.seed, 32 random bytes that are there while the batch is made and wiped at its end, or with --group-key-file from the group key. Whoever reads batch.seed meanwhile has all keys of the batch.",
       "With --jobs each board that comes gets the list's next device, written, read back and compared as by 'device flash'. Boards are known by their chips' addresses: a board that was cut gets the same device when it comes back, under whatever port, one that is done gets none, and one that is another device is left as it is. A port is looked at when it comes, and again when it was unplugged for 3 seconds; it ends when every device is on a board. Where adapters stay and boards change, give --once and start it for each set of boards.",
+      "With --seal-secret-file the records are sealed as 'device image' and 'device flash' seal them; the secret is in no output. One key in the eFuses of all chips opens the records of all: where each chip has a key of its own, make its image with 'device image'.",
       "With --cert the project's CA ('motekey ca') signs a new key for each device: key and certificate are in its image, and nowhere else. With --csr-folder the certificates go to ID.crt. Each is in the CA's ledger, its file and the batch's journal before the cloud takes it; what a cut left signed is revoked at the end, in the CA's list. Devices with certificates take images, not --jobs.",
       "A board that was written and differs when it is read back keeps its device, so that no two boards have one: give --reassign once that board will not be shipped.",
       "What the cloud refuses, such as an id that is another device's, is named with its line, and the others are made; exit 1. At the end every device is compared with the cloud's record.",

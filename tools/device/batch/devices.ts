@@ -7,6 +7,7 @@ import type { System } from "../../cli/system.js";
 import { NUMBERS } from "../../nvs/format.js";
 import type { Partition } from "../../nvs/partition.js";
 import { opened, refuseExposed } from "../files.js";
+import { isMacAddress } from "../seal-key.js";
 import { setIn } from "../setting-line.js";
 import { lineFailure, type Row, rowsOf } from "./csv.js";
 
@@ -16,6 +17,8 @@ export interface Wanted {
   /** The row's line in the file. */
   readonly line: number;
   readonly cells: readonly string[];
+  /** Its chip's MAC address; empty: the list has none. */
+  readonly mac: string;
 }
 
 /** A column with a setting: `namespace.key:type` in the header. */
@@ -38,26 +41,29 @@ export class DevicesFile {
     readonly name: string,
     private readonly handle: FileHandle,
     private readonly idColumn: number,
+    private readonly macColumn: number,
     private readonly settings: readonly SettingColumn[],
     private readonly width: number,
   ) {}
 
   /**
    * Opens it and reads its header.
+   * @param hasAddresses its devices' records are obfuscated with their MAC addresses: a column of its own
    * @throws Failure for a header that is none; for one with texts or bytes where others may read the file
    */
-  static async open(system: System, name: string): Promise<DevicesFile> {
+  static async open(system: System, name: string, hasAddresses = false): Promise<DevicesFile> {
     const handle = await opened(system, "The list of devices", name);
     try {
       if (!(await handle.stat()).isFile()) throw usage(`${printable(name)} is no file.`, "Check the path.");
       const { value: header } = await rowsOf(chunksOf(handle), name).next();
       if (header === undefined) throw usage(`${printable(name)} is empty.`, HEADER_NEXT);
-      const settings = settingsIn(header as Row, name);
+      const settings = settingsIn(header as Row, name, hasAddresses);
       // As with --settings: such as the Wi-Fi password of the line.
       if (settings.some(({ type }) => !(type in NUMBERS)))
         await refuseExposed(handle, "the list of devices", name);
       const { cells } = header as Row;
-      return new DevicesFile(name, handle, cells.indexOf("id"), settings, cells.length);
+      const [id, mac] = [cells.indexOf("id"), cells.indexOf("mac")];
+      return new DevicesFile(name, handle, id, mac, settings, cells.length);
     } catch (failure) {
       await handle.close();
       throw failure;
@@ -124,20 +130,25 @@ export class DevicesFile {
         "has no device's id",
         "It has 1 to 128 of A-Z a-z 0-9 _ - and nothing else; spaces count.",
       );
-    return { id, line, cells };
+    const mac = cells[this.macColumn] ?? "";
+    if (this.macColumn >= 0 && !isMacAddress(mac))
+      throw lineFailure(this.name, line, "has no MAC address", "It has six bytes in hex: a4:cf:12:34:56:78.");
+    return { id, line, cells, mac };
   }
 }
 
 const HEADER_NEXT =
   "Its first line names the columns: id, and settings as namespace.key:type, such as app.interval:u32.";
 
-function settingsIn({ cells, line }: Row, name: string): SettingColumn[] {
+function settingsIn({ cells, line }: Row, name: string, hasAddresses: boolean): SettingColumn[] {
   if (!cells.includes("id")) throw lineFailure(name, line, "names no column 'id'", HEADER_NEXT);
+  if (hasAddresses && !cells.includes("mac"))
+    throw lineFailure(name, line, "names no column 'mac'", "--seal-by-mac needs each chip's MAC address.");
   const twice = cells.find((cell, index) => cells.indexOf(cell) !== index);
   if (twice !== undefined)
     throw lineFailure(name, line, `names '${printable(twice, 40)}' twice`, HEADER_NEXT);
   return cells.flatMap((cell, index) => {
-    if (cell === "id") return [];
+    if (cell === "id" || (hasAddresses && cell === "mac")) return [];
     const [, namespace = "", key = "", type = ""] = SETTING.exec(cell) ?? [];
     if (namespace !== "") return [{ index, namespace, key, type }];
     throw lineFailure(name, line, `names a column '${printable(cell, 40)}'`, HEADER_NEXT);

@@ -8,6 +8,7 @@ import type { Registered } from "../cloud.js";
 import { type Identity, imageOf, provision } from "../provision.js";
 import type { PskSource } from "../psk-source.js";
 import type { Sealer } from "../seal.js";
+import { type SealSecret, shelfOf } from "../seal-key.js";
 import { type Batch, groupsOf, refusal, registered } from "./batch.js";
 import type { DevicesFile, Wanted } from "./devices.js";
 import type { Output } from "./folder.js";
@@ -22,6 +23,7 @@ export class Images {
     private readonly size: number,
     private readonly keys: NvsKeys | null,
     private readonly sealer: Sealer | null,
+    private readonly seal: SealSecret | null = null,
   ) {}
 
   /** @throws Failure that names the line whose settings do not fit */
@@ -29,7 +31,8 @@ export class Images {
     const partition = new Partition(this.size);
     this.list.setIn(partition, device);
     return this.list.atLine(device.line, () => {
-      provision(partition, { id: device.id, ...proof, counter });
+      const key = this.seal?.keyOf(device.mac) ?? null;
+      provision(partition, { id: device.id, ...proof, counter }, (shelf) => shelfOf(shelf, key));
       return imageOf(partition, this.keys).bytes;
     });
   }

@@ -19,6 +19,8 @@ export interface Terms {
   readonly key_source: string;
   readonly size: number;
   readonly encrypted: boolean;
+  /** What the secret is known by that seals the records; empty, as in a log that does not say it: they lie as they are. */
+  readonly seal: string;
   readonly recipients: readonly string[];
 }
 
@@ -116,7 +118,8 @@ export class Journal {
   /** The first line. @throws Failure where the folder has another batch */
   async begin(terms: Terms): Promise<void> {
     if (this.resumed.terms === null) return this.append([{ did: "began", terms }]);
-    const known: Terms = { ...this.resumed.terms, to: this.resumed.terms.to ?? "files" };
+    const { to = "files", seal = "" }: Partial<Terms> = this.resumed.terms;
+    const known: Terms = { ...this.resumed.terms, to, seal };
     const names = Object.keys(terms) as (keyof Terms)[];
     const other = names.find((name) => JSON.stringify(known[name]) !== JSON.stringify(terms[name]));
     if (other === "to") throw otherBatch(`it was begun for ${known.to}`);

@@ -14,6 +14,7 @@ import { BAUD } from "../port-flags.js";
 import { PskSource } from "../psk-source.js";
 import { keyFingerprint } from "../record.js";
 import { recipientsIn, type Sealer, sealerFor } from "../seal.js";
+import type { SealSecret } from "../seal-key.js";
 import { numberOf } from "../settings.js";
 import { type Batch, type Counts, groupsOf } from "./batch.js";
 import { type BoardsHow, BoardsRun } from "./boards.js";
@@ -23,9 +24,10 @@ import { DevicesFile, Ids, type Wanted } from "./devices.js";
 import { BatchFolder } from "./folder.js";
 import { Images, ImagesRun } from "./images.js";
 import { Journal, otherBatch } from "./journal.js";
+import { type BatchSealFlags, sealingIn, sealSecretOf } from "./seal.js";
 
 /** The flags of `motekey device batch`. */
-export interface BatchFlags extends CloudFlags, KeyFlags, GroupKeyFlags, CertifiedFlags {
+export interface BatchFlags extends CloudFlags, KeyFlags, GroupKeyFlags, CertifiedFlags, BatchSealFlags {
   readonly out: string;
   readonly size?: string;
   readonly recipient?: readonly string[];
@@ -55,14 +57,15 @@ export async function batch(context: Context, flags: BatchFlags, words: readonly
   const { system, output } = context;
   const [name = ""] = words;
   const keys = await keysOf(system, flags);
-  const boards = boardsOf(flags, keys);
+  const seal = await sealSecretOf(system, flags);
+  const boards = boardsOf(flags, keys, seal);
   const size = numberOf("--size", flags.size ?? SIZE);
   const certified = await certifiedOf(context, flags);
   const groupKey = certified === null ? await groupKeyOf(system, flags) : null;
   const sealer = await sealerOf(context, flags);
-  const list = await DevicesFile.open(system, name);
+  const list = await DevicesFile.open(system, name, flags.sealByMac === true && boards === null);
   try {
-    const images = new Images(list, size, keys, sealer);
+    const images = new Images(list, size, keys, sealer, boards === null ? seal : null);
     const devices = await checked(context, list, images, certified);
     const cloud = await DeviceCloud.open(context, flags);
     if (flags.dryRun === true) return await rehearse(context, { list, devices, cloud, groupKey, flags });
@@ -79,6 +82,7 @@ export async function batch(context: Context, flags: BatchFlags, words: readonly
           devices,
           size: boards === null ? size : 0,
           encrypted: keys !== null,
+          seal: seal?.source ?? "",
         };
         const source = certified === null ? (groupKey ?? (await seedOf(folder, journal))) : null;
         await journal.begin({
@@ -109,6 +113,7 @@ export async function batch(context: Context, flags: BatchFlags, words: readonly
     await certified?.authority.close();
     groupKey?.wipe();
     keys?.wipe();
+    seal?.wipe();
     await list.close();
   }
 }
@@ -164,7 +169,7 @@ async function rehearse(
   output.answer(
     answerOf(
       list.name,
-      flags.out,
+      flags,
       devices,
       { made: 0, before: 0, refused: taken, left: devices, checked: 0 },
       null,
@@ -202,7 +207,7 @@ const FILE_FLAGS = ["size", "recipient", "recipientsFile"] as const;
 const JOBS_MAX = 64;
 
 /** How boards are written; null: the batch is of image files. */
-function boardsOf(flags: BatchFlags, keys: NvsKeys | null): BoardsHow | null {
+function boardsOf(flags: BatchFlags, keys: NvsKeys | null, seal: SealSecret | null): BoardsHow | null {
   const refuse = (names: readonly (keyof BatchFlags)[], why: string, next: string): void => {
     for (const name of names)
       if (flags[name] !== undefined) throw usage(`--${name.replace("File", "-file")} ${why}.`, next);
@@ -225,6 +230,7 @@ function boardsOf(flags: BatchFlags, keys: NvsKeys | null): BoardsHow | null {
     chip: flags.chip,
     baudRate: numberOf("--baud", flags.baud ?? BAUD),
     keys,
+    seal,
   };
 }
 
@@ -264,7 +270,7 @@ async function toEnd(
     left === 0 ? "" : `; ${left} left`,
   ];
   output.answer(
-    answerOf(list.name, flags.out, devices, { ...counts, left }, journal.head),
+    answerOf(list.name, flags, devices, { ...counts, left }, journal.head),
     `${made + before} devices ${where}${others.join("")}\nThe log's last hash is ${journal.head}`,
   );
   return wrong.length === 0 && refused === 0 && left === 0 ? Exit.DONE : Exit.FAILED;
@@ -273,11 +279,12 @@ async function toEnd(
 /** The answer for programs. @param head null: nothing was done */
 function answerOf(
   file: string,
-  folder: string,
+  flags: BatchFlags,
   devices: number,
   { made, before, refused, left, checked }: Counts & { readonly left: number },
   head: string | null,
 ) {
   const done = head !== null && left === 0;
-  return { file, folder, devices, made, before, refused, left, checked, log_head: head, done };
+  const [folder, sealing] = [flags.out, sealingIn(flags)];
+  return { file, folder, devices, made, before, refused, left, checked, sealing, log_head: head, done };
 }

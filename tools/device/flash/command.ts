@@ -87,7 +87,7 @@ export function flashCommand(act: Act): Command {
       "While a partition is written over, what it held is in a file of the directory, motekey-MAC-LABEL.backup, for its owner only. A run that is cut leaves it, and the next one at the same chip goes on from it.",
       "A chip with a USB port of its own leaves when it is reset, and is found again by its serial number. Where no boot loader answers: hold BOOT, press RESET, release BOOT.",
       "With --format espruino it speaks to Espruino's prompt, without echo: it writes the records, compacts Storage so that nothing of what was replaced stays, and reads them back.",
-      "The same again writes nothing.",
+      "The same again writes nothing, but for sealed records: each sealing is another.",
     ],
   });
 }
