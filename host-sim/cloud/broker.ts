@@ -8,7 +8,7 @@ import { type ConnectedLogin, connackOf, type Door } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import type { Interference } from "./interference.js";
-import { listen, placeOf } from "./listen.js";
+import { addressOf, listen, placeOf } from "./listen.js";
 import { Mqtt5 } from "./mqtt5.js";
 import { gateReads } from "./packet-gate.js";
 import type { Peers } from "./peers.js";
@@ -168,8 +168,10 @@ export class Broker implements Channel {
   private guard(): void {
     this.aedes.authenticate = (client, username, password, done) => {
       const { id } = client;
-      const link = this.parts.tls?.identityOf(client.req?.socket ?? client.conn) ?? null;
-      const visitor = { id, userName: username, password, link, isHeld: this.isHeld(id) };
+      const socket = client.req?.socket ?? client.conn;
+      const link = this.parts.tls?.identityOf(socket) ?? null;
+      const address = addressOf(socket);
+      const visitor = { id, userName: username, password, link, isHeld: this.isHeld(id), address };
       this.parts.door.admit(visitor, (judgement) => {
         if ("proof" in judgement) {
           this.judged.set(client, { id, ...judgement });

@@ -1,4 +1,5 @@
 import { AuthService, type AuthServiceParts, ownersPolicy } from "./auth-service.js";
+import { type Limits, UNLIMITED } from "./limits.js";
 import type { Peers } from "./peers.js";
 import { Proofs } from "./proofs.js";
 import { Recoveries, type RecoveryBook } from "./recoveries.js";
@@ -24,6 +25,8 @@ export interface CoreParts extends Omit<AuthServiceParts, "policy"> {
   nonceLifetimeSeconds?: number | undefined;
   /** How often a frame is looked at whose session is not known yet: where its opening may be with another replica. */
   looks?: number | undefined;
+  /** Default: nobody is held to anything. */
+  limits?: Limits | undefined;
 }
 
 /** The Auth service with its proofs, once for both. */
@@ -63,6 +66,7 @@ export function makeCore(parts: CoreParts): Core {
     address,
     now,
     looks: parts.looks,
+    limits: parts.limits ?? UNLIMITED,
   });
   return { apiHost, proofs, recoveries, rpc };
 }

@@ -23,6 +23,8 @@ export interface Visitor {
   link: LinkIdentity | null;
   /** Somebody who proved to be of this id is connected already. */
   isHeld: boolean;
+  /** Where they connect from; undefined: a broker asks, and does not say. */
+  address?: string | undefined;
 }
 
 /** Why a visitor stays outside: `barred` where it is not for want of a proof. */
@@ -31,6 +33,8 @@ export interface Refusal {
   reason: string;
   /** It is the cloud that cannot: try again later. */
   isOurs?: true;
+  /** It is the visitor who comes too often: try again after so many seconds. */
+  retryAfterSeconds?: number;
 }
 
 /** Nobody is let in whose counter could be played back after a restart. */
@@ -67,11 +71,16 @@ export class Door {
    */
   admit(visitor: Visitor, then: (judgement: Judgement) => void): void {
     const judgement = this.judge(visitor);
-    if (!(judgement instanceof Promise)) then(judgement);
+    if (!(judgement instanceof Promise)) this.tell(visitor, judgement, then);
     else
       judgement
         .catch((failure: Error) => (failure instanceof Unavailable ? UNAVAILABLE : NOT_KEPT))
-        .then(then);
+        .then((found) => this.tell(visitor, found, then));
+  }
+
+  /** Tells a judgement, of whomever it was made. */
+  tell(_visitor: Visitor, judgement: Judgement, then: (judgement: Judgement) => void): void {
+    then(judgement);
   }
 
   private judge(visitor: Visitor): Soon<Judgement> {
@@ -163,9 +172,21 @@ function mayUseApp({ id, proof, role }: Login, topic: string): boolean {
 }
 
 /** The return code of the CONNACK that refuses, in MQTT 3.1.1. */
-export function connackOf({ barred, isOurs }: Refusal): number {
-  if (isOurs === true) return SERVER_UNAVAILABLE;
+export function connackOf({ barred, isOurs, retryAfterSeconds }: Refusal): number {
+  if (isOurs === true || retryAfterSeconds !== undefined) return SERVER_UNAVAILABLE;
   return barred ? NOT_AUTHORIZED : BAD_USER_NAME_OR_PASSWORD;
+}
+
+/** The status of HTTP that refuses (RFC 9110, RFC 6585). */
+export function statusOf({ barred, isOurs, retryAfterSeconds }: Refusal): 401 | 403 | 429 | 503 {
+  if (retryAfterSeconds !== undefined) return 429;
+  if (isOurs === true) return 503;
+  return barred ? 403 : 401;
+}
+
+/** Comes too often, whoever they are. */
+export function tooMany(retryAfterSeconds: number): Refusal {
+  return { barred: true, reason: "rate", retryAfterSeconds };
 }
 
 /** Stays outside for want of a proof. */

@@ -31,6 +31,17 @@ function membersOf(value: unknown): unknown[] {
   return isObject(value) ? Object.values(value) : [];
 }
 
+/** Until when a frame is worth an answer, unix ms: the earlier of `deadline` and of `timeout` from now on; NaN: no numbers. */
+export function deadlineOf({ deadline, timeout }: Frame, nowMs: number): number {
+  const absoluteMs = deadline === undefined ? Number.POSITIVE_INFINITY : secondsIn(deadline);
+  const relativeMs = timeout === undefined ? Number.POSITIVE_INFINITY : nowMs + secondsIn(timeout);
+  return Math.min(absoluteMs, relativeMs);
+}
+
+function secondsIn(value: unknown): number {
+  return typeof value === "number" ? value * 1000 : Number.NaN;
+}
+
 /** Is this an object of JSON (no array, no null)? */
 export function isObject(value: unknown): value is Frame {
   const isOther = Array.isArray(value) || value instanceof Uint8Array;

@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import type { AddressInfo, ListenOptions, Server } from "node:net";
+import type { AddressInfo, ListenOptions, Server, Socket } from "node:net";
+import type { Duplex } from "node:stream";
 
 /** Listens; rejects with an error that names the place when it cannot. @param what is spoken there: "MQTT" */
 export async function listen(server: Server, what: string, options: ListenOptions): Promise<void> {
@@ -16,4 +17,9 @@ export async function listen(server: Server, what: string, options: ListenOption
 export function placeOf(server: Server): ListenOptions {
   const { address, port } = server.address() as AddressInfo;
   return { host: address, port };
+}
+
+/** Where the other end of a socket is; undefined: it is over, or is none of the network. */
+export function addressOf(socket: Duplex): string | undefined {
+  return "remoteAddress" in socket ? (socket as Socket).remoteAddress : undefined;
 }

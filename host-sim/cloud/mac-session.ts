@@ -72,6 +72,17 @@ export class MacSession {
     this.key = hmac(deriveKey(psk, "motekey mac v1"), "s", counter, opening.nonce);
   }
 
+  /** Is its counter on the disk? Resolves when that is known. */
+  async isKept(): Promise<boolean> {
+    try {
+      await this.kept;
+    } catch {
+      return false;
+    }
+    this.kept = null;
+    return true;
+  }
+
   /** Is this the opening of this very session (its first frame again)? */
   isOpenedBy(opening: SessionOpening): boolean {
     return opening.counter === this.opening.counter && opening.nonce.equals(this.opening.nonce);

@@ -10,11 +10,12 @@ import {
   parser,
 } from "mqtt-packet";
 import { MESSAGE_BYTES_MAX, type Receiver, replyTopic, requestSender, type Sender } from "./channel.js";
-import type { ConnectedLogin, Door, Refusal, Visitor } from "./door.js";
+import { type ConnectedLogin, type Door, type Refusal, unproven, type Visitor } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import { EXCHANGE_METHOD, Exchange } from "./exchange.js";
 import type { Interference } from "./interference.js";
+import { addressOf } from "./listen.js";
 import { CONNECT_BYTES_MAX, PACKET_BYTES_MAX, PacketGate } from "./packet-gate.js";
 import type { CloudTls } from "./tls.js";
 import type { ConnectProof, Entity, Role } from "./types.js";
@@ -35,6 +36,7 @@ enum Reason {
   SESSION_TAKEN_OVER = 0x8e,
   PACKET_TOO_LARGE = 0x95,
   ADMINISTRATIVE_ACTION = 0x98,
+  CONNECTION_RATE_EXCEEDED = 0x9f,
 }
 
 /** What the MQTT 5 side works with. */
@@ -99,15 +101,20 @@ export class Mqtt5 implements Sender {
   }
 }
 
+/** An exchange under way, and whom it is to prove. */
+interface Begun {
+  exchange: Exchange;
+  visitor: Visitor;
+  role: Role;
+}
+
 /** One client of {@link Mqtt5}. */
 class Mqtt5Connection {
   id = "";
   private login: ConnectedLogin = { id: "", proof: "none", role: "device" };
   private readonly parser: Parser = parser(FIVE);
   private connect: IConnectPacket | null = null;
-  private exchange: Exchange | null = null;
-  /** Of whom the exchange is to prove. */
-  private role: Role = "device";
+  private begun: Begun | null = null;
   private isIn = false;
   private isOver = false;
   /** Packets behind a CONNECT that is being judged; null: none is. */
@@ -173,7 +180,7 @@ class Mqtt5Connection {
     if (!this.gate.admits(bytes)) this.end(Reason.PACKET_TOO_LARGE);
     else this.parse(bytes);
     // Who has not proved anything yet may announce no more than in CONNECT.
-    if (this.exchange !== null && this.gate.announced > CONNECT_BYTES_MAX) this.broken();
+    if (this.begun !== null && this.gate.announced > CONNECT_BYTES_MAX) this.broken();
   }
 
   private send(packet: Packet): void {
@@ -192,7 +199,7 @@ class Mqtt5Connection {
     if (this.isOver) return;
     if (this.waiting !== null) this.waiting.push(packet);
     else if (packet.cmd === "connect" && this.connect === null) this.takeConnect(packet);
-    else if (packet.cmd === "auth" && this.exchange !== null) this.takeAuth(packet, this.exchange);
+    else if (packet.cmd === "auth" && this.begun !== null) this.takeAuth(packet, this.begun);
     else if (!this.isIn) this.broken();
     else if (packet.cmd === "subscribe") this.takeSubscribe(packet);
     else if (packet.cmd === "publish") this.takePublish(packet);
@@ -209,7 +216,8 @@ class Mqtt5Connection {
     const { door, tls, isHeld } = this.side.parts;
     const { clientId: id, username: userName, password, properties } = packet;
     const link = tls?.identityOf(this.socket) ?? null;
-    const visitor = { id, userName, password, link, isHeld: isHeld(id) };
+    const address = addressOf(this.socket);
+    const visitor = { id, userName, password, link, isHeld: isHeld(id), address };
     this.connect = packet;
     this.id = id;
     if (properties?.authenticationMethod !== undefined) {
@@ -242,45 +250,52 @@ class Mqtt5Connection {
   private challenge(visitor: Visitor, authenticationMethod: string, nonce: Buffer | undefined): void {
     const entity = this.side.parts.door.entityOf(visitor);
     if (!(entity instanceof Promise)) {
-      this.challengeOf(entity, authenticationMethod, nonce);
+      this.challengeOf(visitor, entity, authenticationMethod, nonce);
       return;
     }
     this.wait();
     entity
       .then(
-        (found) => this.challengeOf(found, authenticationMethod, nonce),
+        (found) => this.challengeOf(visitor, found, authenticationMethod, nonce),
         () => this.refuse("unavailable", Reason.SERVER_UNAVAILABLE),
       )
       .finally(() => this.goOn());
   }
 
   private challengeOf(
+    visitor: Visitor,
     entity: Entity | Refusal,
     authenticationMethod: string,
     nonce: Buffer | undefined,
   ): void {
     if (this.isOver) return;
     if (authenticationMethod !== EXCHANGE_METHOD) this.refuse("method", Reason.BAD_AUTHENTICATION_METHOD);
-    else if ("reason" in entity) this.refuse(entity.reason, reasonOf(entity));
+    else if ("reason" in entity) this.turnAway(visitor, entity);
     else if (entity.disabled) this.refuse("disabled", Reason.NOT_AUTHORIZED);
     else {
-      this.role = entity.role;
-      this.exchange = Exchange.begin(entity.psk, this.id, nonce);
-      const authenticationData = this.exchange?.challenge;
-      if (authenticationData === undefined) this.refuse("nonce", Reason.PROTOCOL_ERROR);
+      const exchange = Exchange.begin(entity.psk, this.id, nonce);
+      if (exchange === null) this.refuse("nonce", Reason.PROTOCOL_ERROR);
       else {
+        this.begun = { exchange, visitor, role: entity.role };
+        const authenticationData = exchange.challenge;
         const properties = { authenticationMethod, authenticationData };
         this.send({ cmd: "auth", reasonCode: Reason.CONTINUE_AUTHENTICATION, properties });
       }
     }
   }
 
-  private takeAuth(packet: IAuthPacket, exchange: Exchange): void {
+  private takeAuth(packet: IAuthPacket, { exchange, visitor, role }: Begun): void {
     const { authenticationMethod, authenticationData } = packet.properties ?? {};
-    this.exchange = null;
+    this.begun = null;
     if (authenticationMethod === EXCHANGE_METHOD && exchange.accepts(authenticationData))
-      this.accept("auth5", this.role);
-    else this.refuse("exchange", Reason.BAD_USER_NAME_OR_PASSWORD);
+      this.accept("auth5", role);
+    else this.turnAway(visitor, unproven("exchange"));
+  }
+
+  private turnAway(visitor: Visitor, refusal: Refusal): void {
+    this.side.parts.door.tell(visitor, refusal, () => {
+      if (!this.isOver) this.refuse(refusal.reason, reasonOf(refusal));
+    });
   }
 
   private accept(proof: ConnectProof, role: Role): void {
@@ -378,7 +393,8 @@ class Mqtt5Connection {
   }
 }
 
-function reasonOf({ barred, isOurs }: Refusal): Reason {
+function reasonOf({ barred, isOurs, retryAfterSeconds }: Refusal): Reason {
+  if (retryAfterSeconds !== undefined) return Reason.CONNECTION_RATE_EXCEEDED;
   if (isOurs === true) return Reason.SERVER_UNAVAILABLE;
   return barred ? Reason.NOT_AUTHORIZED : Reason.BAD_USER_NAME_OR_PASSWORD;
 }

@@ -6,6 +6,7 @@ import { Delivery, type Refusal, type Request } from "./delivery.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import {
+  deadlineOf,
   FRAME_DEPTH_MAX,
   type Frame,
   isObject,
@@ -19,6 +20,7 @@ import {
   Unavailable,
 } from "./frame.js";
 import type { Interference } from "./interference.js";
+import type { Limits } from "./limits.js";
 import { type Envelope, type MacSession, openEnvelope } from "./mac-session.js";
 import { type Peer, type Peers, Replayed, type StoredReply } from "./peers.js";
 import type { Proofs, Verdict } from "./proofs.js";
@@ -34,6 +36,8 @@ const FRAME_VERSION = 2;
 const TOO_DEEP = `The frame is nested more than ${FRAME_DEPTH_MAX} levels deep; make it flatter`;
 const NOTHING = new Uint8Array();
 const LOOK_AGAIN_MS = 100;
+/** Refused for these a frame may be a guess at its sender's key. */
+const GUESSED: readonly string[] = ["mac-wrong", "key-wrong", "unknown"];
 /** What opens a session must not open it again after a restart. */
 const NOT_KEPT = { code: 503, message: "The cloud cannot keep this session's counter; try again later" };
 
@@ -51,6 +55,7 @@ export interface RpcParts {
   now: () => number;
   /** How often a frame is looked at whose session is not known yet. Default 1. */
   looks?: number | undefined;
+  limits: Limits;
 }
 
 type Admission = { request: Request; proof: FrameProof } | { dropped: string } | Refusal;
@@ -87,7 +92,13 @@ export class Rpc implements Receiver {
     message: Uint8Array,
     encoding: Encoding,
   ): Promise<void> {
-    await this.arrive({ channel, id, voucher, message, encoding, looks: this.parts.looks ?? 1, work: null });
+    const { limits, looks = 1 } = this.parts;
+    if (!limits.arrive(id)) {
+      this.delivery.drop(id, "crowd");
+      return;
+    }
+    await this.arrive({ channel, id, voucher, message, encoding, looks, work: null });
+    limits.leave(id);
   }
 
   /** A message's turn, and what is done for it behind that. */
@@ -113,13 +124,22 @@ export class Rpc implements Receiver {
       if ("dropped" in admission) this.delivery.drop(id, admission.dropped);
       else if ("error" in admission) {
         if (mayBeEarly(admission) && arrival.looks > 1) arrival.work = this.lookAgain(arrival);
-        else this.delivery.refuse(channel, id, admission);
+        else this.refuse(channel, id, admission);
       } else {
         arrival.work = this.accept(admission.request, admission.proof);
         // Whoever handed the message in may not be waiting yet.
         arrival.work.catch(() => {});
       }
     });
+  }
+
+  /** Nobody waits for the answer to a guess: neither its sender's turn, nor the broker that it came by. */
+  private refuse(channel: Sender, id: string, refusal: Refusal): void {
+    const answer = (): void => {
+      if (!this.closed) this.delivery.refuse(channel, id, refusal);
+    };
+    if (GUESSED.includes(refusal.reason)) this.parts.limits.late(id, undefined, answer);
+    else answer();
   }
 
   /** Behind a broker the frame that opens a session may be with another replica still: its sender's turn is not held for it. */
@@ -255,20 +275,8 @@ export class Rpc implements Receiver {
     encoding: Encoding,
   ): Request {
     const [id, method] = [frame.id as number, frame.method as string];
-    return { caller, peer, id, method, frame, deadlineMs: this.deadline(frame), session, channel, encoding };
-  }
-
-  /** The cloud turns the relative `timeout` into a deadline; where both are given the earlier one counts. */
-  private deadline(frame: Frame): number {
-    let deadlineMs = Number.POSITIVE_INFINITY;
-    if (frame.deadline !== undefined) {
-      deadlineMs = typeof frame.deadline === "number" ? frame.deadline * 1000 : Number.NaN;
-    }
-    if (frame.timeout !== undefined) {
-      const timeoutMs = typeof frame.timeout === "number" ? frame.timeout * 1000 : Number.NaN;
-      deadlineMs = Math.min(deadlineMs, this.parts.now() + timeoutMs);
-    }
-    return deadlineMs;
+    const deadlineMs = deadlineOf(frame, this.parts.now());
+    return { caller, peer, id, method, frame, deadlineMs, session, channel, encoding };
   }
 
   private accept(request: Request, proof: FrameProof): Promise<void> {
@@ -295,7 +303,7 @@ export class Rpc implements Receiver {
   private async perform(request: Request): Promise<void> {
     if (this.closed) return;
     const { caller, id, method } = request;
-    if (!(await isKept(request.session))) {
+    if ((await request.session?.isKept()) === false) {
       await this.delivery.deliver(request, errorReply("", NOT_KEPT));
       return;
     }
@@ -326,7 +334,8 @@ export class Rpc implements Receiver {
     const { caller, id, method } = request;
     const { v, dst, args, params } = request.frame;
     const asked = `${method}\n${JSON.stringify([v, dst, args, params])}`;
-    const fault = this.parts.interference.errorFor({ src: caller.id, method });
+    const { interference, limits } = this.parts;
+    const fault = interference.errorFor({ src: caller.id, method }) ?? limits.refusalOf(caller);
     try {
       const changes = this.parts.service.changes(method);
       return await request.peer.once({ id, request: asked, changes }, async (tokens) =>
@@ -374,18 +383,6 @@ export class Rpc implements Receiver {
 /** Might this frame be right, and its session's opening not there yet? */
 function mayBeEarly({ reason, frame }: Refusal): boolean {
   return frame.sec === undefined && (reason === "mac-session-unknown" || reason === "mac-wrong");
-}
-
-/** Is the counter of this session, where there is one, on the disk? */
-async function isKept(session: MacSession | null): Promise<boolean> {
-  if (session === null || session.kept === null) return true;
-  try {
-    await session.kept;
-  } catch {
-    return false;
-  }
-  session.kept = null;
-  return true;
 }
 
 function errorReply(asked: string, error: ReplyError): StoredReply {

@@ -3,11 +3,12 @@ import type { Duplex } from "node:stream";
 import { createWebSocketStream, type WebSocket, WebSocketServer } from "ws";
 import type { Broker } from "./broker.js";
 import { MESSAGE_BYTES_MAX, type Receiver, type Sender } from "./channel.js";
-import type { Door } from "./door.js";
+import { type Door, type Refusal, statusOf, unproven } from "./door.js";
 import type { Encoding } from "./encoding.js";
 import type { Events } from "./events.js";
 import { parseFrame } from "./frame.js";
 import type { Interference } from "./interference.js";
+import { addressOf } from "./listen.js";
 import { openEnvelope } from "./mac-session.js";
 import { PACKET_BYTES_MAX } from "./packet-gate.js";
 import type { Peers } from "./peers.js";
@@ -125,21 +126,24 @@ export class WebSockets {
     const id = named?.id ?? link?.id;
     const enter = (login: Login | null): void =>
       this.rpc.handleUpgrade(request, socket, head, (webSocket) => this.welcome(webSocket, login));
-    const turnAway = (returnCode: number, reason: string): void => {
-      events.emit({ event: "connect-refused", id: id ?? "", returnCode, reason });
-      refuse(socket, returnCode);
+    const turnAway = (refusal: Refusal): void => {
+      const returnCode = statusOf(refusal);
+      events.emit({ event: "connect-refused", id: id ?? "", returnCode, reason: refusal.reason });
+      refuse(socket, returnCode, refusal.retryAfterSeconds);
     };
     if (id === undefined) {
       if (door.admitsAnonymous) enter(null);
-      else turnAway(401, "password-missing");
+      else turnAway(unproven("password-missing"));
       return;
     }
     // It may take a while until we know.
     socket.on("error", ignore);
-    door.admit({ id, userName: id, password: named?.password, link, isHeld: false }, (judgement) => {
+    const address = addressOf(request.socket);
+    const visitor = { id, userName: id, password: named?.password, link, isHeld: false, address };
+    door.admit(visitor, (judgement) => {
       socket.off("error", ignore);
       if ("proof" in judgement) enter({ id, proof: judgement.proof });
-      else turnAway(judgement.isOurs === true ? 503 : judgement.barred ? 403 : 401, judgement.reason);
+      else turnAway(judgement);
     });
   }
 
@@ -181,10 +185,11 @@ function basicOf(header: string | undefined): { id: string; password: Buffer } |
 }
 
 /** Answers a handshake with an HTTP status instead. */
-function refuse(socket: Duplex, code: number): void {
+function refuse(socket: Duplex, code: number, retryAfterSeconds?: number): void {
   const challenge = code === 401 ? 'WWW-Authenticate: Basic realm="motekey"\r\n' : "";
+  const later = retryAfterSeconds === undefined ? "" : `Retry-After: ${retryAfterSeconds}\r\n`;
   socket.on("error", () => {});
   socket.end(
-    `HTTP/1.1 ${code} ${STATUS_CODES[code]}\r\n${challenge}Connection: close\r\nContent-Length: 0\r\n\r\n`,
+    `HTTP/1.1 ${code} ${STATUS_CODES[code]}\r\n${challenge}${later}Connection: close\r\nContent-Length: 0\r\n\r\n`,
   );
 }

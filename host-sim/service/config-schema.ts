@@ -93,6 +93,16 @@ export const CONFIG_SCHEMA = {
         graceSeconds: whole("how long a token stays good behind the next one", 0, 86_400),
       },
     },
+    limits: {
+      type: "object",
+      additionalProperties: false,
+      description: "what senders are held to, at each replica; 0: to nothing",
+      properties: {
+        addressPerSecond: whole("connections and HTTP requests from one address in a second", 0, 1_000_000),
+        devicePerSecond: whole("requests of one device or user in a second", 0, 1_000_000),
+        wrongKeyMs: whole("how late a wrong key is told at most", 0, 5_000),
+      },
+    },
     requireFrameProof: { type: "boolean", description: "every frame needs a proof of its own" },
     databaseLimitMs: whole("how long a request may wait for the database", 1),
     drainLimitMs: whole("how long SIGTERM waits for what is under way", 0),

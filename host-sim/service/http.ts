@@ -2,14 +2,15 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { readBody } from "../cloud/body.js";
 import { MESSAGE_BYTES_MAX } from "../cloud/channel.js";
-import { RpcError, Unavailable } from "../cloud/frame.js";
+import { type ReplyError, RpcError, Unavailable } from "../cloud/frame.js";
 import { HOOK_PATH, type Hook } from "../cloud/hook/index.js";
 import { makeHttpServer } from "../cloud/http-server.js";
-import { listen } from "../cloud/listen.js";
+import { addressOf, listen } from "../cloud/listen.js";
 import { RPC_PATH, type Rpc } from "../cloud/rpc.js";
 import { keysOf, sameSecret } from "../cloud/secret.js";
 import type { CloudTls } from "../cloud/tls.js";
 import type { Entity } from "../cloud/types.js";
+import { RETRY_AFTER_SECONDS, type SenderLimits } from "./limits/limits.js";
 import type { Metrics } from "./metrics.js";
 import type { State } from "./state.js";
 import { JWKS_AGE_SECONDS } from "./store/keyring.js";
@@ -18,6 +19,9 @@ const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
 const BASIC = /^Basic +([A-Za-z0-9+/]+={0,2})$/i;
 const FORM = "application/x-www-form-urlencoded";
 const FORM_BYTES_MAX = 8_192;
+/** More under way than the database answers within anybody's time. */
+const REQUESTS_MAX = 10_000;
+const NAME_CHARACTERS_MAX = 128;
 const NEVER_STORED = { "cache-control": "no-store" };
 
 /** What the HTTP side works with. */
@@ -25,6 +29,7 @@ export interface ServiceHttpParts {
   state: State;
   rpc: Rpc;
   metrics: Metrics;
+  limits: SenderLimits;
   /** null: no broker asks here. */
   hook: Hook | null;
   /** The host that tokens for the service's own API are issued for. */
@@ -44,6 +49,8 @@ interface Answer {
 
 interface Route {
   method: "GET" | "POST";
+  /** Whoever watches the replica is held to nothing. */
+  isWatched?: true;
   serve: (request: IncomingMessage) => Promise<Answer>;
 }
 
@@ -64,9 +71,12 @@ export class ServiceHttp {
     this.url = `${scheme}://${address.includes(":") ? `[${address}]` : address}:${port}`;
     this.routes = new Map<string, Route>([
       ["/.well-known/jwks.json", { method: "GET", serve: () => this.jwks() }],
-      ["/livez", { method: "GET", serve: async () => ({ status: 200, content: { status: "ok" } }) }],
-      ["/readyz", { method: "GET", serve: () => this.readiness() }],
-      ["/metrics", { method: "GET", serve: () => this.metrics() }],
+      [
+        "/livez",
+        { method: "GET", isWatched: true, serve: async () => ({ status: 200, content: { status: "ok" } }) },
+      ],
+      ["/readyz", { method: "GET", isWatched: true, serve: () => this.readiness() }],
+      ["/metrics", { method: "GET", isWatched: true, serve: () => this.metrics() }],
       [RPC_PATH, { method: "POST", serve: (request) => this.rpc(request) }],
       ["/oauth2/introspect", { method: "POST", serve: (request) => this.introspect(request) }],
       ["/oauth2/revoke", { method: "POST", serve: (request) => this.revoke(request) }],
@@ -132,17 +142,17 @@ export class ServiceHttp {
     const route = this.routes.get(path);
     if (route === undefined) return refusal(404, `There are ${[...this.routes.keys()].join(", ")}`);
     if (request.method !== route.method) return refusal(405, `Use ${route.method}`, { allow: route.method });
+    const isHeld = route.isWatched !== true;
+    if (isHeld && this.underWay > REQUESTS_MAX)
+      return later(503, "Too many requests are under way", RETRY_AFTER_SECONDS);
+    if (isHeld && !this.parts.limits.mayEnter(addressOf(request.socket)))
+      return later(429, "Too many requests from this address", RETRY_AFTER_SECONDS);
     try {
       return await route.serve(request);
     } catch (failure) {
       if (failure instanceof RpcError) return refusal(failure.code, failure.message);
       if (!(failure instanceof Unavailable)) return refusal(500, "The service failed; try again");
-      const { retryAfterSeconds, message } = failure;
-      return {
-        status: 503,
-        content: { error: message, retry_after: retryAfterSeconds },
-        headers: { "retry-after": String(retryAfterSeconds) },
-      };
+      return later(503, failure.message, failure.retryAfterSeconds);
     }
   }
 
@@ -169,7 +179,7 @@ export class ServiceHttp {
     const body = await readBody(request, MESSAGE_BYTES_MAX);
     if (body === null) return refusal(413, `A frame has at most ${MESSAGE_BYTES_MAX} bytes`);
     const reply = await this.parts.rpc.post(caller, body);
-    return reply === null ? { status: 204 } : { status: 200, content: reply };
+    return reply === null ? { status: 204 } : answerOf(reply);
   }
 
   private async introspect(request: IncomingMessage): Promise<Answer> {
@@ -211,7 +221,10 @@ export class ServiceHttp {
       const colonAt = text.indexOf(":");
       const caller = await this.enabled(text.slice(0, Math.max(0, colonAt)));
       const keys = caller === null ? [""] : keysOf(caller);
-      return keys.some((psk) => sameSecret(text.slice(colonAt + 1), psk)) ? caller : null;
+      if (keys.some((psk) => sameSecret(text.slice(colonAt + 1), psk))) return caller;
+      const id = text.slice(0, Math.max(0, colonAt)).slice(0, NAME_CHARACTERS_MAX);
+      await new Promise<void>((told) => this.parts.limits.late(id, addressOf(request.socket), told));
+      return null;
     }
     const link = tls?.identityOf(request.socket) ?? null;
     return link === null ? null : this.enabled(link.id);
@@ -236,6 +249,18 @@ async function tokenIn(request: IncomingMessage): Promise<string> {
 
 function refusal(status: number, error: string, headers: Record<string, string> = {}): Answer {
   return { status, content: { error }, headers };
+}
+
+function later(status: 429 | 503, error: string, seconds: number): Answer {
+  const content = { error, retry_after: seconds };
+  return { status, content, headers: { "retry-after": String(seconds) } };
+}
+
+/** A frame that says to try later does so in HTTP's words too, for what stands between. */
+function answerOf(reply: Uint8Array): Answer {
+  const { error } = JSON.parse(Buffer.from(reply).toString("utf8")) as { error?: ReplyError };
+  if (error?.retry_after === undefined) return { status: 200, content: reply };
+  return { status: error.code, content: reply, headers: { "retry-after": String(error.retry_after) } };
 }
 
 function unauthorized(error: string): Answer {

@@ -6,6 +6,7 @@ export type {
   DatabaseOptions,
   ServiceBroker,
   ServiceHook,
+  ServiceLimits,
   ServiceOptions,
   ServiceTls,
   ServiceTokens,

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { Events } from "../cloud/events.js";
 import type { CloudEvent } from "../cloud/types.js";
+import type { HeldUp } from "./limits/limits.js";
 
 const UNKNOWN = "(unknown)";
 
@@ -18,6 +19,9 @@ export class Metrics {
     "reason",
   ]);
   private readonly dropped = this.counter("motekey_dropped_total", "Messages let fall", ["reason"]);
+  private readonly heldUpTotal = this.counter("motekey_held_up_total", "Held to a limit, or told late", [
+    "why",
+  ]);
   private readonly failed = this.counter("motekey_failed_total", "What should not have failed", []);
   /** Those that there are: requests for others are told as of one. */
   private readonly methods = new Set<string>();
@@ -44,6 +48,11 @@ export class Metrics {
   /** All metrics, in Prometheus' text format. */
   text(): Promise<string> {
     return this.registry.metrics();
+  }
+
+  /** Somebody was held to a limit. */
+  heldUp(why: HeldUp): void {
+    this.heldUpTotal.inc({ why });
   }
 
   private counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {

@@ -67,6 +67,16 @@ export interface ServiceHook {
   vhost?: string;
 }
 
+/** What senders are held to, at each replica; 0: to nothing. */
+export interface ServiceLimits {
+  /** Connections and HTTP requests from one address (of IPv6, from one /64) in a second. Default 1,000. */
+  addressPerSecond?: number;
+  /** Requests of one device or user in a second. Default 100. */
+  devicePerSecond?: number;
+  /** How late a wrong key is told at most, ms. Default 4,000. */
+  wrongKeyMs?: number;
+}
+
 /** How tokens are made. */
 export interface ServiceTokens {
   /** Default `jwt`. */
@@ -100,6 +110,7 @@ export interface ServiceOptions {
   /** Its name, the issuer of tokens and `src` of replies. Default `//api.mongoose-iot.com`. */
   address?: string;
   tokens?: ServiceTokens;
+  limits?: ServiceLimits;
   /** Every frame needs a proof of its own. Default: where its connection does not vouch for it. */
   requireFrameProof?: boolean;
   /** How long a request may wait for the database until it is answered 503, ms. Default 450. */
@@ -152,6 +163,12 @@ const TOKENS: Shape<ServiceTokens> = {
   graceSeconds: whole(0, 86_400),
 };
 
+const LIMITS: Shape<ServiceLimits> = {
+  addressPerSecond: whole(0, 1_000_000),
+  devicePerSecond: whole(0, 1_000_000),
+  wrongKeyMs: whole(0, 5_000),
+};
+
 /** The names and values of the service's options. */
 export const SERVICE_OPTIONS: Shape<ServiceOptions> = {
   database: optionsOf(DATABASE),
@@ -164,6 +181,7 @@ export const SERVICE_OPTIONS: Shape<ServiceOptions> = {
   hook: optionsOf(HOOK),
   address: NAME,
   tokens: optionsOf(TOKENS),
+  limits: optionsOf(LIMITS),
   requireFrameProof: FLAG,
   databaseLimitMs: numberFrom(1),
   drainLimitMs: numberFrom(0),

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Broker } from "../cloud/broker.js";
 import { DEFAULT_ADDRESS, DEFAULT_HOST, makeCore } from "../cloud/core.js";
-import { Door } from "../cloud/door.js";
+import type { Door } from "../cloud/door.js";
 import { Events } from "../cloud/events.js";
 import { Health } from "../cloud/health.js";
 import { CloudGatekeeper, Hook } from "../cloud/hook/index.js";
@@ -24,6 +24,8 @@ import { WebSockets } from "../cloud/websocket.js";
 import type { BrokerLine } from "./broker/line.js";
 import { openLine, ownLogin } from "./broker/open.js";
 import { ServiceHttp } from "./http.js";
+import { GuardedDoor } from "./limits/guarded-door.js";
+import { SenderLimits } from "./limits/limits.js";
 import { Metrics } from "./metrics.js";
 import { SERVICE_OPTIONS, type ServiceOptions, type ServiceTls } from "./service-options.js";
 import { State } from "./state.js";
@@ -43,6 +45,7 @@ interface ServiceParts {
   webSockets: WebSockets;
   /** null: devices connect here alone. */
   line: BrokerLine | null;
+  limits: SenderLimits;
   drainLimitMs: number;
 }
 
@@ -154,9 +157,10 @@ export class Service {
   }
 
   private async end(): Promise<void> {
-    const { state, events, rpc, broker, http, webSockets, line, drainLimitMs } = this.parts;
+    const { state, events, rpc, broker, http, webSockets, line, limits, drainLimitMs } = this.parts;
     broker.stopListening();
     http.drain();
+    limits.drain();
     const stopped = line?.stop().catch(() => {});
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
@@ -204,6 +208,7 @@ async function startWith(
   const metrics = new Metrics(events);
   const { accounts, peers, recoveryBook, tokens, clock } = state;
   const interference = UNTOUCHED;
+  const limits = new SenderLimits(options.limits ?? {}, (why) => metrics.heldUp(why));
   const { apiHost, proofs, recoveries, rpc } = makeCore({
     accounts,
     peers,
@@ -215,15 +220,16 @@ async function startWith(
     address,
     checkToken: (token, host) => tokens.check(token, host),
     requireFrameProof: options.requireFrameProof,
+    limits,
     ...(options.broker !== undefined && { looks: LOOKS }),
   });
   const host = options.host ?? DEFAULT_HOST;
   const connectLimitMs = CONNECT_LIMIT_MS;
   // No TLS-PSK: Node asks for a key at once, and a database does not answer at once.
   const tls = certificates && (await CloudTls.start(certificates, host, () => undefined, events));
-  const door = new Door(accounts, proofs, recoveries);
+  const door = new GuardedDoor(accounts, proofs, recoveries, limits);
   const hook = await openHook(options, host, door, events, tls);
-  const served = { state, rpc, metrics, hook, apiHost, tls, connectLimitMs };
+  const served = { state, rpc, metrics, limits, hook, apiHost, tls, connectLimitMs };
   const http = await ServiceHttp.start(host, options.httpPort ?? DEFAULT_PORTS.http, served);
   let line: BrokerLine | null = null;
   try {
@@ -238,7 +244,7 @@ async function startWith(
     });
     const webSockets = new WebSockets(http.server, { ...parts, broker });
     const drainLimitMs = options.drainLimitMs ?? DRAIN_LIMIT_MS;
-    return new Service({ state, events, rpc, broker, http, webSockets, line, drainLimitMs });
+    return new Service({ state, events, rpc, broker, http, webSockets, line, limits, drainLimitMs });
   } catch (failure) {
     await Promise.all([http.close(), line?.close()]);
     throw failure;

@@ -25,6 +25,9 @@ const PGBENCH = `${PROGRAMS}/pgbench`;
 /** Nothing is measured: there is no PostgreSQL on this machine. */
 const SKIPPED = "skipped: this machine has no PostgreSQL 15 (Debian: apt-get install postgresql)";
 
+/** A few devices ask here as many would. */
+const UNLIMITED = { addressPerSecond: 0, devicePerSecond: 0 };
+
 /** How long rounds are, and how many. */
 interface Pace {
   seconds: number;
@@ -96,7 +99,11 @@ async function embeddedRows(folder: string, { seconds, rounds }: Pace): Promise<
   try {
     const { peakRssBytes } = await peer.answer<{ peakRssBytes: number }>();
     await peer.answer();
-    const options = { database: { folder: join(folder, "embedded") }, databaseLimitMs: 20_000 };
+    const options = {
+      database: { folder: join(folder, "embedded") },
+      databaseLimitMs: 20_000,
+      limits: UNLIMITED,
+    };
     const load = await Load.start(options);
     try {
       const { calls, alone } = await interleave(
@@ -146,7 +153,12 @@ async function postgresRows(folder: string, pace: Pace, quick: boolean): Promise
   try {
     const sealKeyFile = join(folder, "seal.key");
     writeFileSync(sealKeyFile, newSealKey());
-    const options = { database: { url: postgres.url }, sealKeyFiles: [sealKeyFile], databaseLimitMs: 20_000 };
+    const options = {
+      database: { url: postgres.url },
+      sealKeyFiles: [sealKeyFile],
+      databaseLimitMs: 20_000,
+      limits: UNLIMITED,
+    };
     const rows = await callRows(folder, postgres.url, options, pace);
     return [...rows, ...(await sizeRows(postgres.url, options, pace, quick ? 10_000 : MANY))];
   } finally {

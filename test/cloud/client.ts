@@ -22,6 +22,8 @@ export interface ConnectOptions {
   clean?: boolean;
   /** For `mqtts:`. */
   tls?: ConnectionOptions;
+  /** Of this machine, where it is not to come from 127.0.0.1. */
+  localAddress?: string;
 }
 
 interface Waiter {
@@ -57,7 +59,9 @@ export class Client {
   static async open(url: string, options: ConnectOptions): Promise<Client> {
     const { protocol, hostname: host, port } = new URL(url);
     const isTls = protocol === "mqtts:";
-    const address = { host, port: Number(port), noDelay: true };
+    const { localAddress } = options;
+    const from = localAddress === undefined ? {} : { localAddress };
+    const address = { host, port: Number(port), noDelay: true, ...from };
     const socket = isTls ? connectTls({ ...address, ...options.tls }) : connect(address);
     await once(socket, isTls ? "secureConnect" : "connect");
     const client = new Client(socket, options.id);

@@ -25,11 +25,12 @@ export class CloudGatekeeper implements Gatekeeper {
     private readonly own: OwnLogin | null,
   ) {}
 
-  admits({ clientId, userName, password }: Login): Promise<boolean> {
+  admits({ clientId, userName, password, address }: Login): Promise<boolean> {
     const { own } = this;
     if (own !== null && userName === own.user)
       return Promise.resolve(isOf(own.user, clientId) && sameSecret(password, own.password));
-    const visitor = { id: clientId, userName, password: Buffer.from(password), link: null, isHeld: false };
+    const shown = { id: clientId, userName, password: Buffer.from(password) };
+    const visitor = { ...shown, link: null, isHeld: false, address };
     const id = clientId.slice(0, NAME_CHARACTERS_MAX);
     return new Promise((resolve) => {
       this.door.admit(visitor, (judgement) => {

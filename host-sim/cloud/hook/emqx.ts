@@ -37,7 +37,7 @@ export class Emqx implements Dialect {
       fields.get(name),
     );
     if (clientId === undefined || userName === undefined || password === undefined) return false;
-    return this.gatekeeper.admits({ clientId, userName, password });
+    return this.gatekeeper.admits({ clientId, userName, password, address: fields.get("peerhost") });
   }
 
   private mayCarry(fields: Fields): boolean | Promise<boolean> {

@@ -4,6 +4,8 @@ export interface Login {
   userName: string;
   /** Never absent: whoever shows none is refused before anybody is asked. */
   password: string;
+  /** Where they connect from, where the broker says that. */
+  address?: string | undefined;
 }
 
 /** What brokers want to know, in MQTT's words, whatever they ask it in. */

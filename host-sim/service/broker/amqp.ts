@@ -21,6 +21,7 @@ const AT_LEAST_ONCE = { "x-mqtt-publish-qos": { "!": "byte", value: 1 } };
 /** One request, until it is dealt with and its replies are the broker's. */
 class Delivery implements Sender {
   private left = 1;
+  private isDone = false;
 
   constructor(
     private readonly channel: ConfirmChannel,
@@ -34,7 +35,11 @@ class Delivery implements Sender {
 
   settle(): void {
     this.left--;
-    if (this.left === 0) this.done();
+    // A reply that comes later still, to a guess, is not waited for, and acknowledges nothing again.
+    if (this.left === 0 && !this.isDone) {
+      this.isDone = true;
+      this.done();
+    }
   }
 }
 

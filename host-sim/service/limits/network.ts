@@ -1,0 +1,14 @@
+const GROUPS = 8;
+const NETWORK_GROUPS = 4;
+
+/** What stands for an address where addresses are counted: an IPv4 address itself, of IPv6 the /64, which one host has whole. */
+export function networkOf(address: string): string {
+  const four = /^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (four !== undefined) return four;
+  const [front = "", back] = (address.split("%", 1)[0] ?? "").split("::", 2);
+  const [left, right] = [front, back ?? ""].map((text) => (text === "" ? [] : text.split(":")));
+  const [before, behind] = [left ?? [], right ?? []];
+  const zeros = Array<string>(Math.max(0, GROUPS - before.length - behind.length)).fill("0");
+  const groups = back === undefined ? before : [...before, ...zeros, ...behind];
+  return `${groups.slice(0, NETWORK_GROUPS).join(":")}::/64`;
+}
