@@ -122,6 +122,16 @@ export class App implements Actor {
     return this.open.size;
   }
 
+  /** What they ask for, in the order of their asking. */
+  get openCalls(): readonly string[] {
+    return [...this.open].map(({ what }) => what);
+  }
+
+  /** Whether the host was revoked here since then. */
+  isRevokedLately(host: string, sinceMs: number): boolean {
+    return (this.revokedAtMs.get(host) ?? -1) > sinceMs;
+  }
+
   private draw(): string {
     let left = this.random.unit() * 100;
     for (const { what, percent } of WISHES) {

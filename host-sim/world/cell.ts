@@ -65,84 +65,113 @@ const keyOf = (random: Random): string =>
     .join("")
     .slice(0, 43);
 
+/** One device and its world, from the plan: nothing happens in it before it is told to. */
+export class Cell {
+  readonly queue = new Queue();
+  readonly verdict = new Verdict(this.queue);
+  readonly conditions = new Conditions();
+  readonly trace = new Trace(this.queue);
+  readonly tally = new Tally();
+  readonly cloud: Cloud;
+  readonly broker: Broker;
+  readonly app: App;
+  readonly device: Device;
+
+  private readonly streams: Random[] = [];
+
+  constructor(
+    readonly plan: Plan,
+    watch: Watch = {},
+  ) {
+    const { queue, conditions, trace, tally, verdict } = this;
+    const random = (purpose: Purpose): Random => {
+      const stream = new Random(plan.seed, plan.device, purpose);
+      this.streams.push(stream);
+      return stream;
+    };
+    if (watch.lines === true) trace.lines = [];
+    const id = `device_${plan.device}`;
+    const psk = keyOf(random(Purpose.KEY));
+    this.cloud = new Cloud(queue, random(Purpose.CLOUD), conditions, id, psk, plan.proof, {
+      accepted: () => tally.accepted(queue.nowMs),
+      issued: () => {
+        tally.issued++;
+      },
+    });
+    this.cloud.lifetimeS = plan.lifetimeS;
+    this.broker = new Broker(queue, random(Purpose.BROKER), conditions, PROFILES[plan.profile], this.cloud);
+    this.app = new App(
+      Array.from({ length: plan.hosts }, (_, i) => `app${i}.example.com`),
+      plan.periodMs,
+      queue,
+      random(Purpose.APP),
+      this.cloud,
+      trace,
+      verdict,
+      tally,
+      () => this.device,
+    );
+    const auth: AuthOptions = {
+      // Espruino's core knows clean sessions only.
+      cloud: {
+        host: "cloud.example.com",
+        ...(plan.core === "byte" ? { cleanSession: plan.cleanSession } : {}),
+      },
+      proof: plan.proof,
+      allowInsecure: true,
+      limits: {},
+    };
+    const { proof, core, clockRate } = plan;
+    this.device = new Device(
+      { id, psk, proof, core, auth, clockRate, make: watch.make },
+      queue,
+      random(Purpose.DEVICE),
+      random(Purpose.NETWORK),
+      conditions,
+      this.broker,
+      trace,
+      verdict,
+      tally,
+      this.app,
+    );
+  }
+
+  /** How far each part's random numbers are. */
+  get positions(): readonly number[] {
+    return this.streams.map(({ position }) => position);
+  }
+
+  /** All is to be well now: a device that is on, connected and done, and that is silent once it is closed. */
+  checkEnd(): void {
+    const { device, app, cloud, queue, verdict } = this;
+    if (verdict.violation === undefined) checkRest(device, app, cloud, queue, verdict);
+    if (verdict.violation === undefined) checkClose(device, app, queue, verdict);
+  }
+
+  /** What it came to. */
+  get result(): CellResult {
+    const { tally, trace, device, queue, plan, verdict } = this;
+    tally.devices = 1;
+    tally.deviceMs = queue.nowMs;
+    tally.boots = device.boots;
+    tally.writes = device.flash.writes;
+    tally.faults = plan.faults.length;
+    return { violation: verdict.violation, hash: trace.hash, tally, lines: trace.lines ?? [] };
+  }
+}
+
 /** Runs a plan from its first boot to its end, with every check after every turn. */
 export function runCell(plan: Plan, watch: Watch = {}): CellResult {
-  const { seed, device: index } = plan;
-  const random = (purpose: Purpose): Random => new Random(seed, index, purpose);
-  const queue = new Queue();
-  const trace = new Trace(queue);
-  if (watch.lines === true) trace.lines = [];
-  const verdict = new Verdict(queue);
-  const conditions = new Conditions();
-  const tally = new Tally();
-  const id = `device_${index}`;
-  const psk = keyOf(random(Purpose.KEY));
-  const cloud = new Cloud(queue, random(Purpose.CLOUD), conditions, id, psk, plan.proof, {
-    accepted: () => tally.accepted(queue.nowMs),
-    issued: () => {
-      tally.issued++;
-    },
-  });
-  cloud.lifetimeS = plan.lifetimeS;
-  const broker = new Broker(queue, random(Purpose.BROKER), conditions, PROFILES[plan.profile], cloud);
-  const hosts = Array.from({ length: plan.hosts }, (_, i) => `app${i}.example.com`);
-  const app: App = new App(
-    hosts,
-    plan.periodMs,
-    queue,
-    random(Purpose.APP),
-    cloud,
-    trace,
-    verdict,
-    tally,
-    () => device,
-  );
-  const auth: AuthOptions = {
-    // Espruino's core knows clean sessions only.
-    cloud: {
-      host: "cloud.example.com",
-      ...(plan.core === "byte" ? { cleanSession: plan.cleanSession } : {}),
-    },
-    proof: plan.proof,
-    allowInsecure: true,
-    limits: {},
-  };
-  const spec = {
-    id,
-    psk,
-    proof: plan.proof,
-    core: plan.core,
-    auth,
-    clockRate: plan.clockRate,
-    make: watch.make,
-  };
-  const device: Device = new Device(
-    spec,
-    queue,
-    random(Purpose.DEVICE),
-    random(Purpose.NETWORK),
-    conditions,
-    broker,
-    trace,
-    verdict,
-    tally,
-    app,
-  );
+  const cell = new Cell(plan, watch);
+  const { queue, conditions, broker, cloud, device, app, trace } = cell;
   const effects = new Effects(plan.faults, queue, conditions, broker, cloud, device, app, trace);
-
   device.provision();
   device.bootAfter(plan.bootAtMs);
   effects.start();
   queue.run(plan.forMs);
   queue.run(effects.heal() + HEALED_MS);
-  if (verdict.violation === undefined) checkRest(device, app, cloud, queue, verdict);
-  if (verdict.violation === undefined) checkClose(device, app, queue, verdict);
-  tally.devices = 1;
-  tally.deviceMs = queue.nowMs;
-  tally.boots = device.boots;
-  tally.writes = device.flash.writes;
-  tally.faults = plan.faults.length;
-  return { violation: verdict.violation, hash: trace.hash, tally, lines: trace.lines ?? [] };
+  cell.checkEnd();
+  return cell.result;
 }
 
 /** All is well again, and rests: connected, what was revoked is gone, nothing grows. */

@@ -84,6 +84,11 @@ export class Cloud implements Actor {
     return issue !== undefined && !issue.isEnded && issue.endsAtMs > this.queue.nowMs;
   }
 
+  /** The host's token, good or not. */
+  latest(host: string): Issue | undefined {
+    return this.current.get(host);
+  }
+
   /** An operator ends the host's token. */
   revoke(host: string): void {
     const issue = this.current.get(host);

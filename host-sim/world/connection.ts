@@ -71,6 +71,11 @@ export class Connection implements Actor {
     } else queue.after(this.dueMs(0) + this.latencyMs(), this, Happening.OPENED, 0);
   }
 
+  /** How many packets are on their way, to the broker and to the device. */
+  get onTheWay(): string {
+    return `${this.toBroker.length} ${this.toDevice.length}`;
+  }
+
   /** Of the device. */
   write(bytes: Uint8Array, from: number, to: number): number {
     if (!this.isOpen || this.events === null) throw new Error("write to a link that is not open");

@@ -122,6 +122,11 @@ export class Device implements Actor, Ends, Link {
     return this.conditions.corruptedAtMs;
   }
 
+  /** What is on the line: packets to the broker, to the device; empty: there is none. */
+  get line(): string {
+    return this.connection === null ? "" : this.connection.onTheWay;
+  }
+
   /** At the bench: the credential is written. */
   provision(): void {
     const { id, psk } = this.spec;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Store } from "../../firmware/index.js";
+import type { Left } from "./media.js";
 
 /** The power went: the device that was writing is no more. */
 export class PowerCut extends Error {}
@@ -54,6 +55,8 @@ export class Flash implements Store {
   isFull = false;
   /** The next writes lose their bytes and say that all is well. */
   isLying = false;
+  /** Asked before each write: what the power leaves of it; undefined: it stays on. */
+  breaks: ((name: string, now: Buffer) => Left | undefined) | undefined;
   private readonly older = new Map<string, Buffer>();
   private readonly damage = new Map<string, number>();
   private hidden: Map<string, Buffer> | undefined;
@@ -111,6 +114,8 @@ export class Flash implements Store {
     const isWritten = this.isWritable && !this.isFull;
     if (isWritten && !this.isLying) this.bringBack();
     if (this.cut !== undefined) this.tear(name, now);
+    const left = this.breaks?.(name, now);
+    if (left !== undefined) this.leave(left);
     if (this.isFull) this.erases++;
     if (this.isLying) return true;
     const old = this.values.get(name);
@@ -126,6 +131,17 @@ export class Flash implements Store {
   private lose(name: string): void {
     this.isShaken = false;
     this.damage.set(name, this.losses++ % DAMAGED.length);
+  }
+
+  private leave({ changes, lie }: Left): never {
+    for (const [name, value] of changes) {
+      this.damage.delete(name);
+      if (value === undefined) this.values.delete(name);
+      else this.values.set(name, value);
+    }
+    this.isShaken = lie !== undefined;
+    this.losses = lie ?? this.losses;
+    throw new PowerCut();
   }
 
   private bringBack(): void {

@@ -14,6 +14,7 @@ export {
 } from "./faults.js";
 export { type Failure, type FleetResult, hashOf, runFleet } from "./fleet.js";
 export { type Kept, keptText, readKept } from "./kept.js";
+export { MEDIA, type MediumName } from "./media.js";
 export { type Draw, drawPlan } from "./plan.js";
 export { PROFILE_NAMES, PROFILES, type Profile, type ProfileName } from "./profiles.js";
 export { type Shrunk, shrink } from "./shrink.js";

@@ -17,6 +17,11 @@ export class Random implements Entropy {
     this.state = state;
   }
 
+  /** How far the stream is: two of one seed that are as far go on alike. */
+  get position(): number {
+    return this.state;
+  }
+
   /** 32 bits. */
   word(): number {
     this.state = (this.state + 0x6d2b79f5) | 0;

@@ -1,0 +1,64 @@
+/** What the power leaves when it goes within a write: the values that are not as they were before it. */
+export interface Left {
+  /** undefined: absent. */
+  readonly changes: ReadonlyMap<string, Buffer | undefined>;
+  /** The next write is lost though it says OK: 0 it is read damaged, 1 not at all, 2 as absent. Undefined: it is not. */
+  readonly lie?: number;
+  /** Values are gone that nobody was writing: what follows from that no firmware mends. */
+  readonly isDecay?: boolean;
+}
+
+/** All that one write can leave, in the order of its operations: the first is as before it, the last is the new value. */
+type Medium = (values: ReadonlyMap<string, Buffer>, name: string, now: Buffer, isEach: boolean) => Left[];
+
+const OLD: Left = { changes: new Map() };
+
+const only = (name: string, value: Buffer | undefined): Left => ({ changes: new Map([[name, value]]) });
+
+/** So many bytes of the value, and erased flash behind them. */
+const erasedFrom = (now: Buffer, bytes: number): Buffer =>
+  Buffer.concat([now.subarray(0, bytes), Buffer.alloc(now.length - bytes, 0xff)]);
+
+/** All names from this one on, in the order of the medium, are gone. */
+const lostFrom = (names: readonly string[], first: number): Left => ({
+  changes: new Map(names.slice(first).map((name) => [name, undefined])),
+  isDecay: true,
+});
+
+/**
+ * Stores as they are. With `isEach` a value may be cut after any of its bytes, else after those that make a difference to
+ * a record: none, the first, half, all but one.
+ */
+export const MEDIA = {
+  /** ESP-IDF's NVS: absent from the first operation to the last; the first write after that may be lost. */
+  nvs: (_values, name, now) => [
+    OLD,
+    only(name, undefined),
+    ...[0, 1, 2].map((lie) => ({ ...only(name, undefined), lie })),
+    only(name, now),
+  ],
+  /** Espruino's Storage: the old file is erased, the new one has its header, then its bytes; or it compacts, through RAM. */
+  storage: (values, name, now, isEach) => {
+    const places = isEach
+      ? Array.from(now, (_, i) => i)
+      : [...new Set([0, 1, now.length >> 1, now.length - 1])].filter((place) => place < now.length);
+    const names = [...values.keys()];
+    if (values.get(name)?.equals(now) === true) return [OLD]; // it writes nothing then
+    return [
+      OLD,
+      only(name, undefined),
+      ...places.map((place) => only(name, erasedFrom(now, place))),
+      ...(names.length === 0 ? [] : [lostFrom(names, 0), lostFrom(names, names.length >> 1)]),
+      only(name, now),
+    ];
+  },
+  /** Moddable's on the Linux desktop: one file for all names, which is deleted and written anew. */
+  file: (values, name, now) => {
+    const names = [...values.keys()];
+    return [OLD, ...names.map((_, first) => lostFrom(names, first)), only(name, now)];
+  },
+  /** Node's: a file for each name, renamed into its place. */
+  directory: (_values, name, now) => [OLD, only(name, now)],
+} as const satisfies Record<string, Medium>;
+
+export type MediumName = keyof typeof MEDIA;
