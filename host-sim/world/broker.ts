@@ -182,8 +182,9 @@ export class Broker implements Actor {
     const held = this.held.get(connection) ?? [];
     this.held.delete(connection);
     for (const run of held) run();
-    if (Number.isFinite(this.profile.lifeMs))
-      this.soon(this.profile.lifeMs, Happening.AGED, () => this.drop(connection));
+    const { kickMs } = this.conditions;
+    const lifeMs = kickMs > 0 ? kickMs : this.profile.lifeMs;
+    if (Number.isFinite(lifeMs)) this.soon(lifeMs, Happening.AGED, () => this.drop(connection));
   }
 
   private subscribe(connection: Connection, bytes: Uint8Array, from: number, to: number): void {
@@ -206,6 +207,10 @@ export class Broker implements Actor {
     const qos = (flags >> 1) & 3;
     const topic = mqtt.topicAt(bytes, from);
     const behind = from + 2 + mqtt.u16At(bytes, from);
+    if (topic.startsWith(`app/${connection.client}/`)) {
+      if (qos > 0) connection.send(mqtt.puback(mqtt.u16At(bytes, behind)));
+      return;
+    }
     if (topic !== `cloud/from/${connection.client}/rpc`) {
       this.breach(connection, `PUBLISH to ${topic}`);
       return;

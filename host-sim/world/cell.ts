@@ -1,10 +1,16 @@
-import { type AuthOptions, type Proof, State } from "../../firmware/index.js";
+import {
+  type AuthOptions,
+  type Proof,
+  readCredential,
+  State,
+  writeCredential,
+} from "../../firmware/index.js";
 import { App } from "./app.js";
 import { Broker } from "./broker.js";
 import { Verdict, type Violation } from "./checks.js";
 import { Cloud } from "./cloud.js";
 import { Conditions } from "./conditions.js";
-import { type Core, Device, type MakeClient } from "./device.js";
+import { type Core, Device, type MakeClient, type Records } from "./device.js";
 import { Effects } from "./effects.js";
 import type { Fault } from "./faults.js";
 import { PROFILES, type ProfileName } from "./profiles.js";
@@ -43,9 +49,11 @@ export interface CellResult {
 /** How a run is otherwise than the plan says: for whoever looks at it, or at a firmware that is broken on purpose. */
 export interface Watch {
   readonly make?: MakeClient | undefined;
+  readonly records?: Records | undefined;
   readonly lines?: boolean;
 }
 
+const RECORDS: Records = { readCredential, writeCredential };
 /** After its faults a cell has this long to come to good, ms: the bound, and a call's time. */
 const HEALED_MS = 1_000_000;
 /** Events that are waited for at once in a cell, at the very most. */
@@ -97,6 +105,12 @@ export class Cell {
       issued: () => {
         tally.issued++;
       },
+      stale: (counter) => {
+        // A store that failed, or that somebody cut while it tidied up, has lost count.
+        if (!this.device.isDecayed && this.device.flash.failures === 0)
+          verdict.wrong("counter", `counter ${counter} was used before`);
+      },
+      doubled: (host) => verdict.wrong("pace", `two requests for the token of ${host} were sent at once`),
     });
     this.cloud.lifetimeS = plan.lifetimeS;
     this.broker = new Broker(queue, random(Purpose.BROKER), conditions, PROFILES[plan.profile], this.cloud);
@@ -123,7 +137,7 @@ export class Cell {
     };
     const { proof, core, clockRate } = plan;
     this.device = new Device(
-      { id, psk, proof, core, auth, clockRate, make: watch.make },
+      { id, psk, proof, core, auth, clockRate, make: watch.make, records: watch.records ?? RECORDS },
       queue,
       random(Purpose.DEVICE),
       random(Purpose.NETWORK),

@@ -7,6 +7,9 @@ export const CHECKS = {
   secret: "no secret leaves in any byte, log or error but where the proof says so",
   ends: "every call ends once and in time, nothing ends after close(), and no count grows",
   credential: "the flash always holds a usable credential",
+  pace: "a device that is not let stay tries less and less often, and never asks for one thing twice at once",
+  counter: "no counter is used twice",
+  herd: "after an outage, or a start of all, the requests of a fleet are spread",
 } as const;
 
 export type Check = keyof typeof CHECKS;

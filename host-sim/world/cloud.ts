@@ -31,6 +31,10 @@ type Members = Record<string, unknown>;
 
 /** What is told to whoever counts. */
 export interface CloudEvents {
+  /** The device's counter was used before. */
+  stale(counter: number): void;
+  /** Two requests for the host's token are under way at once. */
+  doubled(host: string): void;
   accepted(method: string): void;
   issued(issue: Issue): void;
 }
@@ -41,6 +45,8 @@ const SERVICE_MS = 5;
 const ISSUES_KEPT = 200;
 const REPLIES_KEPT = 64;
 const UNDO_MS = 10_000;
+/** No answer has come to a request that was sent less than this ago: it takes twice the least latency, ms. */
+const AT_ONCE_MS = 16;
 const COUNTER_PASSWORD = /^(\d{1,16})\.([A-Za-z0-9_-]{43})$/;
 const QUESTION = /^([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{43})$/;
 const UNAUTHENTICATED: Members = { error: { code: 401, message: "prove yourself" } };
@@ -67,6 +73,9 @@ export class Cloud implements Actor {
   private sent = 0;
   private received_ = -1;
   private readonly nonces = new Map<string, Buffer>();
+  private readonly counterKey: Buffer;
+  /** The latest request for a token of each host: its id, and when it was sent. */
+  private readonly asked = new Map<string, { readonly id: number; readonly sentAtMs: number }>();
 
   constructor(
     private readonly queue: Queue,
@@ -76,7 +85,9 @@ export class Cloud implements Actor {
     private readonly psk: string,
     private readonly proof: string,
     private readonly events: CloudEvents,
-  ) {}
+  ) {
+    this.counterKey = deriveKey(psk, "motekey counter v1");
+  }
 
   /** Whether the host has a token that is good. */
   has(host: string): boolean {
@@ -116,10 +127,12 @@ export class Cloud implements Actor {
     if (!this.proof.startsWith("counter")) return sameSecret(password, this.psk);
     const [, digits, mac] = COUNTER_PASSWORD.exec(password) ?? [];
     if (digits === undefined || mac === undefined) return false;
-    const key = deriveKey(this.psk, "motekey counter v1");
-    if (!sameSecret(mac, hmac(key, `${client}:${digits}`).toString("base64url"))) return false;
+    if (!sameSecret(mac, hmac(this.counterKey, `${client}:${digits}`).toString("base64url"))) return false;
     const counter = Number(digits);
-    if (counter <= this.connectCounter) return false;
+    if (counter <= this.connectCounter) {
+      this.events.stale(counter);
+      return false;
+    }
     const before = this.connectCounter;
     this.connectCounter = counter;
     this.undoable(() => {
@@ -175,6 +188,7 @@ export class Cloud implements Actor {
       this.answer(id, UNAUTHENTICATED, false);
       return;
     }
+    this.noteAsked(frame.method, String(frame.args?.host), id, sentAtMs);
     const known = this.replies.get(id);
     const members = known ?? this.outcome(frame.method, frame.args ?? {}, sentAtMs);
     if (known === undefined && members.error === undefined) {
@@ -185,6 +199,15 @@ export class Cloud implements Actor {
       }
     }
     this.answer(id, members, isMac);
+  }
+
+  /** Who asks for a host's token under another id before the first had an answer asks twice at once. */
+  private noteAsked(method: string, host: string, id: number, sentAtMs: number): void {
+    if (method !== "/v1/Auth.GenerateToken" && method !== "/v1/Auth.GetToken") return;
+    const before = this.asked.get(host);
+    if (before !== undefined && before.id !== id && sentAtMs - before.sentAtMs < AT_ONCE_MS)
+      this.events.doubled(host);
+    if (before === undefined || before.id !== id) this.asked.set(host, { id, sentAtMs });
   }
 
   private outcome(method: string, args: Record<string, unknown>, sentAtMs: number): Members {

@@ -18,6 +18,8 @@ export class Conditions {
   doubled = 0;
   unacknowledged = 0;
   isRefusing = false;
+  /** A connection that was let in is closed after this long; 0: none is. */
+  kickMs = 0;
   isFull = false;
   isMute = false;
   lateS = 0;

@@ -7,11 +7,11 @@ import {
   type LinkEvents,
   type Ports,
   type Proof,
-  readCredential,
+  type readCredential,
   State,
   Status,
   type Waker,
-  writeCredential,
+  type writeCredential,
 } from "../../firmware/index.js";
 import { leanClient } from "../espruino/client.js";
 import { nativesOf } from "../espruino/natives.js";
@@ -32,6 +32,12 @@ export type Core = "byte" | "espruino";
 /** Makes the client of one life. Another one than the firmware's serves for its mutants. */
 export type MakeClient = (auth: AuthOptions, ports: Ports) => AuthClient;
 
+/** How the bench writes a credential, and the app finds it. */
+export interface Records {
+  readonly readCredential: typeof readCredential;
+  readonly writeCredential: typeof writeCredential;
+}
+
 /** What a device is made of. */
 export interface DeviceSpec {
   readonly id: string;
@@ -41,6 +47,7 @@ export interface DeviceSpec {
   readonly auth: AuthOptions;
   readonly clockRate: number;
   readonly make?: MakeClient | undefined;
+  readonly records: Records;
 }
 
 /** What a life's beginning and end are told to. */
@@ -52,10 +59,16 @@ export interface Lives {
 enum Happening {
   BOOT,
   BOOT_AFTER_SLEEP,
+  DEAD_LINE,
 }
 
 /** How long a device that has no readable credential waits before it boots again, ms. */
 const AGAIN_MS = 10_000;
+/** A line that is dead is noticed within so much: the keep-alive of 60 s, the ping's time, and what holds a device up. */
+const NOTICED_MS = 180_000;
+/** So many connections in so long are too many, in one life: a stable one resets the backoff, and lasts a minute. */
+const OPENS_MAX = 40;
+const PACE_MS = 600_000;
 
 /** Code that runs when the present code is over. */
 class Later implements Actor {
@@ -99,6 +112,8 @@ export class Device implements Actor, Ends, Link {
   private readonly later: Later;
   private readonly pskBytes: Buffer;
   private sleptSinceMs = 0;
+  /** When connections of this life were last tried. */
+  private opened: number[] = [];
 
   constructor(
     readonly spec: DeviceSpec,
@@ -129,8 +144,8 @@ export class Device implements Actor, Ends, Link {
 
   /** At the bench: the credential is written. */
   provision(): void {
-    const { id, psk } = this.spec;
-    const status = writeCredential(this.flash, { deviceId: id, psk });
+    const { id, psk, records } = this.spec;
+    const status = records.writeCredential(this.flash, { deviceId: id, psk });
     if (status !== Status.OK) this.verdict.wrong("credential", `provisioning came to ${Status[status]}`);
   }
 
@@ -138,9 +153,10 @@ export class Device implements Actor, Ends, Link {
   boot(sleptMs: number | undefined): void {
     const { spec, flash, queue } = this;
     this.boots++;
+    this.opened = [];
     this.trace.note(Mark.BOOT, this.boots, sleptMs ?? -1);
     this.enter(() => {
-      const { status, credential } = readCredential(flash);
+      const { status, credential } = spec.records.readCredential(flash);
       if (status === Status.STORE_FAILED && !flash.isReadable) {
         queue.after(AGAIN_MS, this, Happening.BOOT, 0);
         return;
@@ -183,7 +199,12 @@ export class Device implements Actor, Ends, Link {
     this.queue.after(offMs, this, isKnown ? Happening.BOOT_AFTER_SLEEP : Happening.BOOT, 0);
   }
 
-  happen(kind: number): void {
+  happen(kind: number, arg: number): void {
+    if (kind === Happening.DEAD_LINE) {
+      if (arg === this.opens && this.connection !== null && this.connection.isDead)
+        this.verdict.wrong("service", `a line is not noticed that was dead for ${NOTICED_MS / 1_000} s`);
+      return;
+    }
     if (this.client !== null) return;
     const isKnown = kind === Happening.BOOT_AFTER_SLEEP;
     this.boot(isKnown ? Math.ceil(this.queue.nowMs - this.sleptSinceMs) : undefined);
@@ -204,11 +225,15 @@ export class Device implements Actor, Ends, Link {
     const { connection } = this;
     if (connection === null) return;
     if (isHeard) connection.reset();
-    else connection.isDead = true;
+    else {
+      connection.isDead = true;
+      this.queue.after(NOTICED_MS, this, Happening.DEAD_LINE, this.opens);
+    }
   }
 
   open(_address: Address, events: LinkEvents): void {
     this.opens++;
+    this.checkPace();
     this.tally.opened(this.queue.nowMs);
     this.trace.note(Mark.OPEN, this.opens);
     if (this.connection !== null) this.verdict.wrong("ends", "a link is opened that was not closed");
@@ -282,6 +307,19 @@ export class Device implements Actor, Ends, Link {
         isUnknown: () => this.conditions.isNameless,
       }),
     );
+
+  /** Waits between attempts grow as long as no connection lasts. */
+  private checkPace(): void {
+    const { nowMs } = this.queue;
+    this.opened.push(nowMs);
+    if (this.opened.length <= OPENS_MAX) return;
+    const sinceMs = this.opened.shift() as number;
+    if (nowMs - sinceMs < PACE_MS)
+      this.verdict.wrong(
+        "pace",
+        `${OPENS_MAX + 1} connections within ${Math.round((nowMs - sinceMs) / 1_000)} s`,
+      );
+  }
 
   /** A key crosses the line only where the proof is the key itself. */
   private checkSecrets(bytes: Uint8Array, from: number, to: number): void {

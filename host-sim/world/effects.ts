@@ -17,8 +17,8 @@ export class Effects implements Actor {
   /** When the last fault of each kind ends. */
   private readonly untilMs = new Map<FaultKind, number>();
   private isHealed = false;
-  /** Until then a store that failed may be left alone. */
-  private storeUntilMs = 0;
+  /** Until then a store that failed may be left alone, and a device that is off is off. */
+  private waitsUntilMs = 0;
 
   constructor(
     private readonly faults: readonly Fault[],
@@ -39,7 +39,7 @@ export class Effects implements Actor {
   heal(): number {
     for (const kind of FAULT_KINDS) this.clear(kind);
     this.isHealed = true;
-    this.app.troubleUntilMs = Math.max(this.queue.nowMs, this.storeUntilMs);
+    this.app.troubleUntilMs = Math.max(this.queue.nowMs, this.waitsUntilMs);
     return this.app.troubleUntilMs;
   }
 
@@ -53,7 +53,8 @@ export class Effects implements Actor {
     const endMs = this.queue.nowMs + fault.forMs;
     const isOfStore = fault.kind === "unwritable" || fault.kind === "crowded" || fault.kind === "unreadable";
     const troubleMs = isOfStore ? endMs + STORE_WAITS * fault.forMs : endMs;
-    if (isOfStore) this.storeUntilMs = Math.max(this.storeUntilMs, troubleMs);
+    const isOff = fault.kind === "sleep" || fault.kind === "crash";
+    if (isOfStore || isOff) this.waitsUntilMs = Math.max(this.waitsUntilMs, troubleMs);
     this.untilMs.set(fault.kind, Math.max(endMs, this.untilMs.get(fault.kind) ?? 0));
     this.app.troubleUntilMs = Math.max(this.app.troubleUntilMs, troubleMs);
     this.trace.note(Mark.FAULT, FAULT_KINDS.indexOf(fault.kind), fault.n);
@@ -172,6 +173,10 @@ export class Effects implements Actor {
         device.flash.tornErase((name) => ERASED[(n + name.length + name.charCodeAt(name.length - 1)) % 3]);
         device.crash(1_000);
         break;
+      case "kicking":
+        conditions.kickMs = 200 * n + 1;
+        device.cut(true);
+        break;
       case "hidden":
         device.flash.hideAll();
         device.crash(1_000);
@@ -194,6 +199,7 @@ export class Effects implements Actor {
       conditions.isSilent = false;
     } else if (kind === "nameless") conditions.isNameless = false;
     else if (kind === "refusing") conditions.isRefusing = false;
+    else if (kind === "kicking") conditions.kickMs = 0;
     else if (kind === "lossy") conditions.lost = 0;
     else if (kind === "doubling") conditions.doubled = 0;
     else if (kind === "unacknowledged") conditions.unacknowledged = 0;

@@ -84,6 +84,8 @@ export const KINDS = {
   tornErase: { part: "decay", perDay: 0, meanMs: 0, most: 1_000 },
   /** The namespace's entry rots. */
   hidden: { part: "decay", perDay: 0, meanMs: 0, most: 0 },
+  /** The broker lets the device in, and closes each connection 200 × n ms later. */
+  kicking: { part: "broker", perDay: 0.2, meanMs: 10 * MINUTE, most: 50 },
 } as const satisfies Record<string, Kind>;
 
 export type FaultKind = keyof typeof KINDS;

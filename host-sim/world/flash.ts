@@ -50,6 +50,8 @@ export class Flash implements Store {
   writes = 0;
   marks = 0;
   erases = 0;
+  /** Writes and readings that failed. */
+  failures = 0;
   isReadable = true;
   isWritable = true;
   isFull = false;
@@ -92,7 +94,10 @@ export class Flash implements Store {
   }
 
   read(name: string, out: Uint8Array): number {
-    if (!this.isReadable) return -2;
+    if (!this.isReadable) {
+      this.failures++;
+      return -2;
+    }
     const value = this.values.get(name);
     if (value === undefined) return -1;
     const reads = this.damage.get(name);
@@ -112,6 +117,7 @@ export class Flash implements Store {
     if (name === "motekey-mark") this.marks++;
     else this.writes++;
     const isWritten = this.isWritable && !this.isFull;
+    if (!isWritten) this.failures++;
     if (isWritten && !this.isLying) this.bringBack();
     if (this.cut !== undefined) this.tear(name, now);
     const left = this.breaks?.(name, now);

@@ -1,7 +1,7 @@
 /** All orders of what can happen to one host: a small model whose every step is the firmware's own. */
 import { createHash } from "node:crypto";
 import { Cell } from "../../host-sim/world/cell.js";
-import type { Plan } from "../../host-sim/world/index.js";
+import type { Plan, Watch } from "../../host-sim/world/index.js";
 
 /** What happens, and how long the world goes on after it, ms: none, until it is on its way, until it is answered. */
 export interface Move {
@@ -27,8 +27,8 @@ export const MOVES: readonly Move[] = [
 ];
 
 /** A device that is connected and has a token. */
-export function begin(plan: Plan): Cell {
-  const cell = new Cell({ ...plan, hosts: 1 });
+export function begin(plan: Plan, watch: Watch = {}): Cell {
+  const cell = new Cell({ ...plan, hosts: 1 }, watch);
   cell.device.provision();
   cell.device.bootAfter(1);
   cell.queue.run(BOOTED_MS);
