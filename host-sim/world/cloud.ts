@@ -205,7 +205,7 @@ export class Cloud implements Actor {
   private noteAsked(method: string, host: string, id: number, sentAtMs: number): void {
     if (method !== "/v1/Auth.GenerateToken" && method !== "/v1/Auth.GetToken") return;
     const before = this.asked.get(host);
-    if (before !== undefined && before.id !== id && sentAtMs - before.sentAtMs < AT_ONCE_MS)
+    if (before !== undefined && before.id !== id && Math.abs(sentAtMs - before.sentAtMs) < AT_ONCE_MS)
       this.events.doubled(host);
     if (before === undefined || before.id !== id) this.asked.set(host, { id, sentAtMs });
   }
