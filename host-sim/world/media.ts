@@ -13,7 +13,7 @@ type Medium = (values: ReadonlyMap<string, Buffer>, name: string, now: Buffer, i
 
 const OLD: Left = { changes: new Map() };
 
-const only = (name: string, value: Buffer | undefined): Left => ({ changes: new Map([[name, value]]) });
+const alone = (name: string, value: Buffer | undefined): Left => ({ changes: new Map([[name, value]]) });
 
 /** So many bytes of the value, and erased flash behind them. */
 const erasedFrom = (now: Buffer, bytes: number): Buffer =>
@@ -33,9 +33,9 @@ export const MEDIA = {
   /** ESP-IDF's NVS: absent from the first operation to the last; the first write after that may be lost. */
   nvs: (_values, name, now) => [
     OLD,
-    only(name, undefined),
-    ...[0, 1, 2].map((lie) => ({ ...only(name, undefined), lie })),
-    only(name, now),
+    alone(name, undefined),
+    ...[0, 1, 2].map((lie) => ({ ...alone(name, undefined), lie })),
+    alone(name, now),
   ],
   /** Espruino's Storage: the old file is erased, the new one has its header, then its bytes; or it compacts, through RAM. */
   storage: (values, name, now, isEach) => {
@@ -46,19 +46,19 @@ export const MEDIA = {
     if (values.get(name)?.equals(now) === true) return [OLD]; // it writes nothing then
     return [
       OLD,
-      only(name, undefined),
-      ...places.map((place) => only(name, erasedFrom(now, place))),
+      alone(name, undefined),
+      ...places.map((place) => alone(name, erasedFrom(now, place))),
       ...(names.length === 0 ? [] : [lostFrom(names, 0), lostFrom(names, names.length >> 1)]),
-      only(name, now),
+      alone(name, now),
     ];
   },
   /** Moddable's on the Linux desktop: one file for all names, which is deleted and written anew. */
   file: (values, name, now) => {
     const names = [...values.keys()];
-    return [OLD, ...names.map((_, first) => lostFrom(names, first)), only(name, now)];
+    return [OLD, ...names.map((_, first) => lostFrom(names, first)), alone(name, now)];
   },
   /** Node's: a file for each name, renamed into its place. */
-  directory: (_values, name, now) => [OLD, only(name, now)],
+  directory: (_values, name, now) => [OLD, alone(name, now)],
 } as const satisfies Record<string, Medium>;
 
 export type MediumName = keyof typeof MEDIA;
