@@ -22,6 +22,7 @@ const PARTS = {
   cbor: "cbor.ts",
   messages: "messages.ts",
   seal: "seal.ts",
+  efuse: "adapters/moddable/efuse.ts",
   mqtt5: "mqtt5.ts",
   websocket: "websocket.ts",
 };

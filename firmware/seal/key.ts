@@ -17,7 +17,8 @@ export interface SealKey {
   readonly secret: Uint8Array;
 }
 
-const PURPOSE = bytesOf("motekey/seal");
+/** What a chip's HMAC, or a build's, is made of: a key that serves other purposes too gives away nothing of this one. */
+export const SEAL_PURPOSE = bytesOf("motekey/seal");
 const SECRET_BYTES_MIN = 16;
 const MAC_ADDRESS_BYTES = 6;
 
@@ -39,7 +40,7 @@ export const obfuscated = (buildSecret: Text, macAddress: Uint8Array): SealKey =
   const out = new Uint8Array(DIGEST_BYTES);
   key.set(hash, secret, 0, secret.length);
   hmacBegin(hash, key);
-  hash.update(PURPOSE, 0, PURPOSE.length);
+  hash.update(SEAL_PURPOSE, 0, SEAL_PURPOSE.length);
   hash.update(macAddress, 0, MAC_ADDRESS_BYTES);
   hmacEnd(hash, key, out, 0);
   key.wipe();

@@ -139,6 +139,18 @@ describe("An app on Moddable", function () {
     });
   });
 
+  it("has from manifest_efuse.json the chip's key and its C, on ESP32 alone", () => {
+    const { platforms } = manifest("firmware/manifest_efuse.json") as unknown as {
+      platforms: Record<string, { modules?: Record<string, string>; error?: string }>;
+    };
+    assert.deepEqual(platforms.esp32?.modules, {
+      "motekey/efuse": "./dist/moddable-efuse",
+      "*": "./native/motekey-efuse",
+    });
+    assert.ok(existsSync(`${ROOT}firmware/native/motekey-efuse.c`));
+    assert.match(platforms["..."]?.error ?? "", /ESP32 family only/);
+  });
+
   it("is brought by the URL of its git repository, manifest by manifest", async function () {
     const sdk = findModdable(this);
     if (!existsSync(`${ROOT}.git`)) this.skip(); // an archive of the sources

@@ -25,6 +25,12 @@ const OBJECTS = "tmp/lin/release/xsnap-worker";
 const PROGRAM = "bin/lin/release/xsnap-worker";
 const CACHE = fileURLToPath(new URL("../../.cache/xs/", import.meta.url));
 
+/** The eFuses' C, and a chip that has a key. */
+const EFUSE = fileURLToPath(new URL("../../firmware/native/motekey-efuse.c", import.meta.url));
+const EFUSE_CHIP = join(HERE, "moddable/efuse-chip.c");
+/** The header that stands in for ESP-IDF's. */
+const ESP_IDF = `-I${join(HERE, "moddable/esp-idf")}`;
+
 /** The C, and what it is called by. */
 export const NATIVE = fileURLToPath(new URL("../../firmware/native/motekey-native.c", import.meta.url));
 
@@ -56,6 +62,11 @@ txInteger fxHeap(txMachine* the, txInteger which)
  */
 const KINDS = {
   plain: { flags: [], objects: [], more: "" },
+  efuse: {
+    flags: [ESP_IDF],
+    objects: [],
+    more: [EFUSE, EFUSE_CHIP].map((file) => readFileSync(file, "utf8")).join("\n"),
+  },
   chip: {
     flags: ["-m32"],
     objects: null, // all anew
@@ -105,7 +116,9 @@ function workerSource(more) {
 }
 
 function isFresh(program) {
-  const changedMs = [NATIVE, fileURLToPath(import.meta.url)].map((path) => statSync(path).mtimeMs);
+  const changedMs = [NATIVE, EFUSE, EFUSE_CHIP, fileURLToPath(import.meta.url)].map(
+    (path) => statSync(path).mtimeMs,
+  );
   return existsSync(program) && changedMs.every((ms) => ms < statSync(program).mtimeMs);
 }
 
@@ -121,7 +134,7 @@ function copyAll(from, to, accepts) {
 /**
  * Builds it unless that is done.
  *
- * @param kind "plain", or "asan": with AddressSanitizer
+ * @param kind "plain"; "efuse": with a chip's eFuses; or "asan": with AddressSanitizer
  * @returns the path of the program
  * @throws with what the compiler wrote
  */
@@ -180,17 +193,17 @@ export function buildChip() {
   return CHIP;
 }
 
-/** Has the compiler judge the C alone, strictly. @returns what it wrote */
+/** Has the compiler judge the C alone, strictly; the eFuses' against a header that stands in for ESP-IDF's. @returns what it wrote */
 export function warningsOfNative() {
   const includes = ["xs/includes", "xs/platforms", "xs/sources"].map((name) => `-I${join(MODDABLE, name)}`);
   buildNative("plain"); // which writes mc.xs.h
   const options = ["-std=c99", "-Wall", "-Wextra", "-Wno-unused-parameter", "-fsyntax-only"];
   const sources = join(CACHE, "plain/sources");
   const engine = ["-DINCLUDE_XSPLATFORM", '-DXSPLATFORM="xsnapPlatform.h"', `-I${sources}`];
-  const { stdout, stderr } = spawnSync("cc", [...options, ...includes, ...engine, NATIVE], {
-    encoding: "utf8",
-  });
-  return stdout + stderr;
+  return [NATIVE, EFUSE]
+    .map((file) => spawnSync("cc", [...options, ...includes, ...engine, ESP_IDF, file], { encoding: "utf8" }))
+    .map(({ stdout, stderr }) => stdout + stderr)
+    .join("");
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(`XS of 32 bit is built: ${buildChip()}`);

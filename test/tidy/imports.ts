@@ -37,7 +37,7 @@ const SHARED = "firmware/wire/bytes.ts";
 
 /** What an adapter knows of the firmware: SHA-256 serves where an engine has none, or no random numbers; options are checked as the core checks its own; what lies in wire/ here is there to be replaced. */
 const ADAPTER_SEES = [
-  ...["driver", "options", "ports", "status", "crypto/sha256"],
+  ...["driver", "options", "ports", "status", "crypto/sha256", "seal/key"],
   ...["wire/copy", "wire/decimal", "wire/run", "wire/frame/whole"],
 ].map((name) => `firmware/${name}.ts`);
 
