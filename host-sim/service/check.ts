@@ -25,6 +25,7 @@ export async function checkService(options: ServiceOptions): Promise<Finding[]> 
     tls?.keyFile,
     broker?.passwordFile,
     broker?.keyFile,
+    broker?.evict?.passwordFile,
     hook?.secretFile,
   ];
   for (const file of files) if (file !== undefined) findings.push(...(await checkSecret(file)));

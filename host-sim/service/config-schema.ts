@@ -70,6 +70,17 @@ export const CONFIG_SCHEMA = {
           pattern: "^[A-Za-z0-9_-]{1,64}$",
           description: "replicas of one name share the requests",
         },
+        evict: {
+          type: "object",
+          additionalProperties: false,
+          description: "how connections at the broker are ended of devices that are barred",
+          properties: {
+            url: text("RabbitMQ's management, https://admin@host:15671, or mosquitto, mqtts://admin@host"),
+            passwordFile: text("holds the password of that user"),
+            usersFile: text("NATS on this machine: the file of its users, one in each line"),
+            pidFile: text("NATS' pid_file"),
+          },
+        },
       },
     },
     hook: {

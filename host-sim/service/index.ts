@@ -5,6 +5,7 @@ export { type Service, startService } from "./service.js";
 export type {
   DatabaseOptions,
   ServiceBroker,
+  ServiceEvict,
   ServiceHook,
   ServiceLimits,
   ServiceOptions,

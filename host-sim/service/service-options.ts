@@ -55,6 +55,22 @@ export interface ServiceBroker {
   topicsBound?: boolean;
   /** Replicas of one name share the requests. Default `motekey`. */
   group?: string;
+  evict?: ServiceEvict;
+}
+
+/** How connections at the broker are ended of devices that are barred; without it the broker's own rules do. */
+export interface ServiceEvict {
+  /**
+   * RabbitMQ's management, `https://admin@broker.example.com:15671`, or mosquitto with dynamic security,
+   * `mqtts://admin@broker.example.com`; with the user that may do it.
+   */
+  url?: string;
+  /** Holds the password of that user. */
+  passwordFile?: string;
+  /** NATS on this machine: the file of its users, one in each line, that its configuration includes. */
+  usersFile?: string;
+  /** NATS' `pid_file`: it is told to read its files again. */
+  pidFile?: string;
 }
 
 /** Brokers ask who may log in, and who may use a topic: RabbitMQ and EMQX, over HTTP, below `/hook/`. */
@@ -144,6 +160,8 @@ const GROUP: Rule = {
   accepts: (value) => typeof value === "string" && /^[\w-]{1,64}$/.test(value),
 };
 
+const EVICT: Shape<ServiceEvict> = { url: TEXT, passwordFile: NAME, usersFile: NAME, pidFile: NAME };
+
 const BROKER: Shape<ServiceBroker> = {
   url: needed(TEXT),
   passwordFile: NAME,
@@ -152,6 +170,7 @@ const BROKER: Shape<ServiceBroker> = {
   keyFile: NAME,
   topicsBound: FLAG,
   group: GROUP,
+  evict: optionsOf(EVICT),
 };
 
 const HOOK: Shape<ServiceHook> = { secretFile: NAME, certificate: NAME, vhost: NAME };

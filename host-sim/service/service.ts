@@ -22,7 +22,9 @@ import type {
 } from "../cloud/types.js";
 import { WebSockets } from "../cloud/websocket.js";
 import type { BrokerLine } from "./broker/line.js";
-import { openLine, ownLogin } from "./broker/open.js";
+import { evictorOf, openLine, ownLogin } from "./broker/open.js";
+import { Evictions } from "./evict/evictions.js";
+import type { Evictor } from "./evict/evictor.js";
 import { ServiceHttp } from "./http.js";
 import { GuardedDoor } from "./limits/guarded-door.js";
 import { SenderLimits } from "./limits/limits.js";
@@ -46,6 +48,7 @@ interface ServiceParts {
   /** null: devices connect here alone. */
   line: BrokerLine | null;
   limits: SenderLimits;
+  evictor: Evictor | null;
   drainLimitMs: number;
 }
 
@@ -59,15 +62,18 @@ export class Service {
   readonly wsUrl: string;
   /** Frames inside a WebSocket. */
   readonly rpcUrl: string;
+  private readonly evictions: Evictions;
   private closing: Promise<void> | null = null;
 
   /** Use `startService`. */
   constructor(private readonly parts: ServiceParts) {
-    const { broker, http } = parts;
+    const { broker, http, state, events, evictor } = parts;
     this.mqttUrl = broker.url;
     this.httpUrl = http.url;
     this.wsUrl = `${http.url.replace(/^http/, "ws")}/mqtt`;
     this.rpcUrl = `${http.url.replace(/^http/, "ws")}${RPC_PATH}`;
+    const { revocations } = state;
+    this.evictions = new Evictions({ revocations, events, evictor, kick: (id) => this.kick(id) });
   }
 
   /** Counts of this replica since its start, live. */
@@ -110,10 +116,13 @@ export class Service {
     if (!(await this.parts.state.accounts.stage(id, undefined))) throw unknown(id);
   }
 
-  /** Bars a device: its tokens are over when this resolves, and its connection to this replica is closed. */
+  /**
+   * Bars a device: its tokens are over when this resolves. Its connections end within two seconds, to whichever replica,
+   * and at a broker that `broker.evict` names.
+   */
   async disable(id: string): Promise<void> {
     if (!(await this.parts.state.accounts.disable(id))) throw unknown(id);
-    this.kick(id);
+    this.evictions.begin(id);
   }
 
   /** Closes a device's connection to this replica; false when it has none here. */
@@ -161,6 +170,7 @@ export class Service {
     broker.stopListening();
     http.drain();
     limits.drain();
+    this.evictions.close();
     const stopped = line?.stop().catch(() => {});
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
@@ -228,6 +238,7 @@ async function startWith(
   // No TLS-PSK: Node asks for a key at once, and a database does not answer at once.
   const tls = certificates && (await CloudTls.start(certificates, host, () => undefined, events));
   const door = new GuardedDoor(accounts, proofs, recoveries, limits);
+  const evictor = await evictorOf(options.broker);
   const hook = await openHook(options, host, door, events, tls);
   const served = { state, rpc, metrics, limits, hook, apiHost, tls, connectLimitMs };
   const http = await ServiceHttp.start(host, options.httpPort ?? DEFAULT_PORTS.http, served);
@@ -244,7 +255,8 @@ async function startWith(
     });
     const webSockets = new WebSockets(http.server, { ...parts, broker });
     const drainLimitMs = options.drainLimitMs ?? DRAIN_LIMIT_MS;
-    return new Service({ state, events, rpc, broker, http, webSockets, line, limits, drainLimitMs });
+    const running = { state, events, rpc, broker, http, webSockets, line, limits, evictor, drainLimitMs };
+    return new Service(running);
   } catch (failure) {
     await Promise.all([http.close(), line?.close()]);
     throw failure;

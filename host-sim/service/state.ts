@@ -12,6 +12,7 @@ import { StoredPeers } from "./store/peers.js";
 import { EmbeddedEngine } from "./store/pglite.js";
 import { PostgresEngine } from "./store/postgres.js";
 import { StoredRecoveryBook } from "./store/recoveries.js";
+import { Revocations } from "./store/revocations.js";
 import { newSealKey, Sealer } from "./store/sealer.js";
 import { StoredTokens } from "./store/tokens.js";
 
@@ -33,6 +34,7 @@ export class State {
   readonly peers: StoredPeers;
   readonly recoveryBook: StoredRecoveryBook;
   readonly tokens: StoredTokens;
+  readonly revocations: Revocations;
   private readonly sweeper: NodeJS.Timeout;
 
   private constructor(
@@ -50,6 +52,7 @@ export class State {
     this.tokens = new StoredTokens(database, makers);
     this.peers = new StoredPeers(database, this.tokens, makers);
     this.recoveryBook = new StoredRecoveryBook(database);
+    this.revocations = new Revocations(database);
     this.sweeper = setInterval(() => this.sweep().catch(() => {}), SWEEP_MS).unref();
   }
 

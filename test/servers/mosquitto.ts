@@ -1,4 +1,5 @@
 import { pbkdf2Sync, randomBytes } from "node:crypto";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { KeyPair } from "../../host-sim/cloud/index.js";
 import { findProgram, freePort, ServerProcess, scratchFolder } from "./process.js";
@@ -117,6 +118,63 @@ export async function startSampleMosquitto(
     localPorts: [],
     close: () => broker.close(),
   };
+}
+
+/**
+ * Starts mosquitto with our sample of dynamic security, without TLS: devices, and `cloud` and `admin` with one password.
+ */
+export async function startDynamicMosquitto(
+  program: string,
+  devices: readonly { id: string; psk: string }[],
+  password: string,
+): Promise<{ url: string; close(): Promise<void> }> {
+  const folder = scratchFolder("mosquitto");
+  const port = await freePort();
+  const { clients, ...security } = JSON.parse(sample("mosquitto/dynamic-security.json", [])) as Security;
+  const of = (username: string, text: string, rolename: string) => ({
+    username,
+    ...hashOf(text),
+    roles: [{ rolename }],
+  });
+  security.roles.push(...devices.map(({ id }) => roleOf(id)));
+  await writeFiles(folder, {
+    "dynamic-security.json": JSON.stringify({
+      ...security,
+      clients: [
+        ...clients.map(({ username, roles }) => ({ username, roles, ...hashOf(password) })),
+        ...devices.map(({ id, psk }) => of(id, psk, id)),
+      ],
+    }),
+  });
+  const plugin = readdirSync("/usr/lib")
+    .map((name) => `/usr/lib/${name}/mosquitto_dynamic_security.so`)
+    .find(existsSync);
+  const text = sample("mosquitto/dynamic.conf", [
+    [SAMPLE_FOLDER, folder],
+    ["listener 8883", `listener ${port} 127.0.0.1`],
+    ["/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so", plugin ?? "mosquitto_dynamic_security.so"],
+  ]).replace(/^(cert|key|ca)file .*$/gm, "");
+  const server = await launch(program, folder, port, text);
+  return { url: `mqtt://127.0.0.1:${port}`, close: () => server.close() };
+}
+
+interface Security {
+  clients: { username: string; roles: object[] }[];
+  roles: object[];
+}
+
+/** What the sample has of device_123. */
+function roleOf(id: string): object {
+  const { roles } = JSON.parse(sample("mosquitto/dynamic-security.json", [])) as Security;
+  const role = roles.find((one) => (one as { rolename: string }).rolename === "device_123");
+  return JSON.parse(JSON.stringify(role).replaceAll("device_123", id)) as object;
+}
+
+/** As the plugin keeps a password: PBKDF2 with SHA-512. */
+function hashOf(text: string): object {
+  const salt = randomBytes(12);
+  const hash = pbkdf2Sync(text, salt, HASH_ROUNDS, 64, "sha512");
+  return { password: hash.toString("base64"), salt: salt.toString("base64"), iterations: HASH_ROUNDS };
 }
 
 async function launch(program: string, folder: string, port: number, text: string): Promise<ServerProcess> {

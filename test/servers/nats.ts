@@ -34,6 +34,48 @@ export async function startOpenNats(
   };
 }
 
+/** Starts NATS with users in a file of their own, one in each line, as `broker.evict` wants them; without TLS. */
+export async function startUsersNats(
+  program: string,
+  devices: readonly { id: string; psk: string }[],
+): Promise<{ url: string; nativeUrl: string; usersFile: string; pidFile: string; close(): Promise<void> }> {
+  const folder = scratchFolder("nats");
+  const [port, natsPort] = [await freePort(), await freePort()];
+  const [usersFile, pidFile] = [join(folder, "users.conf"), join(folder, "nats.pid")];
+  await writeFiles(folder, {
+    "service.conf": sample("nats/service.conf", [
+      ["/etc/nats/motekey", folder],
+      ["/run/nats/nats.pid", pidFile],
+      ["/var/lib/nats/motekey", `${folder}/jetstream`],
+      ["127.0.0.1:4222", `127.0.0.1:${natsPort}`],
+      ["port: 8883", `listen: "127.0.0.1:${port}"`],
+    ]).replace(/^ {2}tls \{[^}]*\}$/m, ""),
+    "users.conf": devices.reduceRight(
+      (text, { id, psk }) =>
+        text.replace("users: [\n", `users: [\n${deviceLine(text, id).replace("the device's key", psk)}\n`),
+      sample("nats/users.conf", []),
+    ),
+  });
+  const broker = await ServerProcess.start(program, ["-c", join(folder, "service.conf")], {
+    folder,
+    port,
+    ready: /Server is ready/,
+  });
+  return {
+    url: `mqtt://127.0.0.1:${port}`,
+    nativeUrl: `nats://cloud@127.0.0.1:${natsPort}`,
+    usersFile,
+    pidFile,
+    close: () => broker.close(),
+  };
+}
+
+/** The sample's line of device_123, of another device. */
+function deviceLine(text: string, id: string): string {
+  const line = text.split("\n").find((one) => one.includes('"device_123"')) ?? "";
+  return line.replaceAll("device_123", id);
+}
+
 /** Starts NATS with our sample on free ports. */
 export async function startNats(program: string, server: KeyPair, ca: string): Promise<SampleBroker> {
   const folder = scratchFolder("nats");

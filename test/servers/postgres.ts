@@ -7,7 +7,7 @@ import { findProgram, freePort, ServerProcess, scratchFolder } from "./process.j
 /** Where Debian's package puts PostgreSQL's programs. */
 export const PROGRAMS = "/usr/lib/postgresql/15/bin";
 /** Debian's package makes it: PostgreSQL does not run as root. */
-const USER = "postgres";
+export const USER = "postgres";
 
 /** A running server, and what it is made of. */
 export class Postgres {
@@ -73,7 +73,7 @@ export class Postgres {
   }
 
   private signal(name: NodeJS.Signals): void {
-    for (const pid of this.pids()) {
+    for (const pid of pidsOf(this.pid)) {
       try {
         process.kill(pid, name);
       } catch (failure) {
@@ -82,15 +82,16 @@ export class Postgres {
       }
     }
   }
+}
 
-  private pids(): number[] {
-    const children = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, "utf8");
-    return [this.pid, ...children.trim().split(/\s+/).filter(Boolean).map(Number)];
-  }
+/** A server's own process, and those that it began. */
+export function pidsOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return [pid, ...children.trim().split(/\s+/).filter(Boolean).map(Number)];
 }
 
 /** Who PostgreSQL runs as; null: as this process. */
-function ownerOf(): { uid: number; gid: number } | null {
+export function ownerOf(): { uid: number; gid: number } | null {
   if (process.getuid?.() !== 0) return null;
   const idOf = (flag: string): number => Number(execFileSync("id", [flag, USER], { encoding: "utf8" }));
   return { uid: idOf("-u"), gid: idOf("-g") };

@@ -94,6 +94,8 @@ export async function startHookedRabbitmq(
 export interface ServiceRabbitmq extends HookedBroker {
   /** `amqp://cloud@…`: the password is the service's. */
   amqpUrl: string;
+  /** `http://…`, where the user `evict` with that password closes connections. */
+  managementUrl: string;
 }
 
 /** Starts RabbitMQ with our sample for the service; it takes some ten seconds. @param password of the service's user */
@@ -103,8 +105,8 @@ export async function startServiceRabbitmq(
   password: string,
 ): Promise<ServiceRabbitmq> {
   const [port, webPort, plainPort] = [await freePort(), await freePort(), await freePort()];
-  const amqpPort = await freePort();
-  const others = [plainPort, amqpPort];
+  const [amqpPort, managementPort] = [await freePort(), await freePort()];
+  const others = [plainPort, amqpPort, managementPort];
   const broker = await launch(program, { port, webPort, others }, (folder) => ({
     "rabbitmq.conf": sample("rabbitmq/service.conf", [
       [SAMPLE_FOLDER, folder],
@@ -112,10 +114,12 @@ export async function startServiceRabbitmq(
       ["mqtt.listeners.tcp.default = 1883", `mqtt.listeners.tcp.default = 127.0.0.1:${plainPort}`],
       ["web_mqtt.ssl.port = 8443", `web_mqtt.ssl.port = ${webPort}\nweb_mqtt.ssl.ip = 127.0.0.1`],
       ["listeners.tcp.local = 127.0.0.1:5672", `listeners.tcp.local = 127.0.0.1:${amqpPort}`],
+      ["management.tcp.port = 15672", `management.tcp.port = ${managementPort}`],
       ["change-this-secret@127.0.0.1:8180", `${secret}@127.0.0.1:${httpPort}`],
     ]),
     "service-definitions.json": sample("rabbitmq/service-definitions.json", [
       ["hash of the service's password", hashOf(password)],
+      ["hash of the evicting user's password", hashOf(password)],
     ]),
     enabled_plugins: sample("rabbitmq/service_plugins", []),
     "server.crt": server.cert,
@@ -126,6 +130,7 @@ export async function startServiceRabbitmq(
     ...broker,
     plainUrl: `mqtt://127.0.0.1:${plainPort}`,
     amqpUrl: `amqp://cloud@127.0.0.1:${amqpPort}`,
+    managementUrl: `http://127.0.0.1:${managementPort}`,
   };
 }
 

@@ -5,7 +5,20 @@ import { type ServiceOptions, startService } from "../../host-sim/service/index.
 /** Events by which a counter, or a token, was given away. */
 const TOLD: readonly string[] = ["mac-session", "admitted", "token", "recovered"];
 
-const [options] = (await once(process, "message")) as [ServiceOptions];
+/** How wrong the clock of this replica's machine is, ms. */
+type Told = ServiceOptions & { clockShiftMs?: number };
+
+const [{ clockShiftMs = 0, ...options }] = (await once(process, "message")) as [Told];
+const RightDate = Date;
+globalThis.Date = class extends RightDate {
+  constructor(...given: [] | [number | string | Date]) {
+    super(given[0] ?? RightDate.now() + clockShiftMs);
+  }
+
+  static override now(): number {
+    return RightDate.now() + clockShiftMs;
+  }
+} as DateConstructor;
 try {
   const service = await startService({
     ...options,

@@ -2,6 +2,8 @@ import { readFile } from "node:fs/promises";
 import { type BrokerAddress, brokerAddress, MQTT_SCHEMES, type Scheme } from "../../cloud/broker-address.js";
 import { ENCODINGS } from "../../cloud/encoding.js";
 import type { BrokerTls } from "../../cloud/types.js";
+import type { Evictor } from "../evict/evictor.js";
+import { openEvictor } from "../evict/open.js";
 import type { ServiceBroker } from "../service-options.js";
 import type { BrokerLine, BrokerLineParts } from "./line.js";
 
@@ -46,6 +48,12 @@ async function addressOf({ url, passwordFile }: ServiceBroker): Promise<BrokerAd
     );
   if (passwordFile === undefined) return address;
   return { ...address, password: (await readFile(passwordFile, "utf8")).trimEnd() };
+}
+
+/** What ends connections there; null: nothing. */
+export async function evictorOf(options: ServiceBroker | undefined): Promise<Evictor | null> {
+  if (options?.evict === undefined) return null;
+  return openEvictor(options.evict, await tlsOf(options));
 }
 
 async function tlsOf({ caFile, certFile, keyFile }: ServiceBroker): Promise<BrokerTls> {
