@@ -118,10 +118,60 @@ const valueIn = (store: Store, name: string): string | undefined => {
   return length < 0 ? undefined : Buffer.from(room.subarray(0, length)).toString("latin1");
 };
 
+/**
+ * An engine's timers over a clock that has one. The core has two at the most: its own, and one of 0 ms for a connection
+ * that cannot be opened.
+ */
+class Timers {
+  private readonly soon = new Map<number, () => void>();
+  private count = 0;
+  /** The one that the clock has; 0: none. */
+  private armed = 0;
+  private armedRun: () => void = () => undefined;
+
+  constructor(
+    private readonly clock: Ports["clock"],
+    private readonly surroundings: Surroundings,
+  ) {}
+
+  set(run: () => void, delayMs: number): number {
+    const timer = ++this.count;
+    if (this.armed !== 0 && delayMs === 0) {
+      this.defer(timer, run);
+      return timer;
+    }
+    if (this.armed !== 0) this.defer(this.armed, this.armedRun);
+    this.armed = timer;
+    this.armedRun = run;
+    this.clock.wakeAfter(delayMs, {
+      turn: () => {
+        this.armed = 0;
+        run();
+      },
+    });
+    return timer;
+  }
+
+  clear(timer: number): void {
+    this.soon.delete(timer);
+    if (timer !== this.armed) return;
+    this.armed = 0;
+    this.clock.cancel();
+  }
+
+  private defer(timer: number, run: () => void): void {
+    this.soon.set(timer, run);
+    this.surroundings.later(() => {
+      if (this.soon.delete(timer)) run();
+    });
+  }
+}
+
 /** The ports of the other core as Espruino's natives: its link, its clock, its dice and its store. */
 export function nativesOf(ports: Ports, surroundings: Surroundings = NODE): Natives {
   const { link, clock, entropy, store } = ports;
   const files = new Map<string, string>();
+  const timers = new Timers(clock, surroundings);
   return {
     connect: (to, isTls, connected): EspruinoSocket => {
       const listeners = new Map<string, (data: string) => void>();
@@ -164,12 +214,8 @@ export function nativesOf(ports: Ports, surroundings: Surroundings = NODE): Nati
       return true;
     },
     getTime: () => clock.now() / 1000,
-    // The core has one timer, but for a connection that cannot be opened: then none is armed.
-    setTimeout: (run, delayMs) => {
-      clock.wakeAfter(delayMs, { turn: run });
-      return 1;
-    },
-    clearTimeout: () => clock.cancel(),
+    setTimeout: (run, delayMs) => timers.set(run, delayMs),
+    clearTimeout: (timer) => timers.clear(timer),
     hwRand: () => {
       const bytes = new Uint8Array(4);
       entropy.fill(bytes, 0, 4);

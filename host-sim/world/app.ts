@@ -39,6 +39,8 @@ export class App implements Actor {
   troubleUntilMs = 0;
   /** Hosts whose last wish that was taken is their revocation. */
   readonly revoked = new Set<string>();
+  /** Told after each call that did not come to what was wanted. */
+  refused: (what: string, status: Status) => void = () => undefined;
   private readonly handles = new Map<string, Host>();
   private readonly open = new Set<Call>();
   private readonly revokedAtMs = new Map<string, number>();
@@ -195,6 +197,7 @@ export class App implements Actor {
     call.isTold = true;
     this.open.delete(call);
     this.tally.told(call.what, status, this.queue.nowMs - call.askedAtMs);
+    if (status !== Status.OK) this.refused(call.what, status);
     if (token !== null) this.take(call, token);
     else if (call.what === "get") this.checkRefusal(call, status);
   }

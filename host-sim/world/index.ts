@@ -19,4 +19,5 @@ export { type Draw, drawPlan } from "./plan.js";
 export { PROFILE_NAMES, PROFILES, type Profile, type ProfileName } from "./profiles.js";
 export { type Shrunk, shrink } from "./shrink.js";
 export { Tally } from "./tally.js";
+export { type FaultClass, TOLD_APART, type Waits, waitsIn } from "./waits.js";
 export { runWorld, type WorldResult } from "./workers.js";
