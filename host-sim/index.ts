@@ -31,5 +31,6 @@ export {
   runCell,
   runWorld,
   shrink,
+  type Tally as WorldTally,
   type WorldResult,
 } from "./world/index.js";

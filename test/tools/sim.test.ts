@@ -1,6 +1,6 @@
 /** `motekey sim`: a fleet of simulated devices, its answer, and the file of what failed. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { drawPlan, keptText, LEVELS, type Plan } from "../../host-sim/world/index.js";
 import { good } from "./acme.js";
@@ -66,6 +66,33 @@ describe("motekey sim", () => {
     const { exit, stderr, stdout } = await world.line("sim --devices 1000000 --keep nowhere");
     assert.deepEqual([exit, stdout], [1, ""]);
     assert.match(stderr, /Cannot write nowhere: .+\. Choose a folder by --keep\./);
+  });
+
+  it("--report writes one file with the run and its plots, and nothing from elsewhere", async () => {
+    const path = join(world.folder, "out.html");
+    const answer = await json(
+      `sim --devices 4 --days 0.3 --workers 1 --faults many --core byte --report ${path}`,
+    );
+    const html = readFileSync(path, "utf8");
+    assert.ok(
+      html.includes("4 devices for 0.3 days, seed 1, faults: many, --core byte") &&
+        html.includes(answer.hash),
+    );
+    assert.match(html, /All checks held/);
+    assert.doesNotMatch(html, /https?:|<script|<link|<img|url\(/);
+    assert.equal(html.match(/<svg /g)?.length, 4, "four plots");
+    assert.equal(html.match(/<title>[\d.]+ to [\d.]+ %: /g)?.length, answer.token_age.length);
+    const points = /<polyline class="line" points="([^"]+)"/.exec(html)?.[1].split(" ");
+    assert.equal(points?.length, Math.ceil(0.3 * 24 * 60), "a point for each minute");
+    const shown = Object.entries(answer.calls_by_end as Record<string, number>).filter(
+      ([name]) => !name.endsWith(" OK"),
+    );
+    for (const [name] of shown.sort(([, one], [, other]) => other - one).slice(0, 12))
+      assert.ok(html.includes(`>${name}</text>`), name);
+    const { exit, stderr } = await world.line("sim --devices 1000000 --report nowhere/out.html");
+    assert.equal(exit, 1);
+    assert.match(stderr, /Cannot write nowhere: .+\. Choose another place by --report\./);
+    assert.equal((await world.line("sim --replay kept.json --report out.html")).exit, 2);
   });
 
   const plan: Plan = drawPlan({ seed: 9, forMs: 7_200_000, rates: LEVELS.ordinary }, 4);

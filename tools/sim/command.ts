@@ -54,6 +54,7 @@ export function simCommand(act: Act): Command {
     )
     .option("--workers <number>", "processes that share the work; without it as many as there are processors")
     .option("--keep <folder>", "where the file of a failure goes", ".")
+    .option("--report <file>", "write what happened as one HTML file, with plots")
     .option("--replay <file>", "run the device of such a file, and no other");
   act<SimFlags>(command, async () => (await import("./run.js")).sim);
   withFields(command, SIM_FIELDS);
@@ -62,6 +63,10 @@ export function simCommand(act: Act): Command {
       ["motekey sim", "A hundred devices for a day"],
       ["motekey sim --devices 1000 --days 7 --faults many --json", "A week of a bad place, for a program"],
       ["motekey sim --core espruino --broker rabbitmq", "One core, at one broker"],
+      [
+        "motekey sim --devices 500 --report week.html --days 7",
+        "A week of a fleet, to be looked at in a browser",
+      ],
       ["motekey sim --replay motekey-sim-1-17.json", "What failed once, again"],
     ],
     notes: [

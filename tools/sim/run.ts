@@ -1,11 +1,12 @@
 import { constants } from "node:fs";
 import { access, readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Kept, Level, ProfileName, SimulatedCore, WorldFailure } from "../../host-sim/index.js";
 import type { Context } from "../cli/act.js";
 import { Exit, Failure, printable, systemReason, usage } from "../cli/failure.js";
 import { Progress } from "../cli/progress.js";
+import { reportOf } from "./report.js";
 import { answerOf, textOf } from "./summary.js";
 
 /** The flags of `motekey sim`. */
@@ -18,6 +19,7 @@ export interface SimFlags {
   readonly core?: SimulatedCore;
   readonly workers?: string;
   readonly keep: string;
+  readonly report?: string;
   readonly replay?: string;
 }
 
@@ -29,8 +31,12 @@ const SHRINK_MS = 60_000;
 
 /** Runs a fleet. Resolves to 1 where a check did not hold. */
 export async function sim(context: Context, flags: SimFlags): Promise<number> {
-  if (flags.replay !== undefined) return replay(context, flags.replay);
+  if (flags.replay !== undefined) {
+    if (flags.report !== undefined) throw usage("--report is of a fleet, not of --replay.", "Leave one out.");
+    return replay(context, flags.replay);
+  }
   const { system, output } = context;
+  const report = flags.report === undefined ? undefined : resolve(system.directory, flags.report);
   const devices = numberOf("--devices", flags.devices, 1, DEVICES_MAX, true);
   const days = numberOf("--days", flags.days, 0.01, DAYS_MAX, false);
   const seed = numberOf("--seed", flags.seed, 0, 4_294_967_295, true);
@@ -39,8 +45,12 @@ export async function sim(context: Context, flags: SimFlags): Promise<number> {
   const folder = resolve(system.directory, flags.keep);
   // First: a failure that was found after hours must find its place.
   await access(folder, constants.W_OK).catch((error: Error) => {
-    throw unwritable(flags.keep, error);
+    throw unwritable(flags.keep, "--keep", error);
   });
+  if (report !== undefined)
+    await access(dirname(report), constants.W_OK).catch((error: Error) => {
+      throw unwritable(dirname(flags.report as string), "--report", error);
+    });
   // Loaded here: the simulator's packages take longer than all other commands.
   const { LEVELS, runWorld } = await import("../../host-sim/index.js");
   const draw = {
@@ -62,6 +72,14 @@ export async function sim(context: Context, flags: SimFlags): Promise<number> {
   const seconds = (system.now() - startedAtMs) / 1_000;
   const kept = await keep(context, folder, result.failures);
   const answer = answerOf({ seed, devices, days, faults: flags.faults, seconds, kept }, result);
+  const choices = [
+    ...(flags.core === undefined ? [] : [`--core ${flags.core}`]),
+    ...(flags.broker === undefined ? [] : [`--broker ${flags.broker}`]),
+  ];
+  if (report !== undefined)
+    await writeFile(report, reportOf(answer, result.tally, choices)).catch((error: Error) => {
+      throw unwritable(flags.report as string, "--report", error);
+    });
   output.answer(answer, textOf(answer, output.colours));
   return result.failures.length === 0 ? Exit.DONE : Exit.FAILED;
 }
@@ -81,14 +99,19 @@ async function keep(
   const { plan, violation } = shrink(first.plan, first.violation, isGoing);
   const file = join(folder, `motekey-sim-${plan.seed}-${plan.device}.json`);
   await writeFile(file, keptText(plan, violation)).catch((error: Error) => {
-    throw unwritable(file, error);
+    throw unwritable(file, "--keep", error);
   });
   return file;
 }
 
-function unwritable(path: string, error: Error): Failure {
+function unwritable(path: string, flag: string, error: Error): Failure {
   const what = `Cannot write ${printable(path)}: ${systemReason(error)}.`;
-  return new Failure("failed", what, "Choose a folder by --keep.", { cause: error });
+  return new Failure(
+    "failed",
+    what,
+    `Choose ${flag === "--keep" ? "a folder" : "another place"} by ${flag}.`,
+    { cause: error },
+  );
 }
 
 async function replay({ system, output }: Context, name: string): Promise<number> {
