@@ -17,6 +17,7 @@ export { type Kept, keptText, readKept } from "./kept.js";
 export { MEDIA, type MediumName } from "./media.js";
 export { type Draw, drawPlan } from "./plan.js";
 export { PROFILE_NAMES, PROFILES, type Profile, type ProfileName } from "./profiles.js";
+export { readScenario, type Scenario } from "./scenario.js";
 export { type Shrunk, shrink } from "./shrink.js";
 export { Tally } from "./tally.js";
 export { type FaultClass, TOLD_APART, type Waits, waitsIn } from "./waits.js";

@@ -1,7 +1,7 @@
 import type { Proof } from "../../firmware/index.js";
 import type { Plan } from "./cell.js";
 import type { Core } from "./device.js";
-import { drawFaults, type Rates } from "./faults.js";
+import { drawFaults, type Fault, type Rates } from "./faults.js";
 import { PROFILE_NAMES, type ProfileName } from "./profiles.js";
 import { Random } from "./random.js";
 
@@ -13,6 +13,8 @@ export interface Draw {
   readonly core?: Core | undefined;
   readonly proof?: Proof | undefined;
   readonly profile?: ProfileName | undefined;
+  /** What happens to all devices at one moment, beside what is drawn for each. */
+  readonly events?: readonly Fault[] | undefined;
 }
 
 const PURPOSE = 0;
@@ -44,6 +46,12 @@ export function drawPlan(draw: Draw, device: number): Plan {
     periodMs: random.pick(PERIODS_MS),
     clockRate: 1 + random.pick(DRIFTS_PPM) / 1_000_000,
     bootAtMs: random.between(1, 60_000),
-    faults: drawFaults(random, forMs, rates),
+    faults: withEvents(drawFaults(random, forMs, rates), draw),
   };
 }
+
+/** Both, in the order of their moments. */
+const withEvents = (faults: Fault[], { events = [], forMs }: Draw): Fault[] =>
+  events.length === 0
+    ? faults
+    : [...faults, ...events.filter(({ atMs }) => atMs < forMs)].sort((one, other) => one.atMs - other.atMs);

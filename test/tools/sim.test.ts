@@ -74,11 +74,9 @@ describe("motekey sim", () => {
       `sim --devices 4 --days 0.3 --workers 1 --faults many --core byte --report ${path}`,
     );
     const html = readFileSync(path, "utf8");
-    assert.ok(
-      html.includes("4 devices for 0.3 days, seed 1, faults: many, --core byte") &&
-        html.includes(answer.hash),
-    );
+    assert.ok(html.includes("4 devices for 0.3 days, seed 1, faults: many<") && html.includes(answer.hash));
     assert.match(html, /All checks held/);
+    assert.match(html, /motekey sim --devices 4 --days 0\.3 --seed 1 --faults many --core byte/);
     assert.doesNotMatch(html, /https?:|<script|<link|<img|url\(/);
     assert.equal(html.match(/<svg /g)?.length, 4, "four plots");
     assert.equal(html.match(/<title>[\d.]+ to [\d.]+ %: /g)?.length, answer.token_age.length);
@@ -93,6 +91,27 @@ describe("motekey sim", () => {
     assert.equal(exit, 1);
     assert.match(stderr, /Cannot write nowhere: .+\. Choose another place by --report\./);
     assert.equal((await world.line("sim --replay kept.json --report out.html")).exit, 2);
+  });
+
+  it("--scenario has all go through what a file says, and says what of a file is wrong", async () => {
+    const path = join(world.folder, "hall.json");
+    const events = [{ kind: "crash", at_s: 600, for_s: 30 }];
+    writeFileSync(path, JSON.stringify({ about: "A hall whose power goes.", broker: "rabbitmq", events }));
+    const answer = await json(`sim --devices 5 --days 0.02 --workers 1 --scenario ${path}`);
+    assert.deepEqual([answer.faults, answer.fault_count, answer.boots], ["hall", 5, 10]);
+    for (const [text, why] of [
+      ["{", /is no scenario/],
+      ['{"about":"x","fault":{}}', /'fault' is none of/],
+      ['{"about":"x","faults":{"flood":1}}', /faults\.flood is none of/],
+      ['{"about":"x","events":[{"kind":"crash"}]}', /events\[0\]\.at_s is no number from 0 on/],
+    ] as const) {
+      writeFileSync(path, text);
+      const { exit, stderr } = await world.line(`sim --scenario ${path}`);
+      assert.equal(exit, 2, text);
+      assert.match(stderr, why);
+    }
+    assert.equal((await world.line("sim --scenario nothing.json")).exit, 1);
+    assert.equal((await world.line(`sim --scenario ${path} --faults many`)).exit, 2);
   });
 
   const plan: Plan = drawPlan({ seed: 9, forMs: 7_200_000, rates: LEVELS.ordinary }, 4);

@@ -38,7 +38,8 @@ export function simCommand(act: Act): Command {
     .addOption(
       new Option("--faults <level>", "how much goes wrong")
         .choices(["none", "few", "ordinary", "many"])
-        .default("ordinary"),
+        .default("ordinary")
+        .conflicts("scenario"),
     )
     .addOption(
       new Option(
@@ -54,6 +55,7 @@ export function simCommand(act: Act): Command {
     )
     .option("--workers <number>", "processes that share the work; without it as many as there are processors")
     .option("--keep <folder>", "where the file of a failure goes", ".")
+    .option("--scenario <file>", "a place or a day that all go through, in place of --faults")
     .option("--report <file>", "write what happened as one HTML file, with plots")
     .option("--replay <file>", "run the device of such a file, and no other");
   act<SimFlags>(command, async () => (await import("./run.js")).sim);

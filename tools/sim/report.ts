@@ -30,12 +30,11 @@ function ceiling(number: number): number {
 
 /**
  * One file for a browser, with nothing from elsewhere: what was run, whether all held, and plots of what happened.
- * @param flags what else the fleet was run with
+ * @param flags with which it is run again, beside devices, days and seed
  */
 export function reportOf(answer: Answer, tally: WorldTally, flags: readonly string[]): string {
   const { seed, devices, days, faults, hash, violations } = answer;
-  const more = flags.join(" ");
-  const title = `${count(devices)} devices for ${days} days, seed ${seed}, faults: ${faults}${more === "" ? "" : `, ${more}`}`;
+  const title = `${count(devices)} devices for ${days} days, seed ${seed}, faults: ${faults}`;
   const seconds = days * 86_400;
   const tiles: [string, string][] = [
     ["checks that failed", count(violations.length)],
@@ -61,7 +60,7 @@ ${figure("Requests that the cloud accepted, each minute", lineOf(tally.requestsA
 ${figure("Connections that were tried, each minute", lineOf(tally.opensAt, seconds, "connections"))}
 ${figure("Age of tokens when they were handed out, in percent of their life", columnsOf(answer.token_age))}
 ${figure("Calls of the app that came to nothing, by reason", barsOf(answer.calls_by_end))}
-<p class="foot">Again: <code>motekey sim --devices ${devices} --days ${days} --seed ${seed} --faults ${safe(faults)} ${safe(more)}</code></p>
+<p class="foot">Again: <code>motekey sim --devices ${devices} --days ${days} --seed ${seed} ${safe(flags.join(" "))}</code></p>
 </main></body></html>
 `;
 }

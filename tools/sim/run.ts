@@ -1,8 +1,15 @@
 import { constants } from "node:fs";
 import { access, readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import type { Kept, Level, ProfileName, SimulatedCore, WorldFailure } from "../../host-sim/index.js";
+import { basename, dirname, join, resolve } from "node:path";
+import type {
+  Kept,
+  Level,
+  ProfileName,
+  SimulatedCore,
+  WorldFailure,
+  WorldScenario,
+} from "../../host-sim/index.js";
 import type { Context } from "../cli/act.js";
 import { Exit, Failure, printable, systemReason, usage } from "../cli/failure.js";
 import { Progress } from "../cli/progress.js";
@@ -19,6 +26,7 @@ export interface SimFlags {
   readonly core?: SimulatedCore;
   readonly workers?: string;
   readonly keep: string;
+  readonly scenario?: string;
   readonly report?: string;
   readonly replay?: string;
 }
@@ -53,12 +61,15 @@ export async function sim(context: Context, flags: SimFlags): Promise<number> {
     });
   // Loaded here: the simulator's packages take longer than all other commands.
   const { LEVELS, runWorld } = await import("../../host-sim/index.js");
+  const scenario = flags.scenario === undefined ? undefined : await scenarioOf(context, flags.scenario);
+  const faults = flags.scenario === undefined ? flags.faults : basename(flags.scenario, ".json");
   const draw = {
     seed,
     forMs: Math.round(days * DAY_MS),
-    rates: LEVELS[flags.faults],
+    rates: scenario?.faults ?? LEVELS[flags.faults],
     core: flags.core,
-    profile: flags.broker,
+    profile: flags.broker ?? scenario?.broker,
+    events: scenario?.events,
   };
   const progress = new Progress(output, system.now, "devices", devices, 0);
   const startedAtMs = system.now();
@@ -71,8 +82,9 @@ export async function sim(context: Context, flags: SimFlags): Promise<number> {
   ).finally(() => progress.end());
   const seconds = (system.now() - startedAtMs) / 1_000;
   const kept = await keep(context, folder, result.failures);
-  const answer = answerOf({ seed, devices, days, faults: flags.faults, seconds, kept }, result);
+  const answer = answerOf({ seed, devices, days, faults, seconds, kept }, result);
   const choices = [
+    flags.scenario === undefined ? `--faults ${flags.faults}` : `--scenario ${flags.scenario}`,
     ...(flags.core === undefined ? [] : [`--core ${flags.core}`]),
     ...(flags.broker === undefined ? [] : [`--broker ${flags.broker}`]),
   ];
@@ -112,6 +124,23 @@ function unwritable(path: string, flag: string, error: Error): Failure {
     `Choose ${flag === "--keep" ? "a folder" : "another place"} by ${flag}.`,
     { cause: error },
   );
+}
+
+async function scenarioOf({ system }: Context, name: string): Promise<WorldScenario> {
+  const text = await readFile(resolve(system.directory, name), "utf8").catch((error: Error) => {
+    throw new Failure(
+      "failed",
+      `Cannot read ${printable(name)}: ${systemReason(error)}.`,
+      "Check --scenario.",
+    );
+  });
+  const { readScenario } = await import("../../host-sim/index.js");
+  try {
+    return readScenario(text);
+  } catch (error) {
+    const why = printable((error as Error).message, 120);
+    throw usage(`${printable(name)} is no scenario: ${why}.`, "See docs/scenarios/scenario.schema.json.");
+  }
 }
 
 async function replay({ system, output }: Context, name: string): Promise<number> {
