@@ -1,11 +1,11 @@
-import type { Config } from "./config.js";
+import type { Config, ConfigOptions } from "./config.js";
 import { Counters } from "./counters.js";
 import type { Scratch } from "./crypto/scratch.js";
-import type { Entropy, Turns } from "./ports.js";
+import type { Entropy, Ports, Turns } from "./ports.js";
 import { type Call, CallPhase, type OnDone, type OnProvisionalHost, type OnResult } from "./rpc/calls.js";
 import type { CallOwner } from "./rpc/responses.js";
 import { Failure } from "./session/failure.js";
-import type { Features } from "./session/features.js";
+import type { Features, KeyChange } from "./session/features.js";
 import { Phase, Want } from "./session/phases.js";
 import { Session } from "./session.js";
 import { Status } from "./status.js";
@@ -35,6 +35,28 @@ export enum State {
 /** Told after the turn in which the state changed. */
 export type OnState = (state: State) => void;
 
+/** Gives the device another key while it runs, as the cloud wants it. @internal */
+export interface KeyRotation extends KeyChange {
+  /**
+   * Says which key the client begins with, before anything is made of it.
+   * @construction
+   * @throws Error that names the option which cannot be right beside it
+   */
+  open(options: ConfigOptions, config: Config, ports: Ports, scratch: Scratch): void;
+  /** Does what is to be done now. Called each turn, before the session's. */
+  tend(auth: Auth, nowMs: number): void;
+  /** When {@link tend} has something to do if nothing happens before; Infinity: never. */
+  wakeAtMs(): number;
+  /** The cloud has a next key for the device. */
+  hinted(): void;
+  wipe(): void;
+}
+
+/** The same as the session's, and what only who makes calls can do. */
+export interface AuthFeatures extends Features {
+  readonly rotation: KeyRotation | null;
+}
+
 /**
  * The Auth service's client without its I/O: the session, the tokens, and the three calls that are about
  * others. What apps are told waits until `deliver`, after the turn.
@@ -48,14 +70,16 @@ export class Auth implements CallOwner {
   readonly callFailure: Failure;
   isClosed: boolean;
   private readonly config: Config;
+  private readonly rotation: KeyRotation | null;
   private readonly turns: Turns;
   private nowMs: number;
   private toldState: State;
   /** A call ended in this poll: what follows from that is to be done now. */
   private isRestless: boolean;
 
-  constructor(config: Config, features: Features, entropy: Entropy, turns: Turns, scratch: Scratch) {
+  constructor(config: Config, features: AuthFeatures, entropy: Entropy, turns: Turns, scratch: Scratch) {
     this.config = config;
+    this.rotation = features.rotation;
     this.turns = turns;
     this.counters = new Counters();
     this.session = new Session(config, features, entropy, this, this.counters, scratch);
@@ -132,6 +156,7 @@ export class Auth implements CallOwner {
     let want: Want;
     do {
       this.isRestless = false;
+      if (this.rotation !== null) this.rotation.tend(this, nowMs);
       this.tokens.tend(nowMs);
       want = this.session.poll(nowMs);
       // OPEN is said once: what else there is waits for the next turn of the loop that opens.
@@ -140,7 +165,8 @@ export class Auth implements CallOwner {
   }
 
   wakeAtMs(): number {
-    return Math.min(this.session.wakeAtMs, this.tokens.wakeAtMs());
+    const atMs = Math.min(this.session.wakeAtMs, this.tokens.wakeAtMs());
+    return this.rotation === null ? atMs : Math.min(atMs, this.rotation.wakeAtMs());
   }
 
   /** Calls one callback of the app, if one is due. Returns whether there was one. */
@@ -164,6 +190,8 @@ export class Auth implements CallOwner {
   ended(call: Call): void {
     this.isRestless = true;
     const subject = call.subject;
+    if (this.rotation !== null && call.status === Status.OK && this.session.frame.rotates)
+      this.rotation.hinted();
     if (call.onDone !== null || call.onResult !== null)
       this.session.failures.note(this.callFailure, call.status, call);
     if (subject !== null) this.tokens.ended(call, subject as Host);
@@ -207,6 +235,7 @@ export class Auth implements CallOwner {
   wipe(): void {
     this.config.psk.fill(0);
     this.config.jitterSecret.fill(0);
+    if (this.rotation !== null) this.rotation.wipe();
     this.session.wipe();
   }
 

@@ -270,13 +270,20 @@ const recovererOf = (config: Config, id: string, topic: string): Config => {
   return recoverer;
 };
 
+/** Whose the records are that a device with this key keeps: the first of the cloud's places counts. @construction */
+export const ownerOf = (scratch: Scratch, psk: Uint8Array, deviceId: string, cloud: CloudOptions): number => {
+  const port = cloud.port === undefined ? DEFAULT_PORT : cloud.port;
+  const address = cloud.address === undefined ? DEFAULT_CLOUD_ADDRESS : cloud.address;
+  return whose(scratch, psk, bytesOf(`${deviceId}\n${cloud.host}:${port}\n${address}`));
+};
+
 /** The options, checked, with all text as bytes. */
 export class Config {
   readonly limits: Limits;
   readonly addresses: Addresses;
   readonly deviceId: Uint8Array;
-  /** Empty where the link alone proves the device. */
-  readonly psk: Uint8Array;
+  /** Empty where the link alone proves the device. Another one only while no connection is open. */
+  psk: Uint8Array;
   /** What nobody else can foretell: the PSK, or random bytes of this life. */
   readonly jitterSecret: Uint8Array;
   readonly cloud: Uint8Array;
@@ -302,7 +309,7 @@ export class Config {
   /** null: nothing is kept over reboots. */
   readonly keeper: Keeper | null;
   /** Whose the records in the store are: a digest of device, cloud and key, u32. */
-  readonly owner: number;
+  owner: number;
   /** Room for a host's record, or the counter's, for the time of a call; empty without a store. */
   readonly recordBuffer: Uint8Array;
   /** How long the device slept before this life, ms; −1: nobody knows. */
@@ -372,9 +379,8 @@ export class Config {
     const hasCounters = this.connectProof === ConnectProof.COUNTER || this.frameProof === FrameProof.MAC;
     const keeper = ports.store === undefined ? null : new Keeper(ports.store);
     const recordBytes = Math.max(COUNTER_RECORD_BYTES, RECORD_BYTES_MIN + OWNER_BYTES + limits.hostBytes);
-    const owner = `${deviceId}\n${cloud.host}:${this.addresses.list[0].port}\n${address}`;
     this.keeper = keeper;
-    this.owner = keeper === null ? 0 : whose(scratch, this.psk, bytesOf(owner));
+    this.owner = keeper === null ? 0 : ownerOf(scratch, this.psk, deviceId, cloud);
     this.recordBuffer = keeper === null ? NO_BYTES : new Uint8Array(recordBytes);
     this.counterBlock = new CounterBlock(latest, hasCounters ? keeper : null, this.recordBuffer);
     this.recoverer = hasCounters && !this.isMgRpc ? recovererOf(this, deviceId + RECOVERER_END, topic) : null;

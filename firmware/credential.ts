@@ -71,8 +71,8 @@ export interface CredentialReading {
 }
 
 /** @construction */
-const recordOf = (store: Store): KeptRecord =>
-  new KeptRecord(new Keeper(store), NAME, RecordKind.CREDENTIAL, RecordKind.CREDENTIAL);
+const recordOf = (keeper: Keeper): KeptRecord =>
+  new KeptRecord(keeper, NAME, RecordKind.CREDENTIAL, RecordKind.CREDENTIAL);
 
 /** @construction */
 const bytesAt = (bytes: Uint8Array, at: number): Uint8Array => {
@@ -125,7 +125,7 @@ const decode = (bytes: Uint8Array, to: number): StoredCredential | null => {
  */
 export const readCredential = (store: Store): CredentialReading => {
   const buffer = new Uint8Array(BYTES_MAX);
-  const length = recordOf(store).load(buffer);
+  const length = recordOf(new Keeper(store)).load(buffer);
   const credential = length < 0 ? null : decode(buffer, PAYLOAD_AT + length);
   const refused = store.refused;
   let status = credential === null ? Status.CREDENTIAL_BROKEN : Status.OK;
@@ -141,6 +141,74 @@ const bytesOfText = (text: Text | undefined): Uint8Array => {
   return text instanceof Uint8Array ? text : bytesOf(text);
 };
 
+/** Fields as a record has them. @construction */
+class CredentialPayload implements Payload {
+  private readonly link: number;
+  private readonly values: Uint8Array[];
+
+  /** @throws Error that names the field which is too long */
+  constructor(fields: CredentialFields) {
+    const floor: Floor = fields.floor === undefined ? {} : fields.floor;
+    const texts = [fields.deviceId, fields.psk, floor.proof, fields.certificate, fields.key];
+    this.link = (floor.link === undefined ? NO_LINK : floor.link) ^ (floor.token === undefined ? 0 : SEALED);
+    this.values = [];
+    for (let i = 0; i < TEXTS; i++) {
+      this.values.push(bytesOfText(texts[i]));
+      if (this.values[i].length > TEXT_BYTES_MAX[i])
+        throw new Error(`motekey: ${TEXT_NAMES[i]} is longer than ${TEXT_BYTES_MAX[i]} bytes`);
+    }
+  }
+
+  layOut(into: Uint8Array): number {
+    let at = TEXTS_AT;
+    into[PAYLOAD_AT] = this.link;
+    into[PAYLOAD_AT + 1] = 0;
+    for (let i = 0; i < TEXTS; i++) {
+      const value = this.values[i];
+      into[at] = value.length;
+      at = copyBytes(into, at + 1, value, 0, value.length);
+    }
+    return at - PAYLOAD_AT;
+  }
+}
+
+/** @construction @returns whether it counts from now on, and where `isTwice` the one before is in no slot */
+const save = (keeper: Keeper, fields: CredentialFields, isTwice: boolean): boolean => {
+  const buffer = new Uint8Array(BYTES_MAX);
+  const payload = new CredentialPayload(fields);
+  const record = recordOf(keeper);
+  const length = record.load(buffer);
+  let isSaved = length !== Unread.UNREADABLE && record.save(RecordKind.CREDENTIAL, buffer, payload);
+  // A bit that rots in the only copy would cost the device.
+  if (isSaved && (isTwice || length < 0))
+    isSaved = record.save(RecordKind.CREDENTIAL, buffer, payload) || !isTwice;
+  buffer.fill(0);
+  return isSaved;
+};
+
+/**
+ * Puts another key into the credential that is kept, in both of its slots: the one before is in neither then. Whenever
+ * power is cut, a boot finds the one or the other.
+ * @construction
+ * @returns false: the store did not take it, or not twice; do it again
+ */
+export const replaceKey = (keeper: Keeper, psk: Uint8Array): boolean => {
+  const credential = readCredential(keeper.store).credential;
+  if (credential === null) return false;
+  credential.psk.fill(0);
+  return save(
+    keeper,
+    {
+      deviceId: credential.deviceId,
+      psk,
+      floor: credential.floor,
+      certificate: credential.certificate,
+      key: credential.key,
+    },
+    true,
+  );
+};
+
 /**
  * Writes the credential to the slot that does not count, reads it back and compares: whenever power is cut, a boot
  * finds the one before or this one, whole. Where there was none, both slots take it.
@@ -150,34 +218,5 @@ const bytesOfText = (text: Text | undefined): Uint8Array => {
  */
 export const writeCredential = (store: Store, fields: CredentialFields): Status => {
   checkFields(fields);
-  const floor: Floor = fields.floor === undefined ? {} : fields.floor;
-  const texts = [fields.deviceId, fields.psk, floor.proof, fields.certificate, fields.key];
-  const values: Uint8Array[] = [];
-  const buffer = new Uint8Array(BYTES_MAX);
-  const record = recordOf(store);
-  for (let i = 0; i < TEXTS; i++) {
-    values.push(bytesOfText(texts[i]));
-    if (values[i].length > TEXT_BYTES_MAX[i]) {
-      throw new Error(`motekey: ${TEXT_NAMES[i]} is longer than ${TEXT_BYTES_MAX[i]} bytes`);
-    }
-  }
-  const payload: Payload = {
-    layOut: (into) => {
-      let at = TEXTS_AT;
-      into[PAYLOAD_AT] =
-        (floor.link === undefined ? NO_LINK : floor.link) ^ (floor.token === undefined ? 0 : SEALED);
-      into[PAYLOAD_AT + 1] = 0;
-      for (let i = 0; i < TEXTS; i++) {
-        into[at] = values[i].length;
-        at = copyBytes(into, at + 1, values[i], 0, values[i].length);
-      }
-      return at - PAYLOAD_AT;
-    },
-  };
-  const length = record.load(buffer);
-  const isSaved = length !== Unread.UNREADABLE && record.save(RecordKind.CREDENTIAL, buffer, payload);
-  // A bit that rots in the only copy would cost the device.
-  if (isSaved && length < 0) record.save(RecordKind.CREDENTIAL, buffer, payload);
-  buffer.fill(0);
-  return isSaved ? Status.OK : Status.STORE_FAILED;
+  return save(new Keeper(store), fields, false) ? Status.OK : Status.STORE_FAILED;
 };

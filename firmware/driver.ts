@@ -1,8 +1,7 @@
-import { Auth } from "./auth.js";
+import { Auth, type AuthFeatures } from "./auth.js";
 import type { Config } from "./config.js";
 import type { Scratch } from "./crypto/scratch.js";
 import type { LinkEvents, Ports, Turns, Waker } from "./ports.js";
-import type { Features } from "./session/features.js";
 import { Want } from "./session/phases.js";
 import { Status } from "./status.js";
 import { Monotonic } from "./time/monotonic.js";
@@ -27,7 +26,7 @@ export class Driver implements LinkEvents, Waker, Turns {
   /** When the timer fires; Infinity when none is armed. */
   private armedAtMs: number;
 
-  constructor(config: Config, features: Features, ports: Ports, scratch: Scratch) {
+  constructor(config: Config, features: AuthFeatures, ports: Ports, scratch: Scratch) {
     this.config = config;
     this.ports = ports;
     this.time = new Monotonic(ports.clock.now());

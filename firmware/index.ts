@@ -1,4 +1,4 @@
-import type { Credentials, OnState, State } from "./auth.js";
+import type { Credentials, KeyRotation, OnState, State } from "./auth.js";
 import { Config, type ConfigOptions, cloudGroup, credentialGroup, portsGroup } from "./config.js";
 import type { Counters } from "./counters.js";
 import { Scratch } from "./crypto/scratch.js";
@@ -66,6 +66,8 @@ export interface AuthOptions extends ConfigOptions {
   readonly tokenFormat?: TokenFormat;
   /** The app's own messages on the same connection: `new Messages()` of `motekey/messages`. */
   readonly messages?: AppTraffic;
+  /** Has the cloud give the device other keys over the air: `new Rotation()` of `motekey/rotation`. */
+  readonly rotation?: KeyRotation;
 }
 
 /** The table of all options. @construction */
@@ -85,6 +87,7 @@ const optionsGroup = (): Group => {
     encoding: { rows: { writer: Kind.FUNCTION }, from: "cbor of motekey/cbor" },
     tokenFormat: { rows: { reader: Kind.FUNCTION }, from: "cwt() of motekey/cbor" },
     messages: { rows: { deliver: Kind.FUNCTION }, from: "new Messages() of motekey/messages" },
+    rotation: { rows: { refused: Kind.FUNCTION }, from: "new Rotation() of motekey/rotation" },
   };
   return { rows };
 };
@@ -108,8 +111,11 @@ export class AuthClient {
     const messages = options.messages === undefined ? null : options.messages;
     if (messages !== null && !transport.hasTopics)
       throw new Error(`motekey: the transport ${transport.name} has no topics for messages; use MQTT`);
+    const rotation = options.rotation === undefined ? null : options.rotation;
+    if (rotation !== null) rotation.open(options, this.config, ports, scratch);
+    const features = { transport, encoding, tokenFormat, messages, rotation };
     this.transport = transport;
-    this.driver = new Driver(this.config, { transport, encoding, tokenFormat, messages }, ports, scratch);
+    this.driver = new Driver(this.config, features, ports, scratch);
     this.isEncoded = encoding !== null;
     this.driver.start();
   }

@@ -110,7 +110,7 @@ export class Session {
       words: this.failures.words,
       app: features.messages,
     };
-    this.attempts = new Attempts(features.transport, parts);
+    this.attempts = new Attempts(features, parts);
     this.channel = this.attempts.own;
     this.requests = new Requests(parts, this.channel);
     this.responses = new Responses(parts, this.requests, owner);

@@ -80,6 +80,11 @@ export interface DeviceOptions {
   tls?: DeviceTls;
   /** The weakest proof and link that the credential allows. */
   floor?: Floor;
+  /**
+   * The cloud may give the device other keys, which it keeps in `store`, and goes on with in later runs: `psk` is its
+   * first one. `device.rotation` says where that stands.
+   */
+  rotation?: boolean;
   /** The app's own messages on the same connection: `new Messages()` of `motekey/messages`. */
   messages?: NonNullable<AuthOptions["messages"]>;
   /** `virtualTime()`, the same as the cloud's: the device's timers run by its `advance` only. */
@@ -126,6 +131,7 @@ export const DEVICE_OPTIONS: Shape<DeviceOptions> = {
   limits: OBJECT,
   tls: optionsOf(TLS),
   floor: optionsOf(FLOOR),
+  rotation: FLAG,
   messages: OBJECT,
   time: TIME,
   ports: OBJECT,

@@ -10,6 +10,7 @@ import {
   State,
   Status,
 } from "../firmware/index.js";
+import { Rotation } from "../firmware/rotation.js";
 import { checkOptions } from "./cloud/options.js";
 import {
   Calls,
@@ -24,6 +25,7 @@ import { leanClient } from "./espruino/client.js";
 import { nativesOf } from "./espruino/natives.js";
 import { NodeLink } from "./node/link.js";
 import { nodePorts } from "./node/ports.js";
+import { provision } from "./node/provision.js";
 import { FileStore } from "./node/store.js";
 import { TlsLink, type TlsReport } from "./node/tls-link.js";
 import { endpointOf, type TransportName } from "./transports.js";
@@ -51,6 +53,8 @@ export class SimulatedDevice {
   readonly id: string;
   /** The firmware's own client, for what has no promise here. Its `onState` is in use. */
   readonly auth: AuthClient;
+  /** How often the cloud gave it another key in this run, and where the next one stands; null without `rotation`. */
+  readonly rotation: Rotation | null;
   private readonly link: Link;
   private readonly store: FileStore | undefined;
   private readonly calls = new Calls((status) => this.causeOf(status));
@@ -58,9 +62,16 @@ export class SimulatedDevice {
   private readonly listeners = new Set<(state: State) => void>();
 
   /** Use `simulateDevice`. */
-  constructor(id: string, auth: AuthClient, link: Link, store: FileStore | undefined) {
+  constructor(
+    id: string,
+    auth: AuthClient,
+    link: Link,
+    store: FileStore | undefined,
+    rotation: Rotation | null,
+  ) {
     this.id = id;
     this.auth = auth;
+    this.rotation = rotation;
     this.link = link;
     this.store = store;
     auth.onState = (state) => {
@@ -219,6 +230,7 @@ export function simulateDevice(options: DeviceOptions): SimulatedDevice {
   checkOptions("", options, DEVICE_OPTIONS);
   const { core, id, psk, cloud, proof, allowInsecure, pipeline, limits, store, sleptMs, dialect, address } =
     options;
+  const rotation = options.rotation === true ? new Rotation() : null;
   const counter = options.counter ?? (store === undefined ? newCounter() : 1);
   const { host, port, isSecure, transport } = endpointOf(cloud, options.transport);
   const alternatives = (options.alternatives ?? []).map((url) => placeOf(url, isSecure, options.transport));
@@ -226,6 +238,7 @@ export function simulateDevice(options: DeviceOptions): SimulatedDevice {
   const ports = options.time?.ports(made) ?? made;
   const kept = store === undefined ? undefined : new FileStore(store, true);
   try {
+    if (rotation !== null) provision(kept, options);
     const own: Ports = kept === undefined ? ports : { ...ports, store: kept };
     const given: AuthOptions = {
       deviceId: id,
@@ -237,7 +250,11 @@ export function simulateDevice(options: DeviceOptions): SimulatedDevice {
         ...(dialect === undefined ? {} : { dialect }),
         ...(address === undefined ? {} : { address }),
       },
-      credential: { psk, counter, ...(options.floor === undefined ? {} : { floor: options.floor }) },
+      ...(rotation !== null
+        ? { rotation }
+        : {
+            credential: { psk, counter, ...(options.floor === undefined ? {} : { floor: options.floor }) },
+          }),
       ...(options.messages === undefined ? {} : { messages: options.messages }),
       ...(transport === mqtt ? {} : { transport }),
       ...(proof === undefined ? {} : { proof }),
@@ -248,7 +265,7 @@ export function simulateDevice(options: DeviceOptions): SimulatedDevice {
       ...(options.encoding === "cbor" ? { encoding: cbor } : {}),
     };
     const auth = core === "espruino" ? leanClient(given, nativesOf(own), isSecure) : createAuth(given, own);
-    return new SimulatedDevice(id, auth, made.link, kept);
+    return new SimulatedDevice(id, auth, made.link, kept, rotation);
   } catch (failure) {
     kept?.close();
     throw failure;

@@ -32,6 +32,7 @@ const ENTRIES = [
   "firmware/messages.ts",
   "firmware/websocket.ts",
   "firmware/promises.ts",
+  "firmware/rotation.ts",
   "firmware/seal.ts",
   "host-sim/index.ts",
   "host-sim/world/index.ts",

@@ -275,7 +275,7 @@ static int isOneOf(Run name, const char* const* names)
 
 /* Members that are more than these lines judge. */
 static const char* const leftAtTop[] = { "method", "nr", "error", NULL };
-static const char* const leftInResult[] = { "sealed", "exist", "success", "time", "ext", NULL };
+static const char* const leftInResult[] = { "sealed", "exist", "success", "time", "ext", "rotate", NULL };
 
 typedef struct {
   double id;

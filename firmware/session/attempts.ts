@@ -7,10 +7,11 @@ import type { RpcParts } from "../rpc/parts.js";
 import { Requests } from "../rpc/requests.js";
 import { Status } from "../status.js";
 import { Backoff } from "../time/backoff.js";
-import type { Channel, Transport } from "../transport/channel.js";
+import type { Channel } from "../transport/channel.js";
 import { NO_BYTES } from "../wire/bytes.js";
 import type { FrameReader } from "../wire/frame/frame.js";
 import { Method } from "../wire/frame/methods.js";
+import type { Features, KeyChange } from "./features.js";
 import { needsPerson } from "./phases.js";
 
 /** Of the backoff's base: the longest wait before the question for a counter, and before the connection that has it. */
@@ -36,6 +37,7 @@ export class Attempts {
   private readonly parts: RpcParts;
   private readonly counters: Counters;
   private readonly backoff: Backoff;
+  private readonly keys: KeyChange | null;
   /** Of who asks for the counter; the device's own where no counter proves it, so that none can be behind. */
   private readonly asking: Channel;
   private readonly requests: Requests | null;
@@ -47,8 +49,9 @@ export class Attempts {
   /** The connection to come follows a question, which is not asked twice in a row. */
   private wasAsked: boolean;
 
-  constructor(transport: Transport, parts: RpcParts) {
+  constructor(features: Features, parts: RpcParts) {
     const config = parts.config;
+    const transport = features.transport;
     const recoverer = config.recoverer;
     this.config = config;
     this.parts = parts;
@@ -56,6 +59,7 @@ export class Attempts {
     this.own = transport.channel(parts);
     this.next = this.own;
     this.backoff = new Backoff(config.limits.backoffBaseMs, config.limits.backoffCapMs);
+    this.keys = features.rotation;
     this.asking = this.own;
     this.requests = null;
     this.nonce = NO_BYTES;
@@ -149,8 +153,10 @@ export class Attempts {
         status === Status.BAD_CREDENTIALS ||
         status === Status.NOT_AUTHORIZED ||
         status === Status.MAC_MISSING;
-      if (isUnproved && !this.wasAsked) this.next = this.asking;
-      isSoon = this.next !== this.own;
+      // Another key comes first: of a key that the cloud does not know no counter is told.
+      const isOther = isUnproved && this.keys !== null && this.keys.refused();
+      if (isUnproved && !isOther && !this.wasAsked) this.next = this.asking;
+      isSoon = isOther || this.next !== this.own;
       this.status = status;
       this.isFound = false;
       this.wasAsked = false;

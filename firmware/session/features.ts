@@ -20,6 +20,15 @@ export interface TokenFormat {
   readonly reader: (tokenBytes: number, scratch: Scratch) => TokenReader;
 }
 
+/** Has another key tried in the place of the device's, where the cloud refuses that. */
+export interface KeyChange {
+  /**
+   * A connection of the device's own was refused, the key that it was proved with perhaps.
+   * @returns there is another key, which is to be tried at once
+   */
+  refused(): boolean;
+}
+
 /** What the app chose of what not every app needs: bundlers leave out what nobody names. */
 export interface Features {
   readonly transport: Transport;
@@ -29,4 +38,6 @@ export interface Features {
   readonly tokenFormat: TokenFormat | null;
   /** The app's own messages on the same connection; null: there are none. */
   readonly messages: AppTraffic | null;
+  /** Null: the device's key stays as it is. */
+  readonly rotation: KeyChange | null;
 }

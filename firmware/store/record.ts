@@ -15,6 +15,8 @@ export enum RecordKind {
   REVOCATION = 5,
   /** A host and its token, while no client has it in memory. */
   TOKEN = 6,
+  /** The key that is to follow the device's, and whose the other records are when it has. */
+  NEXT_KEY = 7,
 }
 
 /** What {@link Store.read} and {@link KeptRecord.load} return in place of a length. */

@@ -8,7 +8,7 @@ export class Login {
   /** null: the proof needs none. */
   readonly userName: Uint8Array | null;
   /** null: the proof needs none. Its first `passwordLength` bytes count. */
-  readonly password: Uint8Array | null;
+  password: Uint8Array | null;
   passwordLength: number;
   private readonly config: Config;
   private readonly scratch: Scratch;
@@ -24,9 +24,13 @@ export class Login {
     this.passwordLength = this.password === null ? 0 : this.password.length;
   }
 
-  /** A new connection: takes a counter where the proof needs one. It was reserved before. */
+  /** A new connection: takes the present key, and a counter where the proof needs one. It was reserved before. */
   renew(): void {
     const config = this.config;
+    if (config.connectProof === ConnectProof.PASSWORD) {
+      this.password = config.psk;
+      this.passwordLength = config.psk.length;
+    }
     if (config.connectProof !== ConnectProof.COUNTER || this.password === null) return;
     const hash = this.scratch.hash;
     const key = this.scratch.key;

@@ -103,6 +103,7 @@ export class MqttChannel implements Channel, MqttWriter {
     this.pieceLeft = 0;
     this.app.reset();
     this.login.renew();
+    this.fields.password = this.login.password;
     this.fields.passwordLength = this.login.passwordLength;
     this.writeConnect();
     if (this.subscribesEarly) this.subscribe();

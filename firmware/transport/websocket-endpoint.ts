@@ -300,13 +300,20 @@ export class WebSocketEndpoint {
     return EndpointEvent.BROKEN;
   }
 
-  /** `user:password` stands at the end of the array and becomes base64 from its beginning on, which never overtakes it. */
+  /**
+   * `user:password` stands at the end of the array and becomes base64 from its beginning on, which never overtakes it.
+   * @allocates where the device was given a longer key
+   */
   private writeCredentials(): void {
     const login = this.login;
-    const credentials = this.fields.credentials;
-    if (login === null || credentials === null || login.userName === null || login.password === null) return;
+    if (login === null || login.userName === null || login.password === null) return;
     login.renew();
     const length = login.userName.length + 1 + login.passwordLength;
+    let credentials = this.fields.credentials;
+    if (credentials === null || credentials.length < base64Length(length)) {
+      credentials = new Uint8Array(base64Length(length));
+      this.fields.credentials = credentials;
+    }
     const from = credentials.length - length;
     let at = copyBytes(credentials, from, login.userName, 0, login.userName.length);
     credentials[at++] = COLON;

@@ -7,11 +7,18 @@ import { PSK, World, type WorldOptions } from "./world.js";
 const BAD_CREDENTIALS = 4;
 
 /** A key for one purpose, of the devices' PSK. */
-const keyOf = (purpose: string): Buffer => Buffer.from(hkdfSync("sha256", PSK, "", purpose, 32));
+export const keyOf = (purpose: string, psk = PSK): Buffer =>
+  Buffer.from(hkdfSync("sha256", psk, "", purpose, 32));
 
 /** The MAC of B8, by node:crypto. */
-export function recoveryMac(kind: "q" | "a", id: string, nonce: Uint8Array, counter?: number): string {
-  const mac = createHmac("sha256", keyOf("motekey recover v1"));
+export function recoveryMac(
+  kind: "q" | "a",
+  id: string,
+  nonce: Uint8Array,
+  counter?: number,
+  psk = PSK,
+): string {
+  const mac = createHmac("sha256", keyOf("motekey recover v1", psk));
   mac.update(kind).update(Uint8Array.of(id.length)).update(id).update(nonce);
   const tail = Buffer.alloc(8);
   if (counter !== undefined) tail.writeBigUInt64BE(BigInt(counter));

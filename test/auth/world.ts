@@ -18,6 +18,7 @@ import {
   type Transport,
 } from "../../firmware/index.js";
 import type { Messages } from "../../firmware/messages.js";
+import type { Rotation } from "../../firmware/rotation.js";
 import { Peer } from "./peer.js";
 import { Service } from "./service.js";
 import { SeededEntropy, VirtualClock, VirtualTime } from "./time.js";
@@ -38,6 +39,8 @@ export interface WorldOptions {
   readonly encoding?: Encoding;
   readonly tokenFormat?: TokenFormat;
   readonly messages?: Messages;
+  /** The credential is in the store then. */
+  readonly rotation?: Rotation;
   readonly transport?: Transport;
   readonly seed?: number;
   /** The first counter; 1 when absent. */
@@ -109,11 +112,15 @@ export class World {
     const auth: AuthOptions = {
       deviceId,
       cloud: { host: "cloud.example.com", ...options.cloud },
-      credential: {
-        psk: options.psk ?? PSK,
-        counter: options.counter ?? 1,
-        ...(options.floor === undefined ? {} : { floor: options.floor }),
-      },
+      ...(options.rotation === undefined
+        ? {
+            credential: {
+              psk: options.psk ?? PSK,
+              counter: options.counter ?? 1,
+              ...(options.floor === undefined ? {} : { floor: options.floor }),
+            },
+          }
+        : { rotation: options.rotation }),
       proof: options.proof ?? "counter",
       allowInsecure: true,
       limits: options.limits ?? {},

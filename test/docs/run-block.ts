@@ -8,6 +8,7 @@ export const MODULES = {
   motekey: "firmware/index.ts",
   "motekey/cbor": "firmware/cbor.ts",
   "motekey/messages": "firmware/messages.ts",
+  "motekey/rotation": "firmware/rotation.ts",
   "motekey/seal": "firmware/seal.ts",
   "motekey/mqtt5": "firmware/mqtt5.ts",
   "motekey/websocket": "firmware/websocket.ts",

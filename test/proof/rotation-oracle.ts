@@ -50,6 +50,11 @@ export class RotationOracle {
   }
 }
 
+/** What both ends agree on. */
+export function sharedOf(secret: Uint8Array, point: Uint8Array): Uint8Array {
+  return x25519.getSharedSecret(secret, point);
+}
+
 /** The public key of a secret one. */
 export function pointOf(secret: Uint8Array): Uint8Array {
   return x25519.getPublicKey(secret);

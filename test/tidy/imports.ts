@@ -11,7 +11,7 @@ import { lineOf, type Rule, type SourceText, walk } from "./rule.js";
 const LAYERS: readonly (readonly string[])[] = [
   ["promises"],
   ["espruino"],
-  ["index", "cbor", "mqtt5", "websocket", "messages", "seal"],
+  ["index", "cbor", "mqtt5", "websocket", "messages", "rotation", "seal"],
   ["explain"],
   ["driver"],
   ["auth"],

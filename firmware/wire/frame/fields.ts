@@ -30,6 +30,7 @@ export enum Member {
   ALGORITHM,
   SEALED,
   SEAL,
+  ROTATE,
 }
 
 /** A key and what it stands for. */
@@ -62,6 +63,7 @@ const IN_RESULT: readonly Name[] = [
   new Name("expires_in", Member.EXPIRES_IN),
   new Name("time", Member.TIME),
   new Name("ext", Member.EXTENSIONS),
+  new Name("rotate", Member.ROTATE),
 ];
 /** Inside the `result` of Counter, which has nothing else: a number and a text, kept as those of other answers are. */
 const IN_COUNTER: readonly Name[] = [new Name("c", Member.TIME), new Name("mac", Member.TOKEN)];

@@ -53,6 +53,8 @@ export class FrameReader {
   timeS: number;
   /** Hello's `ext` names the first version of CBOR frames. */
   takesCbor: boolean;
+  /** There is a next key for the device, beside a token. */
+  rotates: boolean;
   hasError: boolean;
   code: number;
   /** Seconds, or −1. */
@@ -131,6 +133,7 @@ export class FrameReader {
     this.expiresInS = -1;
     this.timeS = -1;
     this.takesCbor = false;
+    this.rotates = false;
     this.sealed.reset();
     this.hasError = false;
     this.code = 0;
@@ -357,6 +360,9 @@ export class FrameReader {
         break;
       case Member.SEAL:
         this.sealed.isOffered = isNumber && value.number === 1;
+        break;
+      case Member.ROTATE:
+        this.rotates = isNumber && value.number === 1;
         break;
       case Member.HOST:
         return event === ValueEvent.STRING && !this.hasError && this.takeHost();

@@ -1,0 +1,470 @@
+/** Another key over the air (`motekey/rotation`), in virtual time: what the device asks, keeps, proves and forgets. */
+import assert from "node:assert/strict";
+import { cbor } from "../../firmware/cbor.js";
+import {
+  createAuth,
+  LinkSecurity,
+  type Ports,
+  State,
+  Status,
+  writeCredential,
+} from "../../firmware/index.js";
+import { Rotation, RotationStage } from "../../firmware/rotation.js";
+import { Flash } from "../../host-sim/world/flash.js";
+import { type KeyKeeper, RotatedLives } from "./key-keeper.js";
+import type { Reply } from "./peer.js";
+import { SeededEntropy, VirtualClock, VirtualTime } from "./time.js";
+import { APP, PSK } from "./world.js";
+
+/** Half the backoff's base and its cap: what has to be over when the device is "at once" elsewhere. */
+const SOON_MS = 400;
+
+/** A device with a token, whose cloud has a next key for it that it does not know of yet. */
+function wanted(): { lives: RotatedLives; key: string } {
+  const lives = new RotatedLives();
+  assert.equal(lives.world.soon().name, "OK");
+  return { lives, key: lives.keeper.rotate() };
+}
+
+/** The same, told of it: what the cloud does from then on is said by `script`. */
+function hinted(script: (keeper: KeyKeeper, key: string) => void = () => {}): {
+  lives: RotatedLives;
+  key: string;
+} {
+  const { lives, key } = wanted();
+  script(lives.keeper, key);
+  const outcome = lives.world.generate();
+  lives.world.until(() => outcome.status !== undefined);
+  assert.equal(outcome.name, "OK");
+  return { lives, key };
+}
+
+const refusing = (keeper: KeyKeeper, key: string): void => {
+  keeper.refused = [key];
+};
+
+const asked = ({ world }: RotatedLives, method: string): number => world.peer.asked(method).length;
+
+describe("a device whose cloud has another key for it", () => {
+  it("fetches it, keeps it, connects with it, proves it, and has no other from then on", () => {
+    const { lives, key } = hinted();
+    const { keeper, world, rotation } = lives;
+    world.advance(5_000);
+    assert.equal(keeper.present, key);
+    assert.deepEqual(keeper.keys, ["present", "next"]);
+    assert.deepEqual([asked(lives, "NextCredential"), asked(lives, "ProveCredential")], [1, 1]);
+    assert.deepEqual([lives.kept("a"), lives.kept("b")], [key, key]);
+    assert.deepEqual(lives.holding(PSK), []);
+    assert.deepEqual(lives.holding(key).sort(), ["motekey-creda", "motekey-credb"]);
+    assert.deepEqual([rotation.rotations, rotation.stage], [1, RotationStage.NONE]);
+    assert.equal(world.client.counters.losses, 0);
+    lives.crash();
+    lives.boot().ready();
+    assert.equal(lives.world.soon().name, "OK");
+    assert.equal(keeper.keys.at(-1), "present");
+  });
+
+  it("asks for nothing while no answer has the hint", () => {
+    const { lives } = wanted();
+    lives.world.advance(60_000);
+    lives.world.soon();
+    assert.equal(asked(lives, "NextCredential"), 0);
+    assert.equal(lives.rotation.stage, RotationStage.NONE);
+  });
+
+  it("does as little in one turn as a step of the ladder is, and serves tokens meanwhile", () => {
+    const { lives } = wanted();
+    const { world } = lives;
+    const { wakes } = world.clock;
+    world.advance(1);
+    const outcome = world.generate();
+    world.until(() => outcome.status !== undefined && asked(lives, "ProveCredential") === 1);
+    assert.ok(world.clock.wakes - wakes > 2 * 300, `${world.clock.wakes - wakes} turns`);
+    assert.equal(world.soon().name, "OK");
+  });
+
+  it("writes six records for it, and none without it", () => {
+    const { lives } = wanted();
+    lives.world.advance(1_000);
+    const { writes } = lives.flash;
+    lives.world.newToken();
+    lives.world.advance(5_000);
+    assert.equal(lives.flash.writes - writes, 6);
+  });
+
+  it("keeps its tokens, and answers calls that come while it changes connections", () => {
+    const { lives } = hinted();
+    const { world } = lives;
+    const outcomes = ["b.example.com", "c.example.com", "d.example.com"].map((host) => world.get(host));
+    world.advance(3_000);
+    assert.ok(outcomes.every(({ name }) => name === "OK"));
+    const { generation } = outcomes[2] ?? assert.fail();
+    assert.equal(world.soon("d.example.com").generation, generation, "from memory");
+  });
+
+  it("is given further ones", () => {
+    const { lives } = hinted();
+    for (let count = 1; count <= 3; count++) {
+      lives.world.advance(5_000);
+      assert.equal(lives.keeper.promotions, count);
+      assert.equal(lives.rotation.rotations, count);
+      lives.keeper.rotate();
+      lives.world.newToken();
+    }
+  });
+
+  it("takes keys of any length that a credential has", () => {
+    for (const length of [1, 31, 32, 33, 64, 127, 128]) {
+      const { lives } = wanted();
+      const key = lives.keeper.rotate(`${"k".repeat(length - 1)}~`);
+      lives.world.newToken();
+      lives.world.advance(5_000);
+      assert.equal(lives.keeper.present, key, `${length} characters`);
+      assert.equal(lives.kept("a"), key);
+    }
+  });
+
+  it("has the pending revocations and the hosts of before, after any number of rotations and reboots", () => {
+    const { lives } = hinted();
+    lives.world.advance(5_000);
+    lives.keeper.rotate();
+    lives.world.newToken("b.example.com");
+    lives.world.advance(5_000);
+    assert.equal(lives.keeper.promotions, 2);
+    lives.world.peer.isReachable = false;
+    lives.world.peer.kick();
+    lives.world.revoke();
+    lives.world.advance(1_000);
+    lives.crash();
+    lives.boot().ready();
+    lives.world.advance(1_000);
+    assert.equal(lives.world.client.counters.recordsDropped, 0);
+    assert.equal(asked(lives, "RevokeToken"), 1);
+    assert.equal(lives.world.soon("b.example.com").name, "OK");
+    assert.equal(asked(lives, "GetToken"), 1, "the host was known");
+  });
+
+  it("drops what is another device's, as after each other change of its key", () => {
+    const { lives } = hinted();
+    lives.world.advance(5_000);
+    lives.crash();
+    lives.keeper.present = "a-key-that-was-given-at-a-bench";
+    writeCredential(lives.flash, { deviceId: "device_123", psk: lives.keeper.present });
+    lives.boot().ready();
+    assert.equal(lives.world.client.counters.recordsDropped, 1);
+  });
+});
+
+describe("a next key that is refused", () => {
+  it("has the device back at the present one at once, before any question for the counter", () => {
+    const { keeper, world } = hinted(refusing).lives;
+    world.until(() => keeper.keys.length === 3);
+    assert.deepEqual(keeper.keys, ["present", "next", "present"]);
+    const [next = 0, present = 0] = world.peer.openedAtMs.slice(-2);
+    assert.ok(present - next < SOON_MS, `${present - next} ms`);
+    assert.equal(world.soon().name, "OK");
+  });
+
+  it("is confirmed under the present key's MAC, and tried again after half a minute and more", () => {
+    const { lives, key } = hinted(refusing);
+    const { keeper, world } = lives;
+    world.advance(29_000);
+    assert.equal(asked(lives, "NextCredential"), 2);
+    assert.deepEqual(keeper.keys, ["present", "next", "present"]);
+    world.advance(86_400_000);
+    const tries = keeper.keys.filter((name) => name === "next").length;
+    assert.ok(tries >= 4 && tries < 30, `${tries} tries within a day`);
+    assert.deepEqual(
+      keeper.keys.filter((name) => name.startsWith("recover")),
+      [],
+    );
+    keeper.refused = [];
+    world.advance(2 * 86_400_000);
+    assert.equal(keeper.present, key);
+  });
+
+  it("by whoever is no cloud, is kept, and proved when the cloud is back", () => {
+    const { lives, key } = hinted(refusing);
+    const { keeper, world } = lives;
+    world.until(() => keeper.keys.includes("next"));
+    keeper.refused = [key, PSK];
+    world.advance(3_600_000);
+    assert.deepEqual(lives.holding(key).sort(), ["motekey-nexta", "motekey-nextb"]);
+    assert.equal(lives.rotation.stage, RotationStage.STAGED);
+    keeper.refused = [];
+    world.advance(1_000_000);
+    assert.equal(keeper.present, key);
+    assert.equal(world.soon().name, "OK");
+  });
+
+  it("is dropped when the cloud says under the present key's MAC that there is none", () => {
+    const { lives, key } = hinted(refusing);
+    const { keeper, world } = lives;
+    world.until(() => keeper.keys.includes("next"));
+    keeper.next = undefined;
+    world.advance(10_000);
+    assert.equal(lives.rotation.stage, RotationStage.NONE);
+    assert.deepEqual(lives.holding(key), []);
+    assert.deepEqual([lives.kept("a"), keeper.keys.at(-1)], [PSK, "present"]);
+    assert.equal(world.soon().name, "OK");
+  });
+
+  it("is not dropped when somebody else says so", () => {
+    const { lives, key } = hinted(refusing);
+    const { keeper, world } = lives;
+    const { macRefused } = world.client.counters;
+    world.until(() => keeper.keys.includes("next"));
+    keeper.answer = () => ({ result: { mac: Buffer.alloc(32, 7).toString("base64url") } });
+    world.advance(3_600_000);
+    assert.equal(lives.rotation.stage, RotationStage.STAGED);
+    assert.ok(world.client.counters.macRefused > macRefused);
+    keeper.answer = undefined;
+    keeper.refused = [];
+    world.advance(2 * 86_400_000);
+    assert.equal(keeper.present, key);
+  });
+
+  it("gives way to the one that the cloud has by now", () => {
+    const { lives, key } = hinted(refusing);
+    const { keeper, world } = lives;
+    world.until(() => keeper.keys.includes("next"));
+    const other = keeper.rotate();
+    world.advance(10_000);
+    assert.equal(keeper.present, other);
+    assert.deepEqual(lives.holding(key), []);
+  });
+
+  it("by an answer to its proof that nobody vouches for, has the device try it anew after longer and longer waits", () => {
+    const { lives, key } = hinted((keeper) => {
+      keeper.answer = (right, { frame }) =>
+        frame.method.endsWith("ProveCredential") ? { error: { code: 403, message: "no" } } : right;
+    });
+    // The cloud has taken the proof: it knows no other key by now.
+    const { keeper, world } = lives;
+    world.advance(86_400_000);
+    assert.ok(keeper.keys.length < 100, `${keeper.keys.length} connections within a day`);
+    keeper.answer = undefined;
+    world.advance(2 * 86_400_000);
+    assert.deepEqual([keeper.present, lives.kept("a")], [key, key]);
+  });
+
+  it("by its proof alone, has the device back at the present one", () => {
+    const { lives, key } = hinted((keeper) => {
+      keeper.provesNothing = true;
+    });
+    const { keeper, world } = lives;
+    world.advance(20_000);
+    assert.deepEqual(keeper.keys, ["present", "next", "present"]);
+    assert.deepEqual([keeper.present, lives.rotation.stage], [PSK, RotationStage.STAGED]);
+    assert.equal(world.soon().name, "OK");
+    keeper.provesNothing = false;
+    world.advance(86_400_000);
+    assert.equal(keeper.present, key);
+  });
+
+  it("is good when the answer to its proof was lost: the cloud takes no other by then", () => {
+    let isLost = true;
+    const { lives, key } = hinted((keeper) => {
+      keeper.answer = (right, { frame }) =>
+        isLost && frame.method.endsWith("ProveCredential") ? undefined : right;
+    });
+    const { keeper, world } = lives;
+    world.until(() => keeper.promotions === 1);
+    assert.deepEqual([lives.kept("a"), lives.rotation.stage], [PSK, RotationStage.STAGED]);
+    lives.crash();
+    isLost = false;
+    lives.boot().advance(5_000);
+    assert.deepEqual([lives.kept("a"), lives.kept("b")], [key, key]);
+    assert.deepEqual(keeper.keys.slice(2), ["present"]);
+    assert.equal(lives.rotation.stage, RotationStage.NONE);
+  });
+
+  it("or the present one, finds its counter under the key that the cloud knows", () => {
+    for (const isPromoted of [true, false]) {
+      for (const isCancelled of isPromoted ? [false] : [true, false]) {
+        const { lives, key } = hinted(refusing);
+        const { keeper } = lives;
+        lives.world.until(() => lives.rotation.stage === RotationStage.STAGED);
+        lives.crash();
+        if (isPromoted) keeper.present = key;
+        if (isPromoted || isCancelled) keeper.next = undefined;
+        keeper.refused = [];
+        keeper.highest = 1_000_000;
+        lives.boot();
+        const outcome = lives.world.soon(APP, 900_000);
+        lives.world.ready();
+        assert.equal(lives.world.soon(APP, 1_000).name, "OK", `${outcome.name} ${keeper.keys}`);
+        assert.equal(lives.world.client.counters.recoveries, 1);
+        lives.world.advance(86_400_000);
+        assert.equal(keeper.present, isCancelled ? PSK : key);
+        assert.equal(lives.rotation.stage, RotationStage.NONE);
+      }
+    }
+  });
+});
+
+describe("an answer about a next key", () => {
+  const wrong: Record<string, (right: Record<string, unknown>) => unknown> = {
+    "with another MAC": (right) => ({ ...right, mac: Buffer.alloc(32).toString("base64url") }),
+    "with a MAC that is too short": (right) => ({ ...right, mac: String(right.mac).slice(0, 42) }),
+    "without a MAC": ({ mac: _, ...right }) => right,
+    "with another sealed key": (right) => ({ ...right, sealed: `AA${String(right.sealed).slice(2)}` }),
+    "with nothing sealed": (right) => ({ ...right, sealed: "" }),
+    "with more sealed than a key has": (right) => ({ ...right, sealed: "A".repeat(172) }),
+    "with very much sealed": (right) => ({ ...right, sealed: "A".repeat(600) }),
+    "that has no base64url": (right) => ({ ...right, sealed: `${right.sealed}=` }),
+    "whose sealed key is a number": (right) => ({ ...right, sealed: 7 }),
+    "without the cloud's ephemeral key": ({ x: _, ...right }) => right,
+    "with a point of low order": (right) => ({ ...right, x: Buffer.alloc(32).toString("base64url") }),
+    "with another point": (right) => ({ ...right, x: Buffer.alloc(32, 5).toString("base64url") }),
+    "that is a list": (right) => [right],
+    "that is a text": () => "text",
+    "that is nothing": () => undefined,
+    "that has its members deeper": (right) => ({ result: right }),
+  };
+
+  for (const [what, change] of Object.entries(wrong)) {
+    it(`${what}, stages nothing, and is asked for again after half a minute and more`, () => {
+      const { lives, key } = wanted();
+      const { keeper, world } = lives;
+      const { writes } = lives.flash;
+      keeper.answer = (right) => ({ result: change(right.result as Record<string, unknown>) });
+      world.newToken();
+      world.advance(28_000);
+      assert.equal(asked(lives, "NextCredential"), 1);
+      assert.equal(lives.flash.writes, writes);
+      assert.equal(lives.rotation.stage, RotationStage.WANTED);
+      assert.equal(world.client.explain().name, "OK");
+      keeper.answer = undefined;
+      world.advance(120_000);
+      assert.equal(keeper.present, key);
+    });
+  }
+
+  it("with members that nobody knows, is as good", () => {
+    const { lives, key } = wanted();
+    const more = { kid: 7, list: [1, { x: "AAAA" }], "sealed-too": "text" };
+    lives.keeper.answer = (right): Reply => ({ result: { ...more, ...(right.result as object) } });
+    lives.world.newToken();
+    lives.world.advance(5_000);
+    assert.equal(lives.keeper.present, key);
+  });
+
+  it("that never comes, is asked for again; and a cloud that does not know the method is left alone", () => {
+    const { lives, key } = wanted();
+    const { keeper, world } = lives;
+    keeper.answer = () => undefined;
+    world.newToken();
+    world.advance(40_000);
+    assert.equal(lives.rotation.stage, RotationStage.WANTED);
+    assert.equal(world.client.explain().name, "OK");
+    keeper.answer = () => ({ error: { code: 404, message: "no such method" } });
+    world.advance(86_400_000);
+    const count = asked(lives, "NextCredential");
+    assert.ok(count < 30, `${count} questions within a day`);
+    assert.equal(world.soon().name, "OK");
+    keeper.answer = undefined;
+    world.advance(2 * 86_400_000);
+    assert.equal(keeper.present, key);
+  });
+});
+
+describe("a device that rotates", () => {
+  const portsOf = (more: Partial<Ports> = {}): Ports => ({
+    link: { open: () => {}, write: () => 0, close: () => {} },
+    clock: new VirtualClock(new VirtualTime()),
+    entropy: new SeededEntropy(1),
+    ...more,
+  });
+  const cloud = { host: "cloud.example.com" };
+  const provisioned = (psk?: string): Flash => {
+    const store = new Flash();
+    writeCredential(store, { deviceId: "device_123", ...(psk === undefined ? {} : { psk }) });
+    return store;
+  };
+
+  it("is refused without a store, and with its key in the options: the next one could not be kept", () => {
+    const rotation = new Rotation();
+    assert.throws(
+      () => createAuth({ deviceId: "device_123", cloud, credential: { psk: PSK }, rotation }, portsOf()),
+      /rotation needs ports\.store/,
+    );
+    assert.throws(
+      () =>
+        createAuth(
+          { deviceId: "device_123", cloud, credential: { psk: PSK }, rotation },
+          portsOf({ store: provisioned(PSK) }),
+        ),
+      /leave the option credential out/,
+    );
+  });
+
+  it("is refused where the option encoding is, and where the cloud shows its key first", () => {
+    const store = provisioned(PSK);
+    const make = (options: object, more: Partial<Ports> = {}) =>
+      createAuth({ cloud, rotation: new Rotation(), ...options }, portsOf({ store, ...more }));
+    assert.throws(() => make({ encoding: cbor }), /leave out either encoding or rotation/);
+    const link = { security: LinkSecurity.PSK_TLS, open: () => {}, write: () => 0, close: () => {} };
+    assert.throws(() => make({}, { link }), /proof link over this link/);
+    assert.throws(() => make({ proof: "counter+mac" }, { link }), /proves its key to the cloud first/);
+    assert.throws(
+      () => make({ cloud: { ...cloud, dialect: "mg-rpc", address: "shelly" }, proof: "digest" }),
+      /mg-rpc/,
+    );
+    assert.throws(() => make({ rotation: {} }), /new Rotation\(\) of motekey\/rotation/);
+  });
+
+  it("does not start while the store cannot say what the next key is", () => {
+    const store = provisioned(PSK);
+    const read = store.read.bind(store);
+    store.read = (name, out) => (name.startsWith("motekey-next") ? -2 : read(name, out));
+    assert.throws(
+      () => createAuth({ cloud, rotation: new Rotation() }, portsOf({ store })),
+      (error: Error & { status?: Status }) => error.status === Status.STORE_FAILED,
+    );
+  });
+
+  it("proves nothing that the store did not take, and goes on when it does", () => {
+    const { lives, key } = wanted();
+    lives.flash.isWritable = false;
+    lives.world.newToken();
+    lives.world.advance(600_000);
+    assert.deepEqual(lives.keeper.keys, ["present"]);
+    assert.equal(lives.world.soon().name, "OK");
+    lives.flash.isWritable = true;
+    writeCredential(lives.flash, { deviceId: "device_123", psk: PSK });
+    lives.world.advance(4 * 3_600_000);
+    assert.equal(lives.keeper.present, key);
+    assert.deepEqual([lives.kept("a"), lives.kept("b")], [key, key]);
+  });
+
+  it("asks for nothing while it is suspended, and goes on when it is not", () => {
+    const { lives, key } = wanted();
+    lives.world.newToken(APP, 15);
+    lives.world.client.suspend();
+    lives.world.advance(100_000);
+    const { wakes } = lives.world.clock;
+    lives.world.advance(100_000);
+    assert.equal(lives.world.clock.wakes, wakes);
+    assert.equal(lives.world.client.state, State.SUSPENDED);
+    lives.world.client.resume();
+    lives.world.advance(10_000);
+    assert.equal(lives.keeper.present, key);
+  });
+
+  it("waits where the app has a call of its own under way, and the app where rotation has", () => {
+    const { lives, key } = wanted();
+    const { world, keeper } = lives;
+    const ends: string[] = [];
+    const call = (): Status =>
+      world.client.call("/v1/Own", Buffer.from("{}"), new Uint8Array(64), (status) =>
+        ends.push(Status[status]),
+      );
+    world.generate();
+    assert.equal(call(), Status.OK);
+    world.advance(10_000);
+    assert.equal(keeper.present, key);
+    assert.deepEqual(ends, ["NOT_FOUND"]);
+    assert.equal(call(), Status.OK);
+  });
+});
