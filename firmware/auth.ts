@@ -190,7 +190,12 @@ export class Auth implements CallOwner {
   ended(call: Call): void {
     this.isRestless = true;
     const subject = call.subject;
-    if (this.rotation !== null && call.status === Status.OK && this.session.frame.rotates)
+    if (
+      this.rotation !== null &&
+      subject !== null &&
+      call.status === Status.OK &&
+      this.session.frame.isOffered
+    )
       this.rotation.hinted();
     if (call.onDone !== null || call.onResult !== null)
       this.session.failures.note(this.callFailure, call.status, call);

@@ -141,42 +141,36 @@ const bytesOfText = (text: Text | undefined): Uint8Array => {
   return text instanceof Uint8Array ? text : bytesOf(text);
 };
 
-/** Fields as a record has them. @construction */
-class CredentialPayload implements Payload {
-  private readonly link: number;
-  private readonly values: Uint8Array[];
-
-  /** @throws Error that names the field which is too long */
-  constructor(fields: CredentialFields) {
-    const floor: Floor = fields.floor === undefined ? {} : fields.floor;
-    const texts = [fields.deviceId, fields.psk, floor.proof, fields.certificate, fields.key];
-    this.link = (floor.link === undefined ? NO_LINK : floor.link) ^ (floor.token === undefined ? 0 : SEALED);
-    this.values = [];
-    for (let i = 0; i < TEXTS; i++) {
-      this.values.push(bytesOfText(texts[i]));
-      if (this.values[i].length > TEXT_BYTES_MAX[i])
-        throw new Error(`motekey: ${TEXT_NAMES[i]} is longer than ${TEXT_BYTES_MAX[i]} bytes`);
-    }
-  }
-
-  layOut(into: Uint8Array): number {
-    let at = TEXTS_AT;
-    into[PAYLOAD_AT] = this.link;
-    into[PAYLOAD_AT + 1] = 0;
-    for (let i = 0; i < TEXTS; i++) {
-      const value = this.values[i];
-      into[at] = value.length;
-      at = copyBytes(into, at + 1, value, 0, value.length);
-    }
-    return at - PAYLOAD_AT;
-  }
-}
-
-/** @construction @returns whether it counts from now on, and where `isTwice` the one before is in no slot */
+/**
+ * @construction
+ * @param isTwice the one before is to be in no slot
+ * @returns whether that is so, or without it: whether it counts from now on
+ */
 const save = (keeper: Keeper, fields: CredentialFields, isTwice: boolean): boolean => {
+  const floor: Floor = fields.floor === undefined ? {} : fields.floor;
+  const texts = [fields.deviceId, fields.psk, floor.proof, fields.certificate, fields.key];
+  const values: Uint8Array[] = [];
   const buffer = new Uint8Array(BYTES_MAX);
-  const payload = new CredentialPayload(fields);
   const record = recordOf(keeper);
+  for (let i = 0; i < TEXTS; i++) {
+    values.push(bytesOfText(texts[i]));
+    if (values[i].length > TEXT_BYTES_MAX[i]) {
+      throw new Error(`motekey: ${TEXT_NAMES[i]} is longer than ${TEXT_BYTES_MAX[i]} bytes`);
+    }
+  }
+  const payload: Payload = {
+    layOut: (into) => {
+      let at = TEXTS_AT;
+      into[PAYLOAD_AT] =
+        (floor.link === undefined ? NO_LINK : floor.link) ^ (floor.token === undefined ? 0 : SEALED);
+      into[PAYLOAD_AT + 1] = 0;
+      for (let i = 0; i < TEXTS; i++) {
+        into[at] = values[i].length;
+        at = copyBytes(into, at + 1, values[i], 0, values[i].length);
+      }
+      return at - PAYLOAD_AT;
+    },
+  };
   const length = record.load(buffer);
   let isSaved = length !== Unread.UNREADABLE && record.save(RecordKind.CREDENTIAL, buffer, payload);
   // A bit that rots in the only copy would cost the device.

@@ -6,13 +6,11 @@ import type { Auth, KeyRotation } from "./auth.js";
 import type { Config, ConfigOptions } from "./config.js";
 import { replaceKey } from "./credential.js";
 import type { Scratch } from "./crypto/scratch.js";
-import { ConnectProof } from "./policy.js";
-import { type Entropy, LinkSecurity, type Ports } from "./ports.js";
+import type { Entropy, Ports } from "./ports.js";
 import { Exchange, Outcome } from "./rotation/exchange.js";
+import { checkFit, unreadable } from "./rotation/fit.js";
 import { Kept, NextKey } from "./rotation/next-key.js";
 import type { OnResult } from "./rpc/calls.js";
-import type { Encoding } from "./rpc/frames.js";
-import { sentenceOf } from "./sentences.js";
 import { Phase } from "./session/phases.js";
 import { Status } from "./status.js";
 import type { Keeper } from "./store/keeper.js";
@@ -59,42 +57,6 @@ enum Debt {
   CREDENTIAL,
   RECORD,
 }
-
-/** @construction */
-const refuse = (message: string): never => {
-  throw new Error(`motekey: ${message}`);
-};
-
-/** @construction */
-const checkFit = (options: ConfigOptions & { readonly encoding?: Encoding }, config: Config): void => {
-  if (config.keeper === null)
-    refuse("rotation needs ports.store: the next key is kept there before it is used");
-  if (options.credential !== undefined)
-    refuse(
-      "rotation is for a key that is in the store: write the credential there with writeCredential, and leave the option credential out",
-    );
-  if (options.encoding !== undefined) refuse("rotation speaks JSON: leave out either encoding or rotation");
-  if (config.isMgRpc) refuse("rotation is nothing that the dialect mg-rpc has: leave it out");
-  const isServed =
-    config.psk.length > 0 &&
-    config.connectProof !== ConnectProof.EXCHANGE &&
-    config.link !== LinkSecurity.PSK_TLS;
-  if (!isServed)
-    refuse(
-      `rotation is for a device that proves its key to the cloud first, which the proof ${config.proof} over this link does not`,
-    );
-};
-
-/** @construction */
-const unreadable = (): never => {
-  const error = new Error(
-    `motekey: the next key cannot be read. ${sentenceOf(Status.STORE_FAILED)}`,
-  ) as Error & {
-    status: Status;
-  };
-  error.status = Status.STORE_FAILED;
-  throw error;
-};
 
 /**
  * Has the cloud give the device other keys while it runs: `createAuth({ …, rotation: new Rotation() })`.

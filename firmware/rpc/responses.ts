@@ -161,7 +161,7 @@ export class Responses {
       case Method.HELLO:
         this.cloudTimeS = frame.timeS;
         this.cloudTimeAtMs = call.sentAtMs;
-        this.takesCbor = frame.takesCbor;
+        this.takesCbor = frame.isOffered;
         if (frame.sealed.isOffered && this.config.frameProof === FrameProof.MAC) this.areSealed = true;
         break;
       case Method.LIST_TOKEN:

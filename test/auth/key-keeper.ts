@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { createHmac, randomBytes } from "node:crypto";
 import type { IConnectPacket, IPublishPacket, Packet } from "mqtt-packet";
 import { writeCredential } from "../../firmware/index.js";
@@ -187,3 +188,31 @@ export class RotatedLives {
     return [...this.flash.values].filter(([, value]) => value.includes(key)).map(([name]) => name);
   }
 }
+
+/** A device with a token, whose cloud has a next key for it that it does not know of yet. */
+export function wanted(): { lives: RotatedLives; key: string } {
+  const lives = new RotatedLives();
+  assert.equal(lives.world.soon().name, "OK");
+  return { lives, key: lives.keeper.rotate() };
+}
+
+/** The same, told of it: what the cloud does from then on is said by `script`. */
+export function hinted(script: (keeper: KeyKeeper, key: string) => void = () => {}): {
+  lives: RotatedLives;
+  key: string;
+} {
+  const { lives, key } = wanted();
+  script(lives.keeper, key);
+  const outcome = lives.world.generate();
+  lives.world.until(() => outcome.status !== undefined);
+  assert.equal(outcome.name, "OK");
+  return { lives, key };
+}
+
+/** The broker does not let the next key in. */
+export const refusing = (keeper: KeyKeeper, key: string): void => {
+  keeper.refused = [key];
+};
+
+/** How often the device called a method in this life. */
+export const asked = ({ world }: RotatedLives, method: string): number => world.peer.asked(method).length;

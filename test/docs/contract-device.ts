@@ -15,6 +15,10 @@ const REVOKE: Test = [
   "device-cloud",
   "revoke ends connection and tokens, and the device is refused from then on",
 ];
+const ROTATE: Test = [
+  "device-cloud",
+  "rotate makes a next key, which the running device fetches, proves, and goes on with",
+];
 const BATCH: Test = [
   "device-batch",
   "makes an image of each, for its owner only, with its settings, and the cloud knows its key",
@@ -172,6 +176,10 @@ export const DEVICE_COMMANDS: Held = {
   "motekey device list --cloud <url>": NO_CLOUD,
   "motekey device show": ["device-cloud", "show has the counter, the key's fingerprint, and who did what"],
   "motekey device show --cloud <url>": NO_CLOUD,
+  "motekey device rotate": ROTATE,
+  "motekey device rotate --cancel": ["device-cloud", "rotate --cancel takes it back: the device keeps its key"],
+  "motekey device rotate --dry-run": ROTATE,
+  "motekey device rotate --cloud <url>": NO_CLOUD,
   "motekey device revoke": REVOKE,
   "motekey device revoke --force": REVOKE,
   "motekey device revoke --dry-run": REVOKE,

@@ -32,6 +32,7 @@ import { firstFlight } from "./suite-flight.js";
 import { firstFlight5, mqtt5Reader } from "./suite-mqtt5.js";
 import { optionVerdicts } from "./suite-options.js";
 import { recoveryFlight } from "./suite-recovery.js";
+import { nextKeyOpened } from "./suite-rotation.js";
 import { bytesOfHex, counterBlocks, hex, tokenOverSleep } from "./suite-store.js";
 import {
   handshakeVerdicts,
@@ -311,6 +312,16 @@ export const cases: EngineCase[] = [
     name: "a counter that is behind: the question, its answer, and a token on the next connection (B8)",
     expected: "0 612e746f6b656e after 3 connections, 1 recovery",
     run: () => recoveryFlight(1_000).end,
+  },
+  {
+    name: "an ephemeral public key, X25519 in steps",
+    expected: "79a631eede1bf9c98f12032cdeadd0e7a079398fc786b88cc846ec89af85a51a",
+    run: () => nextKeyOpened().x,
+  },
+  {
+    name: "the next key, agreed on and opened",
+    expected: "494345694979516c4a69636f4b536f724c4330754c7a41784d6a4d304e5459334f446b364f7a7739506a38",
+    run: () => nextKeyOpened().key,
   },
   { name: "all that it says meanwhile", run: () => recoveryFlight(1_000).sent },
   { name: "the same where it is answered byte by byte", run: () => recoveryFlight(1).sent },

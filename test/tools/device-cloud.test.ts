@@ -1,11 +1,13 @@
-/** `motekey device create`, `list`, `show` and `revoke`, at a cloud with its identity provider. */
+/** `motekey device create`, `list`, `show`, `rotate` and `revoke`, at a cloud with its identity provider. */
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { RotationStage } from "../../firmware/rotation.js";
 import { type Cloud, simulateDevice, startCloud } from "../../host-sim/index.js";
 import { FAILURES, type FailureCode } from "../../tools/cli/failure.js";
+import { until } from "../until.js";
 import { ANN, good } from "./acme.js";
 import { hasItsFields } from "./fields.js";
 import { benchBoard } from "./loader/bench-board.js";
@@ -63,6 +65,7 @@ describe("motekey device, with the cloud", () => {
         "id",
         "state",
         "key_fingerprint",
+        "next_key_fingerprint",
         "cert_fingerprint",
         "counter",
         "history",
@@ -120,7 +123,7 @@ describe("motekey device, with the cloud", () => {
     );
     assert.match(stdout, /^Created {2}20\d\d-\S+Z by ann\nRevoked {2}20\d\d-\S+Z by ann$/m);
     assert.deepEqual(Object.keys(await json("device show device_5")), [
-      ...["id", "state", "key_fingerprint", "cert_fingerprint", "counter", "history"],
+      ...["id", "state", "key_fingerprint", "next_key_fingerprint", "cert_fingerprint", "counter", "history"],
     ]);
   });
 
@@ -179,7 +182,102 @@ describe("motekey device, with the cloud", () => {
     );
   });
 
+  it("rotate makes a next key, which the running device fetches, proves, and goes on with", async () => {
+    const { key_fingerprint } = await json("device create --id device_12 --out key");
+    const psk = readFileSync(path("key"), "utf8").trim();
+    const device = simulateDevice({ cloud, id: "device_12", psk, store: path("flash"), rotation: true });
+    const host = device.host("app.example.com");
+    try {
+      await host.getToken();
+      assert.equal((await json("device rotate device_12 --dry-run")).changed, false);
+      const begun = await json("device rotate device_12");
+      assert.equal(begun.changed, true);
+      assert.equal(begun.key_fingerprint, key_fingerprint);
+      assert.match(begun.next_key_fingerprint, /^[0-9a-f]{16}$/);
+      const again = await json("device rotate device_12");
+      assert.deepEqual([again.changed, again.next_key_fingerprint], [false, begun.next_key_fingerprint]);
+      const { stdout } = good(await world.line("device show device_12"));
+      assert.match(stdout, new RegExp(`^Next +fingerprint ${begun.next_key_fingerprint}$`, "m"));
+      const rotated = cloud.next("rotated");
+      await host.generateToken();
+      await rotated;
+      await until("the device has written it", () => device.rotation?.stage === RotationStage.NONE);
+      const { token } = await host.generateToken();
+      assert.equal(cloud.checkToken(token, "app.example.com").active, true);
+    } finally {
+      device.close();
+    }
+    const shown = await json("device show device_12");
+    assert.notEqual(shown.key_fingerprint, key_fingerprint);
+    assert.equal(shown.next_key_fingerprint, null);
+    assert.deepEqual(
+      shown.history.map(({ did, by }: { did: string; by: string }) => `${did} by ${by}`),
+      ["created by ann", "rotation-begun by ann", "rotated by device_12"],
+    );
+    assert.match(
+      good(await world.line("device show device_12")).stdout,
+      /^Rotation begun {2}20\d\d-\S+Z by ann\nRotated {9}20\d\d-\S+Z by device_12$/m,
+    );
+    const refused = cloud.next("connect-refused", ({ id }) => id === "device_12");
+    const old = simulateDevice({ cloud, id: "device_12", psk });
+    await refused;
+    old.close();
+  });
+
+  it("rotate --cancel takes it back: the device keeps its key", async () => {
+    const { key_fingerprint } = await json("device create --id device_13 --out key");
+    assert.match(
+      good(await world.line("device rotate device_13 --cancel")).stdout,
+      /There is no next key of device_13/,
+    );
+    await json("device rotate device_13");
+    assert.equal((await json("device rotate device_13 --cancel --dry-run")).changed, false);
+    const cancelled = await json("device rotate device_13 --cancel");
+    assert.deepEqual(
+      [cancelled.changed, cancelled.next_key_fingerprint, cancelled.key_fingerprint],
+      [true, null, key_fingerprint],
+    );
+    assert.equal(cancelled.history.at(-1).did, "rotation-cancelled");
+  });
+
+  it("/v1/Device.Rotate takes a device that there is, and cancel as true or false", async () => {
+    await json("device create --id device_14 --out key");
+    const token = good(await world.line("auth token")).stdout.trim();
+    const asked = async (args: object) => {
+      const response = await fetch(`${cloud.httpUrl}/rpc`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
+        body: JSON.stringify({ id: 1, method: "/v1/Device.Rotate", args }),
+      });
+      const { result, error } = (await response.json()) as {
+        result?: Record<string, unknown>;
+        error?: { code: number; message: string };
+      };
+      return error?.code ?? result?.changed;
+    };
+    assert.equal(await asked({ id: "device_14" }), true);
+    assert.equal(await asked({ id: "device_14", cancel: false }), false);
+    assert.equal(await asked({ id: "device_14", cancel: true }), true);
+    assert.equal(await asked({ id: "device_14", cancel: "true" }), 400);
+    assert.equal(await asked({}), 400);
+    assert.equal(await asked({ id: "nobody" }), 404);
+  });
+
   describe("refuses", () => {
+    it("to rotate a device that was revoked or is proved by a certificate, and an unknown one", async () => {
+      await json("device create --id device_15 --out key");
+      await json("device revoke device_15 --force");
+      await failed("device rotate device_15", "device_exists", /The device device_15 was revoked/);
+      assert.match(
+        good(await world.line("device rotate device_15 --dry-run")).stdout,
+        /was revoked: it gets no other key/,
+      );
+      await cloud.addDevice({ id: "device_16", certFingerprint: "AB:".repeat(31).concat("AB") });
+      await failed("device rotate device_16", "device_exists", /is proved by its certificate/);
+      await failed("device rotate nobody", "device_unknown", /There is no device "nobody"/);
+      await failed("device rotate nobody --dry-run", "device_unknown", /There is no device "nobody"/);
+    });
+
     it("an id that is taken, with another key: device_exists, and nothing is changed", async () => {
       const first = await json("device create --id device_7 --out key");
       await failed("device create --id device_7 --out other", "device_exists", /is taken, with another key/);
@@ -200,11 +298,8 @@ describe("motekey device, with the cloud", () => {
       world = new World();
       world.env.MOTEKEY_CLOUD = cloud.httpUrl;
       await logIn("ann", ANN.password, "--scopes openid");
-      await failed(
-        "device revoke device_8 --force",
-        "not_allowed",
-        /needs a token with the scope devices:provision/,
-      );
+      for (const line of ["device revoke device_8 --force", "device rotate device_8"])
+        await failed(line, "not_allowed", /needs a token with the scope devices:provision/);
     });
 
     it("nobody: without a login, and with a token that the cloud does not know", async () => {
@@ -251,6 +346,7 @@ describe("motekey device, with the cloud", () => {
       "device create --id device_10 --out key",
       "device show device_10",
       "device list",
+      "device rotate device_10",
       "device revoke device_10 --force",
     ])
       said.push(await world.line(line), await world.line(`${line} --json`));

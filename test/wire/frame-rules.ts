@@ -28,7 +28,7 @@ export interface Reading {
   /** Seconds, −1 where nothing is said. */
   expiresInS: number;
   timeS: number;
-  takesCbor: boolean;
+  isOffered: boolean;
   sealsTokens: boolean;
   /** The token came sealed, and is still. */
   isSealed: boolean;
@@ -120,7 +120,7 @@ export function readingOf(frame: unknown, isCounter = false): Reading | null {
     verdict: typeof bare === "boolean" ? bare : null,
     expiresInS: secondsIn(inResult("expires_in")),
     timeS: secondsIn(memberOf(result, isCounter ? "c" : "time")),
-    takesCbor: memberOf(inResult("ext"), "cbor") === 1,
+    isOffered: [memberOf(inResult("ext"), "cbor"), inResult("rotate")].includes(1),
     sealsTokens: memberOf(inResult("ext"), "seal") === 1,
     isSealed: isSealed && !hasError,
     error: hasError
@@ -164,7 +164,7 @@ export function toldBy(frame: FrameReader, hosts: readonly string[]): Reading {
     verdict: hasVerdict ? frame.success : null,
     expiresInS: frame.expiresInS,
     timeS: frame.timeS,
-    takesCbor: frame.takesCbor,
+    isOffered: frame.isOffered,
     sealsTokens: frame.sealed.isOffered,
     isSealed: frame.sealed.isPresent && !hasError,
     error: hasError

@@ -13,7 +13,7 @@ import { everyBytes } from "./json-events.js";
 const encoder = new Encoder({ useRecords: false, variableMapSize: true, ...{ useTag259ForMaps: false } });
 
 const AT_TOP = ["v", "src", "dst", "id", "method", "nr", "result", "error"];
-const IN_RESULT = ["token", "sealed", "exist", "success", "expires_in", "time", "ext"];
+const IN_RESULT = ["token", "sealed", "exist", "success", "expires_in", "time", "ext", "rotate"];
 const IN_ERROR = ["code", "message", "retry_after"];
 const KNOWN = [...AT_TOP, ...IN_RESULT, ...IN_ERROR, "cbor", "seal", "host"];
 const UNKNOWN = ["args", "auth", "tag", "trace", "x", "", "__proto__", "constructor", "expires_in_seconds"];
@@ -30,6 +30,7 @@ const bait = (inner: unknown = "bait"): Record<string, unknown> => ({
   exist: false,
   success: true,
   expires_in: 9,
+  rotate: 1,
   time: 9,
   ext: { cbor: 1, seal: 1 },
   code: 9,

@@ -19,6 +19,8 @@ const DeviceSchema = v.object({
   id: said,
   state: v.picklist(["active", "revoked"]),
   key_fingerprint: said,
+  // A cloud of before rotation has no such member.
+  next_key_fingerprint: v.optional(v.nullable(said), null),
   cert_fingerprint: v.nullable(said),
   counter: v.pipe(v.number(), v.integer(), v.minValue(0)),
   history: v.array(v.object({ did: said, by: said, at: said })),
@@ -42,6 +44,9 @@ export type Expected = { readonly id: string } & (
 /** Whether it is. */
 export type Checked = v.InferOutput<typeof CheckedSchema>["devices"][number];
 
+/** A device, and whether its next key is another one than before. */
+export type Rotated = v.InferOutput<typeof RotatedSchema>;
+
 /** The most devices of one call. */
 export const DEVICES_MAX = 256;
 
@@ -57,6 +62,7 @@ const CheckedSchema = v.object({
   ),
 });
 const RevokedSchema = v.object({ ...DeviceSchema.entries, revoked: v.boolean() });
+const RotatedSchema = v.object({ ...DeviceSchema.entries, changed: v.boolean() });
 const PageSchema = v.object({ devices: v.array(DeviceSchema), next: v.nullable(v.string()) });
 const ReplySchema = v.union([v.object({ result: v.unknown() }), v.object({ error: RefusalSchema })]);
 
@@ -134,6 +140,11 @@ export class DeviceCloud {
 
   revoke(id: string): Promise<v.InferOutput<typeof RevokedSchema>> {
     return this.call("Revoke", { id }, RevokedSchema);
+  }
+
+  /** Makes a device's next key, or takes it back. */
+  rotate(id: string, cancel: boolean): Promise<Rotated> {
+    return this.call("Rotate", { id, ...(cancel ? { cancel } : {}) }, RotatedSchema);
   }
 
   /** All devices, in the order of their ids. */

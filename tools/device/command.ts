@@ -10,6 +10,7 @@ import { inspectCommand } from "./inspect/command.js";
 import { labelCommand } from "./label/command.js";
 import { listCommand } from "./list/command.js";
 import { revokeCommand } from "./revoke/command.js";
+import { rotateCommand } from "./rotate/command.js";
 import { serveCommand } from "./serve/command.js";
 import { showCommand } from "./show/command.js";
 import { verifyCommand } from "./verify/command.js";
@@ -32,6 +33,7 @@ export function deviceCommand(act: Act): Command {
     inspectCommand,
     listCommand,
     showCommand,
+    rotateCommand,
     revokeCommand,
     batchCommand,
     labelCommand,

@@ -20,7 +20,7 @@ import { isSealedRecord } from "./sealed-record.js";
 /** The domain of the firmware's PreferenceStore. */
 export const NAMESPACE = "motekey";
 /** The names of the firmware's values (RECORD.md); the app's own may lie in the same namespace. */
-const NAMES = /^motekey-(cred[ab]|ctr[ab]|h\d+[ab]|mark)$/;
+const NAMES = /^motekey-(cred[ab]|ctr[ab]|h\d+[ab]|next[ab]|mark)$/;
 const COUNTER_NAME = "motekey-ctr";
 const COUNTER_BYTES = 8;
 /** Devices refuse higher ones. */
@@ -142,7 +142,7 @@ export function provisionShelf(store: Shelf, { id, psk, certificate, counter }: 
     before.credential?.deviceId === id && Buffer.from(before.credential.psk).toString() === (psk ?? "");
   const begin = Math.max(counter, counterIn(store));
   for (const name of store.names())
-    if (NAMES.test(name) && !(isSame && /-h\d+[ab]$/.test(name))) store.delete(name);
+    if (NAMES.test(name) && !(isSame && /-(h\d+|next)[ab]$/.test(name))) store.delete(name);
   checked(() => writeCredential(store, fieldsOf(id, psk, certificate)));
   writeCounter(store, begin);
   const isReplaced = !isSame && before.status !== Status.CREDENTIAL_MISSING;

@@ -6,6 +6,8 @@ import { isSealedRecord } from "./sealed-record.js";
 const PAYLOAD_AT = 10;
 const CHECK_BYTES = 4;
 const OWNER_BYTES = 4;
+/** Before a next key stands whose it is, and two heirlooms. */
+const HEIRLOOMS_END = 12;
 
 /** Kinds by their numbers. */
 const KINDS: Readonly<Record<number, string>> = {
@@ -15,6 +17,7 @@ const KINDS: Readonly<Record<number, string>> = {
   4: "host",
   5: "revocation",
   6: "token",
+  7: "next key",
 };
 
 /** What the key of a sealed record is worth. */
@@ -66,6 +69,8 @@ function detailOf(kind: string, record: Buffer, payload: Buffer): string {
     const [id = Buffer.alloc(0), psk = Buffer.alloc(0)] = textsIn(payload.subarray(2));
     return `${id.toString()}, ${psk.length === 0 ? "no key" : `key ${keyFingerprint(psk)}`}`;
   }
+  if (kind === "next key")
+    return payload.length > HEIRLOOMS_END ? `key ${keyFingerprint(payload.subarray(HEIRLOOMS_END))}` : "none";
   // The release before wrote no owner.
   const owner = record[2] === 1 ? 0 : OWNER_BYTES;
   if (kind === "host" || kind === "revocation") return payload.toString("latin1", owner);

@@ -51,10 +51,8 @@ export class FrameReader {
   expiresInS: number;
   /** Unix seconds of Hello's `time`, or −1. */
   timeS: number;
-  /** Hello's `ext` names the first version of CBOR frames. */
-  takesCbor: boolean;
-  /** There is a next key for the device, beside a token. */
-  rotates: boolean;
+  /** Hello's `ext` names the first version of CBOR frames; beside a token: there is a next key for the device. */
+  isOffered: boolean;
   hasError: boolean;
   code: number;
   /** Seconds, or −1. */
@@ -132,8 +130,7 @@ export class FrameReader {
     this.hasVerdict = false;
     this.expiresInS = -1;
     this.timeS = -1;
-    this.takesCbor = false;
-    this.rotates = false;
+    this.isOffered = false;
     this.sealed.reset();
     this.hasError = false;
     this.code = 0;
@@ -356,13 +353,11 @@ export class FrameReader {
         this.retryAfterS = seconds;
         break;
       case Member.CBOR:
-        this.takesCbor = isNumber && value.number === 1;
+      case Member.ROTATE:
+        if (isNumber && value.number === 1) this.isOffered = true;
         break;
       case Member.SEAL:
         this.sealed.isOffered = isNumber && value.number === 1;
-        break;
-      case Member.ROTATE:
-        this.rotates = isNumber && value.number === 1;
         break;
       case Member.HOST:
         return event === ValueEvent.STRING && !this.hasError && this.takeHost();
@@ -387,12 +382,9 @@ export class FrameReader {
   private takeHost(): boolean {
     const length = this.value.textLength;
     const from = this.hostsTo;
-    if (length > this.hostBytes) {
-      this.overflow = Status.HOST_TOO_LONG;
-      return false;
-    }
-    if (from + 1 + length > this.staging.length) {
-      this.overflow = Status.FRAME_ORDER;
+    const isLong = length > this.hostBytes;
+    if (isLong || from + 1 + length > this.staging.length) {
+      this.overflow = isLong ? Status.HOST_TOO_LONG : Status.FRAME_ORDER;
       return false;
     }
     this.staging[from] = length;

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createAuth, type Status } from "../../../firmware/index.js";
+import { Rotation } from "../../../firmware/rotation.js";
 import { nodePorts } from "../../../host-sim/index.js";
 import { PartitionStore } from "../../../tools/device/provision.js";
 import { Partition } from "../../../tools/nvs/partition.js";
@@ -84,14 +85,24 @@ export class Bench {
 
   /** Boots the firmware from an image; the status of its call for a token. */
   async boot(partition: Partition): Promise<Status> {
-    const ports = { ...nodePorts(), store: new PartitionStore(partition) };
-    const auth = createAuth({ cloud: { host: "127.0.0.1", port: this.mqttPort } }, ports);
+    const device = this.start(partition);
     try {
-      return await new Promise((resolve) =>
-        auth.host("app.example.com").getToken((status) => resolve(status)),
-      );
+      return await device.token();
     } finally {
-      auth.close();
+      device.close();
     }
+  }
+
+  /** The same, and the device stays on: each token that it gets is a new one. */
+  start(partition: Partition): { token(): Promise<Status>; rotation: Rotation; close(): void } {
+    const ports = { ...nodePorts(), store: new PartitionStore(partition) };
+    const rotation = new Rotation();
+    const auth = createAuth({ cloud: { host: "127.0.0.1", port: this.mqttPort }, rotation }, ports);
+    return {
+      token: () =>
+        new Promise((resolve) => auth.host("app.example.com").generateToken((status) => resolve(status))),
+      rotation,
+      close: () => auth.close(),
+    };
   }
 }

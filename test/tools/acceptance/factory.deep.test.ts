@@ -4,7 +4,9 @@ import { spawnSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { Status } from "../../../firmware/index.js";
+import { RotationStage } from "../../../firmware/rotation.js";
 import { Partition } from "../../../tools/nvs/partition.js";
+import { until } from "../../until.js";
 import { good } from "../acme.js";
 import { killedBatch } from "../killed-batch.js";
 import { killedBoards } from "../killed-boards.js";
@@ -17,12 +19,16 @@ import { Recording } from "./recording.js";
 const OPENS = "--identity-file identity.txt";
 /** Two minutes of them, with the kills. */
 const DEVICES = 10_000;
+/** A device gets its next key in less time than as many tokens take. */
+const TOKENS_MAX = 20_000;
 
 describe("acceptance: from an empty folder to a factory's line", function () {
   this.timeout(300_000);
   let bench: Bench;
   let pty: PtyBoard;
   let recording: Recording;
+  /** What device_1 has in its flash when it has another key than it was made with. */
+  let rotated: Partition;
 
   before(async function () {
     needProgram(this, "age", "age");
@@ -116,11 +122,42 @@ describe("acceptance: from an empty folder to a factory's line", function () {
     }
   });
 
-  it("a device that is revoked gets no token any more; the others do", async () => {
+  it("a running device whose key is rotated gets its tokens all the while; its image of before is of no use", async () => {
+    rotated = stored(pty.board);
+    const device = bench.start(rotated);
+    try {
+      assert.equal(await device.token(), Status.OK);
+      await recorded("device rotate device_1");
+      for (let count = 0; device.rotation.rotations === 0; count++) {
+        assert.equal(await device.token(), Status.OK, `token ${count}`);
+        assert.ok(count < TOKENS_MAX, "it has no other key yet");
+      }
+      await until("all is in its flash", () => device.rotation.stage === RotationStage.NONE);
+      assert.equal(await device.token(), Status.OK);
+    } finally {
+      device.close();
+    }
+    const { history } = await bench.json("device show device_1");
+    assert.deepEqual(
+      history.map(({ did }: { did: string }) => did),
+      ["created", "rotation-begun", "rotated"],
+    );
+    assert.equal(await bench.boot(rotated), Status.OK);
+    assert.notEqual(await bench.boot(stored(pty.board)), Status.OK);
+  });
+
+  it("a running device that is revoked gets no token any more; the others do", async () => {
     writeFileSync(bench.path("lot.csv"), "id\nsmall_0\nsmall_1\nsmall_2\n");
     await recorded("device batch lot.csv --out lot");
-    await recorded("device revoke device_1 --force");
-    assert.notEqual(await bench.boot(stored(pty.board)), Status.OK);
+    const device = bench.start(rotated);
+    try {
+      assert.equal(await device.token(), Status.OK);
+      await recorded("device revoke device_1 --force");
+      assert.notEqual(await device.token(), Status.OK);
+    } finally {
+      device.close();
+    }
+    assert.notEqual(await bench.boot(rotated), Status.OK);
     assert.equal(await bench.boot(bench.partition("lot/small_2.bin")), Status.OK);
     await recorded("device audit verify lot/batch.jsonl");
   });

@@ -34,6 +34,7 @@ export async function createCertified(context: Context, id: string, flags: Creat
       id,
       state: null,
       key_fingerprint: null,
+      next_key_fingerprint: null,
       cert_fingerprint: null,
       counter: null,
       history: [],

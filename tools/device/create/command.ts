@@ -11,6 +11,7 @@ export const CREATE_FIELDS = [
   "id",
   "state",
   "key_fingerprint",
+  "next_key_fingerprint",
   "cert_fingerprint",
   "counter",
   "history",

@@ -35,6 +35,7 @@ export async function create(context: Context, flags: CreateFlags): Promise<void
       id,
       state: null,
       key_fingerprint: null,
+      next_key_fingerprint: null,
       cert_fingerprint: null,
       counter: null,
       history: [],

@@ -4,7 +4,15 @@ import { withHelp } from "../../cli/help.js";
 import { type CloudFlags, withCloudFlag } from "../cloud-flag.js";
 
 /** The fields of its answer, a list with one entry for each device. */
-export const LIST_FIELDS = ["id", "state", "key_fingerprint", "cert_fingerprint", "counter", "history"];
+export const LIST_FIELDS = [
+  "id",
+  "state",
+  "key_fingerprint",
+  "next_key_fingerprint",
+  "cert_fingerprint",
+  "counter",
+  "history",
+];
 
 /** `motekey device list` */
 export function listCommand(act: Act): Command {

@@ -10,13 +10,17 @@ export async function show(context: Context, flags: CloudFlags, words: readonly 
   context.output.answer(device, textOf(device));
 }
 
-function textOf({ id, state, key_fingerprint, counter, history }: Device): string {
+function textOf({ id, state, key_fingerprint, next_key_fingerprint, counter, history }: Device): string {
   const rows = [
     ["Device", id],
     ["State", state],
     ["Key", `fingerprint ${key_fingerprint}`],
+    ...(next_key_fingerprint === null ? [] : [["Next", `fingerprint ${next_key_fingerprint}`]]),
     ["Counter", `${counter}`],
-    ...history.map(({ did, by, at }) => [did.charAt(0).toUpperCase() + did.slice(1), `${at} by ${by}`]),
+    ...history.map(({ did, by, at }) => [labelOf(did), `${at} by ${by}`]),
   ];
-  return rows.map(([name = "", value]) => `${name.padEnd(9)}${value}`).join("\n");
+  const width = Math.max(...rows.map(([name = ""]) => name.length)) + 2;
+  return rows.map(([name = "", value]) => `${name.padEnd(width)}${value}`).join("\n");
 }
+
+const labelOf = (did: string): string => did.charAt(0).toUpperCase() + did.slice(1).replace("-", " ");
