@@ -23,6 +23,7 @@ export class Metrics {
     "why",
   ]);
   private readonly failed = this.counter("motekey_failed_total", "What should not have failed", []);
+  private broker: Gauge | null = null;
   /** Those that there are: requests for others are told as of one. */
   private readonly methods = new Set<string>();
 
@@ -50,6 +51,16 @@ export class Metrics {
     return this.registry.metrics();
   }
 
+  /** Is this replica a client of the site's broker now? */
+  brokerIs(isAttached: boolean): void {
+    this.broker ??= new Gauge({
+      name: "motekey_broker_attached",
+      help: "1 while this replica is a client of the site's broker",
+      registers: [this.registry],
+    });
+    this.broker.set(isAttached ? 1 : 0);
+  }
+
   /** Somebody was held to a limit. */
   heldUp(why: HeldUp): void {
     this.heldUpTotal.inc({ why });
@@ -72,5 +83,7 @@ export class Metrics {
     else if (event.event === "connect-refused") this.connectsRefused.inc({ reason: event.reason });
     else if (event.event === "dropped") this.dropped.inc({ reason: event.reason });
     else if (event.event === "failed") this.failed.inc();
+    else if (event.event === "broker-attached") this.brokerIs(true);
+    else if (event.event === "broker-lost") this.brokerIs(false);
   }
 }

@@ -247,6 +247,7 @@ async function startWith(
     if (options.broker !== undefined) {
       const health = new Health(events.stats);
       line = await openLine(options.broker, { isHooked: hook !== null, receiver: rpc, events, health });
+      metrics.brokerIs(true);
     }
     const parts = { door, peers, events, interference, tls, receiver: rpc, connectLimitMs };
     const broker = await Broker.start(host, options.mqttPort ?? DEFAULT_PORTS.mqtt, {

@@ -14,7 +14,7 @@ import { findRabbitmq, startServiceRabbitmq } from "../servers/rabbitmq.js";
 import { FREE, newFolder, newKeyFile } from "./places.js";
 
 const START_LIMIT_MS = 180_000;
-const DEVICES = ["device_1", "device_2"].map((id) => ({ id, psk: secret() }));
+const DEVICES = ["device_1", "device_2", "device_3"].map((id) => ({ id, psk: secret() }));
 
 function secret(): string {
   return randomBytes(24).toString("base64url");
@@ -134,13 +134,12 @@ for (const [name, open] of Object.entries(SITES)) {
     });
 
     it("that never pauses is disconnected, does not come back, and others stay", async () => {
-      const [barred, other] = (await Promise.all(DEVICES.map((known) => Busy.connect(site.url, known)))) as [
-        Busy,
-        Busy,
-      ];
+      const [barred, other, third] = (await Promise.all(
+        DEVICES.map((known) => Busy.connect(site.url, known)),
+      )) as [Busy, Busy, Busy];
       const startedMs = performance.now();
-      await service.disable("device_1");
-      await barred.over;
+      await Promise.all(["device_1", "device_3"].map((id) => service.disable(id)));
+      await Promise.all([barred.over, third.over]);
       console.log(`      out after ${Math.round(performance.now() - startedMs)} ms`);
       await assert.rejects(Busy.connect(site.url, DEVICES[0] as (typeof DEVICES)[0]));
       assert.equal(other.isConnected, true);

@@ -19,7 +19,9 @@ export interface EvictionParts {
 
 /** Closes the connections of whoever is barred, by whichever replica: those here, and those at the site's broker. */
 export class Evictions {
-  private readonly underWay = new Set<string>();
+  /** Whom the broker has to be told of: one after the other, as it may have one connection for that. */
+  private readonly due = new Set<string>();
+  private isTelling = false;
   private timer: NodeJS.Timeout | null = null;
   private isClosed = false;
 
@@ -30,8 +32,11 @@ export class Evictions {
 
   /** Closes what this id has. */
   begin(id: string): void {
-    this.parts.kick(id);
-    if (this.parts.evictor !== null && !this.underWay.has(id)) void this.evict(id, this.parts.evictor);
+    const { kick, evictor } = this.parts;
+    kick(id);
+    if (evictor === null) return;
+    this.due.add(id);
+    if (!this.isTelling) void this.tell(evictor);
   }
 
   close(): void {
@@ -50,20 +55,23 @@ export class Evictions {
     for (const id of await this.parts.revocations.news().catch(() => [])) if (!this.isClosed) this.begin(id);
   }
 
-  private async evict(id: string, evictor: Evictor): Promise<void> {
-    this.underWay.add(id);
-    const { events } = this.parts;
-    for (let told = ""; !this.isClosed; ) {
+  /** Until all are out; whom the broker does not let go comes again behind the others. */
+  private async tell(evictor: Evictor): Promise<void> {
+    this.isTelling = true;
+    for (let said = ""; !this.isClosed; ) {
+      const [id] = this.due;
+      if (id === undefined) break;
+      this.due.delete(id);
       try {
         await evictor.evict(id);
-        break;
       } catch (failure) {
+        this.due.add(id);
         const reason = `not evicted: ${(failure as Error).message}`;
-        if (reason !== told) events.emit({ event: "failed", id, reason });
-        told = reason;
+        if (reason !== said) this.parts.events.emit({ event: "failed", id, reason });
+        said = reason;
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS).unref());
       }
     }
-    this.underWay.delete(id);
+    this.isTelling = false;
   }
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { connectAsync, type MqttClient } from "mqtt";
 import type { BrokerAddress } from "../../cloud/broker-address.js";
 import { brokerFailure } from "../../cloud/broker-failure.js";
@@ -24,7 +25,8 @@ export class MosquittoEvictor implements Evictor {
       protocol: isSecure ? "mqtts" : "mqtt",
       host,
       port,
-      clientId: user,
+      // Each replica may be at it.
+      clientId: `${user}-${randomBytes(4).toString("hex")}`,
       username: user,
       ...(password !== undefined && { password }),
       ...(ca !== undefined && { ca: String(ca) }),

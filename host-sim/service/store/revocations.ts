@@ -9,7 +9,7 @@ const LAST = "SELECT coalesce(max(place), 0) AS place FROM motekey.audit";
 /** Not of those who were let in again since. */
 const NEWS = `
   SELECT a.place, a.device FROM motekey.audit a JOIN motekey.devices d ON d.id = a.device
-  WHERE a.place > $1 AND a.did = 'disabled' AND d.disabled ORDER BY a.place`;
+  WHERE a.place > $1 AND a.did = 'disabled' AND a.at > now() - interval '1 minute' AND d.disabled ORDER BY a.place`;
 
 /** Who was barred, by whichever replica. */
 export class Revocations {

@@ -43,9 +43,10 @@ export class Replicas {
   }
 
   async kill(at: number): Promise<void> {
-    const child = this.children[at];
+    const child = this.children[at] ?? null;
     this.places[at] = null;
-    if (child === null || child === undefined || child.exitCode !== null) return;
+    this.children[at] = null;
+    if (child === null || child.exitCode !== null) return;
     const over = once(child, "exit");
     child.kill("SIGKILL");
     await over;
