@@ -8,6 +8,7 @@ import {
   type Proof,
   type TokenFormat,
 } from "../firmware/index.js";
+import { type SealKey, type SealOptions, Strength } from "../firmware/seal.js";
 import {
   FLAG,
   listOf,
@@ -31,6 +32,14 @@ import { type CloudUrls, TRANSPORTS, type TransportName } from "./transports.js"
 export interface DeviceTls extends Omit<TlsOptions, "psk"> {
   /** TLS-PSK in place of certificates: identity = the device's id, key = its PSK's UTF-8 bytes. */
   readonly psk?: boolean;
+}
+
+/** What a simulated device seals its records with. */
+export interface DeviceSeal {
+  /** `obfuscated()` of `motekey/seal`, or 32 bytes that stand in for what a chip makes of its eFuses. */
+  readonly key: SealKey;
+  /** Default `seal`: a secret that lies there as it is is sealed. `refuse` takes it for none. */
+  readonly onPlain?: NonNullable<SealOptions["onPlain"]>;
 }
 
 /** What `simulateDevice` takes. */
@@ -63,6 +72,8 @@ export interface DeviceOptions {
    * two in this process the later one waits, and its calls say STORE_FAILED and why; in another process it is refused.
    */
   store?: string;
+  /** Seals what `store` keeps. */
+  seal?: DeviceSeal;
   /** How long the device slept since the one before was closed, ms: its tokens serve from the store. */
   sleptMs?: number;
   /** Default: the strongest that the link allows: `link`, `password`, or without TLS `counter+mac`. */
@@ -101,6 +112,13 @@ const FLOOR: Shape<Floor> = {
   token: oneOf("sealed"),
 };
 
+const SEAL_KEY: Shape<SealKey> = {
+  strength: needed(whole(Strength.OBFUSCATED, Strength.SEALED)),
+  secret: needed(OBJECT),
+};
+
+const SEAL: Shape<DeviceSeal> = { key: needed(optionsOf(SEAL_KEY)), onPlain: oneOf("seal", "refuse") };
+
 const TLS: Shape<DeviceTls> = { ...TLS_OPTIONS, psk: FLAG };
 
 /** A running cloud, or any object that knows its URLs, or one of them: `endpointOf` looks into that. */
@@ -122,6 +140,7 @@ export const DEVICE_OPTIONS: Shape<DeviceOptions> = {
   psk: needed(TEXT),
   counter: whole(1),
   store: NAME,
+  seal: optionsOf(SEAL),
   sleptMs: numberFrom(0),
   proof: oneOf(...PROOFS),
   allowInsecure: FLAG,

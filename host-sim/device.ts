@@ -11,6 +11,7 @@ import {
   Status,
 } from "../firmware/index.js";
 import { Rotation } from "../firmware/rotation.js";
+import { SealedStore } from "../firmware/seal.js";
 import { checkOptions } from "./cloud/options.js";
 import {
   Calls,
@@ -37,7 +38,7 @@ export {
   type DeviceToken,
   type StatusName,
 } from "./device-calls.js";
-export type { DeviceOptions, DeviceTls } from "./device-options.js";
+export type { DeviceOptions, DeviceSeal, DeviceTls } from "./device-options.js";
 
 const NEXT_LIMIT_MS = 8_000;
 /** A device that never reached its cloud, and is refused, ends its calls after this: test runners wait 2 s. */
@@ -238,8 +239,8 @@ export function simulateDevice(options: DeviceOptions): SimulatedDevice {
   const ports = options.time?.ports(made) ?? made;
   const kept = store === undefined ? undefined : new FileStore(store, true);
   try {
-    if (rotation !== null) provision(kept, options);
-    const own: Ports = kept === undefined ? ports : { ...ports, store: kept };
+    const own = withStore(ports, kept, options);
+    if (rotation !== null) provision(own.store, options);
     const given: AuthOptions = {
       deviceId: id,
       cloud: {
@@ -270,6 +271,16 @@ export function simulateDevice(options: DeviceOptions): SimulatedDevice {
     kept?.close();
     throw failure;
   }
+}
+
+/** The ports with what the device keeps, sealed where it is to be. */
+function withStore(ports: Ports, kept: FileStore | undefined, { core, seal }: DeviceOptions): Ports {
+  const store = kept ?? ports.store;
+  if (seal === undefined) return store === undefined ? ports : { ...ports, store };
+  if (store === undefined) throw new Error("motekey: seal is for what a store keeps: give store too");
+  if (core === "espruino")
+    throw new Error("motekey: the core for Espruino seals by a file of its own: leave out seal");
+  return { ...ports, store: new SealedStore(store, { ...seal, entropy: ports.entropy }) };
 }
 
 let lastCounter = 0;

@@ -5,6 +5,7 @@ export {
   DeviceError,
   type DeviceHost,
   type DeviceOptions,
+  type DeviceSeal,
   type DeviceTls,
   type DeviceToken,
   type SimulatedDevice,

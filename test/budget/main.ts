@@ -9,6 +9,7 @@ import { complaint, type Figure, isReached, type Kept, readKept, writeKept } fro
 import { flightFigures } from "./flights.js";
 import { moddableFigures } from "./moddable.js";
 import { garbageFigures, peerFigures, sealFigures, workFigures } from "./operations.js";
+import { sealedStoreFigures } from "./sealed-store.js";
 import { sizeFigures } from "./sizes.js";
 
 const PARTS: [title: string, measure: () => Promise<Figure[]>][] = [
@@ -16,6 +17,7 @@ const PARTS: [title: string, measure: () => Promise<Figure[]>][] = [
   ["Work on XS, per operation", workFigures],
   ["A round trip on XS beside JSON.stringify and JSON.parse", peerFigures],
   ["A token that comes sealed", sealFigures],
+  ["Records sealed at rest, on XS", sealedStoreFigures],
   ["From an open connection to a token", flightFigures],
   ["Memory and code", sizeFigures],
   ["On XS of 32 bit, as on a chip", chipFigures],
