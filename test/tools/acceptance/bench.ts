@@ -79,6 +79,24 @@ export class Bench {
     return JSON.parse(good(await this.run(`${line} --json`)).stdout);
   }
 
+  /** The bench's page, in a process of its own; its address, and what ends it. */
+  async serve(): Promise<{ url: string; close(): Promise<void> }> {
+    const child = spawn(process.execPath, [MOTEKEY, "device", "serve", "--http-port", "0", "--json"], {
+      cwd: this.folder,
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { PATH: process.env.PATH ?? "", HOME: this.folder, ...this.env },
+    });
+    const ended = once(child, "exit");
+    let told = "";
+    while (!told.includes("}")) told += (await once(child.stdout, "data"))[0];
+    const { url } = JSON.parse(told);
+    const close = async (): Promise<void> => {
+      child.kill("SIGINT");
+      await ended;
+    };
+    return { url, close };
+  }
+
   partition(name: string): Partition {
     return Partition.read(readFileSync(this.path(name)));
   }

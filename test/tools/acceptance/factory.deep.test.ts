@@ -6,12 +6,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { Status } from "../../../firmware/index.js";
 import { RotationStage } from "../../../firmware/rotation.js";
 import { Partition } from "../../../tools/nvs/partition.js";
+import { findChromium, startChromium } from "../../servers/chromium.js";
 import { until } from "../../until.js";
 import { good } from "../acme.js";
+import { fakeSerial } from "../bench/browser.js";
 import { killedBatch } from "../killed-batch.js";
 import { killedBoards } from "../killed-boards.js";
 import { appValues, benchBoard, NVS } from "../loader/bench-board.js";
-import { type Board, PtyBoard } from "../loader/board.js";
+import { type Board, FakePorts, PtyBoard } from "../loader/board.js";
 import { needProgram } from "../process.js";
 import { Bench } from "./bench.js";
 import { Recording } from "./recording.js";
@@ -119,6 +121,30 @@ describe("acceptance: from an empty folder to a factory's line", function () {
     for (const board of boards) {
       keepsItsApp(board);
       assert.equal(await bench.boot(stored(board)), Status.OK);
+    }
+  });
+
+  it("by the page in a browser: a device is registered and flashed, boots to a token, and the app's values stay", async function () {
+    const browser = await startChromium(findChromium(this));
+    const { url, close } = await bench.serve();
+    try {
+      const board = benchBoard({ address: 0x301 });
+      const info = { path: "/dev/ttyUSB1", usb: null };
+      const page = await browser.newPage();
+      const ports = new FakePorts().add(info, board);
+      await fakeSerial(page, { ports, info, isChosen: true, isTaken: false });
+      await page.goto(url);
+      await page.getByLabel("Device id").fill("page_1");
+      await page.getByRole("button", { name: "Choose the port and flash" }).click();
+      await page.getByRole("heading", { name: "Flashed" }).waitFor();
+      keepsItsApp(board);
+      assert.equal(await bench.boot(stored(board)), Status.OK);
+      assert.equal((await bench.json("device show page_1")).history[0].by, "ann");
+      await bench.json("device revoke page_1 --force");
+      assert.notEqual(await bench.boot(stored(board)), Status.OK);
+    } finally {
+      await browser.close();
+      await close();
     }
   });
 
