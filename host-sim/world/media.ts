@@ -26,8 +26,8 @@ const lostFrom = (names: readonly string[], first: number): Left => ({
 });
 
 /**
- * Stores as they are. With `isEach` a value may be cut after any of its bytes, else after those that make a difference to
- * a record: none, the first, half, all but one.
+ * Stores as they are. With `isEach` a value may be cut after any of its bytes, else after none and after half of them:
+ * no other makes a difference to a record.
  */
 export const MEDIA = {
   /** ESP-IDF's NVS: absent from the first operation to the last; the first write after that may be lost. */
@@ -39,16 +39,15 @@ export const MEDIA = {
   ],
   /** Espruino's Storage: the old file is erased, the new one has its header, then its bytes; or it compacts, through RAM. */
   storage: (values, name, now, isEach) => {
-    const places = isEach
-      ? Array.from(now, (_, i) => i)
-      : [...new Set([0, 1, now.length >> 1, now.length - 1])].filter((place) => place < now.length);
+    const places = isEach ? Array.from(now, (_, i) => i) : [0, now.length >> 1];
     const names = [...values.keys()];
     if (values.get(name)?.equals(now) === true) return [OLD]; // it writes nothing then
     return [
       OLD,
       alone(name, undefined),
       ...places.map((place) => alone(name, erasedFrom(now, place))),
-      ...(names.length === 0 ? [] : [lostFrom(names, 0), lostFrom(names, names.length >> 1)]),
+      ...(names.length > 0 ? [lostFrom(names, 0)] : []),
+      ...(names.length > 1 && isEach ? [lostFrom(names, names.length >> 1)] : []),
       alone(name, now),
     ];
   },
