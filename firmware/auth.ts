@@ -59,7 +59,7 @@ export interface AuthFeatures extends Features {
 
 /**
  * The Auth service's client without its I/O: the session, the tokens, and the three calls that are about
- * others. What apps are told waits until `deliver`, after the turn.
+ * others. What apps get waits until `deliver`, after the turn.
  */
 export class Auth implements CallOwner {
   readonly counters: Counters;
@@ -110,7 +110,7 @@ export class Auth implements CallOwner {
     }
   }
 
-  /** The apps that the cloud keeps tokens of ours for. Hosts are told as they come; they are final with OK only. */
+  /** The apps that the cloud keeps tokens of ours for. Hosts are delivered as they come; they are final with OK only. */
   listTokens(onHost: OnProvisionalHost, onDone: OnDone): Status {
     const call = this.take(Method.LIST_TOKEN, onDone);
     if (call === null) return this.refusal();

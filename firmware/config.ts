@@ -117,7 +117,7 @@ interface Identity {
   readonly kept: Floor;
 }
 
-/** The documented cloud's address, which a device expects answers from unless told otherwise. */
+/** The documented cloud's address, which a device expects answers from unless an option says otherwise. */
 const DEFAULT_CLOUD_ADDRESS = "//api.mongoose-iot.com";
 const DEFAULT_CLOUD = bytesOf(DEFAULT_CLOUD_ADDRESS);
 const DEFAULT_PORT = 1883;

@@ -14,7 +14,7 @@ export class Counters {
   echoes: number;
   /** Frames for somebody else, or from somebody that we did not ask. */
   foreign: number;
-  /** Answers to no pending call: late, or told twice. */
+  /** Answers to no pending call: late, or doubled. */
   unknownIds: number;
   /** Frames that were not v2 frames. */
   malformed: number;

@@ -62,7 +62,7 @@ export class Driver implements LinkEvents, Waker, Turns {
     this.isTurning = true;
     try {
       do {
-        // Answers are told first: what the app asks for then leaves in one write with their acknowledgement.
+        // Answers are delivered first: what the app asks for then leaves in one write with their acknowledgement.
         while (this.auth.deliverAnswer(this.time.nowMs));
         this.isRung = false;
         this.act();
@@ -87,7 +87,7 @@ export class Driver implements LinkEvents, Waker, Turns {
     this.soon();
   }
 
-  /** Ends everything before it returns: calls are told CLOSED, DISCONNECT leaves, secrets are wiped. */
+  /** Ends everything before it returns: calls end with CLOSED, DISCONNECT leaves, secrets are wiped. */
   close(): void {
     const auth = this.auth;
     const wasTurning = this.isTurning;
@@ -125,7 +125,7 @@ export class Driver implements LinkEvents, Waker, Turns {
       } while (session.isPaused);
       isTold = true;
     } finally {
-      // A callback threw: what came behind the piece that it was told is not its to lose.
+      // A callback threw: what came behind the piece that it got is not its to lose.
       if (!isTold && session.isPaused) this.received(bytes, at, to);
     }
   }
@@ -140,7 +140,7 @@ export class Driver implements LinkEvents, Waker, Turns {
     this.run();
   }
 
-  /** Tells all that is to be told, the rest too when a callback throws. */
+  /** Delivers all that is due, the rest too when a callback throws. */
   private drain(): void {
     let isLeft = true;
     try {

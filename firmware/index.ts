@@ -145,7 +145,7 @@ export class AuthClient {
 
   /**
    * The hosts that the cloud keeps tokens of ours for, one by one, however many; final only with OK.
-   * @returns OK: `onDone` is told once; BUSY or CLOSED: nobody is told
+   * @returns OK: `onDone` is called once; BUSY or CLOSED: never
    */
   listTokens(onHost: OnProvisionalHost, onDone: OnDone): Status {
     return this.driver.auth.listTokens(onHost, onDone);
@@ -154,7 +154,7 @@ export class AuthClient {
   /**
    * Whether `id` is who the credentials say. For backends; others end with FORBIDDEN.
    * @param onDone OK: yes; NOT_ALLOWED: no
-   * @returns OK: `onDone` is told once; BUSY or CLOSED: nobody is told
+   * @returns OK: `onDone` is called once; BUSY or CLOSED: never
    */
   authenticate(id: Text, credentials: Credentials, onDone: OnDone): Status {
     return this.driver.auth.authenticate(id, credentials, onDone);
@@ -163,7 +163,7 @@ export class AuthClient {
   /**
    * Whether `src` may send `command` to `dst`. For backends; others end with FORBIDDEN.
    * @param onDone OK: yes; NOT_ALLOWED: no
-   * @returns OK: `onDone` is told once; BUSY or CLOSED: nobody is told
+   * @returns OK: `onDone` is called once; BUSY or CLOSED: never
    */
   authorizeCommand(src: Text, dst: Text, command: Text, onDone: OnDone): Status {
     return this.driver.auth.authorizeCommand(src, dst, command, onDone);
@@ -175,7 +175,7 @@ export class AuthClient {
    * @param args a JSON object, UTF-8; they stay as they are until the end, as `out` does
    * @param out takes the result's JSON; a longer one ends with TOO_LONG, and `length` says how long it is
    * @param onResult OK: `out[0..length)` is the result, nothing where the peer gave none
-   * @returns OK: `onResult` is told once; BUSY or CLOSED: nobody is told; BAD_ARGUMENTS: `args` are no object, or
+   * @returns OK: `onResult` is called once; BUSY or CLOSED: never; BAD_ARGUMENTS: `args` are no object, or
    * frames may be CBOR
    */
   call(method: Text, args: Uint8Array, out: Uint8Array, onResult: OnResult): Status {

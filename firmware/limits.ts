@@ -2,7 +2,7 @@ import { checkGroup, Kind, type Rule } from "./options.js";
 
 /**
  * Every size and time bound of the firmware, with what it costs. All memory is taken in constructors from
- * these numbers; how they act on each other is told in DESIGN.md, "Every timeout and limit".
+ * these numbers; how they act on each other is in DESIGN.md, "Every timeout and limit".
  */
 export interface Limits {
   /**
@@ -16,7 +16,7 @@ export interface Limits {
   hosts: number;
   /** Longest host name, bytes of UTF-8. */
   hostBytes: number;
-  /** Callers that may wait for a token at once, over all hosts; one more is told BUSY. */
+  /** Callers that may wait for a token at once, over all hosts; one more gets BUSY. */
   waiters: number;
   /** Requests in flight at once (Hello has a place of its own). */
   calls: number;

@@ -29,7 +29,7 @@ export type { MessagePiece, OnEnd, OnPiece } from "./messages/subscription.js";
 export interface MessagesOptions {
   /** Filters at once; 2. */
   readonly filters?: number;
-  /** Longest topic that is told whole, bytes; 64. */
+  /** Longest topic that is delivered whole, bytes; 64. */
   readonly topicBytes?: number;
   /** A message or a subscription that was not acknowledged ends with TIMEOUT after this, ms; 20,000. */
   readonly deadlineMs?: number;
@@ -39,7 +39,7 @@ const FAILURE = 0x80;
 /** The app's messages at QoS 1 leave the last place to the calls, where there is more than one (MQTT 5, 4.9). */
 const isFull = (terms: Terms): boolean =>
   terms.receiveMaximum - terms.inFlight < Math.min(2, terms.receiveMaximum);
-/** A broker may close the connection over a message or a filter: after this many the app is told, and auth goes on. */
+/** A broker may close the connection over a message or a filter: after this many the app gets the failure, and auth goes on. */
 const LOSSES_MAX = 2;
 
 /**
@@ -105,11 +105,11 @@ export class Messages implements AppTraffic {
    * Wants the messages of a filter, now and after every reconnect. No two filters overlap: brokers send a message that
    * two match once or twice, and nothing in it tells which; so one filter takes both, and the topic tells them apart. `$share/<group>/<filter>` shares the messages with the group's other clients, where the broker can
    * (MQTT 5, 4.8.2; mosquitto over 3.1.1, too; NATS and RabbitMQ grant it and send nothing).
-   * @param onEnd told once whether the broker grants it: OK, SUBSCRIPTION_REFUSED (also for a filter that
+   * @param onEnd called once with whether the broker grants it: OK, SUBSCRIPTION_REFUSED (also for a filter that
    * overlaps the calls' own, `<id>/rpc/#`), TIMEOUT (no answer within `deadlineMs`: it is given up), CONNECTION_LOST or CLOSED
    * @returns OK; BUSY: all places are taken; CLOSED
    * @construction
-   * @throws Error when the filter is none, longer than `topicBytes`, or overlaps one that is subscribed to
+   * @throws Error when the filter is none, longer than `topicBytes`, or overlaps a subscription
    */
   subscribe(filter: string, onPiece: OnPiece, onEnd: OnEnd): Status {
     const bytes = bytesOf(filter);
@@ -152,14 +152,14 @@ export class Messages implements AppTraffic {
   }
 
   /**
-   * Publishes a message, never retained. One is on its way at a time: BUSY until `onEnd` was told.
+   * Publishes a message, never retained. One is on its way at a time: BUSY until `onEnd` was called.
    * @param topic of {@link topic}
    * @param payload stays as it is until `onEnd`
    * @param qos 0: OK when it was composed; 1: OK when the broker acknowledged it. A connection that is lost under it
    * makes it leave once more, so that a broker may get it twice.
    * @param onEnd OK, TIMEOUT, CONNECTION_LOST, FORBIDDEN, QUOTA_EXCEEDED, TOO_LONG (for us, for MQTT, or for this broker), BAD_ARGUMENTS
    * (the payload threw, or its length is none) or CLOSED
-   * @returns OK: `onEnd` is told once; BUSY or CLOSED: nobody is told
+   * @returns OK: `onEnd` is called once; BUSY or CLOSED: never
    */
   publish(topic: Uint8Array, payload: Uint8Array | Payload, qos: 0 | 1, onEnd: OnEnd): Status {
     const publication = this.publication;

@@ -237,7 +237,7 @@ export class Session {
     return this.phase === Phase.FAILING || this.phase === Phase.LEAVING;
   }
 
-  /** The hosts that lay in the staging area were told, all of them. */
+  /** The hosts that lay in the staging area were delivered, all of them. */
   toldHosts(): void {
     this.hostsCall = null;
     this.frame.hostsTo = 0;
@@ -309,7 +309,7 @@ export class Session {
     if (this.app !== null) this.app.ready();
   }
 
-  /** A host of a list is told at once when its call is known already; else it stays staged until the frame ends. */
+  /** A host of a list is delivered at once when its call is known already; else it stays staged until the frame ends. */
   private handleHost(): void {
     const frame = this.frame;
     if (frame.id === 0) return;
@@ -318,7 +318,7 @@ export class Session {
       frame.hostsTo = 0;
       return;
     }
-    // A list may be long: as long as it comes it is in time, and what was told cannot be asked for again.
+    // A list may be long: as long as it comes it is in time, and what was delivered cannot be asked for again.
     call.attemptAtMs = Infinity;
     call.deadlineMs = this.nowMs + this.config.limits.callDeadlineMs;
     this.tellHosts(call);

@@ -74,6 +74,27 @@ for (const [tsconfig, entries] of Object.entries(programs)) {
   rmSync(out, { recursive: true });
 }
 
+repairAnchors();
+
+/** TypeDoc counts some headings twice, and links to `#name-1` where there is only `#name`. */
+function repairAnchors() {
+  const pages = readdirSync(target).filter((file) => file.endsWith(".md"));
+  const texts = new Map(pages.map((file) => [file, readFileSync(join(target, file), "utf8")]));
+  const countIn = (text, anchor) =>
+    [...text.matchAll(/^#+ (.*)$/gm)].filter(
+      ([, heading]) => heading.toLowerCase().replace(/[^\w-]/g, "") === anchor,
+    ).length;
+  for (const [file, text] of texts) {
+    const repaired = text.replace(/\]\(([\w-]+\.md)?#(\w+)-(\d+)\)/g, (link, page = "", anchor, number) => {
+      const count = countIn(texts.get(page || file) ?? "", anchor);
+      return count <= Number(number) && count > 0
+        ? `](${page}#${anchor}${count > 1 ? `-${count - 1}` : ""})`
+        : link;
+    });
+    writeFileSync(join(target, file), repaired);
+  }
+}
+
 /** Takes out what a class of {@link CALLED} has for the core. */
 function hideInner(project) {
   for (const reflection of Object.values(project.reflections)) {

@@ -22,7 +22,7 @@ let child: ChildProcess | null = null;
 export async function main(words: readonly string[]): Promise<never> {
   heedSignals();
   const system = machine();
-  // What nobody awaits may fail too: told as all else, without Node's own stack trace, which quotes the message.
+  // What nobody awaits may fail too: reported as all else, without Node's own stack trace, which quotes the message.
   process.on("uncaughtException", (failure) => {
     const json = words.some((word) => /^--json(=|$)/.test(word));
     tellFailure(system, unexpected(failure, system), json);

@@ -150,7 +150,7 @@ function asFailure(failure: unknown, system: System): Failure | null {
   return failure instanceof CommanderError ? null : unexpected(failure, system);
 }
 
-/** A mistake of ours, or of a library: told without its stack, which few can use. */
+/** A mistake of ours, or of a library: shown without its stack, which few can use. */
 export function unexpected(failure: unknown, system: System): Failure {
   const message = failure instanceof Error ? failure.message : String(failure);
   const stack = system.env.MOTEKEY_DEBUG === undefined ? "" : `\n${(failure as Error).stack}`;

@@ -39,7 +39,7 @@ export interface LeanOptions {
   readonly messages?: LeanTraffic;
 }
 
-/** A token as a callback is told it. */
+/** A token as a callback gets it. */
 export interface LeanToken {
   readonly token: string;
   /** Counts the tokens of this host; `rejected` asks for it. */
@@ -125,13 +125,13 @@ export interface LeanMessages {
    * @param onEnd OK, SUBSCRIPTION_REFUSED (also of a filter that overlaps `<id>/rpc/#`), TIMEOUT, REVOKED, TOO_LONG
    * (for `limits.sendBytes`), CONNECTION_LOST or CLOSED
    * @returns OK; BUSY: all places are taken; CLOSED
-   * @throws Error when it is no filter, or overlaps one that is subscribed to
+   * @throws Error when it is no filter, or overlaps a subscription
    */
   subscribe(filter: string, onMessage: OnMessage, onEnd: OnEnd): Status;
   /** Wants them no more. STALE: it was not subscribed to. */
   unsubscribe(filter: string): Status;
   /**
-   * Publishes a message, never retained. One is on its way at a time: BUSY until `onEnd` was told.
+   * Publishes a message, never retained. One is on its way at a time: BUSY until `onEnd` was called.
    * @param qos 0: OK when it was composed; 1: OK when the broker acknowledged it, which may get it twice
    * @param onEnd OK, TIMEOUT, CONNECTION_LOST, TOO_LONG (for `limits.sendBytes`), BAD_ARGUMENTS (no text) or CLOSED
    * @throws Error when no message can be published on the topic

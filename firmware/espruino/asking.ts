@@ -37,7 +37,7 @@ export function serveAny(host: Host, wish: Wish, onToken: OnToken | null, genera
     return Status.OK;
   }
   host.rejection = Rejection.NONE;
-  // Revoked: here at once, and in the cloud as soon as it can be told.
+  // Revoked: here at once, and in the cloud as soon as it can be reached.
   const flight = host.flight;
   if (flight !== null && flight.method !== Method.REVOKE) {
     host.flight = null;
@@ -59,7 +59,7 @@ export function serveAny(host: Host, wish: Wish, onToken: OnToken | null, genera
   return isKept ? Status.OK : Status.STORE_FAILED;
 }
 
-/** Tells all that is to be told, the rest too when a callback throws. */
+/** Delivers all that is due, the rest too when a callback throws. */
 export function drain(): void {
   let isLeft = true;
   try {

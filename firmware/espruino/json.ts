@@ -122,7 +122,7 @@ export const readText = (from: string, reading: Reading): Frame => {
     if (my.end === from) throw Status.JSON_SYNTAX;
   };
 
-  /** A number from its first character on; Infinity for one that is not written as a whole number. */
+  /** A number from its first character on; Infinity for a number that is not written whole. */
   const readNumber = (): number => {
     const from = my.end;
     let isWhole = true;

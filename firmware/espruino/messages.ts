@@ -25,7 +25,7 @@ enum Stage {
   UNWANTED,
   /** UNSUBACK is awaited. */
   LEAVING,
-  /** Nothing is left of it but what the app is to be told. */
+  /** Nothing is left of it but the callback. */
   OVER,
 }
 
@@ -43,13 +43,13 @@ interface Errand {
   /** `onEnd` is due. */
   isOver: boolean;
   onMessage: OnMessage | null;
-  /** Null once it was told. */
+  /** Null once it was called. */
   onEnd: OnEnd | null;
   payload: string;
   qos: number;
 }
 
-/** A broker may close the connection over a message or a filter: after this many the app is told, and auth goes on. */
+/** A broker may close the connection over a message or a filter: after this many the app gets the failure, and auth goes on. */
 const LOSSES_MAX = 2;
 
 /** Ends the wait for an answer. */
@@ -71,7 +71,7 @@ export class Messages implements LeanMessages, LeanTraffic {
   private readonly deadlineMs: number;
   private filters: Errand[];
   private out: Errand | null;
-  /** What came and was not told yet: no more than one piece of the link brings. */
+  /** What came and was not delivered yet: no more than one piece of the link brings. */
   private inbox: { errand: Errand; message: LeanMessage }[];
   private core: LeanCarrier | null;
   private isEnded: boolean;
@@ -282,7 +282,7 @@ export class Messages implements LeanMessages, LeanTraffic {
     errand.packet = packet === "" ? 0 : packet.charCodeAt(0) * 256 + packet.charCodeAt(1);
     errand.stage = isAsking ? Stage.ASKED : Stage.LEAVING;
     if (status !== Status.OK || packet === "") answered(errand, status, Stage.OVER);
-    // Only where the app was not told yet it must be answered in time; a message has its deadline from the beginning.
+    // It must be answered in time only where the app has no answer yet; a message has its deadline from the beginning.
     else if (!isOut && (!isAsking || errand.onEnd !== null)) errand.deadline = nowMs + this.deadlineMs;
   }
 
@@ -297,7 +297,7 @@ export class Messages implements LeanMessages, LeanTraffic {
     if (++errand.losses >= LOSSES_MAX) answered(errand, Status.CONNECTION_LOST, Stage.OVER);
   }
 
-  /** Frees the places of what is over and told. */
+  /** Frees the places of what is over and delivered. */
   private sweep(): void {
     for (let i = this.filters.length - 1; i >= 0; i--)
       if (this.filters[i].stage === Stage.OVER && !this.filters[i].isOver) this.filters.splice(i, 1);

@@ -191,7 +191,7 @@ function rest(): void {
   else if (my.phase !== Phase.RESTING) my.wakeAt = Math.min(my.wakeAt, my.phaseEnds);
 }
 
-/** Looks at one host: what is awaited, due or owed. @param chance the next moment at which something can be sent */
+/** Looks at one host: what is awaited, due or pending. @param chance the next moment at which something can be sent */
 export function tendHost(host: Host, chance: number): void {
   const isGood = isLive(host);
   const isAsked = my.waiting.length > 0;

@@ -29,7 +29,7 @@ export enum PublicationPhase {
   STREAMING,
   /** PUBACK is awaited. */
   SENT,
-  /** Ended; the app was not told yet. */
+  /** Ended; the app has not been called yet. */
   DONE,
 }
 

@@ -75,7 +75,7 @@ export class Subscription {
   deadlineMs: number;
   status: Status;
   onPiece: OnPiece | null;
-  /** Null once it was told. */
+  /** Null once it was called. */
   onEnd: OnEnd | null;
   /** `onEnd` is due. */
   isOver: boolean;
@@ -120,7 +120,7 @@ export class Subscription {
     this.deadlineMs = deadlineMs;
   }
 
-  /** Composes SUBSCRIBE, if it is due and there is room. Only where the app was not told yet it must be answered in time. */
+  /** Composes SUBSCRIBE, if it is due and there is room. It must be answered in time only where the app has no answer yet. */
   ask(writer: MqttWriter, deadlineMs: number): void {
     const isDue = this.phase === SubscriptionPhase.WANTED;
     if (isDue && this.isOfCalls(writer.topics)) this.answered(Status.SUBSCRIPTION_REFUSED);
@@ -157,7 +157,7 @@ export class Subscription {
     }
   }
 
-  /** The first answer decides what the app is told. What is refused is not asked for again: its place is free. */
+  /** The first answer decides what the app gets. What is refused is not asked for again: its place is free. */
   answered(status: Status): void {
     const isGranted = status === Status.OK;
     this.phase = isGranted ? SubscriptionPhase.GRANTED : SubscriptionPhase.FREE;

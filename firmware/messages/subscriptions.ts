@@ -32,7 +32,7 @@ export class Subscriptions {
     return null;
   }
 
-  /** Whether a message may match this filter and one that is held. @param share how much of it names a group */
+  /** Whether a message may match this filter and a filter in the table. @param share how much of it names a group */
   overlaps(filter: Uint8Array, share: number): boolean {
     for (let i = 0; i < this.list.length; i++)
       if (this.list[i].isHeld() && this.list[i].overlaps(filter, share)) return true;

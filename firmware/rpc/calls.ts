@@ -10,7 +10,7 @@ export enum CallPhase {
   QUEUED,
   /** Published; its answer is awaited. */
   SENT,
-  /** Ended; its owner has not told the app yet. */
+  /** Ended; its owner has not called the app yet. */
   DONE,
 }
 
@@ -25,9 +25,9 @@ export type OnDone = (status: Status, value: boolean) => void;
 /** Told at the end of a call of any method: `length` bytes of its result are in the array that the app gave. */
 export type OnResult = (status: Status, length: number) => void;
 /**
- * Told for each host of a list as it comes: `bytes[from..to)` is its name, UTF-8, good during the callback only. It is
+ * Called for each host of a list as it comes: `bytes[from..to)` is its name, UTF-8, good during the callback only. It is
  * provisional: its frame goes on, and so does the check of its MAC, until the call ends. With OK all hosts that were
- * told are the cloud's; with any other status forget them.
+ * delivered are the cloud's; with any other status forget them.
  */
 export type OnProvisionalHost = (bytes: Uint8Array, from: number, to: number) => void;
 
@@ -54,7 +54,7 @@ export class Call implements Delivery {
   /** Which use of which challenge's nonce its proof was; 0: it had none. */
   proofUse: number;
   proofSerial: number;
-  /** Hosts of a list that the app was told. */
+  /** Hosts of a list that the app got. */
   hostsTold: number;
   status: Status;
   /** Why no answer came, as far as anybody knows: what the broker made of the request, or why a frame was dropped; else OK. */
@@ -73,7 +73,7 @@ export class Call implements Delivery {
   first: Text;
   second: Text;
   third: Text;
-  /** Whose call it is, for its owner; null where only the callbacks are to be told. */
+  /** Whose call it is, for its owner; null where only the callbacks are to be called. */
   subject: unknown;
   onDone: OnDone | null;
   onHost: OnProvisionalHost | null;

@@ -49,7 +49,7 @@ export class Responses {
   cloudTimeS: number;
   /** When that was asked for, on the monotonic clock, ms. */
   cloudTimeAtMs: number;
-  /** The cloud's Hello offered CBOR frames, and the channel has not been told yet. */
+  /** The cloud's Hello offered CBOR frames, and the channel does not know yet. */
   takesCbor: boolean;
   /** Tokens come sealed on this connection, by the cloud's Hello or by one that came: no other is taken. */
   areSealed: boolean;
@@ -122,7 +122,7 @@ export class Responses {
     this.owner.ended(call);
   }
 
-  /** A list whose hosts were told already cannot be asked for again when its frame turns out to be wrong, or no answer to us. */
+  /** A list whose hosts were delivered already cannot be asked for again when its frame turns out to be wrong, or no answer to us. */
   private failList(refusal: Status): void {
     const call = this.frame.id > 0 ? this.calls.sentWithId(this.frame.id) : null;
     if (call !== null && call.hostsTold > 0) this.end(call, refusal);
@@ -136,7 +136,7 @@ export class Responses {
     }
     let status = statusOf(frame.code);
     const challenge = this.challenge;
-    // Who proves itself too often under a nonce that is not good any more is not told a new one until it asks.
+    // Who proves itself too often under a nonce that is not good any more gets no new one until it asks.
     if (status === Status.THROTTLED && challenge !== null) challenge.drop();
     if (status === Status.UNAUTHENTICATED && challenge !== null) {
       challenge.refused(call.proofSerial, call.proofUse);

@@ -175,7 +175,7 @@ export class Envelope {
     return record;
   }
 
-  /** What can be told before anything is decrypted. */
+  /** What is known before anything is decrypted. */
   private verdict(sealed: Uint8Array, place: Uint8Array, payloadBytes: number): Status {
     if (payloadBytes < 0) return Status.SEAL_BROKEN;
     if (!sameSecret(sealed, KEY_AT, this.keyId, 0, KEY_ID_BYTES)) return Status.SEAL_FOREIGN;

@@ -11,7 +11,7 @@ export enum RecordKind {
   VACANT = 3,
   /** A host that the cloud has a token of ours for. */
   HOST = 4,
-  /** A host whose revocation the cloud has yet to be told. */
+  /** A host whose revocation the cloud does not know of yet. */
   REVOCATION = 5,
   /** A host and its token, while no client has it in memory. */
   TOKEN = 6,
@@ -68,7 +68,7 @@ export function readUint32(bytes: Uint8Array, at: number): number {
 
 /**
  * A payload that survives a cut of power at any byte: two slots, of which only the one that does not count is
- * written, and a generation and a check that tell which counts. Every byte is told in RECORD.md. It is laid out
+ * written, and a generation and a check that tell which counts. Every byte is in RECORD.md. It is laid out
  * and read in a buffer of the caller's, which may serve for many records.
  */
 export class KeptRecord {

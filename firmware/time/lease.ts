@@ -37,7 +37,7 @@ export class Lease {
     this.refreshAt(this.sentAtMs + Math.max(latestMs, lifetimeMs / 2));
   }
 
-  /** A new token is fetched from this moment on, whatever was reckoned. */
+  /** A new token is fetched from this moment on, whatever was computed. */
   refreshAt(atMs: number): void {
     this.refreshAtMs = atMs;
     this.isSpread = true;

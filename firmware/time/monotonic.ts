@@ -3,7 +3,7 @@ const WRAP = 4_294_967_296;
 
 /**
  * Time that never runs backwards, made of a clock that may wrap at 2^32 or be stepped. A step back counts as
- * no time passed; a step forward cannot be told from sleep and counts.
+ * no time passed; a step forward looks the same as sleep and counts.
  */
 export class Monotonic {
   /** Milliseconds since this object was made, wraps undone. */

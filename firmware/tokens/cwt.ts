@@ -262,7 +262,7 @@ export class CwtReader implements TokenReader {
     return sameSecret(key.digest, 0, this.bytes, from[2], DIGEST_BYTES);
   }
 
-  /** The next event; strings are passed over, but their lengths are told. */
+  /** The next event; strings are passed over, but their lengths are emitted. */
   private next(from: number, to: number): ValueEvent {
     this.cbor.capture(NO_BYTES, 0, 0);
     return this.cbor.read(this.bytes, from, to);

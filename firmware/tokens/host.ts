@@ -18,7 +18,7 @@ export interface HostCalls {
 /** How far a token that its app refused got. */
 export enum Rejection {
   NONE,
-  /** One new token is fetched; if the app refuses that too, it is told so. */
+  /** One new token is fetched; if the app refuses that too, it gets REJECTED. */
   RETRIED,
   /** Reported: nothing is fetched until the app asks for a new token, or the hold is over. */
   REPORTED,
@@ -26,8 +26,8 @@ export enum Rejection {
 
 /**
  * One app's tokens: the handle that the firmware's user keeps. Every call returns a status at once: OK means
- * that the callback is told once, later, after the turn; BUSY that all places are taken, and CLOSED that the
- * client was closed: then it is not told.
+ * that the callback is called once, later, after the turn; BUSY that all places are taken, and CLOSED that the
+ * client was closed: then it is not called.
  */
 export class Host {
   /** The name, UTF-8, and behind it the quote and the brace that end the arguments of a request. */
@@ -111,11 +111,11 @@ export class Host {
 
   /**
    * Ends all tokens of this host: here at once, in the store too, and offline; in the cloud as soon as it can be
-   * told, after a reboot if need be. Callers that wait for a token end with REVOKED.
-   * @param onToken told when the cloud knows, or why it does not know yet; STORE_FAILED: the cloud knows, but the
+   * reached, after a reboot if need be. Callers that wait for a token end with REVOKED.
+   * @param onToken called when the cloud knows, or why it does not know yet; STORE_FAILED: the cloud knows, but the
    * store does not say so; null for those who don't ask
-   * @returns OK; STORE_FAILED: all that is done, but a reboot before the cloud was told may forget it. `onToken` is told
-   * with both; BUSY or CLOSED: nothing is done, and nobody told
+   * @returns OK; STORE_FAILED: all that is done, but a reboot before the cloud knows may forget it. `onToken` is called
+   * with both; BUSY or CLOSED: nothing is done, and it is not called
    */
   revokeToken(onToken: OnToken | null): Status {
     return this.calls.revokeToken(this, onToken);

@@ -45,7 +45,7 @@ export class Leases {
   }
 
   /**
-   * Whether the host's token is to be replaced now. Its own moment is reckoned when the earliest of all devices has
+   * Whether the host's token is to be replaced now. Its own moment is computed when the earliest of all devices has
    * come: whoever waits for a token does not wait for that hash too.
    */
   isDue(host: Host, slot: Slot, nowMs: number): boolean {

@@ -7,7 +7,7 @@ export class Slot {
   /** Bytes of the token; 0: there is none. */
   length: number;
   readonly lease: Lease;
-  /** How long it lives is a guess, of which nothing can be reckoned in another life of the device. */
+  /** How long it lives is a guess, from which nothing can be computed in another life of the device. */
   isGuess: boolean;
   /** When it was last handed to the app: the least recently used leaves first. */
   usedAtMs: number;

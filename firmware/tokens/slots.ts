@@ -18,7 +18,7 @@ export class Slots {
 
   /**
    * Makes sure that the host has a place: its own, a free one, or that of the least recently used token.
-   * A host with a call under way keeps its place, and so does one whose caller was not told its token yet.
+   * A host with a call under way keeps its place, and so does one whose caller has not had its token yet.
    * @returns false when every place is kept
    */
   reserve(host: Host, nowMs: number): boolean {

@@ -52,7 +52,7 @@ const kindOf = (host: Host, isOwing: boolean): RecordKind => {
 };
 
 /**
- * What outlives a reboot: which hosts the cloud has tokens of ours for, which revocations it has yet to be told,
+ * What outlives a reboot: which hosts the cloud has tokens of ours for, which revocations it does not know of yet,
  * and the tokens themselves, from the end of one client to the beginning of the next. While a client lives its
  * tokens are in memory only: what a crash leaves in the store says nothing of their remaining life.
  */
@@ -118,7 +118,7 @@ export class TokenStore implements Payload {
 
   /**
    * Sees to it that {@link holds} is so, which costs a write only when something changed.
-   * @param isOwing the cloud has yet to be told a revocation
+   * @param isOwing the cloud does not know of a revocation yet
    * @returns false when that failed; it is to be tried again at each turn
    */
   keep(host: Host, isOwing: boolean): boolean {

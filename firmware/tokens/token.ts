@@ -1,7 +1,7 @@
 import type { Status } from "../status.js";
 import { NO_BYTES } from "../wire/bytes.js";
 
-/** The token that a callback is told: the app copies what it keeps, the bytes are good during the callback only. */
+/** The token that a callback gets: the app copies what it keeps, the bytes are good during the callback only. */
 export interface Token {
   readonly bytes: Uint8Array;
   readonly length: number;
@@ -14,7 +14,7 @@ export interface Token {
 /** Told at the end of a token call, once. `token` is null unless the status is OK and the call was for a token. */
 export type OnToken = (status: Status, token: Token | null) => void;
 
-/** The one view of a token that callbacks are told; it is filled anew for each. */
+/** The one view of a token that callbacks get; it is filled anew for each. */
 export class TokenView implements Token {
   bytes: Uint8Array;
   length: number;

@@ -18,7 +18,7 @@ export class Waiter {
   wish: Wish;
   onToken: OnToken | null;
   deadlineMs: number;
-  /** Ended with `status`; the app is to be told. */
+  /** Ended with `status`; the app is to be called. */
   isDone: boolean;
   status: Status;
 
@@ -88,7 +88,7 @@ export class Waiters {
     return false;
   }
 
-  /** Whether a caller of this host is still to be told its token. */
+  /** Whether a caller of this host still waits for its token. */
   isPromised(host: Host): boolean {
     for (let i = 0; i < this.count; i++) {
       const waiter = this.table[i];

@@ -3,7 +3,7 @@ import type { MqttReader } from "../wire/mqtt/reader.js";
 import type { AppTraffic, MqttWriter } from "./app.js";
 import type { Outbox } from "./outbox.js";
 
-/** Runs of acknowledgements that can wait. Over MQTT 5 the broker is told to send no more messages than that ahead. */
+/** Runs of acknowledgements that can wait. Over MQTT 5 we ask the broker to send no more messages than that ahead. */
 export const ACKS_MAX = 32;
 
 /** The app's messages on an MQTT channel, and what they make the channel wait with. */
@@ -55,7 +55,7 @@ export class AppLane {
     return this.isOpen;
   }
 
-  /** Whether the piece that came is the app's: it is told before more is read. */
+  /** Whether the piece that came is the app's: it is delivered before more is read. */
   takePiece(bytes: Uint8Array, mqtt: MqttReader): boolean {
     if (this.app === null || !this.isOpen) return false;
     this.app.piece(bytes, mqtt.payloadFrom, mqtt.payloadTo);
@@ -70,7 +70,7 @@ export class AppLane {
     return wasOpen;
   }
 
-  /** Acknowledges a message. One at QoS 2 that is sent again before its release is told again, as at QoS 1. */
+  /** Acknowledges a message. One at QoS 2 that is sent again before its release is delivered again, as at QoS 1. */
   received(outbox: Outbox, mqtt: MqttReader): void {
     const type = mqtt.qos === 1 ? PacketType.PUBACK : PacketType.PUBREC;
     if (mqtt.qos > 0) this.acknowledge(outbox, type, mqtt.packetIdentifier);

@@ -26,9 +26,9 @@ export interface MqttWriter {
 
 /** The app's own messages on the same MQTT connection, as the session sees them. @internal */
 export interface AppTraffic {
-  /** The longest topic that is told whole, bytes. */
+  /** The longest topic that is delivered whole, bytes. */
   readonly topicBytes: number;
-  /** A piece waits for the end of the turn to be told: nothing is read before. */
+  /** A piece waits to be delivered at the end of the turn: nothing is read before. */
   readonly hasPiece: boolean;
   /** A message's payload is half composed: no other packet may be. */
   readonly isStreaming: boolean;

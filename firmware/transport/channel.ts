@@ -20,7 +20,7 @@ export enum ChannelEvent {
   PONG,
   /** One more host of a list lies in the frame's staging area; the rest of the frame may still be refused. */
   HOST,
-  /** A piece of a message for the app lies in the window: the app is told before more is read. */
+  /** A piece of a message for the app lies in the window: the app gets it before more is read. */
   PIECE,
   /** A message at QoS 2 was released, and acknowledged: the outbox has less room. */
   RELEASED,
@@ -65,7 +65,7 @@ export interface Channel {
   endEncoding(): void;
   /** Asks the peer for a sign of life. false: there was no room. */
   ping(): boolean;
-  /** Composes what is owed to the peer and had no room so far. Called each turn. */
+  /** Composes what the peer waits for and had no room so far. Called each turn. */
   tend(): void;
   /**
    * The connection that was opened last is over.
@@ -74,7 +74,7 @@ export interface Channel {
   lost(status: Status): boolean;
   /** Composes the farewell; nothing else is sent. The outbox is empty. */
   leave(): void;
-  /** After BROKEN: composes what the peer is told of it, if anything; nothing else is sent. The outbox is empty. */
+  /** After BROKEN: composes what we answer the peer about it, if anything; nothing else is sent. The outbox is empty. */
   fail(): void;
   /** Wipes what the proof of a connection left. */
   wipe(): void;

@@ -68,7 +68,7 @@ export class Mqtt5Channel extends MqttChannel {
   /** What AUTH answers; the first bytes of CONNECT's data are our nonce. */
   private readonly answer: Uint8Array;
   private isExchanged: boolean;
-  /** What the broker is told of what it sent, which ends the connection; 0: nothing. */
+  /** What we answer the broker about what it sent, which ends the connection; 0: nothing. */
   private fault: Fault | 0;
 
   constructor(parts: ChannelParts) {
@@ -199,7 +199,7 @@ export class Mqtt5Channel extends MqttChannel {
 
   protected override takePuback(): void {
     const code = this.mqtt.returnCode;
-    // The app's own messages are told of theirs.
+    // The app's own messages get theirs.
     const request = this.isFive ? this.deliveries.sentWithPacket(this.mqtt.packetIdentifier) : null;
     if (request !== null && code >= REFUSALS_FROM) {
       this.words.keep(code);

@@ -11,7 +11,7 @@ const SUBPROTOCOL = "clubby.cesanta.com";
 /** Devices of mg-rpc name none. */
 const MG_SUBPROTOCOL = "";
 
-/** Frames over a WebSocket: each is a text message. Who we are is told in the handshake, or by the frames. */
+/** Frames over a WebSocket: each is a text message. Who we are is in the handshake, or by the frames. */
 export class RpcOverWebSocket implements Channel {
   at: number;
   status: Status;

@@ -9,7 +9,7 @@ import type { CommandPolicy, TokenCheck } from "./types.js";
 
 /** `src` of replies where none is set. */
 export const DEFAULT_ADDRESS = "//api.mongoose-iot.com";
-/** Where clouds listen that are not told where. */
+/** Where clouds listen by default. */
 export const DEFAULT_HOST = "127.0.0.1";
 const NONCE_LIFETIME_SECONDS = 60;
 

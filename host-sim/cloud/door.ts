@@ -67,7 +67,7 @@ export class Door {
 
   /**
    * Judges what somebody shows when they connect.
-   * @param then told when all that the judgement rests on is on the disk; at once where nothing has to be
+   * @param then called when all that the judgement rests on is on the disk; at once where nothing has to be
    */
   admit(visitor: Visitor, then: (judgement: Judgement) => void): void {
     const judgement = this.judge(visitor);

@@ -12,7 +12,7 @@ const OWNER_ONLY = 0o600;
 
 /**
  * A file that one process has for itself: `<file>.lock` by proper-lockfile, and beside it `<file>.pid`, by which the
- * next one is told who it is, and a lock is taken over at once whose process was killed.
+ * next one learns who it is, and a lock is taken over at once whose process was killed.
  */
 export class FileLock {
   /** The lock was taken from us, or removed. */

@@ -53,13 +53,13 @@ export interface CloudInFolder {
   issuer: string;
   /** The client id of the command line. */
   clientId: string;
-  /** The first user, who may do everything; the password is told at the first start only, else null. */
+  /** The first user, who may do everything; the password is given at the first start only, else null. */
   admin: { username: string; password: string | null };
 }
 
 /**
  * Starts a cloud with an identity that keep all they have in a folder (made where it is missing, for its owner
- * only): `devices.json`, `identity.json`, `logins.json`. They are locked: a second cloud is told who has them.
+ * only): `devices.json`, `identity.json`, `logins.json`. They are locked: a second cloud learns who has them.
  */
 export async function startCloudIn(folder: string, options: CloudFolderOptions = {}): Promise<CloudInFolder> {
   checkOptions("", options, FOLDER_OPTIONS);

@@ -1,6 +1,6 @@
 const NEXT_LIMIT_MS = 8_000;
 
-/** Whatever is told has a name. */
+/** Whatever is reported has a name. */
 export interface NamedEvent {
   event: string;
 }

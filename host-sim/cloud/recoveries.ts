@@ -77,7 +77,7 @@ export class Recoveries {
   ) {}
 
   /**
-   * Judges a recovery's password, and takes its nonce as the one that is answered under.
+   * Judges a recovery's password, and takes its nonce as the one for the answer.
    * @returns why it is refused; null: it is let in
    */
   refusalOf(entity: Entity, password: Uint8Array | undefined): Soon<"password" | "recovery-rate" | null> {

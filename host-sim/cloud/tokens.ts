@@ -22,7 +22,7 @@ export interface IssuedToken {
   expiresAtMs: number;
 }
 
-/** Wall clock in ms, and the same clock as peers are told it (the clock fault shifts it). */
+/** Wall clock in ms, and the same clock as peers see it (the clock fault shifts it). */
 export interface CloudClock {
   now: () => number;
   told: () => number;

@@ -63,7 +63,7 @@ export type FrameProof = "mac" | "key" | "digest" | "link" | "none";
 export type CloudEvent =
   | { event: "tls-refused"; reason: string }
   | { event: "connected"; id: string; proof: ConnectProof }
-  /** Another broker asked (the hook), and was told to let this client in. */
+  /** Another broker asked (the hook), and let this client in. */
   | { event: "admitted"; id: string; proof: ConnectProof }
   /**
    * `returnCode` is CONNACK's, or the HTTP status that a WebSocket was refused with. Another broker, which asked (the
@@ -98,7 +98,7 @@ export type CloudEvent =
   | { event: "rotated"; id: string }
   | { event: "token"; id: string; host: string; expiresInSeconds: number }
   | { event: "revoked"; id: string; host: string }
-  /** A device was told its counter, for the `recoveries`th time since the start. */
+  /** A device got its counter, for the `recoveries`th time since the start. */
   | { event: "recovered"; id: string; counter: number; recoveries: number }
   /** Three times within ten minutes: it keeps no store and restarts all the time, or two devices have its key. */
   | { event: "recovered-often"; id: string; recoveries: number };
@@ -127,7 +127,7 @@ export interface CloudStats {
   failed: number;
   macSessions: number;
   tokens: number;
-  /** How often each device was told its counter, by id. */
+  /** How often each device got its counter, by id. */
   recoveries: Record<string, number>;
   /** Who asked for a counter and was refused, at CONNECT or with an error: by reason. */
   recoveriesRefused: Record<string, number>;

@@ -16,7 +16,7 @@ function levelOf(head: Buffer): number | undefined {
 /**
  * Looks at the protocol level that a new connection asks for, and leaves its bytes unread.
  * @param limitMs a connection that names none by then is ended
- * @param then told once; not at all when the connection ends before
+ * @param then called once; not at all when the connection ends before
  */
 export function withLevel(stream: Duplex, limitMs: number, then: (level: number) => void): void {
   const heads: Buffer[] = [];

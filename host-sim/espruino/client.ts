@@ -16,7 +16,7 @@ import {
 import { type Natives, runEspruino } from "./natives.js";
 import { leanSource } from "./source.js";
 
-/** What is told to whoever asks for its counters. */
+/** What whoever asks for its counters gets. */
 export const COUNTS_NOTHING = "motekey: the core for Espruino counts nothing";
 
 /** A text of bytes. */

@@ -8,7 +8,7 @@ export interface Credential {
   readonly psk: string;
 }
 
-/** What the process is told first. It comes over the channel, since arguments are everybody's to read. */
+/** What the process gets first. It comes over the channel, since arguments are everybody's to read. */
 export interface FleetCloudOptions {
   /** So many devices are provisioned: `device_0`, `device_1` … */
   devices: number;

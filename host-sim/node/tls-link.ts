@@ -53,7 +53,7 @@ export interface TlsOptions {
   readonly servername?: string;
   /**
    * What is to be spoken inside, the best first (ALPN, RFC 7301): `x-amzn-mqtt-ca` for AWS IoT on port 443. Absent: the
-   * cloud is not told. One that speaks nothing of it ends the handshake, or goes on without a choice (`report.alpn`).
+   * cloud does not hear of it. One that speaks nothing of it ends the handshake, or goes on without a choice (`report.alpn`).
    */
   readonly alpn?: string | readonly string[];
   /** The device's certificate, with those between it and its CA, and its key: RSA, EC or Ed25519. */
@@ -159,7 +159,7 @@ export class TlsLink extends NodeLink {
     socket.once("connect", () => {
       socket.status = Status.TLS_FAILED;
     });
-    // What is told there are the keys themselves; that there are any is all we take.
+    // What it gets there are the keys themselves; that there are any is all we take.
     socket.once("keylog", () => {
       progress.isKeyed = true;
     });
@@ -177,7 +177,7 @@ export class TlsLink extends NodeLink {
         this.sessionEndsAtMs = endOf(socket.getPeerCertificate(true));
     });
     socket.on("session", (session) => {
-      // By a key, resuming would save nothing, and the cloud would not be told whose key it was. And a list of revoked
+      // By a key, resuming would save nothing, and the cloud would not learn whose key it was. And a list of revoked
       // certificates, which ends by itself, is looked at in full handshakes alone.
       if (proof !== "psk" && crl === undefined) this.session = session;
     });

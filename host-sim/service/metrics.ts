@@ -24,7 +24,7 @@ export class Metrics {
   ]);
   private readonly failed = this.counter("motekey_failed_total", "What should not have failed", []);
   private broker: Gauge | null = null;
-  /** Those that there are: requests for others are told as of one. */
+  /** Those that there are: requests for others count as one. */
   private readonly methods = new Set<string>();
 
   constructor(events: Events) {

@@ -16,7 +16,7 @@ interface Call {
   isTold: boolean;
 }
 
-/** Within so much a call is told its end: the deadline of 20 s, and what clocks and busy engines add. */
+/** Within so much a call ends: the deadline of 20 s, and what clocks and busy engines add. */
 const CALL_MS = 24_000;
 const LIST_MS = 46_000;
 /** After so long without a fault a call for a token succeeds: two longest backoffs, a retry_after, a dead line. */
@@ -33,7 +33,7 @@ const WISHES = [
   { what: "authorize", percent: 1 },
 ] as const;
 
-/** The app of one device: it asks for tokens now and then, and for all else seldom. All it is told is checked. */
+/** The app of one device: it asks for tokens now and then, and for all else seldom. All it gets is checked. */
 export class App implements Actor {
   /** No fault is at work from here on; later than now: one is. */
   troubleUntilMs = 0;
@@ -109,7 +109,7 @@ export class App implements Actor {
     });
   }
 
-  /** Every call of this life was told, or has time yet. */
+  /** Every call of this life has ended, or has time yet. */
   checkOpen(): void {
     for (const call of this.open) {
       const device = this.device();

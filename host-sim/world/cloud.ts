@@ -29,7 +29,7 @@ interface Frame {
 /** Members of an answer beside those that each has. */
 type Members = Record<string, unknown>;
 
-/** What is told to whoever counts. */
+/** What whoever counts gets. */
 export interface CloudEvents {
   /** The device's counter was used before. */
   stale(counter: number): void;

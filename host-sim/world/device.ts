@@ -50,7 +50,7 @@ export interface DeviceSpec {
   readonly records: Records;
 }
 
-/** What a life's beginning and end are told to. */
+/** What hears of a life's beginning and end. */
 export interface Lives {
   began(client: AuthClient): void;
   ended(): void;

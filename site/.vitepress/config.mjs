@@ -5,6 +5,13 @@ import { defineConfig } from "vitepress";
 const BASE = process.env.SITE_BASE ?? "/";
 const PAGES = join(import.meta.dirname, "../pages");
 
+/** As web front ends of git make anchors of headings, which the documents' links go by. */
+const anchorOf = (heading) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+    .replace(/\s/g, "-");
+
 /** What a page calls itself. */
 const titleOf = (page) => /^# (.*)$/m.exec(readFileSync(join(PAGES, page), "utf8"))?.[1] ?? page;
 const item = (page, text) => ({ text: text ?? titleOf(page), link: `/${page.replace(/(index)?\.md$/, "")}` });
@@ -73,7 +80,7 @@ export default defineConfig({
   outDir: "dist",
   cacheDir: "../.cache/vitepress",
   metaChunk: true,
-  markdown: { theme: { light: "github-light", dark: "github-dark" } },
+  markdown: { theme: { light: "github-light", dark: "github-dark" }, anchor: { slugify: anchorOf } },
   themeConfig: {
     nav: [
       { text: "Board", link: "/docs/moddable" },

@@ -9,7 +9,7 @@ export interface Sentence {
 /** A sentence ends with a full stop, perhaps within brackets or emphasis; what follows begins with a capital, a link or code. */
 const BETWEEN = /(?<=[A-Za-z0-9)`*][.?!][)*]*) +(?=[(*[`"]*[A-Z`])/;
 
-/** All sentences of a document; of a table, each cell behind the first of its row, with what stands beside and above it. */
+/** All sentences of a document, without lines that a command writes (`<!-- … -->`); of a table, each cell behind the first of its row, with what stands beside and above it. */
 export function sentencesOf(markdown: string): Sentence[] {
   const found: Sentence[] = [];
   let section = "";
@@ -28,7 +28,7 @@ export function sentencesOf(markdown: string): Sentence[] {
     head = undefined;
     const heading = /^#+ (.*)/.exec(line)?.[1];
     if (heading !== undefined) section = heading;
-    else if (line !== "") {
+    else if (line !== "" && !line.startsWith("<!--")) {
       const sentences = line.replace(/^- /, "").split(BETWEEN);
       found.push(...sentences.map((text) => ({ section, text })));
     }

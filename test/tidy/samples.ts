@@ -98,6 +98,7 @@ export const SAMPLES: readonly Sample[] = [
   sample("declared-package", 1, 'import sinon from "sinon/pkg";', "host-sim/cloud/rpc.ts"),
   sample("file-length", 401, "use();\n".repeat(401)),
   sample("plain-words", 1, "The app is told once.", "docs/guide.md"),
+  sample("plain-comments", 1, "/** Its end is reckoned from here. */", "host-sim/cloud/time.ts"),
   sample("no-machine-path", 1, "Look at /home/somebody/notes.", "README.md"),
   sample("no-machine-path", 2, "cd\ncat /tmp/notes.md", ".ci/run"),
   sample("no-registry-host", 1, "registry=https://registry.example.com/", ".npmrc"),

@@ -9,6 +9,9 @@ export const LINES_MAX = 400;
 const READ_BY_USERS =
   /^(?:[A-Z]+\.md|docs\/(?!promises)[\w-]+\.md|firmware\/[A-Z]+\.md|host-sim\/(?:samples\/|service\/)?README\.md|firmware\/sentences\.ts)$/;
 
+/** The words, in their forms. */
+const STUMBLES = /\b(?:reckone[d]|(?:is|are|was|were|been|be) tol[d]|owe[sd]|[Ss]ee tha[t]|one tha[t] is)\b/;
+
 const isOurText = (path: string): boolean => !/(^|\/)package-lock\.json$|^LICENSE$/.test(path);
 
 const length: Rule = {
@@ -39,7 +42,13 @@ export const TEXT_RULES: readonly Rule[] = [
     "plain-words",
     "a native speaker stumbles over it: computed, is called, hears of, pending, check that",
     (path) => READ_BY_USERS.test(path),
-    /\b(?:reckone[d]|(?:is|are|was|were|been) tol[d]|owe[sd]|[Ss]ee tha[t])\b/,
+    STUMBLES,
+  ),
+  lineRule(
+    "plain-comments",
+    "a native speaker stumbles over it: computed, is called, gets, pending, check that",
+    (path) => isCode(path) && /^(?:firmware|host-sim|tools|site)\//.test(path),
+    new RegExp(`(?:\\/\\/ |\\/\\*\\* |^ *\\* ).*${STUMBLES.source}`),
   ),
   lineRule("no-later", "do it, or file an issue", isOurText, /\b(?:TO[D]O|FIX[M]E)\b/),
   lineRule(

@@ -52,7 +52,7 @@ export async function askAbout(context: Context, store: Store, credential: Crede
 /**
  * Talks about a login with a fresh token. One that is refused is refreshed once; when that is refused too, the login
  * is marked as ended.
- * @param talk is told whether another token can be had
+ * @param talk hears whether another token can be had
  * @throws Failure `login_ended` or `token_expired` when the login is over
  */
 export async function withFreshToken<T>(

@@ -24,7 +24,7 @@ export function checkAudience(audience: string): void {
   );
 }
 
-/** Of a login: the one that is kept, where it is good for a while, else a new one. */
+/** Of a login: the token that is kept, where it is good for a while, else a new one. */
 export async function audienceToken(
   context: Context,
   store: Store,

@@ -255,7 +255,7 @@ export function accountsNamed(name: string, { settings }: Context, logins: Login
   return active.length > 0 ? active : found;
 }
 
-/** The one account of a name: of many, the one that is logged in. */
+/** The one account of a name: of many, the account that is logged in. */
 export function oneAccountNamed(name: string, context: Context, logins: Logins): Account {
   const named = accountsNamed(name, context, logins);
   const there = named.filter(({ accessToken }) => accessToken !== null);

@@ -1,4 +1,4 @@
-/** How accounts and times are told. */
+/** How accounts and times are worded. */
 import { claimsOf } from "../cli/jwt.js";
 import { TIME_MS_MAX } from "../store/account.js";
 

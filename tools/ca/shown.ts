@@ -2,7 +2,7 @@
 import { printable } from "../cli/failure.js";
 import type { Authority } from "./authority.js";
 
-/** What is told of it. */
+/** What is shown of it. */
 export function shown(authority: Authority, ca: string, nowMs: number) {
   const { certificate, ledger, head } = authority;
   return {

@@ -38,7 +38,7 @@ export function fieldsOf(command: Command): readonly string[] {
   return FIELDS.get(command) ?? [];
 }
 
-/** @param ended told the exit status */
+/** @param ended gets the exit status */
 export function actOn(system: System, ended: (exit: number) => void): Act {
   return (command, load) =>
     command.action(async () => {

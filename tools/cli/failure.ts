@@ -118,7 +118,7 @@ export const FAILURES = {
 /** One of {@link FAILURES}. */
 export type FailureCode = keyof typeof FAILURES;
 
-/** A failure that people are told of without a stack trace. */
+/** A failure that people see without a stack trace. */
 export class Failure extends Error {
   /**
    * @param code for programs

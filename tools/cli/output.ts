@@ -38,7 +38,7 @@ export class Output {
     return isTTY === true && columns !== undefined && columns > 0 ? columns : null;
   }
 
-  /** The answer, told once. `text` is for people: lines without the last line break. */
+  /** The answer, given once. `text` is for people: lines without the last line break. */
   answer(json: Json, text: string): void {
     const { secrets } = this.system;
     if (this.manner.json) this.printJson(secrets.withoutIn(this.chosen(json)));

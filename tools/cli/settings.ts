@@ -38,7 +38,7 @@ const TEAM_NAME = /^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,63}$/u;
 
 /**
  * Flag before environment before directory. Which account is active is the store's to say.
- * @param warn told what a directory's file may not set
+ * @param warn called with what a directory's file may not set
  */
 export async function findSettings(
   flags: GlobalFlags,

@@ -24,7 +24,7 @@ const KINDS: Readonly<Record<number, string>> = {
 const STRENGTH_AT = 11;
 const STRENGTHS: Readonly<Record<number, string>> = { 1: "obfuscated", 2: "sealed" };
 
-/** What a record is, and what may be told of it. */
+/** What a record is, and what may be shown of it. */
 export interface ToldRecord {
   readonly kind: string;
   readonly generation: number;

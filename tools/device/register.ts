@@ -15,7 +15,7 @@ const ID_BYTES = 8;
 export const newDeviceId = (): string => `device_${randomBytes(ID_BYTES).toString("hex")}`;
 
 /**
- * Registers a device with the key in `file`, or with a new one that is put there, for its owner only. A run that dies
+ * Registers a device with the key in `file`, or with a new key that is put there, for its owner only. A run that dies
  * in between finds the key, and makes no second one: the same again is the same device.
  */
 export async function registered(

@@ -15,7 +15,7 @@ export async function settingsOf(system: System, flags: SettingFlags): Promise<s
   if (flags.settings === undefined) return lines;
   const text = (await secretBytes(system, "--settings", flags.settings)).toString();
   const settings = text.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.startsWith("#"));
-  // What is wrong with one is told without its value.
+  // What is wrong with one is reported without its value.
   for (const line of settings) system.secrets.keep(/=\w+:(.{8,})$/s.exec(line)?.[1]);
   return [...lines, ...settings];
 }

@@ -19,6 +19,6 @@ export function environmentCommand(act: Act): Command {
       ["motekey environment --json=variable,set", "For a program"],
     ],
     variables: VARIABLES,
-    notes: ["An empty variable counts as one that is not set."],
+    notes: ["An empty variable counts as not set."],
   });
 }

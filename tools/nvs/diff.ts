@@ -9,7 +9,7 @@ export interface Difference {
   readonly change: "added" | "removed" | "changed";
 }
 
-/** What was done to `before` to make it `after`, in the order of their values; nothing of a value is told. */
+/** What was done to `before` to make it `after`, in the order of their values; nothing of a value is shown. */
 export function differences(before: Partition, after: Partition): Difference[] {
   const found: Difference[] = [];
   const tell = ({ namespace, key }: NvsItem, change: Difference["change"]) =>

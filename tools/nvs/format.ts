@@ -10,7 +10,7 @@ export const ENTRIES_PER_PAGE = 126;
 export const TABLE_AT = 32;
 export const ENTRIES_AT = 64;
 
-/** ESP-IDF writes to no smaller partition: two pages in use, and one that is free to tidy up into. */
+/** ESP-IDF writes to no smaller partition: two pages in use, and a free one to tidy up into. */
 export const PARTITION_BYTES_MIN = 3 * PAGE_BYTES;
 
 /** A key's field, and the most of it that a key or a name may take: a NUL ends it. */

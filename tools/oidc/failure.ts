@@ -111,7 +111,7 @@ export interface Peer {
   readonly requests: Requests;
 }
 
-/** Runs a conversation with a provider; what fails in it is told as a {@link Failure}. */
+/** Runs a conversation with a provider; what fails in it is reported as a {@link Failure}. */
 export async function asking<T>(peer: Peer, talk: () => Promise<T>): Promise<T> {
   try {
     return await talk();

@@ -44,7 +44,7 @@ const PersonSchema = v.object({
 
 /** Whose token it is. What the provider does not tell is null, or an empty list. */
 export type Person = v.InferOutput<typeof PersonSchema> & {
-  /** True where the provider tells organizations and teams, so that an unknown one can be told. */
+  /** True where the provider tells organizations and teams, so that an unknown one can be named. */
   readonly hasTeams: boolean;
 };
 

@@ -106,7 +106,7 @@ const LOOPBACK = ["127.0.0.1", "[::1]", "localhost"];
 
 /**
  * The proxy that the environment names for an issuer, or for anybody; null: none. Where `NO_PROXY` has the issuer, it goes unused. The host alone
- * is told: a user and a password may stand before it.
+ * is shown: a user and a password may stand before it.
  */
 export function proxyOf(
   env: System["env"],

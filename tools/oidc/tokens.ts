@@ -1,7 +1,7 @@
 import type { IDToken, TokenEndpointResponse, TokenEndpointResponseHelpers } from "openid-client";
 import { Failure, printable } from "../cli/failure.js";
 
-/** What a grant gives. Times are unix milliseconds; null: not told. */
+/** What a grant gives. Times are unix milliseconds; null: not given. */
 export interface Tokens {
   readonly accessToken: string;
   readonly refreshToken: string | null;
@@ -47,7 +47,7 @@ export function tokensOf(
 /** Thirty years: what is said to live longer than any computer here is kept as that. */
 const LIFETIME_SECONDS_MAX = 30 * 365 * 24 * 60 * 60;
 
-/** Null for what is no number: a lifetime that is not told. */
+/** Null for what is no number: a lifetime that is not given. */
 function endOf(nowMs: number, seconds: unknown): number | null {
   if (typeof seconds !== "number" || !Number.isFinite(seconds)) return null;
   return nowMs + Math.min(Math.max(seconds, 0), LIFETIME_SECONDS_MAX) * 1000;

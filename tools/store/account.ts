@@ -58,7 +58,7 @@ export const AccountSchema = v.object({
 /**
  * One login of one account in one team. `name` is what people call it: an e-mail address, a user name or, of a
  * service account, its client id. Without an `accessToken` only `kept` is left of it. Times are unix milliseconds;
- * null: not told by the provider.
+ * null: not given by the provider.
  */
 export type Account = v.InferOutput<typeof AccountSchema>;
 

@@ -61,7 +61,7 @@ async function answerOf(program: URL, question: Question, asking: Asking): Promi
         else resolve(JSON.parse(answer));
       },
     );
-    // It may end before it has read the question; that is told as its failure.
+    // It may end before it has read the question; that is reported as its failure.
     child.stdin?.on("error", () => undefined).end(JSON.stringify(question));
   });
 }

@@ -39,9 +39,9 @@ export class ModdableLink implements Link {
   protected isOpen: boolean;
   /** What the socket takes without blocking, bytes. */
   protected room: number;
-  /** Counts connections, so that what comes late of an old one is told from the present one's. */
+  /** Counts connections, so that what comes late of an old one is distinguished from the present one's. */
   private attempt: number;
-  /** Took less than it was offered, and owes `writable()`. */
+  /** Took less than it was offered, and has yet to call `writable()`. */
   private isShort: boolean;
   private readonly window: Uint8Array;
   /** 128, 64 … 1 bytes: a socket fills a whole view or throws. No views of the window: `set` would copy it first. */
@@ -216,7 +216,7 @@ export class ModdableLink implements Link {
     });
   }
 
-  /** Why there is no connection, where nobody told a reason. */
+  /** Why there is no connection, where nobody gave a reason. */
   protected get loss(): Status {
     return this.isOpen ? Status.CONNECTION_LOST : Status.UNREACHABLE;
   }

@@ -163,7 +163,7 @@ export class CborReader implements ValueReader {
     this.isCapturing = false;
   }
 
-  /** The end of a container of known length takes no byte: it is told by the next call, be it with none. */
+  /** The end of a container of known length takes no byte: the next call emits it, be it with none. */
   read(bytes: Uint8Array, from: number, to: number): ValueEvent {
     let event = ValueEvent.MORE;
     this.at = from;
@@ -373,7 +373,7 @@ export class CborReader implements ValueReader {
     return ValueEvent.KEY;
   }
 
-  /** A value is complete: told, unless it is skipped. */
+  /** A value is complete: emitted, unless it is skipped. */
   private ended(event: ValueEvent): ValueEvent {
     this.isCapturing = false;
     this.state = this.depth === 0 ? State.DONE : State.HEAD;

@@ -29,7 +29,7 @@ export class FrameReader {
   at: number;
   /** Why REFUSED. */
   status: Status;
-  /** 1…2^53−1; 0 while not told. */
+  /** 1…2^53−1; 0 while not known. */
   id: number;
   hasMethod: boolean;
   noReply: boolean;
@@ -63,7 +63,7 @@ export class FrameReader {
   /** Whether the token came sealed, and its salt. */
   readonly sealed: SealedText;
   messageLength: number;
-  /** End of the staged hosts; 0 when they were told: the area is free for more of them. */
+  /** End of the staged hosts; 0 when they were delivered: the area is free for more of them. */
   hostsTo: number;
   /** What comes answers Counter alone: its `c` is kept as `timeS`, its `mac` where a token is. */
   isCounter: boolean;

@@ -357,7 +357,7 @@ export class JsonReader implements ValueReader {
     return this.ended(event, at);
   }
 
-  /** A value is complete: told, unless it is skipped. */
+  /** A value is complete: emitted, unless it is skipped. */
   private ended(event: ValueEvent, at: number): ValueEvent {
     this.at = at;
     this.state = this.after;

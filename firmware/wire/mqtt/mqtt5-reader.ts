@@ -144,7 +144,7 @@ export class Mqtt5Reader extends MqttReader {
     this.propertiesShift = 0;
   }
 
-  /** After REFUSED: what the server is told of it (4.13). */
+  /** After REFUSED: what we answer the server about it (4.13). */
   fault(): Fault {
     switch (this.status) {
       case Status.MQTT_PROPERTY:

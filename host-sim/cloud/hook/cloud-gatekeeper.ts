@@ -13,7 +13,7 @@ export interface OwnLogin {
 
 /** Before a filter that several replicas share (MQTT 5, 4.8.2). */
 const SHARED = /^\$share\/[^/]+\//;
-/** What is told of a name that anybody may have made up. */
+/** What is reported of a name that anybody may have made up. */
 const NAME_CHARACTERS_MAX = 128;
 
 /** Decides as the cloud's own broker does, by the same door; and lets the cloud itself in. */

@@ -204,7 +204,7 @@ async function startWith(options: IdentityOptions, lock: FileLock | null): Promi
   );
 }
 
-/** What the options name and the folder does not know; and `admin`, whose password is told. */
+/** What the options name and the folder does not know; and `admin`, whose password is printed. */
 async function fill(directory: Directory, options: IdentityOptions): Promise<string | null> {
   for (const { name, teams } of options.organizations ?? []) directory.addOrganization(name, teams);
   for (const user of options.users ?? [])

@@ -86,7 +86,7 @@ async function logIn(visit: Visit, answers: URLSearchParams): Promise<void> {
 async function consent(visit: Visit, answers: URLSearchParams): Promise<void> {
   const { provider, directory, logins, interaction, client } = visit;
   const user = userOf(visit);
-  // A grant of its own for each login: one that is revoked, or switches its organization, leaves the others alone.
+  // A grant of its own for each login: revoking it, or switching its organization, leaves the others alone.
   const grant = new provider.Grant({ accountId: user.id, clientId: client });
   grant.addOIDCScope([...scopesOf(interaction)].join(" "));
   const grantId = await grant.save();

@@ -3,7 +3,7 @@ import { JsonFile } from "../json-file.js";
 
 /** Codes, tokens and consents that end with their login: what oidc-provider's adapters call grantable. */
 const OF_A_LOGIN = new Set(["AccessToken", "AuthorizationCode", "RefreshToken", "DeviceCode"]);
-/** What is over is kept for a while, so that a late client is told "expired" and not "unknown". */
+/** What is over is kept for a while, so that a late client hears "expired" and not "unknown". */
 const REMEMBERED_SECONDS = 3600;
 /** What has ended is looked for when there is this much, and when there is twice as much as the last look left. */
 const PRUNED_FROM = 1_000;

@@ -2,7 +2,7 @@ import type Provider from "oidc-provider";
 import type { KoaContextWithOIDC } from "oidc-provider";
 import type { IdentityEvent } from "./types.js";
 
-/** The endpoints whose refusals are told, as oidc-provider names their events. */
+/** The endpoints whose refusals are reported, as oidc-provider names their events. */
 const REFUSING = {
   "grant.error": "token",
   "authorization.error": "authorization",

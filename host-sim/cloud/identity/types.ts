@@ -121,7 +121,7 @@ export type IdentityEvent =
   | { event: "consent"; account: string; client: string; organization: string; ok: boolean }
   /** A token response. `grant` is its `grant_type`; `account` is a user's id, or of a service account its client id. */
   | { event: "token"; grant: string; client: string; account: string }
-  /** An OAuth error (RFC 6749 section 5.2): the endpoint, the code told to the client, and the reason behind it. */
+  /** An OAuth error (RFC 6749 section 5.2): the endpoint, the code that the client gets, and the reason behind it. */
   | { event: "refused"; endpoint: string; grant: string; client: string; error: string; reason: string }
   /** A token was revoked by its client (RFC 7009). */
   | { event: "revoked"; client: string; token: string }

@@ -242,7 +242,7 @@ export class StoredAccounts implements Accounts {
     }
   }
 
-  /** Takes over entities with their counters, as {@link all} gave them; one that is here already keeps higher ones. */
+  /** Takes over entities with their counters, as {@link all} gave them; those that are here already keep higher ones. */
   async takeOver(entities: readonly Entity[]): Promise<void> {
     await this.database.longTransaction(async (queries) => {
       // In the order in which answers take rows.

@@ -13,7 +13,7 @@ export function exportCommand(act: Act): Command {
     .description(
       "Writes all devices, users and backends of the auth service with their keys and counters to a new file, for its owner only.",
     )
-    .requiredOption("-o, --out <file>", "the file; one that is there is not overwritten")
+    .requiredOption("-o, --out <file>", "the file; it is not overwritten if it exists")
     .option("--settings <file>", "the service's settings")
     .option("--folder <path>", "where its state is kept");
   act<ExportFlags>(command, async () => (await import("./run.js")).exportDevices);

@@ -12,7 +12,7 @@ export interface ServeFlags extends ServiceFlags {
 
 type Log = NonNullable<ServiceOptions["log"]>;
 
-/** Runs a replica of the service until it is told to end. */
+/** Runs a replica of the service until a signal ends it. */
 export async function serve(context: Context, flags: ServeFlags): Promise<number> {
   const { system, output } = context;
   // Loaded here: it takes longer than all other commands.

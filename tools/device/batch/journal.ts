@@ -1,5 +1,5 @@
 /**
- * How far a batch has come: its audit log, of which each line is on the disk before anybody is told of it. The keys come
+ * How far a batch has come: its audit log, of which each line is on the disk before anybody hears of it. The keys come
  * from a secret and the id, so that a device that is made again after a cut is the same device with the same key.
  */
 import type { Entry } from "../../audit/chain.js";

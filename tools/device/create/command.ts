@@ -30,7 +30,10 @@ export function createCommand(act: Act): Command {
       "Makes a key of 256 random bits, writes it to a file for its owner only, and registers the device with the cloud. The same again changes nothing: whoever was cut off runs it once more.",
     )
     .option("--id <id>", "the device; without it one is made")
-    .option("-o, --out <file>", "where the key goes; one that is there is used (default: ID.psk, ID.key)")
+    .option(
+      "-o, --out <file>",
+      "where the key goes; a key that exists there is used (default: ID.psk, ID.key)",
+    )
     .option("--cert <type>", "a certificate instead of a shared key: ec, rsa or ed25519")
     .option("--csr <file>", "the same for the key of this request, which the device made")
     .addOption(new Option("--psk <key>").hideHelp())

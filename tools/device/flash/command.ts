@@ -74,7 +74,7 @@ export function flashCommand(act: Act): Command {
       ],
       [
         "motekey device flash --id device_123 --psk-file device_123.psk --cloud https://cloud.example.com",
-        "The only one that is plugged in; its counter begins above the cloud's",
+        "The only board that is plugged in; its counter begins above the cloud's",
       ],
       [
         "motekey device flash --port 7CDFA1E0B2C4 --id device_123 --psk-file device_123.psk --dry-run",

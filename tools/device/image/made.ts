@@ -19,7 +19,7 @@ export interface ImageFlags extends KeyFlags, PskFlags, SealFlags, SettingFlags,
   readonly dryRun?: boolean;
 }
 
-/** What was made, as it is told. */
+/** What was made, as it is reported. */
 export interface MadeImage {
   readonly bytes: Buffer;
   readonly counter: number | null;

@@ -11,7 +11,7 @@ export class Post implements LinkEvents {
   private written: number;
   private head: string;
 
-  /** @param onDone told the HTTP status code; 0: there was no answer. Not told after {@link abandon} */
+  /** @param onDone gets the HTTP status code; 0: there was no answer. Not called after {@link abandon} */
   constructor(
     link: Link,
     address: Address,

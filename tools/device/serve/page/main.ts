@@ -38,7 +38,7 @@ const keepOf = (name: string): Keep => ({
 let ports: WebPorts | null = null;
 let isBusy = false;
 
-/** One thing at a time; what fails is told. */
+/** One thing at a time; what fails is shown. */
 async function busy(work: () => Promise<void>): Promise<void> {
   if (isBusy) return;
   isBusy = true;
@@ -136,7 +136,7 @@ async function write(at: WebPorts, device: Registered, settings: readonly string
   }
 }
 
-/** Gives the device that was flashed last, or one that is chosen now, its network. */
+/** Gives the device that was flashed last, or a device that is chosen now, its network. */
 async function wifi(): Promise<void> {
   ports ??= await choosePort();
   const [ssid, password] = [the<HTMLInputElement>("ssid"), the<HTMLInputElement>("password")];
