@@ -60,6 +60,7 @@ const ITEMS = [
       item("SECURITY.md"),
       item("docs/promises.md"),
       item("firmware/DESIGN.md", "Design"),
+      item("docs/wire.md"),
       item("firmware/RECORD.md", "Records in flash"),
       { ...item("docs/adr/index.md", "Decisions"), collapsed: true, items: folder("docs/adr") },
     ],
