@@ -1,4 +1,4 @@
-// npm run build: what the packages ship. firmware/dist: modules for XS and Node, and one minified file;
+// npm run build: what the packages ship. firmware/dist: modules for XS and Node, and two minified files;
 // dist/espruino: files for require("motekey") and require("motekey-messages"); host-sim/dist: modules for Node, and
 // their types; tools/dist: the command line.
 import { execFileSync } from "node:child_process";
@@ -22,6 +22,7 @@ for (const folder of ["dist", "firmware/dist", "host-sim/dist", "host-sim/servic
 
 compile("firmware");
 writeFileSync("firmware/dist/motekey.min.js", await bundleMinified());
+writeFileSync("firmware/dist/motekey-all.min.js", await bundleMinified({ isWhole: true }));
 await bundleSeal();
 
 compile("firmware/adapters/moddable/types.json");

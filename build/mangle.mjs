@@ -6,8 +6,6 @@ import ts from "typescript";
 const FIRMWARE = join(dirname(fileURLToPath(import.meta.url)), "../firmware/");
 /** Their names belong to the engines: the shared library. */
 const ENGINE_FILES = [`${FIRMWARE}lib/shared.d.ts`];
-/** What apps see. */
-const ENTRIES = [`${FIRMWARE}index.ts`];
 
 const isOurs = (symbol) =>
   symbol.declarations?.some(({ parent }) => inFirmware(parent.getSourceFile())) === true;
@@ -41,7 +39,7 @@ const isHidden = (node) =>
  * The names that apps can meet: members of everything that the entries export, and of what those lead to. Of a
  * class these are its methods and accessors, its fields only if it has nothing else: fields are for its own kind.
  */
-function publicMembers(program) {
+function publicMembers(program, entries) {
   const checker = program.getTypeChecker();
   const names = new Set();
   const seen = new Set();
@@ -66,7 +64,7 @@ function publicMembers(program) {
     }
   };
 
-  for (const entry of ENTRIES) {
+  for (const entry of entries) {
     const module = checker.getSymbolAtLocation(program.getSourceFile(entry));
     for (const alias of checker.getExportsOfModule(module)) {
       const symbol = alias.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(alias) : alias;
@@ -77,8 +75,12 @@ function publicMembers(program) {
   return names;
 }
 
-/** The names that can be shortened, sorted. */
-export function privateNames() {
+/**
+ * The names that can be shortened, sorted.
+ * @param names the entry points in firmware/: what apps see
+ */
+export function privateNames(names) {
+  const entries = names.map((name) => FIRMWARE + name);
   const config = ts.getParsedCommandLineOfConfigFile(
     join(FIRMWARE, "tsconfig.json"),
     {},
@@ -89,9 +91,9 @@ export function privateNames() {
       },
     },
   );
-  const program = ts.createProgram([...config.fileNames, ...ENGINE_FILES, ...ENTRIES], config.options);
+  const program = ts.createProgram([...config.fileNames, ...ENGINE_FILES, ...entries], config.options);
   const kept = new Set([
-    ...publicMembers(program),
+    ...publicMembers(program, entries),
     ...declaredMembers(program, (file) => ENGINE_FILES.includes(file.fileName)),
   ]);
   const all = declaredMembers(program, inFirmware);

@@ -1,2 +1,2 @@
 /** The firmware as one minified ES module, private names shortened. */
-export function bundleMinified(): Promise<string>;
+export function bundleMinified(options?: { isWhole?: boolean }): Promise<string>;

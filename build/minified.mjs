@@ -4,18 +4,24 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { privateNames } from "./mangle.mjs";
 
-const ENTRY = join(dirname(fileURLToPath(import.meta.url)), "../firmware/index.ts");
+const FIRMWARE = join(dirname(fileURLToPath(import.meta.url)), "../firmware");
+/** Entry points but `motekey/seal`, whose cipher is a package. Names are shortened alike in all that is in one file. */
+const ALL = ["index.ts", "explain.ts", "cbor.ts", "messages.ts", "mqtt5.ts", "rotation.ts", "websocket.ts"];
 
-/** Returns the source text. */
-export async function bundleMinified() {
+/**
+ * Returns the source text.
+ * @param isWhole with all that an app imports by names of its own, such as `motekey/explain`; else `motekey` alone
+ */
+export async function bundleMinified({ isWhole = false } = {}) {
+  const entries = isWhole ? ALL : ALL.slice(0, 1);
   const result = await build({
-    entryPoints: [ENTRY],
+    stdin: { contents: entries.map((name) => `export * from "./${name}";`).join("\n"), resolveDir: FIRMWARE },
     bundle: true,
     write: false,
     minify: true,
     format: "esm",
     target: "es2015",
-    mangleProps: new RegExp(`^(${privateNames().join("|")})$`),
+    mangleProps: new RegExp(`^(${privateNames(entries).join("|")})$`),
   });
   return result.outputFiles[0].text.replace(ENUM, listed);
 }

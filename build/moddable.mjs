@@ -21,6 +21,7 @@ const PARTS = {
   "key-value": "adapters/moddable/key-value-store.ts",
   cbor: "cbor.ts",
   messages: "messages.ts",
+  explain: "explain.ts",
   rotation: "rotation.ts",
   seal: "seal.ts",
   efuse: "adapters/moddable/efuse.ts",

@@ -26,7 +26,7 @@ import {
 } from "./ports.js";
 import { whose } from "./proof/owner.js";
 import { RECOVERY_PASSWORD_BYTES } from "./proof/recover.js";
-import { sentenceOf } from "./sentences.js";
+import { refusalOf } from "./refusals.js";
 import { Status } from "./status.js";
 import { COUNTER_RECORD_BYTES, CounterBlock } from "./store/counter-block.js";
 import { Keeper } from "./store/keeper.js";
@@ -133,7 +133,7 @@ const refuse = (message: string): never => {
 
 /** @construction */
 const refuseWith = (what: string, status: Status): never => {
-  const error = new Error(`motekey: ${what}. ${sentenceOf(status)}`) as Error & { status: Status };
+  const error = new Error(`motekey: ${what}. ${refusalOf(status)}`) as Error & { status: Status };
   error.status = status;
   throw error;
 };

@@ -1,5 +1,5 @@
-import type { Auth } from "./auth.js";
 import type { Config } from "./config.js";
+import type { AuthClient } from "./index.js";
 import { FrameProof, type Proof } from "./policy.js";
 import { LinkSecurity } from "./ports.js";
 import { nameOf, sentenceOf } from "./sentences.js";
@@ -7,6 +7,8 @@ import { Status } from "./status.js";
 import type { Keeper } from "./store/keeper.js";
 import { Party } from "./wire/frame/addressing.js";
 import type { FrameReader } from "./wire/frame/frame.js";
+
+export { sentenceOf };
 
 /** Beyond this servers stop to believe a clock (RFC 4120, 8.2). */
 const CLOCK_WRONG_S = 300;
@@ -115,16 +117,16 @@ const isOfClock = (status: Status): boolean =>
   status === Status.TLS_CRL;
 
 /**
- * @param wallTimeS the device's wall clock, unix seconds, where it has one
+ * What keeps a client from its work, for people. A module of its own, so that an app that does not import it does not
+ * carry its sentences.
+ * @param wallTimeS the device's wall clock, unix seconds, where it has one: it is compared with the cloud's
  * @allocates texts, because a person asked
  */
-export const explain = (
-  auth: Auth,
-  config: Config,
-  transport: string,
-  nowMs: number,
-  wallTimeS: number | undefined,
-): Explanation => {
+export const explain = (client: AuthClient, wallTimeS?: number): Explanation => {
+  const auth = client.driver.auth;
+  const config = client.config;
+  const transport = client.transport.name;
+  const nowMs = client.driver.nowMs();
   const session = auth.session;
   const answers = session.responses;
   const counters = auth.counters;

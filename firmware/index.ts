@@ -3,7 +3,6 @@ import { Config, type ConfigOptions, cloudGroup, credentialGroup, portsGroup } f
 import type { Counters } from "./counters.js";
 import { Scratch } from "./crypto/scratch.js";
 import { Driver } from "./driver.js";
-import { type Explanation, explain } from "./explain.js";
 import { checkGroup, type Group, Kind, type RowsOf } from "./options.js";
 import { PROOFS } from "./policy.js";
 import type { Ports } from "./ports.js";
@@ -28,7 +27,6 @@ export {
   writeCredential,
 } from "./credential.js";
 export { Scratch } from "./crypto/scratch.js";
-export type { Explanation } from "./explain.js";
 export { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
 export { type Floor, PROOFS, type Proof } from "./policy.js";
 export {
@@ -44,7 +42,6 @@ export {
 } from "./ports.js";
 export type { OnDone, OnProvisionalHost, OnResult } from "./rpc/calls.js";
 export type { Encoding } from "./rpc/frames.js";
-export { sentenceOf } from "./sentences.js";
 export type { TokenFormat } from "./session/features.js";
 export { Status } from "./status.js";
 export type { Host } from "./tokens/host.js";
@@ -94,11 +91,14 @@ const optionsGroup = (): Group => {
 
 /** A device's client of the Auth service. Every callback comes after the turn, once, and at the latest with `close()`. */
 export class AuthClient {
-  private readonly config: Config;
-  private readonly driver: Driver;
+  /** @internal What `motekey/explain` looks at. */
+  readonly config: Config;
+  /** @internal */
+  readonly driver: Driver;
+  /** @internal */
+  readonly transport: Transport;
   /** Frames may be spelt otherwise than in JSON. */
   private readonly isEncoded: boolean;
-  private readonly transport: Transport;
 
   /** Made by {@link createAuth}. */
   constructor(options: AuthOptions, ports: Ports, scratch: Scratch) {
@@ -192,15 +192,6 @@ export class AuthClient {
   /** Wants a connection again. */
   resume(): void {
     this.driver.start();
-  }
-
-  /**
-   * What keeps the client from its work, for people.
-   * @param wallTimeS the device's wall clock, unix seconds, where it has one: it is compared with the cloud's
-   * @allocates texts
-   */
-  explain(wallTimeS?: number): Explanation {
-    return explain(this.driver.auth, this.config, this.transport.name, this.driver.nowMs(), wallTimeS);
   }
 
   /**

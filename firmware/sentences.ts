@@ -1,12 +1,13 @@
+import { refusalOf } from "./refusals.js";
 import { Status } from "./status.js";
 
 const AGAIN = "the next attempt is made by itself.";
 const REGISTERED = "check that the device is registered";
-const ALLOWED =
-  "the device's credential allows; choose a stronger one, or have the floor lowered by provisioning.";
 
 /** What happened, and what to do next. @construction a switch, so that no table lies in RAM */
 export const sentenceOf = (status: Status): string => {
+  const refusal = refusalOf(status);
+  if (refusal !== "") return refusal;
   switch (status) {
     case Status.OK:
       return "Nothing keeps the client from its work.";
@@ -46,12 +47,6 @@ export const sentenceOf = (status: Status): string => {
       return "The cloud's host name was not resolved; check its spelling, the network and the DNS server.";
     case Status.NO_SOCKET:
       return "This system has no socket left; raise its limit of open files (ulimit -n), or open fewer connections.";
-    case Status.STORE_FAILED:
-      return `The device's store could not be read or written, and without a stored counter no connection is made; check that the store can be written and serves no other client. ${AGAIN}`;
-    case Status.CREDENTIAL_MISSING:
-      return "There is no credential in the device's store; provision the device, or hand deviceId and credential to createAuth.";
-    case Status.CREDENTIAL_BROKEN:
-      return "The credential in the device's store is damaged, of a newer version, or sealed while the store is not; provision the device anew.";
     case Status.VERSION_REFUSED:
       return "The broker does not speak MQTT 3.1.1; use one that does.";
     case Status.CLIENT_ID_REFUSED:
@@ -106,24 +101,12 @@ export const sentenceOf = (status: Status): string => {
       return "A frame did not prove that it comes from the cloud, and was dropped; compare the key with the cloud's, or somebody else may write to the device's topic.";
     case Status.CHALLENGE_REFUSED:
       return "The cloud offers no digest but weaker ones than SHA-256; have SHA-256 switched on.";
-    case Status.PROOF_EXPOSED:
-      return "This link does not verify the cloud, and this proof shows the key to anyone who reads it; use counter+mac or a verified link, or set allowInsecure.";
-    case Status.FRAMES_UNPROVED:
-      return "On a link that does not verify the cloud a relay could speak after this proof; add +mac, or verify the cloud.";
-    case Status.LINK_UNPROVED:
-      return "The proof link needs a link that proves the device: TLS with a client certificate, or TLS-PSK.";
-    case Status.PROOF_UNFIT:
-      return "The proof auth5 needs MQTT 5; give createAuth that transport, or choose another proof.";
     case Status.EXCHANGE_WRONG:
       return "The cloud did not prove that it knows the device's key, and got nothing more; compare the keys, or somebody answers in its place.";
     case Status.COUNTER_BEHIND:
       return "The device's counter was behind the cloud's; the next connection goes on above it. If that happens often, it keeps no store, or two devices have one key.";
     case Status.TOKEN_UNSEALED:
       return "The cloud sent a token in the clear, though it seals them or the credential's floor wants them sealed, and it was dropped; have the cloud's extension seal switched on, and revoke the token.";
-    case Status.PROOF_BELOW_FLOOR:
-      return `The proof is weaker than ${ALLOWED}`;
-    case Status.LINK_BELOW_FLOOR:
-      return `The link is weaker than ${ALLOWED}`;
     case Status.WS_REDIRECTED:
       return "The server sends the WebSocket elsewhere, which is not followed; set host, port and path to where it points.";
     case Status.WS_NOT_FOUND:

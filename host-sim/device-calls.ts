@@ -1,11 +1,5 @@
-import {
-  type Credentials,
-  type Host,
-  type OnToken,
-  Status,
-  sentenceOf,
-  type Token,
-} from "../firmware/index.js";
+import { sentenceOf } from "../firmware/explain.js";
+import { type Credentials, type Host, type OnToken, Status, type Token } from "../firmware/index.js";
 
 /** The names of the firmware's statuses, such as `TIMEOUT`. */
 export type StatusName = keyof typeof Status;

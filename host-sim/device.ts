@@ -1,4 +1,5 @@
 import { cbor } from "../firmware/cbor.js";
+import type { Explanation } from "../firmware/explain.js";
 import {
   type AuthClient,
   type AuthOptions,
@@ -24,6 +25,7 @@ import {
 import { DEVICE_OPTIONS, type DeviceOptions, type DeviceTls } from "./device-options.js";
 import { leanClient } from "./espruino/client.js";
 import { nativesOf } from "./espruino/natives.js";
+import { explain } from "./explain.js";
 import { NodeLink } from "./node/link.js";
 import { nodePorts } from "./node/ports.js";
 import { provision } from "./node/provision.js";
@@ -140,6 +142,14 @@ export class SimulatedDevice {
     );
   }
 
+  /**
+   * What keeps the device from its work, with evidence and the next step.
+   * @param wallTimeS the device's wall clock, unix seconds: it is compared with the cloud's
+   */
+  explain(wallTimeS?: number): Explanation {
+    return explain(this.auth, wallTimeS);
+  }
+
   /** Resolves when the device is READY, at once if it is. */
   async ready(limitMs: number = NEXT_LIMIT_MS): Promise<void> {
     if (this.state !== "READY") await this.next("READY", limitMs);
@@ -156,7 +166,7 @@ export class SimulatedDevice {
         return;
       }
       const timer = setTimeout(() => {
-        const { name } = this.auth.explain();
+        const { name } = this.explain();
         const what = `${this.id} was not ${state} within ${limitMs} ms`;
         end(new DeviceError(what, name as StatusName, this.causeOf(name as StatusName)));
       }, limitMs);
@@ -205,14 +215,10 @@ export class SimulatedDevice {
       if (isOver) {
         clearTimeout(timer);
         this.listeners.delete(listener);
-      } else if (
-        state === State.WAITING &&
-        timer === undefined &&
-        UNREACHED.includes(this.auth.explain().name)
-      )
+      } else if (state === State.WAITING && timer === undefined && UNREACHED.includes(this.explain().name))
         timer = setTimeout(() => {
           this.listeners.delete(listener);
-          const { name } = this.auth.explain();
+          const { name } = this.explain();
           if (UNREACHED.includes(name)) this.calls.refuse(Status[name as StatusName]);
         }, UNREACHED_MS).unref();
     };

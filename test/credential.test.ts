@@ -1,7 +1,9 @@
 /** The credential in the store: whole or the one before at every cut, and a clear word where there is none. */
+
 import assert from "node:assert/strict";
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
+import { sentenceOf } from "../firmware/explain.js";
 import {
   type CredentialFields,
   createAuth,
@@ -12,7 +14,6 @@ import {
   readCredential,
   Status,
   type StoredCredential,
-  sentenceOf,
   writeCredential,
 } from "../firmware/index.js";
 import { Flash, isCut, TEARS, type Tear } from "../host-sim/world/flash.js";

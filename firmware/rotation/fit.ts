@@ -1,8 +1,8 @@
 import type { Config, ConfigOptions } from "../config.js";
 import { ConnectProof } from "../policy.js";
 import { LinkSecurity } from "../ports.js";
+import { refusalOf } from "../refusals.js";
 import type { Encoding } from "../rpc/frames.js";
-import { sentenceOf } from "../sentences.js";
 import { Status } from "../status.js";
 
 /** @construction */
@@ -37,7 +37,7 @@ export const checkFit = (options: ConfigOptions & { readonly encoding?: Encoding
 /** @construction */
 export const unreadable = (): never => {
   const error = new Error(
-    `motekey: the next key cannot be read. ${sentenceOf(Status.STORE_FAILED)}`,
+    `motekey: the next key cannot be read. ${refusalOf(Status.STORE_FAILED)}`,
   ) as Error & {
     status: Status;
   };

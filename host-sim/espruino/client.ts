@@ -1,4 +1,5 @@
 import type { LeanHost, LeanOptions } from "../../firmware/espruino/api.js";
+import { type Explanation, sentenceOf } from "../../firmware/explain.js";
 import {
   type AuthClient,
   type AuthOptions,
@@ -9,7 +10,6 @@ import {
   type OnToken,
   type State,
   Status,
-  sentenceOf,
   type Text,
   type Token,
 } from "../../firmware/index.js";
@@ -18,6 +18,11 @@ import { leanSource } from "./source.js";
 
 /** What whoever asks for its counters gets. */
 export const COUNTS_NOTHING = "motekey: the core for Espruino counts nothing";
+
+/** The client of the other core by its looks, and what it makes of its own state. */
+export interface LeanClient extends AuthClient {
+  explain(): Explanation;
+}
 
 /** A text of bytes. */
 const plain = (text: Text): string => Buffer.from(text as string).toString("latin1");
@@ -34,7 +39,7 @@ const LIMITS =
  * @param isTls the link of these natives is TLS
  * @throws Error what this core has not, and all that it refuses itself
  */
-export const leanClient = (auth: AuthOptions, natives: Natives, isTls = false): AuthClient => {
+export const leanClient = (auth: AuthOptions, natives: Natives, isTls = false): LeanClient => {
   const { deviceId, cloud, credential, proof, allowInsecure, limits, sleptMs, ...others } = auth;
   const extra = Object.keys(others);
   if (extra.length > 0) throw new Error(`motekey: the core for Espruino has no ${extra.join()}`);
@@ -105,5 +110,5 @@ export const leanClient = (auth: AuthOptions, natives: Natives, isTls = false): 
       sentence: sentenceOf(client.explain().status),
     }),
     close: () => client.close(),
-  } as unknown as AuthClient;
+  } as unknown as LeanClient;
 };

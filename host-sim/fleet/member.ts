@@ -9,6 +9,7 @@ import {
   State,
   Status,
 } from "../../firmware/index.js";
+import { explain } from "../explain.js";
 import { NodeLink } from "../node/link.js";
 import { NodeClock, nodeEntropy } from "../node/ports.js";
 import type { Credential } from "./provisioning.js";
@@ -99,7 +100,7 @@ export class Member {
     }
     this.auth.onState = (state) => {
       if (state === State.READY) onArrived(this, Status.OK);
-      else if (state === State.WAITING) onArrived(this, this.auth.explain().status);
+      else if (state === State.WAITING) onArrived(this, explain(this.auth).status);
       else return;
       this.auth.onState = null;
     };

@@ -1,4 +1,5 @@
-import { readCredential, Status, type Store, sentenceOf, writeCredential } from "../../firmware/index.js";
+import { sentenceOf } from "../../firmware/explain.js";
+import { readCredential, Status, type Store, writeCredential } from "../../firmware/index.js";
 import type { DeviceOptions } from "../device-options.js";
 
 /**

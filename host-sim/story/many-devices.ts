@@ -1,4 +1,5 @@
-import { Status, sentenceOf } from "../../firmware/index.js";
+import { sentenceOf } from "../../firmware/explain.js";
+import { Status } from "../../firmware/index.js";
 import type { StatusName } from "../device.js";
 import { FleetCloud, type FleetProgress, runFleet } from "../fleet/index.js";
 import type { Tell } from "./events.js";

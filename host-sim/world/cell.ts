@@ -5,6 +5,7 @@ import {
   State,
   writeCredential,
 } from "../../firmware/index.js";
+import { explain } from "../explain.js";
 import { App } from "./app.js";
 import { Broker } from "./broker.js";
 import { Verdict, type Violation } from "./checks.js";
@@ -194,7 +195,7 @@ function checkRest(device: Device, app: App, cloud: Cloud, queue: Queue, verdict
   app.checkOpen();
   if (client === null) verdict.wrong("service", "the device is off though it was to boot");
   else if (client.state !== State.READY)
-    verdict.wrong("service", `the client is ${State[client.state]}: ${client.explain().name}`);
+    verdict.wrong("service", `the client is ${State[client.state]}: ${explain(client).name}`);
   for (const host of app.revoked)
     if (cloud.has(host) && !device.isDecayed)
       verdict.wrong("token", `the cloud still has a token of ${host}, which was revoked`);

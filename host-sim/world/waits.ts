@@ -1,4 +1,5 @@
 import { State } from "../../firmware/index.js";
+import { explain } from "../explain.js";
 import { Cell, type Plan, type Watch } from "./cell.js";
 import { Effects } from "./effects.js";
 import type { Fault, FaultKind } from "./faults.js";
@@ -53,7 +54,7 @@ export function waitsIn(plan: Plan, of: FaultClass, strength: number, watch: Wat
     const { client } = device;
     const { nowMs } = queue;
     if (client === null || nowMs < FAULT_AT_MS + LOOK_MS || nowMs >= FAULT_AT_MS + FAULT_FOR_MS) return;
-    const { name } = client.explain();
+    const { name } = explain(client);
     all++;
     if ((names as readonly string[]).includes(name)) named++;
     else others[name] = (others[name] ?? 0) + 1;

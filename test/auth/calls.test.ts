@@ -1,6 +1,8 @@
 /** Calls from their asking to their end: places, attempts, deadlines. */
+
 import assert from "node:assert/strict";
 import { Status } from "../../firmware/index.js";
+import { explain } from "../../host-sim/explain.js";
 import { APP, muteWorld, names, World } from "./world.js";
 
 describe("the call table", () => {
@@ -48,7 +50,7 @@ describe("a call", () => {
     assert.equal(new Set(requests.map(({ frame }) => frame.id)).size, 1);
     assert.equal(new Set(requests.map(({ packet }) => packet.messageId)).size, 3);
     assert.equal(world.client.counters.retries, 2);
-    assert.equal(world.client.explain().name, "TIMEOUT", "it is what keeps the client from its work");
+    assert.equal(explain(world.client).name, "TIMEOUT", "it is what keeps the client from its work");
   });
 
   it("takes the answer to its first publishing after the second, and counts the other as unknown", () => {

@@ -1,7 +1,9 @@
 /** The proof `digest` (mg-rpc): which challenges are answered, how, and how often. */
+
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { Status } from "../../firmware/index.js";
+import { explain } from "../../host-sim/explain.js";
 import type { Frame } from "./peer.js";
 import { APP, PSK, World } from "./world.js";
 
@@ -119,7 +121,7 @@ describe("a digest challenge", () => {
       const world = new World({ proof: "digest" });
       world.peer.answer = () => ({ error: { code: 401, message } });
       assert.equal(world.soon().name, "UNAUTHENTICATED");
-      assert.equal(world.client.explain().status, Status.UNAUTHENTICATED);
+      assert.equal(explain(world.client).status, Status.UNAUTHENTICATED);
     }
   });
 

@@ -1,6 +1,8 @@
 /** The end of the client, its rests, and what it tells of itself. */
+
 import assert from "node:assert/strict";
 import { type Proof, State, Status } from "../../firmware/index.js";
+import { explain } from "../../host-sim/explain.js";
 import { APP, muteWorld, names, World } from "./world.js";
 
 describe("close()", () => {
@@ -195,10 +197,10 @@ describe("explain() and the state", () => {
   it("tell a connection's life", () => {
     const world = new World();
     assert.equal(world.client.state, State.WAITING);
-    assert.equal(world.client.explain().cloudTimeS, -1);
+    assert.equal(explain(world.client).cloudTimeS, -1);
     world.ready();
     world.advance(100);
-    const fine = world.client.explain();
+    const fine = explain(world.client);
     assert.equal(fine.name, "OK");
     assert.equal(fine.status, Status.OK);
     assert.equal(fine.code, 0);
@@ -207,18 +209,18 @@ describe("explain() and the state", () => {
     world.peer.isReachable = false;
     world.peer.kick();
     world.advance(10);
-    assert.equal(world.client.explain().name, "CONNECTION_LOST");
+    assert.equal(explain(world.client).name, "CONNECTION_LOST");
     world.advance(5_000);
-    assert.equal(world.client.explain().name, "UNREACHABLE");
+    assert.equal(explain(world.client).name, "UNREACHABLE");
     world.peer.isReachable = true;
     world.until(() => world.client.state === State.READY);
-    assert.equal(world.client.explain().name, "OK");
+    assert.equal(explain(world.client).name, "OK");
     assert.equal(world.client.counters.connects, 2);
     assert.equal(world.client.counters.losses, 1);
   });
 
   it("say what everybody who reads the link learns", () => {
-    const exposure = (proof: Proof): string => new World({ proof }).client.explain().exposure;
+    const exposure = (proof: Proof): string => explain(new World({ proof }).client).exposure;
     assert.match(exposure("counter"), /but not the key; a relay can speak.* allowInsecure was set/);
     assert.match(exposure("counter+mac"), /but not the key\.$/);
     for (const proof of ["password", "key"] as const) assert.match(exposure(proof), /has the device's key/);
@@ -228,7 +230,7 @@ describe("explain() and the state", () => {
     const world = new World().ready();
     world.peer.publish("{nonsense");
     world.advance(100);
-    const { lastRefusal, name } = world.client.explain();
+    const { lastRefusal, name } = explain(world.client);
     assert.equal(Status[lastRefusal], "JSON_SYNTAX");
     assert.equal(name, "OK");
   });

@@ -1,6 +1,8 @@
 /** Several places where the cloud is reached: which one is tried when. */
+
 import assert from "node:assert/strict";
 import { State } from "../../firmware/index.js";
+import { explain } from "../../host-sim/explain.js";
 import type { Peer } from "./peer.js";
 import { APP, World } from "./world.js";
 
@@ -27,7 +29,7 @@ describe("a list of places where the cloud is reached", () => {
   it("the first is used as long as it serves", () => {
     world.ready();
     assert.deepEqual(world.peer.addresses, [A]);
-    assert.equal(world.client.explain().cloud, A);
+    assert.equal(explain(world.client).cloud, A);
   });
 
   it("each failure leads on to the next, and from the last to the first again", () => {
@@ -99,9 +101,9 @@ describe("a list of places where the cloud is reached", () => {
 
   it("what keeps us from one place is told with that place, until the next is tried", () => {
     down.add(A);
-    world.until(() => world.client.explain().name === "UNREACHABLE");
-    assert.equal(world.client.explain().cloud, A);
-    world.until(() => world.client.explain().cloud === B);
+    world.until(() => explain(world.client).name === "UNREACHABLE");
+    assert.equal(explain(world.client).cloud, A);
+    world.until(() => explain(world.client).cloud === B);
   });
 
   it("a rest ends at the place where it began", () => {

@@ -1,6 +1,8 @@
 /** What explain() says: each failure is told of what it befell, where it did, for as long as it holds. */
+
 import assert from "node:assert/strict";
 import { State, Status } from "../../firmware/index.js";
+import { explain } from "../../host-sim/explain.js";
 import type { Request } from "./peer.js";
 import { APP, World } from "./world.js";
 
@@ -9,7 +11,7 @@ const B = "b.example.com:1883";
 const OTHER = "other.example.com";
 
 const told = (world: World): string => {
-  const { name, code, cloud } = world.client.explain();
+  const { name, code, cloud } = explain(world.client);
   return `${name} ${code} ${cloud}`;
 };
 

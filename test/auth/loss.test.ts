@@ -1,6 +1,8 @@
 /** What ends a connection, and that the app is told. */
+
 import assert from "node:assert/strict";
 import { State } from "../../firmware/index.js";
+import { explain } from "../../host-sim/explain.js";
 import { World } from "./world.js";
 
 describe("a connection is given up", () => {
@@ -28,7 +30,7 @@ describe("a connection is given up", () => {
     assert.equal(world.client.state, State.CONNECTING);
     world.advance(2);
     assert.equal(world.client.state, State.WAITING);
-    assert.equal(world.client.explain().name, "CONNECT_TIMEOUT");
+    assert.equal(explain(world.client).name, "CONNECT_TIMEOUT");
   });
 
   for (const silent of ["connect", "subscribe"]) {
@@ -36,7 +38,7 @@ describe("a connection is given up", () => {
       const world = new World();
       world.peer.intercept = ({ cmd }) => cmd === silent || silent === "connect";
       world.advance(15_001);
-      assert.equal(world.client.explain().name, "CONNECT_TIMEOUT");
+      assert.equal(explain(world.client).name, "CONNECT_TIMEOUT");
       world.peer.intercept = () => false;
       world.advance(2_000);
       assert.equal(world.client.state, State.READY);
@@ -49,7 +51,7 @@ describe("a connection is given up", () => {
     world.until(() => world.peer.packets.map(({ cmd }) => cmd).includes("pingreq"));
     const pingedAtMs = world.nowMs - world.peer.latencyMs;
     world.until(() => world.client.state !== State.READY);
-    assert.equal(world.client.explain().name, "KEEP_ALIVE_TIMEOUT");
+    assert.equal(explain(world.client).name, "KEEP_ALIVE_TIMEOUT");
     assert.ok(Math.abs(world.nowMs - pingedAtMs - 10_000) <= 5, `after ${world.nowMs - pingedAtMs} ms`);
     world.peer.intercept = () => false;
     world.advance(2_000);
@@ -62,7 +64,7 @@ describe("a connection is given up", () => {
     world.peer.takeBytes = 0;
     const before = world.clock.wakes;
     world.until(() => world.client.state !== State.READY);
-    assert.equal(world.client.explain().name, "KEEP_ALIVE_TIMEOUT");
+    assert.equal(explain(world.client).name, "KEEP_ALIVE_TIMEOUT");
     assert.ok(world.nowMs >= 54_000 && world.nowMs < 57_000, `at ${world.nowMs} ms`);
     assert.ok(world.clock.wakes - before < 20, `${world.clock.wakes - before} wakes`);
   });
@@ -73,7 +75,7 @@ describe("a connection is given up", () => {
     world.peer.takeBytes = 0;
     for (let i = 0; i < 400; i++) world.peer.publish(`{"v":2,"id":${i + 1}}`);
     world.advance(world.peer.latencyMs);
-    assert.equal(world.client.explain().name, "CONGESTED");
+    assert.equal(explain(world.client).name, "CONGESTED");
     world.peer.takeBytes = Number.POSITIVE_INFINITY;
     world.advance(2_000);
     assert.equal(world.client.state, State.READY);

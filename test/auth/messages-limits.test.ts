@@ -1,7 +1,9 @@
 /** How much of brokers an app's messages take: acknowledgements that wait, and filters that overlap. */
+
 import assert from "node:assert/strict";
 import { Status } from "../../firmware/index.js";
 import { Messages } from "../../firmware/messages.js";
+import { explain } from "../../host-sim/explain.js";
 import { DOWN, subscribe, textOf, UP, worldWith } from "./messages-world.js";
 import type { World } from "./world.js";
 
@@ -73,7 +75,7 @@ describe("the limits of an app's own messages", () => {
   it("what has no place to wait is not read: the connection is given up, and counted, and nothing is told twice", () => {
     const { world, heard } = stalled(40, 2);
     assert.equal(heard.length, 32, "as many as can be acknowledged");
-    assert.equal(Status[world.client.explain().status], "CONGESTED");
+    assert.equal(Status[explain(world.client).status], "CONGESTED");
     assert.deepEqual([world.client.counters.losses, world.client.counters.congestions], [1, 1]);
     world.peer.takeBytes = Number.POSITIVE_INFINITY;
     world.ready();

@@ -1,6 +1,8 @@
 /** A broker that breaks MQTT: each way ends the connection with its own status, and the next one is made. */
+
 import assert from "node:assert/strict";
 import { State } from "../../firmware/index.js";
+import { explain } from "../../host-sim/explain.js";
 import { APP, World } from "./world.js";
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(" ", ""), "hex");
@@ -18,7 +20,7 @@ const endedBy = (bytes: Buffer, inPlaceOf?: string): string => {
     };
   }
   world.until(() => world.states.includes(State.WAITING) || world.states.length > 4);
-  const { name } = world.client.explain();
+  const { name } = explain(world.client);
   world.peer.intercept = () => false;
   world.until(() => world.client.state === State.READY);
   assert.equal(world.soon(APP).name, "OK", "and the next one serves");

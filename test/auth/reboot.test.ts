@@ -1,8 +1,10 @@
 /** A device with a store keeps its counter over reboots; one whose store fails says so and connects under none. */
+
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { State } from "../../firmware/index.js";
 import { COUNTERS_PER_WRITE } from "../../firmware/store/counter-block.js";
+import { explain } from "../../host-sim/explain.js";
 import { Flash, isCut, TEARS, type Tear } from "../../host-sim/world/flash.js";
 import { CloudMac } from "./mac.js";
 import { names, World, type WorldOptions } from "./world.js";
@@ -127,8 +129,8 @@ describe("a device whose store fails", () => {
       const outcome = world.get();
       world.advance(20_100);
       assert.deepEqual(names([outcome]), ["STORE_FAILED"]);
-      assert.equal(world.client.explain().name, "STORE_FAILED");
-      assert.match(world.client.explain().sentence, /store can be written/);
+      assert.equal(explain(world.client).name, "STORE_FAILED");
+      assert.match(explain(world.client).sentence, /store can be written/);
       assert.equal(world.client.state, State.WAITING);
       assert.equal(world.peer.opens, 0);
       const { wakes } = world.clock;
@@ -169,7 +171,7 @@ describe("a device whose store fails", () => {
     world.peer.answer = () => undefined;
     const outcome = world.get();
     world.advance(7_000);
-    assert.equal(world.client.explain().name, "STORE_FAILED");
+    assert.equal(explain(world.client).name, "STORE_FAILED");
     assert.ok(!world.peer.isConnected);
     world.peer.answer = answer;
     flash.isWritable = true;

@@ -1,4 +1,5 @@
 /** What a device makes of answers about its next key, and what it cannot rotate with. */
+
 import assert from "node:assert/strict";
 import { cbor } from "../../firmware/cbor.js";
 import {
@@ -10,6 +11,7 @@ import {
   writeCredential,
 } from "../../firmware/index.js";
 import { Rotation, RotationStage } from "../../firmware/rotation.js";
+import { explain } from "../../host-sim/explain.js";
 import { Flash } from "../../host-sim/world/flash.js";
 import { asked, wanted } from "./key-keeper.js";
 import type { Reply } from "./peer.js";
@@ -47,7 +49,7 @@ describe("an answer about a next key", () => {
       assert.equal(asked(lives, "NextCredential"), 1);
       assert.equal(lives.flash.writes, writes);
       assert.equal(lives.rotation.stage, RotationStage.WANTED);
-      assert.equal(world.client.explain().name, "OK");
+      assert.equal(explain(world.client).name, "OK");
       keeper.answer = undefined;
       world.advance(120_000);
       assert.equal(keeper.present, key);
@@ -70,7 +72,7 @@ describe("an answer about a next key", () => {
     world.newToken();
     world.advance(40_000);
     assert.equal(lives.rotation.stage, RotationStage.WANTED);
-    assert.equal(world.client.explain().name, "OK");
+    assert.equal(explain(world.client).name, "OK");
     keeper.answer = () => ({ error: { code: 404, message: "no such method" } });
     world.advance(86_400_000);
     const count = asked(lives, "NextCredential");

@@ -1,7 +1,9 @@
 /** Tokens that come sealed (the wire's B7), in virtual time: what is asked for, what is opened, what is refused. */
+
 import assert from "node:assert/strict";
 import { writeCredential } from "../../firmware/credential.js";
 import { Status } from "../../firmware/index.js";
+import { explain } from "../../host-sim/explain.js";
 import { Flash } from "../../host-sim/world/flash.js";
 import { SALT_BYTES } from "../proof/seal-oracle.js";
 import { CloudMac } from "./mac.js";
@@ -120,20 +122,20 @@ describe("a token in the clear under a MAC", () => {
     const { world, cloud } = worldOf();
     cloud.hasSeal = false;
     assert.equal(world.soon().token, `${APP}#1`);
-    assert.equal(world.client.explain().sealed, false);
+    assert.equal(explain(world.client).sealed, false);
   });
 
   it("is refused once Hello announced seals, or one came, until the next connection", () => {
     const { world, cloud } = worldOf();
     world.ready().advance(100);
-    assert.equal(world.client.explain().sealed, true);
+    assert.equal(explain(world.client).sealed, true);
     cloud.hasSeal = false;
     assert.equal(world.soon().name, "TOKEN_UNSEALED");
-    assert.equal(world.client.explain().status, Status.TOKEN_UNSEALED);
+    assert.equal(explain(world.client).status, Status.TOKEN_UNSEALED);
     world.peer.kick();
     world.advance(400_000);
     assert.equal(world.soon().name, "OK");
-    assert.equal(world.client.explain().sealed, false);
+    assert.equal(explain(world.client).sealed, false);
   });
 
   it("is refused behind a sealed one, whatever Hello said", () => {
@@ -141,7 +143,7 @@ describe("a token in the clear under a MAC", () => {
     const { answer } = world.peer;
     world.peer.answer = (request) => (request.frame.method === "/v1/Hello" ? undefined : answer(request));
     assert.equal(world.soon().token, `${APP}#1`);
-    assert.equal(world.client.explain().sealed, true);
+    assert.equal(explain(world.client).sealed, true);
     cloud.hasSeal = false;
     assert.equal(world.newToken().name, "TOKEN_UNSEALED");
   });

@@ -1,10 +1,12 @@
 /** What holds on one connection, and that the next one begins without it. */
+
 import assert from "node:assert/strict";
 import { cbor } from "../../firmware/cbor.js";
 import { mqtt, State, Status } from "../../firmware/index.js";
 import { Messages } from "../../firmware/messages.js";
 import { mqtt5 } from "../../firmware/mqtt5.js";
 import { Terms } from "../../firmware/transport/terms.js";
+import { explain } from "../../host-sim/explain.js";
 import { World, type WorldOptions } from "./world.js";
 
 /** Ids are counted from one connection to the next. */
@@ -103,13 +105,13 @@ describe("MQTT 5 falls back to 3.1.1", () => {
     manner = "serves";
     start();
     world.ready();
-    assert.equal(world.client.explain().transport, "mqtt5");
+    assert.equal(explain(world.client).transport, "mqtt5");
     manner = "hangs up";
     again();
-    assert.deepEqual([versions(world), world.client.explain().transport], ["5 5 4", "mqtt"]);
+    assert.deepEqual([versions(world), explain(world.client).transport], ["5 5 4", "mqtt"]);
     manner = "serves";
     again();
-    assert.deepEqual([versions(world), world.client.explain().transport], ["5 5 4 5", "mqtt5"]);
+    assert.deepEqual([versions(world), explain(world.client).transport], ["5 5 4 5", "mqtt5"]);
   });
 
   it("again each time where a broker hangs up on 5", () => {
@@ -148,9 +150,9 @@ describe("MQTT 5 falls back to 3.1.1", () => {
     manner = "serves";
     start();
     world.peer.intercept = () => true;
-    world.until(() => world.client.explain().status === Status.CONNECT_TIMEOUT);
+    world.until(() => explain(world.client).status === Status.CONNECT_TIMEOUT);
     world.peer.isReachable = false;
-    world.until(() => world.client.explain().status === Status.UNREACHABLE);
+    world.until(() => explain(world.client).status === Status.UNREACHABLE);
     world.peer.isReachable = true;
     world.peer.intercept = () => false;
     world.ready();
@@ -158,6 +160,6 @@ describe("MQTT 5 falls back to 3.1.1", () => {
   });
 
   it("and a transport of 3.1.1 says so", () => {
-    assert.equal(new World({ transport: mqtt }).ready().client.explain().transport, "mqtt");
+    assert.equal(explain(new World({ transport: mqtt }).ready().client).transport, "mqtt");
   });
 });

@@ -10,6 +10,7 @@ import {
   type State,
   Status,
 } from "../../firmware/index.js";
+import { explain } from "../../host-sim/explain.js";
 import { readByWs } from "../wire/ws-oracle.js";
 import { SeededEntropy, VirtualClock, VirtualTime } from "./time.js";
 
@@ -121,6 +122,6 @@ export class WebSocketWorld implements Link {
 
   /** The status that keeps the device from its work, by name. */
   get status(): string {
-    return Status[this.client.explain().status] as string;
+    return Status[explain(this.client).status] as string;
   }
 }

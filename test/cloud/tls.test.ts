@@ -1,4 +1,5 @@
 /** What the cloud makes of a TLS handshake: whom it proves, and what it saves the client. */
+
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
@@ -160,7 +161,7 @@ describe("the cloud over TLS", () => {
         cloud.kick(ID);
         assert.equal((await refused).reason, "CERT_REVOKED");
         await connected.next("WAITING");
-        assert.equal(connected.auth.explain().name, "TLS_CLIENT_REFUSED");
+        assert.equal(connected.explain().name, "TLS_CLIENT_REFUSED");
       });
     }
   });
@@ -187,7 +188,7 @@ describe("the cloud over TLS", () => {
       ready.close();
       const late = device({ ca: cloud.authority.cert, ...pair });
       await late.next("WAITING");
-      assert.equal(late.auth.explain().name, "TLS_CA");
+      assert.equal(late.explain().name, "TLS_CA");
     });
 
     it("the cloud takes devices of both CAs, once told of the next", async () => {

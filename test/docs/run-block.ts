@@ -7,6 +7,7 @@ import { at } from "./repository.js";
 export const MODULES = {
   motekey: "firmware/index.ts",
   "motekey/cbor": "firmware/cbor.ts",
+  "motekey/explain": "firmware/explain.ts",
   "motekey/messages": "firmware/messages.ts",
   "motekey/rotation": "firmware/rotation.ts",
   "motekey/seal": "firmware/seal.ts",

@@ -1,6 +1,8 @@
 /** The page docs/statuses.md: each status with its sentence, in the groups of firmware/status.ts. */
+
 import { readFileSync } from "node:fs";
-import { Status, sentenceOf } from "../../firmware/index.js";
+import { sentenceOf } from "../../firmware/explain.js";
+import { Status } from "../../firmware/index.js";
 import type { Page } from "./pages.js";
 import { at } from "./repository.js";
 

@@ -30,6 +30,7 @@ const PARTS: Readonly<Record<string, string[]>> = {
   preference: ["firmware/adapters/moddable/preference-store.ts"],
   "key-value": ["firmware/adapters/moddable/key-value-store.ts"],
   cbor: ["firmware/cbor.ts"],
+  explain: ["firmware/explain.ts"],
   messages: ["firmware/messages.ts"],
   mqtt5: ["firmware/mqtt5.ts"],
   websocket: ["firmware/websocket.ts"],

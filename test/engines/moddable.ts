@@ -71,6 +71,7 @@ export function buildDevice(sdk: string): Promise<string> {
   const include = [
     "$(MODDABLE)/examples/manifest_base.json",
     `${ROOT}manifest.json`,
+    `${ROOT}firmware/adapters/moddable/manifest_explain.json`,
     `${ROOT}firmware/adapters/moddable/manifest_tls.json`,
     `${ROOT}firmware/adapters/moddable/manifest_preference.json`,
   ];

@@ -1,9 +1,11 @@
 /** What others can do to a device on the cloud's own broker, and what they get. */
+
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { State, Status } from "../../firmware/index.js";
 import { type Cloud, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
+import { explain } from "../../host-sim/explain.js";
 import { Client } from "../cloud/client.js";
 import { Device, type DeviceOptions } from "./device.js";
 import { frameOf, messagesIn, packetsIn, Tap } from "./tap.js";
@@ -149,7 +151,7 @@ describe("an attacker on the cloud's own broker", () => {
       const thief = await open({ id: ID, username: ID, password: device.identity.psk });
       assert.equal(thief.returnCode, 0);
       await lost;
-      assert.equal(device.auth.explain().status, Status.CONNECTION_LOST);
+      assert.equal(explain(device.auth).status, Status.CONNECTION_LOST);
       await device.reaches(State.READY);
       await thief.ended();
     }
@@ -177,7 +179,7 @@ describe("a device with the wrong key or an old counter", () => {
       const refusedAtMs = performance.now();
       const again = cloud.next("connect-refused");
       await device.next(State.WAITING);
-      const { name, sentence } = device.auth.explain();
+      const { name, sentence } = explain(device.auth);
       assert.equal(name, "BAD_CREDENTIALS");
       assert.match(sentence, /compare its key with the cloud's/);
       await again;
@@ -186,7 +188,7 @@ describe("a device with the wrong key or an old counter", () => {
       await cloud.setPsk(id, "not the key");
       await device.reaches(State.READY);
       assert.equal((await device.getToken(HOST)).status, "OK");
-      assert.equal(device.auth.explain().name, "OK");
+      assert.equal(explain(device.auth).name, "OK");
     });
   }
 
@@ -206,7 +208,7 @@ describe("a device with the wrong key or an old counter", () => {
     device = new Device(cloud.port, { id, psk: "not the key" }, { proof: "mac", limits });
     await device.reaches(State.READY);
     assert.equal((await device.getToken(HOST)).status, "TIMEOUT");
-    assert.equal(device.auth.explain().lastRefusal, Status.MAC_MISSING);
+    assert.equal(explain(device.auth).lastRefusal, Status.MAC_MISSING);
     assert.ok(device.auth.counters.macRefused >= 2);
     assert.deepEqual([cloud.stats.tokens, cloud.stats.requests], [0, {}]);
   });

@@ -2,6 +2,7 @@
  * Real brokers, started with exactly the samples that we ship: devices log in by certificate, the six methods pass,
  * and another device's attacks on ours come to nothing but what the samples say.
  */
+
 import assert from "node:assert/strict";
 import { Status } from "../../firmware/index.js";
 import { type Cloud, type KeyPair, startCloud } from "../../host-sim/cloud/index.js";
@@ -125,7 +126,7 @@ for (const [name, { login, find, start, bindsClientIds, limitsPackets }] of Obje
       it("another key is refused", async () => {
         const device = connect({ psk: "a guess" });
         await device.next("WAITING");
-        assert.equal(device.auth.explain().name, login === "psk" ? "TLS_PSK_REFUSED" : "NOT_AUTHORIZED");
+        assert.equal(device.explain().name, login === "psk" ? "TLS_PSK_REFUSED" : "NOT_AUTHORIZED");
       });
     }
 
@@ -149,14 +150,14 @@ for (const [name, { login, find, start, bindsClientIds, limitsPackets }] of Obje
         const cloud = broker.webUrl as string;
         const refused = connect({ cloud, transport: "mqtt+ws", proof: "mac", tls: {} });
         await refused.next("WAITING");
-        assert.equal(refused.auth.explain().name, "TLS_CLIENT_REFUSED");
+        assert.equal(refused.explain().name, "TLS_CLIENT_REFUSED");
       });
 
       it("no certificate, one of another CA and one that has expired: TLS_CLIENT_REFUSED", async () => {
         const refused = async (pair: Partial<KeyPair>): Promise<void> => {
           const device = connect({ proof: "mac", tls: pair });
           await device.next("WAITING");
-          assert.equal(device.auth.explain().name, "TLS_CLIENT_REFUSED");
+          assert.equal(device.explain().name, "TLS_CLIENT_REFUSED");
           device.close();
         };
         for (const pair of [{}, pki.device.otherCa, pki.device.expired]) await refused(pair);

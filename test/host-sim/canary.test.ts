@@ -4,15 +4,10 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHash, createHmac, hkdfSync } from "node:crypto";
 import { once } from "node:events";
-import {
-  createAuth,
-  type LimitOptions,
-  type Proof,
-  State,
-  Status,
-  sentenceOf,
-} from "../../firmware/index.js";
+import { sentenceOf } from "../../firmware/explain.js";
+import { createAuth, type LimitOptions, type Proof, State, Status } from "../../firmware/index.js";
 import { type Cloud, startCloud } from "../../host-sim/cloud/index.js";
+import { explain } from "../../host-sim/explain.js";
 import { nodePorts } from "../../host-sim/node/ports.js";
 import { compiled } from "../compiled.js";
 import { findMosquitto, startMosquitto } from "../servers/mosquitto.js";
@@ -132,7 +127,7 @@ describe("secrets stay where they belong", () => {
 
   const note = (device: Device): void => {
     const { auth } = device;
-    said.push(JSON.stringify(auth.explain()), JSON.stringify(auth.counters), State[auth.state] ?? "");
+    said.push(JSON.stringify(explain(auth)), JSON.stringify(auth.counters), State[auth.state] ?? "");
   };
 
   const noteError = (mistake: () => unknown): void => {

@@ -74,7 +74,7 @@ export const REASONS: readonly Fault[] = [
         .getToken()
         .catch(() => {});
       await lost;
-      return device.auth.explain();
+      return device.explain();
     },
   },
   {
@@ -206,7 +206,7 @@ export const BYSTANDERS: readonly Fault[] = [
       const device = bench.device(await bench.script(letsIn), { ...PASSWORD, ...SOON });
       await device.ready();
       await failure(device.listTokens());
-      return device.auth.explain();
+      return device.explain();
     },
   },
   {
@@ -223,7 +223,7 @@ export const BYSTANDERS: readonly Fault[] = [
       await device.ready();
       await until("the garbage", () => device.auth.counters.malformed > 0);
       await failure(device.host(HOST).getToken());
-      return device.auth.explain();
+      return device.explain();
     },
   },
   {
@@ -266,7 +266,7 @@ export const BYSTANDERS: readonly Fault[] = [
       const device = bench.device(url, { ...FIVE, limits: { callAttemptMs: 300, callDeadlineMs: 700 } });
       await device.ready();
       await failure(device.host(HOST).getToken());
-      return device.auth.explain();
+      return device.explain();
     },
   },
   {
@@ -283,7 +283,7 @@ export const BYSTANDERS: readonly Fault[] = [
       cloud.faults.error = null;
       cloud.faults.dropReplies = true;
       await failure(device.host(HOST).getToken());
-      return device.auth.explain();
+      return device.explain();
     },
   },
   {
@@ -305,7 +305,7 @@ export const BYSTANDERS: readonly Fault[] = [
       await failure(device.host(HOST).getToken());
       away = false; // only now: a call that fails on a connection is evidence of its own
       await device.ready();
-      return device.auth.explain();
+      return device.explain();
     },
   },
   {
@@ -316,7 +316,7 @@ export const BYSTANDERS: readonly Fault[] = [
       const device = bench.device(await bench.cloud());
       await device.ready();
       device.auth.suspend();
-      return device.auth.explain();
+      return device.explain();
     },
   },
   {
@@ -328,7 +328,7 @@ export const BYSTANDERS: readonly Fault[] = [
       await device.ready();
       await failure(device.host(HOST).getToken());
       device.auth.close();
-      return device.auth.explain();
+      return device.explain();
     },
   },
   {
@@ -341,7 +341,7 @@ export const BYSTANDERS: readonly Fault[] = [
       device.auth.suspend();
       device.auth.resume();
       await device.ready();
-      return device.auth.explain();
+      return device.explain();
     },
   },
 ];

@@ -114,7 +114,7 @@ export const WHO: readonly Fault[] = [
       await cloud.disable(DEVICE.id);
       await refused;
       await device.next("WAITING");
-      return device.auth.explain();
+      return device.explain();
     },
   },
   {
@@ -141,7 +141,7 @@ export const WHO: readonly Fault[] = [
       const lost = device.next("WAITING");
       bench.device(cloud, { transport: "mqtt5", counter: Date.now() + 1_000 });
       await lost;
-      return device.auth.explain();
+      return device.explain();
     },
   },
   {
@@ -321,7 +321,7 @@ export const CALLS: readonly Fault[] = [
       assert.equal(host.rejected(first.generation), "OK");
       host.rejected((await host.getToken()).generation);
       await failure(host.getToken());
-      return device.auth.explain();
+      return device.explain();
     },
   },
   {
@@ -332,7 +332,7 @@ export const CALLS: readonly Fault[] = [
       const device = bench.device(await bench.cloud());
       await device.host(HOST).getToken();
       await device.listTokens(); // Hello's answer came before this one
-      const explanation = device.auth.explain(Date.now() / 1000 - DAY_S);
+      const explanation = device.explain(Date.now() / 1000 - DAY_S);
       assert.ok(Math.abs(explanation.clockAheadS + DAY_S) < 60, `${explanation.clockAheadS} s`);
       return explanation;
     },
@@ -346,7 +346,7 @@ export const CALLS: readonly Fault[] = [
       const cloud = await bench.cloud({ tls: { ...bench.pki.server.notYetValid, ca: bench.pki.ca.cert } });
       const device = bench.device(cloud.mqttUrl, { proof: "password", tls: { ca: bench.pki.ca.cert } });
       await device.next("WAITING");
-      return device.auth.explain(UNSET_S);
+      return device.explain(UNSET_S);
     },
   },
 ];

@@ -3,7 +3,8 @@ import { createServer as createHttp, type IncomingMessage } from "node:http";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { generate, type Packet, parser } from "mqtt-packet";
-import type { Explanation } from "../../firmware/index.js";
+import type { Explanation } from "../../firmware/explain.js";
+
 import { type Cloud, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
 import {
   DeviceError,
@@ -132,7 +133,7 @@ export class Bench {
   async kept(cloud: DeviceOptions["cloud"], options: Partial<DeviceOptions> = {}): Promise<Explanation> {
     const device = this.device(cloud, options);
     await device.next("WAITING");
-    return device.auth.explain();
+    return device.explain();
   }
 
   /** What a device says whose call for a token was refused. */
@@ -140,7 +141,7 @@ export class Bench {
     const device = this.device(cloud, options);
     await device.ready();
     await failure(device.host(HOST).getToken());
-    return device.auth.explain();
+    return device.explain();
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,8 @@
 /** The first diagnosis: each fault is injected, and explain() names it, shows evidence and says what to do. */
+
 import assert from "node:assert/strict";
-import { type PolicyError, Status, sentenceOf } from "../../firmware/index.js";
+import { sentenceOf } from "../../firmware/explain.js";
+import { type PolicyError, Status } from "../../firmware/index.js";
 import { findMosquitto } from "../servers/mosquitto.js";
 import { makePki, type Pki } from "../servers/pki.js";
 import { Bench, DEVICE, type Fault, HOST, LATER, SOON } from "./diagnosis.js";
@@ -82,7 +84,7 @@ const MOSQUITTO: readonly Fault[] = [
       const lost = device.next("WAITING");
       bench.device(url, PASSWORD);
       await lost;
-      return device.auth.explain();
+      return device.explain();
     },
   },
 ];
@@ -141,7 +143,7 @@ describe("explain()", () => {
     const device = bench.device(await bench.cloud({ faults: { doubleReplies: true } }));
     await device.host(HOST).getToken();
     await device.listTokens();
-    const { name, clockAheadS, silentMs } = device.auth.explain(Date.now() / 1000);
+    const { name, clockAheadS, silentMs } = device.explain(Date.now() / 1000);
     assert.equal(name, "OK");
     assert.ok(Math.abs(clockAheadS) < 60 && silentMs >= 0, `${clockAheadS} s, ${silentMs} ms`);
   });

@@ -1,4 +1,5 @@
 /** RabbitMQ, started with our sample that asks the cloud: devices prove themselves by counters, and find the way back. */
+
 import assert from "node:assert/strict";
 import { CertificateAuthority } from "../../host-sim/cloud/certificates.js";
 import { type Cloud, type CloudEvent, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
@@ -199,7 +200,7 @@ describe("RabbitMQ with our sample that asks the cloud", () => {
     device.ready().catch(() => {});
     assert.equal((await refused).reason, "disabled");
     await device.next("WAITING");
-    assert.equal(device.auth.explain().name, "BAD_CREDENTIALS");
+    assert.equal(device.explain().name, "BAD_CREDENTIALS");
     assert.deepEqual([cloud.stats.admitted, cloud.health.recoveries.told], [0, 0]);
   });
 

@@ -1,6 +1,7 @@
 /** The one minified file that the package ships is the firmware, shortened names and all. */
 import assert from "node:assert/strict";
 import { bundleMinified } from "../../build/minified.mjs";
+import type * as Explain from "../../firmware/explain.js";
 import type * as firmware from "../../firmware/index.js";
 import * as source from "../../firmware/index.js";
 import { type Cloud, nodePorts, startCloud } from "../../host-sim/index.js";
@@ -20,6 +21,23 @@ describe("the minified file", () => {
 
   it("exports what the source exports", () => {
     assert.deepEqual(Object.keys(minified).sort(), Object.keys(source).sort());
+  });
+
+  it("has a sibling with every module, whose explain() reads the client beside it", async () => {
+    const text = await bundleMinified({ isWhole: true });
+    const whole: typeof firmware & typeof Explain & { mqtt5: unknown } = await import(
+      `data:text/javascript;base64,${Buffer.from(text).toString("base64")}`
+    );
+    const options = {
+      deviceId: "device_123",
+      cloud: { host: "127.0.0.1", port: 1 },
+      credential: { psk: "not the key", counter: 1 },
+    };
+    const auth = whole.createAuth(options, nodePorts());
+    assert.equal(whole.explain(auth).cloud, "127.0.0.1:1");
+    assert.ok(whole.mqtt5);
+    auth.close();
+    assert.equal(whole.explain(auth).name, "CLOSED");
   });
 
   it("has every name and every number of the source's enums", () => {

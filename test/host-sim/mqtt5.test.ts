@@ -1,4 +1,5 @@
 /** The firmware over MQTT 5 on the cloud's own broker: the exchange, reasons in words, the fallback. */
+
 import assert from "node:assert/strict";
 import { createConnection } from "node:net";
 import { generate, type IConnectPacket, type Packet, parser } from "mqtt-packet";
@@ -6,6 +7,7 @@ import { PROOFS, type Proof, State } from "../../firmware/index.js";
 import { mqtt5 } from "../../firmware/mqtt5.js";
 import { Exchange } from "../../host-sim/cloud/exchange.js";
 import { type Cloud, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
+import { explain } from "../../host-sim/explain.js";
 import { Device, type DeviceOptions } from "./device.js";
 import { FakeBroker } from "./fake-broker.js";
 import { Tap } from "./tap.js";
@@ -43,7 +45,7 @@ describe("the firmware over MQTT 5", () => {
   async function failureOf(device: Device): Promise<string> {
     await device.reaches(State.CONNECTING);
     await device.next(State.WAITING);
-    return device.auth.explain().name;
+    return explain(device.auth).name;
   }
 
   for (const proof of OVER_TCP) {
@@ -162,7 +164,7 @@ describe("the firmware over MQTT 5", () => {
     const lost = device.next(State.WAITING);
     connect({ counter: 1_000 });
     await lost;
-    assert.equal(device.auth.explain().name, "SESSION_TAKEN_OVER");
+    assert.equal(explain(device.auth).name, "SESSION_TAKEN_OVER");
   });
 
   it("a client of the other version that takes its id ends it too, either way", async () => {
@@ -236,7 +238,7 @@ describe("the firmware over MQTT 5", () => {
       closing.push(() => fake.close());
       const device = connect({ cloud: { pipeline: false } }, fake.port);
       assert.equal(await failureOf(device), name);
-      const { peerCode, peerReason } = device.auth.explain();
+      const { peerCode, peerReason } = explain(device.auth);
       assert.deepEqual([peerCode, peerReason], [code, "go ?[31maway"]);
     });
   }

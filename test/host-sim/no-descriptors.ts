@@ -1,6 +1,8 @@
 /** A process that has no descriptor left makes the ports of Node, opens their link, and prints what that says. */
+
 import { openSync } from "node:fs";
-import { Status, sentenceOf } from "../../firmware/index.js";
+import { sentenceOf } from "../../firmware/explain.js";
+import { Status } from "../../firmware/index.js";
 import { nodePorts } from "../../host-sim/node/ports.js";
 
 const events = {

@@ -1,4 +1,5 @@
 /** The way back of a counter (B8) against the mock cloud: over every road, and what others make of it. */
+
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -7,6 +8,7 @@ import { mqtt, State, type Transport } from "../../firmware/index.js";
 import { mqtt5 } from "../../firmware/mqtt5.js";
 import { mqttOverWebSocket, rpcOverWebSocket } from "../../firmware/websocket.js";
 import { type Cloud, type CloudOptions, startCloud } from "../../host-sim/cloud/index.js";
+import { explain } from "../../host-sim/explain.js";
 import { recoveryMac } from "../auth/counter-keeper.js";
 import { PSK } from "../auth/world.js";
 import { Client } from "../cloud/client.js";
@@ -73,7 +75,7 @@ describe("a device whose counter is behind, at the mock cloud", () => {
       it(`is back after one question, and a token follows, over ${road} (${proof})`, async () => {
         await start({ requireFrameProof: false });
         const { auth, ...it } = device(port(cloud), { proof, transport });
-        assert.equal((await (devices[0] as Device).getToken(HOST)).status, "OK", auth.explain().sentence);
+        assert.equal((await (devices[0] as Device).getToken(HOST)).status, "OK", explain(auth).sentence);
         assert.deepEqual(
           [auth.counters.recoveries, cloud.stats.recoveries],
           [1, { [ID]: 1 }],

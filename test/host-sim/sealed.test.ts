@@ -1,4 +1,5 @@
 /** What somebody sees who records the link between a device and the mock cloud. */
+
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
@@ -42,7 +43,7 @@ describe("a token under a MAC, on plain TCP", () => {
       const tokens: string[] = [];
       for (let i = 0; i < 3; i++) tokens.push((await device.host(HOST).generateToken()).token);
       for (const token of tokens.slice(-1)) assert.equal(cloud.checkToken(token, HOST).active, true);
-      assert.equal(device.auth.explain().sealed, seal);
+      assert.equal(device.explain().sealed, seal);
       return { tokens, heard: Buffer.concat(heard).toString("latin1") };
     } finally {
       device.close();

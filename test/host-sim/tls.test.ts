@@ -1,4 +1,5 @@
 /** The firmware over TLS: to the mock cloud and to mosquitto, each handshake that succeeds and each that fails. */
+
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
@@ -141,7 +142,7 @@ describe("the firmware over TLS", () => {
   async function check(device: SimulatedDevice, outcome: Row["outcome"]): Promise<void> {
     if (outcome === "READY") return device.ready();
     await device.next("WAITING");
-    const { name, sentence } = device.auth.explain();
+    const { name, sentence } = device.explain();
     assert.equal(name, outcome);
     assert.match(sentence, NEXT_STEP[outcome] as RegExp);
   }
@@ -242,10 +243,10 @@ describe("the firmware over TLS", () => {
     const device = connect("mqtts://127.0.0.1:1", { tls: showing("ec")(pki), alternatives, limits });
     for (const name of ["UNREACHABLE", "TLS_EXPIRED"]) {
       await device.next("WAITING");
-      assert.equal(device.auth.explain().name, name);
+      assert.equal(device.explain().name, name);
     }
     await device.ready();
-    assert.equal(`mqtts://${device.auth.explain().cloud}`, good);
+    assert.equal(`mqtts://${device.explain().cloud}`, good);
     assert.throws(() => connect(good, { alternatives: ["mqtt://127.0.0.1:1"] }), /must speak TLS, or none/);
   });
 

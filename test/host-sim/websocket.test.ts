@@ -1,4 +1,5 @@
 /** The firmware over WebSocket: to the mock cloud, plain and by TLS, and to mosquitto. */
+
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { cbor } from "../../firmware/cbor.js";
@@ -53,7 +54,7 @@ describe("the firmware over WebSocket", () => {
 
   async function failureOf(one: SimulatedDevice): Promise<string> {
     await one.next("WAITING");
-    return one.auth.explain().name;
+    return one.explain().name;
   }
 
   for (const transport of TRANSPORTS) {

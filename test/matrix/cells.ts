@@ -118,7 +118,7 @@ export async function runCell(
     const isOurs = check.active && check.sub === credential.id;
     // A token alone could have come by another proof, or after MQTT 5 had fallen back to 3.1.1.
     const isAsTold = isFirst && seen.includes(provedBy(proof, link));
-    const { sealed } = device.auth.explain();
+    const { sealed } = device.explain();
     const isHidden = sealed === (proof === "mac");
     return { outcome: isOurs && isAsTold && isHidden ? "passes" : "fails", status: "OK" };
   } catch (error) {

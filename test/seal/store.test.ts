@@ -1,8 +1,10 @@
 /** A sealed store: what is kept survives every cut, also that of sealing it, and no secret is left as it was. */
+
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { readCredential, Status, writeCredential } from "../../firmware/index.js";
 import { SealedStore, type SealOptions, Strength } from "../../firmware/seal.js";
+import { explain } from "../../host-sim/explain.js";
 import { Flash, isCut, TEARS, type Tear } from "../../host-sim/world/flash.js";
 import { Lives } from "../auth/lives.js";
 import { APP, World } from "../auth/world.js";
@@ -52,7 +54,7 @@ const generationIn = (flash: Flash, name: string): number =>
 describe("a sealed store", () => {
   it("keeps a client's credential and tokens, and explain() says what protects them", () => {
     const lives = new Lives({ proof: "password" });
-    assert.equal(lives.world.client.explain().atRest, "unsealed");
+    assert.equal(explain(lives.world.client).atRest, "unsealed");
     const { flash } = lives;
     for (const [strength, sealing] of [
       [Strength.OBFUSCATED, "obfuscated"],
@@ -61,7 +63,7 @@ describe("a sealed store", () => {
       const secret = new Uint8Array(32).fill(9);
       const store = () => new SealedStore(flash, { key: { secret, strength }, entropy });
       const world = lives.boot(undefined, { store: store() });
-      assert.equal(world.client.explain().atRest, sealing);
+      assert.equal(explain(world.client).atRest, sealing);
       const token = world.soon().token as string;
       lives.sleep(1_000);
       assert.ok(!holds(flash, token), "asleep, its token is in flash");
@@ -71,7 +73,7 @@ describe("a sealed store", () => {
       assert.ok(!holds(flash, token));
       lives.crash();
     }
-    assert.equal(new World().client.explain().atRest, "none");
+    assert.equal(explain(new World().client).atRest, "none");
   });
 
   it("has nothing of a credential in flash that can be read, and reads it back", () => {

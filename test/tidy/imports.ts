@@ -11,8 +11,9 @@ import { lineOf, type Rule, type SourceText, walk } from "./rule.js";
 const LAYERS: readonly (readonly string[])[] = [
   ["promises"],
   ["espruino"],
-  ["index", "cbor", "mqtt5", "websocket", "messages", "rotation", "seal"],
   ["explain"],
+  ["sentences"],
+  ["index", "cbor", "mqtt5", "websocket", "messages", "rotation", "seal"],
   ["driver"],
   ["auth"],
   ["tokens"],
@@ -27,7 +28,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["ports"],
   ["limits"],
   ["counters"],
-  ["sentences"],
+  ["refusals"],
   ["status"],
   ["options"],
 ];

@@ -1,8 +1,10 @@
 /** doctor --record: what a device told of itself, kept as a file. */
+
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Explanation } from "../../firmware/index.js";
+import type { Explanation } from "../../firmware/explain.js";
+
 import { simulateDevice, startCloud } from "../../host-sim/index.js";
 import { found } from "./doctor.js";
 import { World } from "./world.js";
@@ -20,7 +22,7 @@ async function recordOfWrongKey(): Promise<Explanation> {
     const device = simulateDevice({ cloud, id: "plug-1", psk: KEYS.device });
     try {
       await device.next("WAITING");
-      return device.auth.explain();
+      return device.explain();
     } finally {
       device.close();
     }

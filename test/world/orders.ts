@@ -1,5 +1,6 @@
 /** All orders of what can happen to one host: a small model whose every step is the firmware's own. */
 import { createHash } from "node:crypto";
+import { explain } from "../../host-sim/explain.js";
 import { Cell } from "../../host-sim/world/cell.js";
 import type { Plan, Watch } from "../../host-sim/world/index.js";
 
@@ -51,7 +52,7 @@ export function stateOf({ app, cloud, device, queue }: Cell): string {
     .map(([name, bytes]) => `${name}:${bytes[KIND_AT]}`);
   const told = [
     client?.state,
-    client?.explain().name,
+    client === null ? "" : explain(client).name,
     line,
     cloud.has(HOST),
     issue?.isEnded,

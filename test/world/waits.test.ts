@@ -1,6 +1,7 @@
 /** While a device waits, `explain()` names the fault that is there: the world knows. */
 import assert from "node:assert/strict";
 import { createAuth } from "../../firmware/index.js";
+import { explain } from "../../host-sim/explain.js";
 import {
   drawPlan,
   type FaultClass,
@@ -29,7 +30,7 @@ const blamesTheNetwork: MakeClient = (auth, ports) => {
     state: { get: () => client.state },
     onState: { set: (onState) => Object.assign(client, { onState }) },
     host: { value: (name: string) => client.host(name) },
-    explain: { value: () => ({ ...client.explain(), name: "UNREACHABLE" }) },
+    explain: { value: () => ({ ...explain(client), name: "UNREACHABLE" }) },
   });
 };
 

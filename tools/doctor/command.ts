@@ -35,10 +35,7 @@ export function doctorCommand(act: Act): Command {
         "Would it let this device in?",
       ],
       ["motekey doctor --status 23", "What does this mean that a device told?"],
-      [
-        "motekey doctor --record explained.json",
-        "The same with its evidence, JSON.stringify(auth.explain())",
-      ],
+      ["motekey doctor --record explained.json", "The same with its evidence, JSON.stringify(explain(auth))"],
     ],
     notes: [
       "Connecting as a device ends the connection that the device itself has at that moment; it connects again by itself.",

@@ -57,7 +57,7 @@ async function examined(device: SimulatedDevice, wallTimeS: number): Promise<Fin
     await Promise.race([device.ready(LIMIT_MS), device.next("WAITING", LIMIT_MS)]).catch(() => undefined);
     // Asks for nothing new: the cloud has no token more than before.
     const answer = device.state === "READY" ? await statusOf(device.listTokens()) : Status.TIMEOUT;
-    const told = device.auth.explain(wallTimeS);
+    const told = device.explain(wallTimeS);
     const evidence = { device: device.id, ...evidenceOf(told) };
     const status = told.status === Status.OK ? answer : told.status;
     if (status !== Status.OK) return ofStatus("device", status, evidence);

@@ -1,6 +1,8 @@
 /** What a device tells of itself by the firmware's `explain()`: here, or in a record of one elsewhere. */
+
 import * as v from "valibot";
-import { type Explanation, Status, sentenceOf } from "../../firmware/index.js";
+import { type Explanation, sentenceOf } from "../../firmware/explain.js";
+import { Status } from "../../firmware/index.js";
 import { printable, usage } from "../cli/failure.js";
 import type { System } from "../cli/system.js";
 import { type Evidence, type Finding, fine, problem } from "./finding.js";
@@ -65,7 +67,7 @@ export function examineStatus(told: string | undefined): Finding[] {
   return [ofStatus("status", status, {})];
 }
 
-/** A file with what `JSON.stringify(auth.explain())` made. @param path `-`: standard input */
+/** A file with what `JSON.stringify(explain(auth))` made. @param path `-`: standard input */
 export async function examineRecord(system: System, path: string | undefined): Promise<Finding[]> {
   if (path === undefined) return [];
   const record =
@@ -76,7 +78,7 @@ export async function examineRecord(system: System, path: string | undefined): P
 }
 
 const FLAG = "--record";
-const NEXT = "It holds what JSON.stringify(auth.explain()) made on the device, and nothing else.";
+const NEXT = "It holds what JSON.stringify(explain(auth)) made on the device, and nothing else.";
 
 function recordIn(file: string, text: string): Told {
   if (text.trim() === "") throw usage(`${FLAG}: ${file} is empty.`, NEXT);

@@ -8,6 +8,7 @@ import {
   type Status,
   type Token,
 } from "motekey";
+import { explain } from "motekey/explain";
 
 /** What the desktop's stand-in for a screen offers: messages to and from the process that plays the app. */
 declare const screen: { postMessage(text: string): void; onMessage(text: string): void };
@@ -68,6 +69,6 @@ export const obey = (command: ClientCommand, makePorts: () => Ports): void => {
   else if (command.do === "get") asked(host.getToken(onToken));
   else if (command.do === "generate") asked(host.generateToken(onToken));
   else if (command.do === "list") list();
-  else if (command.do === "explain") answer(auth.explain());
+  else if (command.do === "explain") answer(explain(auth));
   else answer(close());
 };

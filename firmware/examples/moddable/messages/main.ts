@@ -6,7 +6,8 @@
  */
 
 import config from "mc/config";
-import { createAuth, ModdableLink, moddablePorts, Status, sentenceOf, writeCredential } from "motekey";
+import { createAuth, ModdableLink, moddablePorts, Status, writeCredential } from "motekey";
+import { sentenceOf } from "motekey/explain";
 import { type MessagePiece, Messages } from "motekey/messages";
 import { PreferenceStore } from "motekey/preference";
 import Timer from "timer";

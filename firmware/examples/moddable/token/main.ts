@@ -19,10 +19,10 @@ import {
   ModdableLink,
   moddablePorts,
   Status,
-  sentenceOf,
   type Token,
   writeCredential,
 } from "motekey";
+import { explain, sentenceOf } from "motekey/explain";
 import { PreferenceStore } from "motekey/preference";
 import { ModdableTlsLink } from "motekey/tls";
 import Preference from "preference";
@@ -98,7 +98,7 @@ const ask = (): void => {
 };
 
 const report = (): void => {
-  guard = Timer.set(() => sleep(`no answer in time. ${auth.explain().sentence}`), REPORT_MS_MAX);
+  guard = Timer.set(() => sleep(`no answer in time. ${explain(auth).sentence}`), REPORT_MS_MAX);
   auth.resume();
   ask();
 };

@@ -11,7 +11,8 @@
 
 import device from "embedded:provider/builtin";
 import config from "mc/config";
-import { createAuth, ModdableLink, moddablePorts, sentenceOf } from "motekey";
+import { createAuth, ModdableLink, moddablePorts } from "motekey";
+import { sentenceOf } from "motekey/explain";
 import { PreferenceStore } from "motekey/preference";
 import Net from "net";
 import Preference from "preference";

@@ -1,0 +1,10 @@
+import { type Explanation, explain as explainFirmware } from "../firmware/explain.js";
+import type { AuthClient } from "../firmware/index.js";
+import type { LeanClient } from "./espruino/client.js";
+
+/**
+ * What keeps a client of either core from its work.
+ * @param wallTimeS the device's wall clock, unix seconds, where it has one; Espruino's core compares none
+ */
+export const explain = (client: AuthClient | LeanClient, wallTimeS?: number): Explanation =>
+  "explain" in client ? client.explain() : explainFirmware(client, wallTimeS);
