@@ -40,7 +40,7 @@ describe("a simulated device with a seal", () => {
     });
     try {
       const { token } = await own.host(HOST).getToken();
-      return { token, atRest: own.auth.explain().atRest };
+      return { token, atRest: own.explain().atRest };
     } finally {
       own.close();
     }
