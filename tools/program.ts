@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from "commander";
 import { authCommand } from "./auth/command.js";
 import { caCommand } from "./ca/command.js";
 import { type Act, actOn } from "./cli/act.js";
+import { endsByItself } from "./cli/ending.js";
 import { Exit, Failure, printable, usage } from "./cli/failure.js";
 import { keepGiven } from "./cli/given.js";
 import { nameOf, withHelp } from "./cli/help.js";
@@ -85,7 +86,9 @@ const GRACE_MS = 500;
 /** Ctrl-C ends the run, whatever it waits for. */
 function unlessInterrupted(system: System, work: Promise<unknown>): Promise<unknown> {
   const ended = new Promise<never>((_resolve, reject) => {
-    const end = () => setTimeout(() => reject(interrupted()), GRACE_MS);
+    const end = () => {
+      if (!endsByItself(system)) setTimeout(() => reject(interrupted()), GRACE_MS);
+    };
     system.interrupted.addEventListener("abort", end, { once: true });
   });
   return Promise.race([work, ended]);

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Cloud, simulateDevice, startCloud } from "../../host-sim/index.js";
 import { CONFIG_SCHEMA } from "../../host-sim/service/config-schema.js";
 import { newSealKey } from "../../host-sim/service/index.js";
@@ -64,6 +66,35 @@ describe("motekey cloud serve", function () {
     good(said);
     assert.match(said.stderr, /"event":"token","id":"device_1"/);
     for (const secret of [psk, token]) assert.ok(secret !== "" && !said.stderr.includes(secret));
+  });
+
+  it("answers at SIGTERM what it has in hand, however long its client takes", async () => {
+    let answer = "";
+    let used: Promise<void> | undefined;
+    const use = async (child: ChildProcess) => {
+      const [told] = await once(child.stdout as NodeJS.ReadableStream, "data");
+      const { hostname, port } = new URL(JSON.parse(told).http);
+      const socket = connect(Number(port), hostname).setEncoding("latin1");
+      socket.on("data", (data) => {
+        answer += data;
+      });
+      const ended = once(socket, "close");
+      // The second half of a body comes when a command that is interrupted would have been ended long ago.
+      socket.write("POST /v1/Auth.GetToken HTTP/1.1\r\nHost: cloud\r\nContent-Length: 2\r\n\r\n{");
+      await delay(500);
+      child.kill("SIGTERM");
+      await delay(1_500);
+      socket.write("}");
+      await ended;
+    };
+    const said = await run("cloud serve --folder state --json=http", {
+      started: (child) => {
+        used = use(child);
+      },
+    });
+    await used;
+    good(said);
+    assert.match(answer, /^HTTP\/1\.1 [45]\d\d /);
   });
 
   it("export writes what import reads, for its owner only, and overwrites nothing", async () => {

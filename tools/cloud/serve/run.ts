@@ -1,6 +1,6 @@
-import { once } from "node:events";
 import type { Finding, ServiceOptions } from "../../../host-sim/service/index.js";
 import type { Context } from "../../cli/act.js";
+import { untilEnded } from "../../cli/ending.js";
 import { Exit, Failure, printable } from "../../cli/failure.js";
 import { type ServiceFlags, serviceOptions } from "./settings.js";
 
@@ -33,7 +33,7 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
     { mqtt: mqttUrl, http: httpUrl, ws: wsUrl, rpc: rpcUrl, findings: [] },
     [`MQTT      ${mqttUrl}`, `HTTP      ${httpUrl}`, `WebSocket ${wsUrl}, ${rpcUrl}`].join("\n"),
   );
-  await ended(system.interrupted);
+  await untilEnded(system);
   await service.close();
   return Exit.DONE;
 }
@@ -49,13 +49,4 @@ function told({ output }: Context, findings: readonly Finding[]): number {
     lines.length === 0 ? "Nothing is wrong." : lines.join("\n"),
   );
   return isWell ? Exit.DONE : Exit.FAILED;
-}
-
-/** Resolves at Ctrl-C, and at the signal by which service managers end a program. */
-async function ended(interrupted: AbortSignal): Promise<void> {
-  if (interrupted.aborted) return;
-  const controller = new AbortController();
-  const { signal } = controller;
-  await Promise.race([once(interrupted, "abort", { signal }), once(process, "SIGTERM", { signal })]);
-  controller.abort();
 }

@@ -1,10 +1,10 @@
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import envPaths from "env-paths";
 import * as v from "valibot";
 import type { CloudInFolder, IdentityOptions } from "../../../host-sim/index.js";
 import type { Context } from "../../cli/act.js";
+import { untilEnded } from "../../cli/ending.js";
 import { Failure, printable, systemCode, systemReason, usage } from "../../cli/failure.js";
 import { variable } from "../../cli/system.js";
 
@@ -51,7 +51,7 @@ export async function start(context: Context, flags: StartFlags): Promise<void> 
     text(running),
   );
   output.note("\nFor tests only, not for production. Ctrl-C ends it.");
-  if (!system.interrupted.aborted) await once(system.interrupted, "abort");
+  await untilEnded(system);
   await running.cloud.close();
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import type { Context } from "../../cli/act.js";
+import { untilEnded } from "../../cli/ending.js";
 import { cloudUrl } from "../cloud.js";
 import type { CloudFlags } from "../cloud-flag.js";
 import { numberOf } from "../settings.js";
@@ -37,7 +37,7 @@ export async function serve(context: Context, flags: ServeFlags): Promise<void> 
     const url = `${server.origin}/#token=${token}`;
     output.print({ url, cloud }, `Open this address in Chrome or Edge on this machine:\n${url}`);
     output.note("Ctrl-C ends it.");
-    if (!system.interrupted.aborted) await once(system.interrupted, "abort");
+    await untilEnded(system);
   } finally {
     bench.end();
     await server.close();
