@@ -1,6 +1,6 @@
 // npm run test:deep: what takes too long for npm test, in parts, one file NAME.deep.test.ts each. All parts, or those
 // whose names hold a word that is given; --list names them. The last line is "N passed, N failed, N skipped".
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,27 +25,43 @@ if (unknown !== undefined) {
   process.exit(1);
 }
 
+const left = parts.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
 const total = [0, 0, 0];
 const times = [];
-for (const { name, file } of parts) {
-  if (words.length > 0 && !words.some((word) => name.includes(word))) continue;
-  const start = performance.now();
-  // As in npm test, whose processes are ended with their tests, a line that is still open holds up no other part.
-  const run = spawnSync(process.execPath, ["test/run.mjs", "--timeout=600000", "--exit", file], {
-    cwd: ROOT,
-    encoding: "utf8",
-    maxBuffer: 64 * 1024 * 1024,
-    stdio: ["ignore", "pipe", "inherit"],
+
+/** Resolves to what a part printed, and its exit status. */
+const output = (file) =>
+  new Promise((resolve) => {
+    // As in npm test, whose processes are ended with their tests, a line that is still open holds up no other part.
+    const child = spawn(process.execPath, ["test/run.mjs", "--timeout=600000", "--exit", file], {
+      cwd: ROOT,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let text = "";
+    child.stdout.setEncoding("utf8").on("data", (data) => {
+      text += data;
+    });
+    child.on("close", (status) => resolve({ text, status }));
   });
-  const count = COUNT.exec(run.stdout);
-  process.stdout.write(run.stdout.replace(COUNT, "").trimEnd());
-  if (count === null)
-    total[1]++; // it ended before it could count: a failure, and never nothing
-  else for (const index of [0, 1, 2]) total[index] += Number(count[index + 1]);
-  const failed = run.status === 0 ? "" : ", FAILED";
-  times.push(`${name}: ${((performance.now() - start) / 1000).toFixed(0)} s${failed}`);
-  if (run.status !== 0) process.exitCode = 1;
+
+/** Runs one part after the other until none is left. */
+async function work() {
+  for (let part = left.shift(); part !== undefined; part = left.shift()) {
+    const start = performance.now();
+    const { text, status } = await output(part.file);
+    const count = COUNT.exec(text);
+    process.stdout.write(text.replace(COUNT, "").trimEnd());
+    if (count === null)
+      total[1]++; // it ended before it could count: a failure, and never nothing
+    else for (const index of [0, 1, 2]) total[index] += Number(count[index + 1]);
+    const failed = status === 0 ? "" : ", FAILED";
+    times.push(`${part.name}: ${((performance.now() - start) / 1000).toFixed(0)} s${failed}`);
+    if (status !== 0) process.exitCode = 1;
+  }
 }
-console.log(`\n\nParts\n  ${times.join("\n  ")}\n`);
+
+// Two at a time: most of them wait for other programs.
+await Promise.all([work(), work()]);
+console.log(`\n\nParts\n  ${times.sort().join("\n  ")}\n`);
 if (total[0] + total[1] === 0) process.exitCode = 1;
 console.log(`${total[0]} passed, ${total[1]} failed, ${total[2]} skipped`);
