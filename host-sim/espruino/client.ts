@@ -21,7 +21,8 @@ export const COUNTS_NOTHING = "motekey: the core for Espruino counts nothing";
 
 /** The client of the other core by its looks, and what it makes of its own state. */
 export interface LeanClient extends AuthClient {
-  explain(): Explanation;
+  /** No clock is compared. */
+  explain(wallTimeS?: number): Explanation;
 }
 
 /** A text of bytes. */

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { sentenceOf } from "../../firmware/explain.js";
-import { type PolicyError, Status } from "../../firmware/index.js";
+import { createAuth, type PolicyError, Status } from "../../firmware/index.js";
+import { explain } from "../../host-sim/explain.js";
+import { nodePorts } from "../../host-sim/index.js";
 import { findMosquitto } from "../servers/mosquitto.js";
 import { makePki, type Pki } from "../servers/pki.js";
 import { Bench, DEVICE, type Fault, HOST, LATER, SOON } from "./diagnosis.js";
@@ -88,6 +90,15 @@ const MOSQUITTO: readonly Fault[] = [
     },
   },
 ];
+
+describe("a client in Node", () => {
+  it("has explain() as a method, too", () => {
+    const options = { deviceId: "device_123", cloud: { host: "127.0.0.1" }, credential: { psk: "key" } };
+    const auth = createAuth(options, nodePorts());
+    assert.deepEqual((auth as unknown as { explain(): object }).explain(), explain(auth));
+    auth.close();
+  });
+});
 
 describe("explain()", () => {
   let pki: Pki;
