@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { build, transform } from "esbuild";
 import { blocksOf, type CodeBlock, DOCUMENTS } from "../docs/code-blocks.js";
@@ -52,7 +52,29 @@ const blocks = DOCUMENTS.flatMap(blocksOf).filter(
   ({ language, heading }) => language === "ts" && !/Moddable|Espruino/.test(heading),
 );
 /** Those that need nothing but the packages. */
-const programs = blocks.filter(({ text, file }) => text.includes("startCloud") && !file.includes("samples"));
+const programs = blocks.filter(
+  ({ text, file }) => /startCloud|startIdentity|startService/.test(text) && !file.includes("samples"),
+);
+/** Apps' code for Moddable: what its page takes as given stands above it. */
+const onModdable = DOCUMENTS.flatMap(blocksOf).filter(
+  ({ language, text }) => language === "js" && text.includes("moddablePorts"),
+);
+const GIVEN_ON_MODDABLE = `
+declare const deviceId: string, host: string, caDer: Uint8Array, deviceDer: Uint8Array, devicePkcs8: Uint8Array;
+`;
+/** What an app's manifest includes of ours. */
+const MANIFESTS = [
+  "",
+  "_tls",
+  "_preference",
+  "_key-value",
+  "_cbor",
+  "_messages",
+  "_mqtt5",
+  "_websocket",
+  "_seal",
+  "_efuse",
+];
 
 describe("the packages, outside", () => {
   let folder: string;
@@ -155,12 +177,16 @@ describe("the packages, outside", () => {
       ([entry, name]) => `import { ${name} } from "${entry}";\nvoid ${name};\n`,
     );
     await writeFile(join(at, "app.ts"), lines.join(""));
+    assert.ok(onModdable.length > 1);
+    for (const [index, { text }] of onModdable.entries())
+      await writeFile(join(at, `block-${index}.ts`), `${GIVEN_ON_MODDABLE}${text}\nexport {};\n`);
     const options = {
       module: "nodenext",
       target: "es2022",
       customConditions: ["moddable"],
       types: [],
       strict: true,
+      noImplicitAny: false, // a document's callbacks
       skipLibCheck: true,
       noEmit: true,
     };
@@ -185,6 +211,67 @@ describe("the packages, outside", () => {
       assert.match(await output(node, [main, "environment"], folder), /MOTEKEY_/);
     });
   }
+
+  it("start by npx motekey", async () => {
+    assert.match(await output("npx", ["--no-install", "motekey", "--version"], folder), /^\d+\.\d+\.\d+/);
+  });
+
+  it("say which Node they need, on Node 18", async () => {
+    const at = join(folder, "node-18");
+    await mkdir(at);
+    await output("npm", ["install", "--no-save", "--prefix", at, "node@18"], at);
+    const main = join(folder, "node_modules/motekey-tools/bin/motekey.mjs");
+    const started = output(join(at, "node_modules/node/bin/node"), [main, "--version"], folder);
+    await assert.rejects(started, /motekey needs Node 20\.19 or later; this is v18\./);
+  });
+
+  it("make a Moddable app's modules from its manifest and node_modules alone", async () => {
+    const at = join(folder, "node_modules/motekey");
+    const modules = new Map<string, string>();
+    for (const name of MANIFESTS) collectModules(join(at, `manifest${name}.json`), modules);
+    const imports = ["motekey", "motekey/tls", "motekey/preference", "motekey/key-value", "motekey/cbor"];
+    imports.push("motekey/messages", "motekey/mqtt5", "motekey/websocket", "motekey/seal", "motekey/efuse");
+    const engines = new Set<string>();
+    await build({
+      stdin: { contents: imports.map((name) => `import "${name}";`).join("\n"), resolveDir: folder },
+      bundle: true,
+      write: false,
+      format: "esm",
+      plugins: [
+        {
+          name: "mcconfig", // a module is what a manifest calls so; everything else is the engine's
+          setup({ onResolve }) {
+            onResolve({ filter: /./ }, ({ path, kind }) => {
+              if (kind === "entry-point") return undefined;
+              const file = modules.get(path);
+              if (file !== undefined) return { path: file };
+              engines.add(path);
+              return { path, external: true };
+            });
+          },
+        },
+      ],
+    });
+    assert.deepEqual(
+      [...engines].filter((name) => /motekey|^[./]/.test(name)),
+      [],
+    );
+    assert.ok(engines.has("timer"), `${[...engines]}`);
+  });
+
+  it("have Espruino's files and examples, which load as its require does", async () => {
+    const load = `
+      const { readFileSync } = require("node:fs");
+      for (const file of ["motekey.js", "motekey-messages.js"]) {
+        const exports = {};
+        new Function("exports", "require", readFileSync(require.resolve("motekey/espruino/" + file), "utf8"))(exports, () => ({}));
+        console.log(Object.keys(exports).sort().join());
+      }
+      new Function("require", readFileSync(require.resolve("motekey/examples/espruino/token.js"), "utf8"));`;
+    const loaded = await output(process.execPath, ["--input-type=commonjs", "-e", load], folder);
+    assert.match(loaded, /createAuth.*writeCredential/);
+    assert.match(loaded, /Messages/);
+  });
 
   describe("under a test runner, whose timers are faked by default", () => {
     const samples = (): string => join(folder, "node_modules/motekey-host-sim/samples/ci");
@@ -252,6 +339,30 @@ describe("the packages, outside", () => {
     await output(node, [file], folder);
   }
 });
+
+/** The modules of a manifest and of those that it includes, by the names that apps import. */
+function collectModules(manifest: string, into: Map<string, string>): void {
+  const {
+    include = [],
+    modules = {},
+    platforms = {},
+  } = JSON.parse(readFileSync(manifest, "utf8")) as {
+    include?: string | string[];
+    modules?: Record<string, string | string[]>;
+    platforms?: { esp32?: { modules?: Record<string, string | string[]> } };
+  };
+  for (const other of [include].flat())
+    if (!other.startsWith("$")) collectModules(join(dirname(manifest), other), into);
+  for (const [name, paths] of Object.entries({ ...modules, ...platforms.esp32?.modules }))
+    for (const path of [paths].flat()) {
+      if (path.startsWith("$")) continue;
+      const file = join(dirname(manifest), path);
+      if (name.includes("*") || path.includes("*")) {
+        for (const entry of readdirSync(dirname(file)).filter((one) => one.endsWith(".js")))
+          into.set(name.replace("*", basename(entry, ".js")), join(dirname(file), entry));
+      } else into.set(name, existsSync(`${file}.js`) ? `${file}.js` : file);
+    }
+}
 
 /** Where the packages' types meet. */
 const SEAM = `
