@@ -89,11 +89,16 @@ function announced({ text }: CodeBlock): [number, RegExp][] {
 
 describe("the documents' code", () => {
   it("is marked with a language that is known here", () => {
-    const known = ["", "sh", "js", "ts"];
+    const known = ["", "sh", "js", "json", "ts"];
     assert.deepEqual(
       blocks.filter(({ language }) => !known.includes(language)).map(({ name }) => name),
       [],
     );
+  });
+
+  it("is JSON where it says so", () => {
+    for (const { language, text, name } of blocks)
+      if (language === "json") assert.doesNotThrow(() => JSON.parse(text), name);
   });
 
   for (const surroundings of [NODE, MODDABLE, ESPRUINO]) {
