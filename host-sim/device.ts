@@ -43,7 +43,7 @@ export {
 export type { DeviceOptions, DeviceSeal, DeviceTls } from "./device-options.js";
 
 const NEXT_LIMIT_MS = 8_000;
-/** A device that never reached its cloud, and is refused, ends its calls after this: test runners wait 2 s. */
+/** A device that never reached its cloud, and is refused, ends its calls after this for each address: test runners wait 2 s. */
 const UNREACHED_MS = 1_000;
 const RESULT_BYTES_MAX = 16_384;
 const UNREACHED: readonly string[] = ["UNREACHABLE", "HOST_UNKNOWN"] satisfies StatusName[];
@@ -71,6 +71,7 @@ export class SimulatedDevice {
     link: Link,
     store: FileStore | undefined,
     rotation: Rotation | null,
+    addresses: number,
   ) {
     this.id = id;
     this.auth = auth;
@@ -80,7 +81,7 @@ export class SimulatedDevice {
     auth.onState = (state) => {
       for (const listener of [...this.listeners]) listener(state);
     };
-    this.watchStart();
+    this.watchStart(UNREACHED_MS * addresses);
   }
 
   /** Where the device stands. */
@@ -208,7 +209,7 @@ export class SimulatedDevice {
   }
 
   /** A cloud that is not there is said soon: a test that waits to the firmware's deadline was ended by its runner. */
-  private watchStart(): void {
+  private watchStart(limitMs: number): void {
     let timer: NodeJS.Timeout | undefined;
     const listener = (state: State): void => {
       const isOver = state === State.READY || state === State.CLOSED;
@@ -220,7 +221,7 @@ export class SimulatedDevice {
           this.listeners.delete(listener);
           const { name } = this.explain();
           if (UNREACHED.includes(name)) this.calls.refuse(Status[name as StatusName]);
-        }, UNREACHED_MS).unref();
+        }, limitMs).unref();
     };
     this.listeners.add(listener);
   }
@@ -272,7 +273,7 @@ export function simulateDevice(options: DeviceOptions): SimulatedDevice {
       ...(options.encoding === "cbor" ? { encoding: cbor } : {}),
     };
     const auth = core === "espruino" ? leanClient(given, nativesOf(own), isSecure) : createAuth(given, own);
-    return new SimulatedDevice(id, auth, made.link, kept, rotation);
+    return new SimulatedDevice(id, auth, made.link, kept, rotation, 1 + alternatives.length);
   } catch (failure) {
     kept?.close();
     throw failure;

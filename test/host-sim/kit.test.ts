@@ -65,6 +65,19 @@ describe("the kit", () => {
     });
   });
 
+  it("of several addresses each has its time: who backs off for longer than a second reaches the one that is there", async () => {
+    const closed = `mqtt://127.0.0.1:${await freePort()}`;
+    await using cloud = await startCloud();
+    const tokens = Array.from({ length: 8 }, async (_, index) => {
+      const credential = await cloud.addDevice({ id: `device_${index}` });
+      const alternatives = [cloud.mqttUrl, cloud.mqttUrl, cloud.mqttUrl];
+      const limits = { backoffBaseMs: 1_800 }; // each waits a part of this, by its own jitter
+      using device = simulateDevice({ cloud: closed, alternatives, limits, ...credential });
+      return (await device.host("app.example.com").getToken()).token;
+    });
+    assert.ok((await Promise.all(tokens)).every((token) => token !== ""));
+  });
+
   it("waiting that nobody looks at is no unhandled rejection, and ends with close()", async () => {
     const unhandled: unknown[] = [];
     const hear = (reason: unknown): void => void unhandled.push(reason);
