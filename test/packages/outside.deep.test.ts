@@ -82,7 +82,8 @@ describe("the packages, outside", () => {
   const nodes = new Map([["these tests'", process.execPath]]);
   const bin = (name: string): string => join(FROM_REPOSITORY, ".bin", name);
 
-  before(async () => {
+  before(async function () {
+    this.timeout(1_800_000); // each package is built before it is packed
     folder = await mkdtemp(join(tmpdir(), "outside-"));
     const packed = await output(
       "npm",
