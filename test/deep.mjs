@@ -33,7 +33,7 @@ const times = [];
 const output = (file) =>
   new Promise((resolve) => {
     // As in npm test, whose processes are ended with their tests, a line that is still open holds up no other part.
-    const child = spawn(process.execPath, ["test/run.mjs", "--timeout=600000", "--exit", file], {
+    const child = spawn(process.execPath, ["test/run.mjs", "--timeout=1800000", "--exit", file], {
       cwd: ROOT,
       stdio: ["ignore", "pipe", "inherit"],
     });
