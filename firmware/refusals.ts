@@ -4,8 +4,8 @@ const ALLOWED =
   "the device's credential allows; choose a stronger one, or have the floor lowered by provisioning.";
 
 /**
- * Why `createAuth` throws, and what to do next; empty where it does not. Apart from the other sentences, which only
- * those carry who import `motekey/explain`. @construction
+ * Why `createAuth` throws, and what to do next; empty for any other status. The other sentences are in
+ * `motekey/explain`, so that only apps that import it carry them. @construction
  */
 export const refusalOf = (status: Status): string => {
   switch (status) {

@@ -62,9 +62,9 @@ enum Debt {
  * Has the cloud give the device other keys while it runs: `createAuth({ …, rotation: new Rotation() })`.
  *
  * A token's answer hints at a next key; the device asks for it, keeps it in its store beside the present one, connects
- * with it, proves it, and forgets the one before. Both are good until then, so power may go at any moment. Whoever
- * refuses the next key has the device back at the present one at once; given up it is on the cloud's word alone, under the
- * present key's MAC.
+ * with it, proves it, and forgets the one before. Both are good until then, so power may go at any moment. A connection
+ * that refuses the next key brings the device back to the present one at once. Only the cloud's word, under the present
+ * key's MAC, has it give the next one up.
  */
 export class Rotation implements KeyRotation {
   /** How often the device got another key in this life. */
@@ -99,21 +99,9 @@ export class Rotation implements KeyRotation {
 
   constructor() {
     this.rotations = 0;
-    this.present = NO_BYTES;
-    this.fetched = NO_BYTES;
-    this.usesNext = false;
-    this.isConfirmed = false;
-    this.isHinted = false;
-    this.isLeaving = false;
-    this.isTurned = false;
-    this.step = Step.NOTHING;
-    this.debt = Debt.NOTHING;
-    this.exchange = null;
-    this.notBeforeMs = 0;
-    this.wakeMs = Infinity;
-    this.nowMs = 0;
     this.backoff = new Backoff(RETRY_MS, RETRY_MS_MAX);
     this.onResult = (status, length) => this.answered(status, length);
+    this.reset();
   }
 
   get stage(): RotationStage {
@@ -132,16 +120,8 @@ export class Rotation implements KeyRotation {
     this.entropy = ports.entropy;
     this.scratch = scratch;
     this.next = new NextKey(this.keeper, { deviceId, cloud: options.cloud }, scratch);
+    this.reset();
     this.present = config.psk;
-    this.fetched = NO_BYTES;
-    this.isConfirmed = false;
-    this.isHinted = false;
-    this.isLeaving = false;
-    this.isTurned = false;
-    this.step = Step.NOTHING;
-    this.debt = Debt.NOTHING;
-    this.notBeforeMs = 0;
-    this.backoff.reset();
     const kept = this.next.load(this.present);
     if (kept === Kept.UNREADABLE) unreadable();
     this.usesNext = kept === Kept.STAGED;
@@ -202,7 +182,25 @@ export class Rotation implements KeyRotation {
     this.end();
     this.present.fill(0);
     this.fetched.fill(0);
-    if (this.hasNext()) this.next.key.fill(0);
+    if (this.hasNext()) this.next.drop();
+  }
+
+  /** As before the first turn. */
+  private reset(): void {
+    this.present = NO_BYTES;
+    this.fetched = NO_BYTES;
+    this.usesNext = false;
+    this.isConfirmed = false;
+    this.isHinted = false;
+    this.isLeaving = false;
+    this.isTurned = false;
+    this.step = Step.NOTHING;
+    this.debt = Debt.NOTHING;
+    this.exchange = null;
+    this.notBeforeMs = 0;
+    this.wakeMs = Infinity;
+    this.nowMs = 0;
+    this.backoff.reset();
   }
 
   private hasNext(): boolean {
@@ -300,7 +298,7 @@ export class Rotation implements KeyRotation {
       this.isConfirmed = true;
       this.waitLonger();
     } else {
-      kept.fill(0);
+      this.next.drop();
       this.fetched = key;
       this.wakeMs = this.nowMs;
     }
@@ -335,8 +333,7 @@ export class Rotation implements KeyRotation {
     this.isHinted = false;
     this.isConfirmed = false;
     if (!this.hasNext()) return;
-    this.next.key.fill(0);
-    this.next.forget();
+    this.next.drop();
     this.debt = Debt.RECORD;
   }
 

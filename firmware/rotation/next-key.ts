@@ -126,11 +126,13 @@ export class NextKey implements Payload {
   promote(): void {
     this.bound = whose(this.scratch, this.key, this.id);
     this.heirloom = this.nextHeirloom;
-    this.forget();
+    this.key = NO_BYTES;
+    this.nextHeirloom = 0;
   }
 
-  /** There is no next key, in memory. It is not wiped: it may be the present one. */
-  forget(): void {
+  /** There is no next key any more, in memory: nothing is ever proved by what is left of it. */
+  drop(): void {
+    this.key.fill(0);
     this.key = NO_BYTES;
     this.nextHeirloom = 0;
   }

@@ -153,7 +153,7 @@ export class Attempts {
         status === Status.BAD_CREDENTIALS ||
         status === Status.NOT_AUTHORIZED ||
         status === Status.MAC_MISSING;
-      // Another key comes first: of a key that the cloud does not know no counter is told.
+      // The other key is tried first: the cloud has no counter for a key that it does not know.
       const isOther = isUnproved && this.keys !== null && this.keys.refused();
       if (isUnproved && !isOther && !this.wasAsked) this.next = this.asking;
       isSoon = isOther || this.next !== this.own;

@@ -184,7 +184,7 @@ export function statusOf({ barred, isOurs, retryAfterSeconds }: Refusal): 401 | 
   return barred ? 403 : 401;
 }
 
-/** Comes too often, whoever they are. */
+/** Too many requests, before the sender is known. */
 export function tooMany(retryAfterSeconds: number): Refusal {
   return { barred: true, reason: "rate", retryAfterSeconds };
 }

@@ -5,7 +5,7 @@ export interface HealthAnswer {
   status: "ok" | "troubled";
   /** A sentence for each part that does not do its work now. */
   troubles: Record<string, string>;
-  /** How often devices got their counter since the start, and how often whoever asked for one was refused. */
+  /** Questions for a counter since the start: those that were answered, and those that were refused. */
   recoveries: { told: number; refused: number };
 }
 

@@ -9,7 +9,7 @@ export interface Limits {
   leave(id: string): void;
   /** What a request of a proved sender is answered that comes too soon; null: it is carried out. */
   refusalOf(caller: Entity): ReplyError | null;
-  /** Answers whoever showed a wrong proof: late, and later each time. @param address where from; undefined: nobody says */
+  /** Answers a wrong proof late, and later each time. @param address of the sender; undefined: not known */
   late(id: string, address: string | undefined, answer: () => void): void;
 }
 

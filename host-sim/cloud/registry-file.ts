@@ -126,7 +126,7 @@ export class RegistryFile {
       const kept = new Promise<void>((resolved, rejected) => {
         [resolve, reject] = [resolved, rejected];
       });
-      // Whoever waits for it hears of a failure; where nobody does, it is reported.
+      // A failure reaches those who wait for it; where nobody does, it is reported.
       kept.catch(() => {});
       this.group = { kept, resolve, reject };
       this.latest = kept;

@@ -16,7 +16,7 @@ import {
 import { type Natives, runEspruino } from "./natives.js";
 import { leanSource } from "./source.js";
 
-/** What whoever asks for its counters gets. */
+/** The error of its `counters`. */
 export const COUNTS_NOTHING = "motekey: the core for Espruino counts nothing";
 
 /** The client of the other core by its looks, and what it makes of its own state. */

@@ -198,6 +198,30 @@ describe("a next key that is refused", () => {
     assert.deepEqual(lives.holding(key), []);
   });
 
+  it("proves nothing any more once another one came in its place, though the store takes nothing", () => {
+    const { lives, key } = hinted(refusing);
+    const { flash, keeper, world } = lives;
+    world.until(() => keeper.keys.includes("next"));
+    const other = keeper.rotate();
+    flash.isWritable = false;
+    world.revoke(); // a write that fails: the store rests for a second
+    world.until(() => asked(lives, "NextCredential") === 2);
+    world.advance(30);
+    keeper.refused = [PSK, key, other];
+    world.peer.kick();
+    world.advance(60_000);
+    assert.ok(keeper.keys.length > 3, String(keeper.keys));
+    assert.deepEqual(
+      keeper.keys.filter((name) => name.includes("?")),
+      [],
+      "a connection was proved by a key that is nobody's",
+    );
+    flash.isWritable = true;
+    keeper.refused = [];
+    world.advance(86_400_000);
+    assert.equal(keeper.present, other);
+  });
+
   it("by an answer to its proof that nobody vouches for, has the device try it anew after longer and longer waits", () => {
     const { lives, key } = hinted((keeper) => {
       keeper.answer = (right, { frame }) =>

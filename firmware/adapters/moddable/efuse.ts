@@ -8,8 +8,8 @@ const efuseHmac: (block: number, message: Uint8Array, digest: Uint8Array) => boo
   native("xs_motekey_efuseHmac");
 
 /**
- * The key that the chip makes of the one in its eFuses, RECORD.md. Whoever reads flash and firmware has not got it; an
- * app on the chip can ask for it, as this does.
+ * The key that the chip derives from the one in its eFuses, RECORD.md. It is in neither flash nor firmware; any app on
+ * the chip can ask for it, as this does.
  * @construction
  * @param block 0 to 5: in which KEYn the 32 bytes were burned, with the purpose HMAC_UP, and protected from being read
  * @throws Error where the chip has no such key there

@@ -1,6 +1,7 @@
 /** Clients that ask all replicas at once, and record what each was answered. */
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { MacDevice } from "../../cloud/mac.js";
 import type { Asked, Ended, History } from "./history.js";
@@ -32,9 +33,13 @@ export class Load {
     private readonly backend: Credential,
   ) {}
 
-  /** Makes, checks and ends one token after the other. @param from the first id of its requests */
-  makeTokens(device: Credential, from = 1): void {
-    this.running.push(this.loop(from, (id) => this.tokenLife(device, id)));
+  /**
+   * Makes, checks and ends one token after the other.
+   * @param from the first id of its requests
+   * @param restMs how long a token is good before its end is asked for
+   */
+  makeTokens(device: Credential, from = 1, restMs = 0): void {
+    this.running.push(this.loop(from, (id) => this.tokenLife(device, id, restMs)));
   }
 
   /** Shows one counter to several replicas at once. */
@@ -91,7 +96,7 @@ export class Load {
     }
   }
 
-  private async tokenLife(device: Credential, id: number): Promise<void> {
+  private async tokenLife(device: Credential, id: number, restMs: number): Promise<void> {
     const host = `app-${id}.example.com`;
     const generate = async (): Promise<string | null> => {
       while (!this.isOver) {
@@ -107,6 +112,7 @@ export class Load {
     this.told++;
     this.wake();
     await this.check(token);
+    if (restMs > 0) await delay(restMs);
     while (!this.isOver) {
       const ended = await this.revoke(device, host, token);
       if (ended.kind === "revoked") break;
