@@ -32,7 +32,7 @@ export enum State {
   READY,
 }
 
-/** Told after the turn in which the state changed. */
+/** Called after the turn in which the state changed. */
 export type OnState = (state: State) => void;
 
 /** Gives the device another key while it runs, as the cloud wants it. @internal */
@@ -150,7 +150,7 @@ export class Auth implements CallOwner {
     return Status.OK;
   }
 
-  /** What is to be done now; afterwards {@link wakeAtMs} tells when to ask again. */
+  /** What to do now; afterwards {@link wakeAtMs} says when to ask again. */
   poll(nowMs: number): Want {
     this.nowMs = nowMs;
     let want: Want;
@@ -218,7 +218,7 @@ export class Auth implements CallOwner {
     return latest;
   }
 
-  /** Ends every call with CLOSED; `deliver` tells them. */
+  /** Ends every call with CLOSED; `deliver` calls their callbacks. */
   close(nowMs: number): void {
     this.isClosed = true;
     this.tokens.close(nowMs);

@@ -63,7 +63,7 @@ export interface StoredCredential {
 export interface CredentialReading {
   /**
    * OK, CREDENTIAL_MISSING, CREDENTIAL_BROKEN or what a sealed store says in its place (SEAL_BROKEN, SEAL_MISPLACED,
-   * SEAL_FOREIGN, SEAL_MISSING), or STORE_FAILED where the store could not tell.
+   * SEAL_FOREIGN, SEAL_MISSING), or STORE_FAILED where the store failed.
    */
   readonly status: Status;
   /** null unless OK. */

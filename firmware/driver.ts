@@ -11,7 +11,7 @@ const SLEEP_MS_MAX = 86_400_000;
 
 /**
  * The turn loop, and the only code that calls both the core and the ports: does what the core wants until it
- * wants nothing, then tells the app what happened, then sleeps until the core's next moment. The app's callbacks
+ * wants nothing, then calls the app back with what happened, then sleeps until the core's next moment. The app's callbacks
  * run with the core at rest: they may make any call, `close()` too.
  */
 export class Driver implements LinkEvents, Waker, Turns {

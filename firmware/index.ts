@@ -129,7 +129,7 @@ export class AuthClient {
     return this.driver.auth.counters;
   }
 
-  /** Told of each change of {@link state}; null: nobody is. */
+  /** Called on each change of {@link state}; null: nothing is called. */
   set onState(onState: OnState | null) {
     this.driver.auth.onState = onState;
   }

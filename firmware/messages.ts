@@ -103,7 +103,7 @@ export class Messages implements AppTraffic {
 
   /**
    * Wants the messages of a filter, now and after every reconnect. No two filters overlap: brokers send a message that
-   * two match once or twice, and nothing in it tells which; so one filter takes both, and the topic tells them apart. `$share/<group>/<filter>` shares the messages with the group's other clients, where the broker can
+   * two match once or twice, and nothing in it says which; so one filter takes both, and the topic distinguishes them. `$share/<group>/<filter>` shares the messages with the group's other clients, where the broker can
    * (MQTT 5, 4.8.2; mosquitto over 3.1.1, too; NATS and RabbitMQ grant it and send nothing).
    * @param onEnd called once with whether the broker grants it: OK, SUBSCRIPTION_REFUSED (also for a filter that
    * overlaps the calls' own, `<id>/rpc/#`), TIMEOUT (no answer within `deadlineMs`: it is given up), CONNECTION_LOST or CLOSED

@@ -45,11 +45,11 @@ export interface Link {
    * when this returns.
    */
   write(bytes: Uint8Array, from: number, to: number): number;
-  /** Sends what was taken, ends the connection, and tells no event of it afterwards. */
+  /** Sends what was taken, ends the connection, and delivers no event of it afterwards. */
   close(): void;
 }
 
-/** What a link tells. The driver implements it. */
+/** A link's events. The driver implements it. */
 export interface LinkEvents {
   opened(): void;
   /** Bytes from the peer: a window that is the adapter's again when this returns. All of them are consumed. */
@@ -94,7 +94,7 @@ export interface Store {
   readonly refused?: Status;
   /**
    * Reads the value of this name into `out`, as much of it as fits. Names are ASCII, at most 15 bytes long.
-   * @returns the value's length, bytes; −1: there is none of this name; −2: the store could not tell. It never
+   * @returns the value's length, bytes; −1: there is none of this name; −2: the store failed. It never
    * throws
    */
   read(name: string, out: Uint8Array): number;

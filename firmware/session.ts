@@ -27,7 +27,7 @@ import { Method } from "./wire/frame/methods.js";
 /**
  * One device's connection to the cloud: connects, keeps it alive, publishes calls, matches their answers, and
  * connects again. It does no I/O: `poll` says what is wanted, and `opened`, `wrote`, `received` and `closed`
- * tell what happened. The time of each is the latest that any of them was given.
+ * report what happened. The time of each is the latest that any of them was given.
  */
 export class Session {
   phase: Phase;
@@ -36,7 +36,7 @@ export class Session {
   readonly failures: Failures;
   /** When `poll` has something to do if nothing happens before. */
   wakeAtMs: number;
-  /** `received` stopped early, to tell the app of a host or to write: call it again, even with no bytes left. */
+  /** `received` stopped early, to hand the app a host or to write: call it again, even with no bytes left. */
   isPaused: boolean;
   /** A call waits for its turn to be published, or a message of the app may. */
   isBehind: boolean;

@@ -153,7 +153,7 @@ export class Tokens implements HostCalls {
     return atMs;
   }
 
-  /** Tells one caller how its call ended. Returns whether there was one. */
+  /** Calls one caller back with how its call ended. Returns whether there was one. */
   deliver(nowMs: number): boolean {
     const index = this.waiters.firstDone();
     return index >= 0 && this.tell(index, nowMs);

@@ -68,7 +68,7 @@ export interface DeviceOptions {
   counter?: number;
   /**
    * A directory that is this device's flash, made where it is missing: a later run goes on with its counter, asks
-   * for the tokens that it had, and tells the cloud of revocations that are still pending. One device has it at a time: of
+   * for the tokens that it had, and sends the cloud the revocations that are still pending. One device has it at a time: of
    * two in this process the later one waits, and its calls say STORE_FAILED and why; in another process it is refused.
    */
   store?: string;

@@ -89,7 +89,7 @@ function machine(): System {
 /** Read when a command asks for ports. */
 const serialPorts = async () => (await import("./serial/system-ports.js")).systemPorts(process.platform);
 
-/** xdg-open and its like end with a status that tells whether anything opened; one that runs on is the browser. */
+/** xdg-open and its like end with a status that says whether anything opened; one that runs on is the browser. */
 function opened(opener: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     opener.ref();

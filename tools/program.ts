@@ -146,7 +146,7 @@ function pathsTo(command: Command, name: string): string[] {
 
 const rootOf = (command: Command): Command => (command.parent === null ? command : rootOf(command.parent));
 
-/** Null where there is nothing to tell: help and version were asked for, and shown. */
+/** Null where there is nothing to run: the line asked for help or the version, and has it. */
 function asFailure(failure: unknown, system: System): Failure | null {
   if (failure instanceof Failure) return failure;
   if (system.interrupted.aborted) return interrupted();

@@ -1,6 +1,6 @@
 /**
  * Whether `length` bytes of `a` from `aFrom` and of `b` from `bFrom` are the same. It reads all of them,
- * wherever they differ: the time taken tells nothing of the secret.
+ * wherever they differ: the time taken reveals nothing about the secret.
  */
 export function sameSecret(
   a: Uint8Array,

@@ -48,12 +48,12 @@ export interface LeanToken {
   readonly remainingMs: number;
 }
 
-/** Told at the end of a token call, once; null unless the status is OK and the call was for a token. */
+/** Called once, at the end of a token call; null unless the status is OK and the call was for a token. */
 export type OnToken = (status: Status, token: LeanToken | null) => void;
-/** Told at the end of any other call, once, with what the cloud answered. */
+/** Called once, at the end of any other call, with the cloud's answer. */
 export type OnAnswer<Value> = (status: Status, value: Value) => void;
 
-/** One app's tokens. Each call returns a status at once, and tells its callback after it only with OK. */
+/** One app's tokens. Each call returns a status at once; only after OK does its callback follow. */
 export interface LeanHost {
   getToken(onToken: OnToken): Status;
   generateToken(onToken: OnToken): Status;
@@ -113,9 +113,9 @@ export interface LeanMessage {
   readonly retain: boolean;
 }
 
-/** Told of each message, in order; `message` is the app's to keep. */
+/** Called with each message, in order; `message` is the app's to keep. */
 export type OnMessage = (message: LeanMessage) => void;
-/** Told once how it ended. */
+/** Called once, with how it ended. */
 export type OnEnd = (status: Status) => void;
 
 /** The app's own messages on motekey's connection (MQTT 3.1.1), by the rules of `Messages` of the other engines. */

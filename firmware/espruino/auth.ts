@@ -140,7 +140,7 @@ export class Auth implements LeanAuth {
     return stateNow();
   }
 
-  /** Told of each change of {@link state}. */
+  /** Called on each change of {@link state}. */
   set onState(onState: ((state: State) => void) | null) {
     my.tellState = onState;
   }

@@ -1,4 +1,4 @@
-/** What the socket tells. */
+/** The socket's events. */
 import { Status } from "../status.js";
 import { now, wake } from "./clock.js";
 import { linkOpened } from "./greeting.js";

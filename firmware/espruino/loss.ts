@@ -8,7 +8,7 @@ import { CallPhase, my, Phase, writeDown } from "./state.js";
 /**
  * The connection is over, or could not be made, or none is wanted any more (SUSPENDED, CLOSED): what was under way is
  * prepared for the next one.
- * @returns true: there is something to tell
+ * @returns true: there is something to report
  */
 export function loseLink(status: Status, isPolite: boolean): boolean {
   const socket = my.socket;

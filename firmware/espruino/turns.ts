@@ -21,7 +21,7 @@ export function stateNow(): State {
   return [State.SUSPENDED, State.WAITING, State.CONNECTING, State.CONNECTING, State.READY][my.phase];
 }
 
-/** Tells the app what is over, does what is wanted now, and sleeps. */
+/** Calls the app back with what has ended, does what is due, and sleeps. */
 export function turn(): void {
   if (my.isTurning) {
     my.isRung = true;

@@ -43,9 +43,9 @@ export class Piece implements MessagePiece {
   }
 }
 
-/** Told of each piece of each message, in order; a message without payload has one empty piece. */
+/** Called with each piece of each message, in order; a message without payload has one empty piece. */
 export type OnPiece = (piece: MessagePiece) => void;
-/** Told once how it ended. */
+/** Called once, with how it ended. */
 export type OnEnd = (status: Status) => void;
 
 /** Where a subscription stands. */

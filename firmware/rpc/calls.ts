@@ -18,11 +18,11 @@ export enum CallPhase {
 export const HOST_END_BYTES = 2;
 
 /**
- * Told at the end of a call, once. authenticate and authorizeCommand end with OK where the answer is yes and with
+ * Called once, at the end of a call. authenticate and authorizeCommand end with OK where the answer is yes and with
  * NOT_ALLOWED where it is no; `value` is true with that OK only.
  */
 export type OnDone = (status: Status, value: boolean) => void;
-/** Told at the end of a call of any method: `length` bytes of its result are in the array that the app gave. */
+/** Called at the end of a call of any method: `length` bytes of its result are in the array that the app gave. */
 export type OnResult = (status: Status, length: number) => void;
 /**
  * Called for each host of a list as it comes: `bytes[from..to)` is its name, UTF-8, good during the callback only. It is

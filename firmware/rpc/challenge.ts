@@ -37,7 +37,7 @@ const isPlain = (bytes: Uint8Array, length: number): boolean => {
 export class Challenge {
   /** Whether there is a nonce to answer. */
   isHeld: boolean;
-  /** Told from the nonces and ways of counting before it by this number. */
+  /** This number distinguishes it from earlier nonces and ways of counting. */
   serial: number;
   /** Frames that left with an answer to this nonce. */
   uses: number;

@@ -97,7 +97,7 @@ export class Inbox implements FrameSink {
     this.counters.foreign++;
   }
 
-  /** Looks at a piece of the message, to its end or to a host; `at` tells how far. */
+  /** Looks at a piece of the message, to its end or to a host; `at` is how far it came. */
   readPiece(bytes: Uint8Array, from: number, to: number): PieceEvent {
     let at = from;
     let event = PieceEvent.MORE;
@@ -163,7 +163,7 @@ export class Inbox implements FrameSink {
   private drop(status: Status): void {
     this.route = Route.DROP;
     this.lastRefusal = status;
-    // A doubled answer tells nothing, and what names a method is none.
+    // A second answer means nothing, and a frame that names a method is no answer.
     if (status !== Status.MAC_REPLAYED && !this.isRequest) this.calls.suspect(this.frame.id, status);
     if (status === Status.MAC_REPLAYED) this.counters.macReplayed++;
     else if (status === Status.MAC_MISSING || status === Status.MAC_WRONG) this.counters.macRefused++;

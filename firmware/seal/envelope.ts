@@ -72,7 +72,7 @@ export const finish = (record: Uint8Array, payloadBytes: number): number => {
   return checkAt + CHECK_BYTES;
 };
 
-/** Seals records and opens them, byte for byte as RECORD.md tells. */
+/** Seals records and opens them, byte for byte as in RECORD.md. */
 export class Envelope {
   readonly strength: Strength;
   /** Why the latest record was not opened: SEAL_BROKEN, SEAL_MISPLACED, SEAL_FOREIGN. */

@@ -129,7 +129,7 @@ export class SealedStore implements Store {
    * Once in a life, before the first reading of a thing: a secret that lies there as it is, and what a cut left of one,
    * is written over by the newest record, sealed. The newest itself comes last, when the other slot is whole.
    * @allocates at boot
-   * @returns false: the store could not tell
+   * @returns false: the store failed
    */
   private settle(name: string): boolean {
     const slot = SLOTS.indexOf(name.substr(name.length - 1, 1));
@@ -159,7 +159,7 @@ export class SealedStore implements Store {
   /**
    * Reads one slot.
    * @allocates what lies there
-   * @returns null: the store could not tell
+   * @returns null: the store failed
    */
   private look(name: string): Found | null {
     const head = new Uint8Array(RECORD_BYTES_MIN);

@@ -68,7 +68,7 @@ export function readUint32(bytes: Uint8Array, at: number): number {
 
 /**
  * A payload that survives a cut of power at any byte: two slots, of which only the one that does not count is
- * written, and a generation and a check that tell which counts. Every byte is in RECORD.md. It is laid out
+ * written, and a generation and a check that say which counts. Every byte is in RECORD.md. It is laid out
  * and read in a buffer of the caller's, which may serve for many records.
  */
 export class KeptRecord {
@@ -103,8 +103,8 @@ export class KeptRecord {
   /**
    * Reads the newest payload; to be called before the first {@link save}.
    * @param buffer the payload lies in it from {@link PAYLOAD_AT} on; what is longer than it is no record
-   * @returns its length; ABSENT or BROKEN where no slot holds a whole record; UNREADABLE where the store could not
-   * tell: then nothing may be saved
+   * @returns its length; ABSENT or BROKEN where no slot holds a whole record; UNREADABLE where the store failed:
+   * then nothing may be saved
    */
   load(buffer: Uint8Array): number {
     const length = this.find(buffer);

@@ -97,7 +97,7 @@ export class TokenStore implements Payload {
   /**
    * Takes over what the life before left: once, as early as the store can be read. No frame may be half read.
    * @construction
-   * @returns false while the store cannot tell: nothing is written then
+   * @returns false while the store fails: nothing is written then
    */
   open(): boolean {
     if (this.isRead) return true;
@@ -106,7 +106,7 @@ export class TokenStore implements Payload {
     return true;
   }
 
-  /** Whether the store tells of this host what is so. */
+  /** Whether the store holds what is true of this host. */
   holds(host: Host, isOwing: boolean): boolean {
     const page = this.pageOf(host);
     const kind = kindOf(host, isOwing);
@@ -146,7 +146,7 @@ export class TokenStore implements Payload {
     }
   }
 
-  /** What is being written, as RECORD.md tells. */
+  /** What is being written, as in RECORD.md. */
   layOut(bytes: Uint8Array): number {
     const host = this.subject;
     const slot = this.token;

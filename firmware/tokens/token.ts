@@ -11,7 +11,7 @@ export interface Token {
   readonly remainingMs: number;
 }
 
-/** Told at the end of a token call, once. `token` is null unless the status is OK and the call was for a token. */
+/** Called once, at the end of a token call. `token` is null unless the status is OK and the call was for a token. */
 export type OnToken = (status: Status, token: Token | null) => void;
 
 /** The one view of a token that callbacks get; it is filled anew for each. */

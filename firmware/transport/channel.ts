@@ -24,7 +24,7 @@ export enum ChannelEvent {
   PIECE,
   /** A message at QoS 2 was released, and acknowledged: the outbox has less room. */
   RELEASED,
-  /** A message is complete; `inbox.isFrame` tells whether it was a frame for us. */
+  /** A message is complete; `inbox.isFrame` says whether it was a frame for us. */
   MESSAGE,
 }
 
@@ -47,7 +47,7 @@ export interface Channel {
 
   /** A new connection: composes what it begins with. The outbox is empty. */
   open(): void;
-  /** Consumes bytes up to the next event; `at` tells how far. After HOST the rest is read by the next call. */
+  /** Consumes bytes up to the next event; `at` is how far it came. After HOST the rest is read by the next call. */
   read(bytes: Uint8Array, from: number, to: number): ChannelEvent;
   /** Whether the peer takes another frame now. */
   takesFrame(): boolean;

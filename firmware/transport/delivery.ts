@@ -47,7 +47,7 @@ export interface FrameSink {
   open(isRequest: boolean, isEncoded: boolean): void;
   /** A message begins that is not for us. */
   ignore(): void;
-  /** Looks at a piece of the message, to its end or to a host; `at` tells how far. */
+  /** Looks at a piece of the message, to its end or to a host; `at` is how far it came. */
   readPiece(bytes: Uint8Array, from: number, to: number): PieceEvent;
   /** The message is complete. */
   close(): void;

@@ -182,7 +182,7 @@ export class WebSocketEndpoint {
     this.forgetCredentials();
   }
 
-  /** Consumes bytes up to the next event; `at` tells how far. */
+  /** Consumes bytes up to the next event; `at` is how far it came. */
   read(bytes: Uint8Array, from: number, to: number): EndpointEvent {
     const reader = this.reader;
     if (!this.isOpen) return this.readHandshake(bytes, from, to);
@@ -253,7 +253,7 @@ export class WebSocketEndpoint {
     this.close(CloseCode.NORMAL);
   }
 
-  /** After BROKEN: answers the server's Close, or tells why we fail the connection (7.1.5, 7.1.7). */
+  /** After BROKEN: answers the server's Close, or says why we fail the connection (7.1.5, 7.1.7). */
   fail(): void {
     this.close(this.closeCode);
   }

@@ -79,7 +79,7 @@ export interface ValueReader {
   skip(): void;
 
   /**
-   * Goes on with `bytes[from…to)` to the next event; `at` tells how far. END comes as soon as the top-level value
+   * Goes on with `bytes[from…to)` to the next event; `at` is how far it came. END comes as soon as the top-level value
    * is complete; what follows is the caller's business.
    */
   read(bytes: Uint8Array, from: number, to: number): ValueEvent;

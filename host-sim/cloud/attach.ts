@@ -46,7 +46,7 @@ export interface AttachmentParts extends BrokerBinding {
 /**
  * The cloud as a client of another broker. Its user there must be allowed to read `cloud/from/+/rpc`, to write
  * `+/rpc` and `cloud/from/<user>/rpc` (and the same with `-cbor`, for devices that speak it), and it should be the
- * only one who may write the second. It comes back whenever it was thrown out, and tells what keeps it from that.
+ * only one who may write the second. It reconnects whenever the broker drops it, and reports what keeps it from that.
  * What the broker retained is no request, and a packet of more than 1 MiB ends the connection before it is buffered.
  */
 export class Attachment implements Channel {

@@ -139,7 +139,7 @@ export class AuthService {
     const id = needText(args, "id");
     const { psk, cert } = needCredentials(args);
     const entity = await this.parts.accounts.find(id);
-    // A stranger's PSK is compared as well, so that the answer's time does not tell who is registered.
+    // A stranger's PSK is compared as well, so that the answer's time does not reveal who is registered.
     const keys = entity === undefined ? [""] : keysOf(entity);
     const pskGood = psk === undefined || keys.some((key) => sameSecret(psk, key));
     const certGood = cert === undefined || entity?.certFingerprint === fingerprintOf(cert);

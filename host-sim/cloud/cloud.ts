@@ -78,7 +78,7 @@ export class Cloud {
     return this.parts.events.stats;
   }
 
-  /** Whether all is well, as `GET /health` tells it. */
+  /** Whether all is well, as `GET /health` answers it. */
   get health(): HealthAnswer {
     return this.parts.health.answer;
   }

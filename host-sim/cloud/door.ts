@@ -78,7 +78,7 @@ export class Door {
         .then((found) => this.tell(visitor, found, then));
   }
 
-  /** Tells a judgement, of whomever it was made. */
+  /** Reports a judgement, whoever was judged. */
   tell(_visitor: Visitor, judgement: Judgement, then: (judgement: Judgement) => void): void {
     then(judgement);
   }

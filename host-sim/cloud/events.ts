@@ -2,7 +2,7 @@ import { countOne, Listeners } from "./listeners.js";
 import { recoveredBy } from "./recoverer.js";
 import type { CloudEvent, CloudStats } from "./types.js";
 
-/** Tells listeners and waiting tests what happens, and counts it. */
+/** Passes what happens to listeners and waiting tests, and counts it. */
 export class Events extends Listeners<CloudEvent> {
   readonly stats: CloudStats = {
     connections: 0,

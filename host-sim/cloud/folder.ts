@@ -43,7 +43,7 @@ const FOLDER_OPTIONS: Shape<CloudFolderOptions> = {
   cloud: optionsOf(without(CLOUD_OPTIONS, ["host", "port", "httpPort", "registryFile", "identity"])),
 };
 
-/** A cloud with its identity, and what to tell about them. */
+/** A cloud with its identity, and what to print about them. */
 export interface CloudInFolder {
   cloud: Cloud;
   /** Absolute. */

@@ -8,7 +8,7 @@ const START_FIELD = 19;
 export interface Holder {
   pid: number;
   host: string;
-  /** What tells this process from a later one with its number; null where the system does not say. */
+  /** What distinguishes this process from a later one with its number; null where the system does not say. */
   start: string | null;
   /** In which the number counts; null where the system has one only. */
   namespace: string | null;

@@ -14,13 +14,13 @@ interface Waiter<Event extends NamedEvent> {
   end: (reason: Error) => void;
 }
 
-/** Tells listeners and waiting tests what happens. */
+/** Passes what happens to listeners and waiting tests. */
 export class Listeners<Event extends NamedEvent> {
   private listeners = new Set<(event: Event) => void>();
   private waiters = new Set<Waiter<Event>>();
   private isClosed = false;
 
-  /** @param teller who tells, for errors: "cloud" */
+  /** @param teller whose events these are, for errors: "cloud" */
   constructor(private teller: string) {}
 
   /** Hands the event to everybody who listens. */

@@ -36,7 +36,7 @@ export interface ProofOptions {
   now: () => number;
   /** Is this text a token of the caller for the cloud's own API? */
   isApiToken: (token: string, id: string) => Soon<boolean>;
-  /** Told when a device opens a MAC session. */
+  /** Called when a device opens a MAC session. */
   opened: (id: string, counter: number) => void;
 }
 

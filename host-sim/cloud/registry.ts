@@ -21,7 +21,7 @@ export interface RegistryOptions {
   file: string | undefined;
   /** The file is a backup: a new epoch begins. */
   isRestored: boolean;
-  /** Told when the file cannot be written, and (null) when it can be again. */
+  /** Called when the file cannot be written, and with null when it can be again. */
   told: Told;
 }
 

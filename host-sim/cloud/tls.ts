@@ -115,7 +115,7 @@ export class CloudTls {
   private get contextOptions(): TlsOptions {
     const { cert, key, ca, crl, psk, minVersion, maxVersion } = this.options;
     const versions = { minVersion: minVersion ?? "TLSv1.2", maxVersion: maxVersion ?? "TLSv1.3" } as const;
-    // A resumed session does not tell whose key began it: there are none.
+    // A resumed session does not say whose key began it: there are none.
     if (psk === true) return { ...versions, ciphers: PSK_SUITES, secureOptions: constants.SSL_OP_NO_TICKET };
     return {
       ...versions,

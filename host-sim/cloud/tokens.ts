@@ -161,7 +161,7 @@ export class Tokens implements TokenBook {
   }
 }
 
-/** Looked up by hash, so that the time of a lookup tells nothing of the token. */
+/** Looked up by hash, so that the time of a lookup reveals nothing about the token. */
 function hashOf(text: string): string {
   return sha256(text).toString("base64url");
 }

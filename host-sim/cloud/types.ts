@@ -59,7 +59,7 @@ export type Voucher = ConnectProof | "broker";
 /** How a frame was proved; `link` leans on its connection or bearer token, `none` is only in refusals. */
 export type FrameProof = "mac" | "key" | "digest" | "link" | "none";
 
-/** What the cloud tells tests and logs. No event carries a secret: no PSK, token, nonce or MAC. */
+/** The cloud's events, for tests and logs. No event carries a secret: no PSK, token, nonce or MAC. */
 export type CloudEvent =
   | { event: "tls-refused"; reason: string }
   | { event: "connected"; id: string; proof: ConnectProof }

@@ -191,7 +191,7 @@ export function nativesOf(ports: Ports, surroundings: Surroundings = NODE): Nati
         },
         writable: send,
         closed: (status) => {
-          // The engine tells a connection before its handshake.
+          // The engine reports a connection before its handshake.
           if (isTls && status >= Status.TLS_FAILED) connected();
           tell("close");
         },

@@ -36,7 +36,7 @@ export class FleetCloud {
     throw new Error(answer.failure);
   }
 
-  /** Told when the cloud loses the broker that it is attached to, and (null) when it has it again. */
+  /** Called when the cloud loses its broker, and with null when it is back. */
   onTrouble(told: (trouble: string | null) => void): void {
     this.child.on("message", ({ trouble }: FleetCloudNews) => told(trouble));
   }

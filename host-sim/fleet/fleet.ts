@@ -41,7 +41,7 @@ export interface FleetOptions {
   connectingMax?: number;
   /** Ends the run: it rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** Told after each device that arrived. */
+  /** Called after each device that arrived. */
   onProgress?: (progress: FleetProgress) => void;
 }
 

@@ -32,7 +32,7 @@ export interface MemberOptions {
   /** The app whose token each member asks for; null: a member is at its goal when it is connected. */
   readonly tokenHost: string | null;
   readonly traffic: Traffic;
-  /** Told once, when the member reached its goal or when its call failed. */
+  /** Called once, when the member reached its goal or when its call failed. */
   readonly onArrived: (member: Member, status: Status) => void;
 }
 

@@ -1,4 +1,4 @@
-/** What a fleet and the process of its cloud tell each other: once each way, and then the cloud's troubles. */
+/** What a fleet and its cloud's process send each other: once each way, and then the cloud's troubles. */
 
 import { FLAG, NAME, needed, type Shape, whole } from "../cloud/options.js";
 
@@ -28,7 +28,7 @@ export const FLEET_CLOUD_OPTIONS: Shape<FleetCloudOptions> = {
 /** What it answers. */
 export type FleetCloudAnswer = { url: string; credentials: Credential[] } | { failure: string };
 
-/** What it tells later: its broker is lost, or (null) there again. */
+/** What it sends later: its broker is lost, or (null) there again. */
 export interface FleetCloudNews {
   trouble: string | null;
 }

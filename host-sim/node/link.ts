@@ -35,7 +35,7 @@ function onClose(this: LinkSocket): void {
   events?.closed(this.status);
 }
 
-/** "close" follows and tells the firmware. */
+/** "close" follows and reaches the firmware. */
 function onError(this: LinkSocket, error: NodeJS.ErrnoException): void {
   if (DNS_CODES.includes(error.code)) this.status = Status.HOST_UNKNOWN;
   else if (SOCKET_CODES.includes(error.code)) this.status = Status.NO_SOCKET;

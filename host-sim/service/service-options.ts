@@ -69,7 +69,7 @@ export interface ServiceEvict {
   passwordFile?: string;
   /** NATS on this machine: the file of its users, one in each line, that its configuration includes. */
   usersFile?: string;
-  /** NATS' `pid_file`: it is told to read its files again. */
+  /** NATS' `pid_file`: this process reads its files again at a signal. */
   pidFile?: string;
 }
 
@@ -89,7 +89,7 @@ export interface ServiceLimits {
   addressPerSecond?: number;
   /** Requests of one device or user in a second. Default 100. */
   devicePerSecond?: number;
-  /** How late a wrong key is told at most, ms. Default 4,000. */
+  /** How late a wrong key is answered at most, ms. Default 4,000. */
   wrongKeyMs?: number;
 }
 

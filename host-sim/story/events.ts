@@ -1,7 +1,7 @@
 import type { FleetReport } from "../fleet/index.js";
 
 /**
- * What the story tells, in this order; with `--json` each is one line, its numbers rounded to thousandths. No event
+ * The story's events, in this order; with `--json` each is one line, its numbers rounded to thousandths. No event
  * carries a secret.
  */
 export type StoryEvent =

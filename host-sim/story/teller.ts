@@ -6,13 +6,13 @@ const NAME_COLUMNS = 10;
 const TIME_COLUMNS = 8;
 const PROGRESS_EVERY_MS = 100;
 
-/** Where the teller writes. */
+/** Where it writes. */
 export interface Output {
   readonly isTTY?: boolean;
   write(text: string): unknown;
 }
 
-/** Tells events to people or, with `json`, to programs. */
+/** Prints events for people or, with `json`, for programs. */
 export class Teller {
   private readonly hasColour: boolean;
   private readonly startedAtMs = performance.now();

@@ -22,7 +22,7 @@ const DEVICES_MAX = 20_000;
 
 /** What the command line asked for. */
 export interface StoryOptions {
-  /** null: one device tells its story; else so many of them are measured. */
+  /** null: the story of one device; else so many devices are measured. */
   devices: number | null;
   /** `mqtt://user:password@host:port` of an external broker; null: the cloud brings its own. */
   broker: string | null;

@@ -39,7 +39,7 @@ export class App implements Actor {
   troubleUntilMs = 0;
   /** Hosts whose last wish that was taken is their revocation. */
   readonly revoked = new Set<string>();
-  /** Told after each call that did not come to what was wanted. */
+  /** Called after each call that did not end as wanted. */
   refused: (what: string, status: Status) => void = () => undefined;
   private readonly handles = new Map<string, Host>();
   private readonly open = new Set<Call>();

@@ -74,7 +74,7 @@ const keyOf = (random: Random): string =>
     .join("")
     .slice(0, 43);
 
-/** One device and its world, from the plan: nothing happens in it before it is told to. */
+/** One device and its world, from the plan: nothing happens in it before it starts. */
 export class Cell {
   readonly queue = new Queue();
   readonly verdict = new Verdict(this.queue);

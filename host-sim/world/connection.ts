@@ -5,14 +5,14 @@ import type { Random } from "./random.js";
 
 /** The two ends of a connection. */
 export interface Ends {
-  /** The device's: what its link tells goes through here, so that a cut of power within it ends the device only. */
+  /** The device's: its link's events go through here, so that a cut of power within it ends the device only. */
   tell(connection: Connection, what: Told, bytes: Uint8Array | null, status: Status): void;
   /** The broker's. */
   arrived(connection: Connection, bytes: Uint8Array, sentAtMs: number): void;
   gone(connection: Connection): void;
 }
 
-/** What the device's link tells. */
+/** The events of the device's link. */
 export enum Told {
   OPENED,
   RECEIVED,

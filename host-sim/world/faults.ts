@@ -78,7 +78,7 @@ export const KINDS = {
   unwritable: { part: "flash", perDay: 0.2, meanMs: 5 * MINUTE, most: 0 },
   /** The partition is full: a write that fails has erased what was there. */
   crowded: { part: "flash", perDay: 0.1, meanMs: 5 * MINUTE, most: 0 },
-  /** The store cannot tell what is in it. */
+  /** The store cannot be read. */
   unreadable: { part: "flash", perDay: 0.1, meanMs: 2 * MINUTE, most: 0 },
   /** The power goes while a sector is erased: all on it is whole, lost or older. Nothing mends that. */
   tornErase: { part: "decay", perDay: 0, meanMs: 0, most: 1_000 },

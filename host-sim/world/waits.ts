@@ -4,7 +4,7 @@ import { Cell, type Plan, type Watch } from "./cell.js";
 import { Effects } from "./effects.js";
 import type { Fault, FaultKind } from "./faults.js";
 
-/** Faults that a device can tell apart from all others, and the names by which `explain()` may tell each. */
+/** Faults that a device can tell apart from all others, and the names that `explain()` may give each. */
 export const TOLD_APART = {
   "the network is away": { kind: "cutOff", strengths: [0, 10], names: ["UNREACHABLE", "CONNECT_TIMEOUT"] },
   "the name is not known": { kind: "nameless", strengths: [0], names: ["HOST_UNKNOWN"] },
@@ -29,7 +29,7 @@ export interface Waits {
   readonly all: number;
   /** Those in which `explain()` named the fault that was there. */
   readonly named: number;
-  /** How often each other name was told. */
+  /** How often `explain()` gave each other name. */
   readonly others: Readonly<Record<string, number>>;
 }
 

@@ -29,7 +29,7 @@ interface Done extends Batch {
 
 /**
  * Runs a fleet in so many processes.
- * @param told how many devices are done, now and then
+ * @param told called now and then with how many devices are done
  * @param signal ends it early: what was done by then is what it came to
  */
 export async function runWorld(

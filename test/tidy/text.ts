@@ -46,9 +46,9 @@ export const TEXT_RULES: readonly Rule[] = [
   ),
   lineRule(
     "plain-comments",
-    "a native speaker stumbles over it: computed, pending, check that",
-    (path) => isCode(path) && /^(?:firmware|host-sim|tools|site)\//.test(path),
-    /(?:\/\/ |\/\*\* |^ *\* ).*\b(?:reckone[d]|owe[sd]?|[Ss]ee tha[t])\b/,
+    "a native speaker stumbles over it: computed, pending, check that; who does not speak calls, reports, says",
+    (path) => isCode(path) && /^(?:firmware|host-sim|tools|site|build)\//.test(path),
+    /(?:\/\/ |\/\*\* |^ *\* ).*(?<!@param )\b(?:reckone[d]|owe[sd]?|[Ss]ee tha[t]|one's ow[n]|[Tt]ol[d]|[Tt]ell(?:s|ing)?\b(?!.*\bapart))\b/,
   ),
   lineRule("no-later", "do it, or file an issue", isOurText, /\b(?:TO[D]O|FIX[M]E)\b/),
   lineRule(

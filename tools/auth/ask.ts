@@ -17,7 +17,7 @@ import { issuerOfToken } from "./told.js";
 /** What the provider said, and the credential as it is now. */
 export interface Answer {
   readonly provider: Provider;
-  /** Null: the provider tells nothing about this token. */
+  /** Null: the provider says nothing about this token. */
   readonly person: Person | null;
   /** Null for a token that was handed in. */
   readonly account: Account | null;

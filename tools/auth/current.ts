@@ -243,7 +243,7 @@ export function issuerOf({ settings }: Context, logins: Logins, team: string | n
   );
 }
 
-/** The kept accounts of a name: an account's own with or without what tells it from others, or its user name. */
+/** The kept accounts of a name: an account's own with or without what distinguishes it from others, or its user name. */
 export function accountsNamed(name: string, { settings }: Context, logins: Logins): Account[] {
   const here = (account: Account) => settings.team === null || account.team === settings.team.value;
   const found = logins.accounts.filter(

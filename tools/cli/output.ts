@@ -98,7 +98,7 @@ export class Output {
   }
 }
 
-/** Tells a failure on stderr: a line for people, or one JSON object on a line of its own. */
+/** Prints a failure on stderr: a line for people, or one JSON object on a line of its own. */
 export function tellFailure(system: System, failure: Failure, json: boolean): void {
   const { code, exit } = failure;
   const [message, next] = [system.secrets.without(failure.message), system.secrets.without(failure.next)];

@@ -157,7 +157,7 @@ function parsed(path: string, text: string): Record<string, unknown> {
     if (typeof content === "object" && content !== null && !Array.isArray(content))
       return content as Record<string, unknown>;
   } catch {
-    // Told below, without the parser's words: they would quote the file.
+    // Reported below, without the parser's words: they would quote the file.
   }
   throw usage(`${path} is not a JSON object.`, 'It holds {"team":"name"}.');
 }

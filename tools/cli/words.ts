@@ -18,7 +18,7 @@ export function normalWords(words: readonly string[]): string[] {
   return [...ours.flatMap(normalWord), ...rest];
 }
 
-/** How `auth exec` tells its own flags from the program's. */
+/** How `auth exec` distinguishes its own flags from the program's. */
 const BEFORE_PROGRAM = "Write -- before the program: motekey auth exec -- PROGRAM ARGUMENTS.";
 
 /** Without `--` the program's flags would be read as ours. */

@@ -13,7 +13,7 @@ import { capital, evidenceOf, ofStatus } from "./told.js";
 const LIMIT_MS = 10_000;
 const LIMITS = { connectTimeoutMs: 8_000, callAttemptMs: 3_000, callDeadlineMs: 8_000 };
 
-/** The flags that tell of devices and their cloud. */
+/** The flags that describe devices and their cloud. */
 export interface DeviceFlags {
   readonly cloud?: string;
   readonly ca?: string;

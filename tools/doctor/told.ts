@@ -1,4 +1,4 @@
-/** What a device tells of itself by the firmware's `explain()`: here, or in a record of one elsewhere. */
+/** What a device says about itself by the firmware's `explain()`: here, or in a record of one elsewhere. */
 
 import * as v from "valibot";
 import { type Explanation, sentenceOf } from "../../firmware/explain.js";
@@ -35,7 +35,7 @@ const RecordSchema = v.object({
 
 type Told = v.InferOutput<typeof RecordSchema>;
 
-/** The numbers, names and codes beside a status. @param told of an {@link Explanation}, or of its record */
+/** The numbers, names and codes beside a status. @param told from an {@link Explanation}, or of its record */
 export function evidenceOf(told: Omit<Told, "status" | "name">): Evidence {
   const { transport, link, proof, cloud, code } = told;
   return {

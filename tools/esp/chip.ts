@@ -33,7 +33,7 @@ export interface ChipInfo {
   readonly mac: string;
 }
 
-/** Told how far a transfer is. */
+/** Called with how far a transfer is. */
 export type Progress = (done: number, total: number) => void;
 
 /** One chip, from the connection to the restart. */

@@ -20,7 +20,7 @@ export interface Means {
 /** How a token came: RFC 8693, or RFC 8707. */
 export type Way = "exchange" | "resource";
 
-/** Told every token response that came, before it is judged: what was granted must not get lost. */
+/** Called with every token response that came, before it is judged: what was granted must not get lost. */
 export type Heard = (tokens: Tokens, by: Way) => void;
 
 /**
@@ -89,7 +89,7 @@ async function forResource(
   );
 }
 
-/** Some rotate the refresh token before they look at the resource, as oidc-provider does, and tell nobody the next one. */
+/** Some rotate the refresh token before they look at the resource, as oidc-provider does, and disclose the next one to nobody. */
 function perhapsUsedUp(failure: Failure): Failure {
   if (oauthError(failure.cause) === "") return failure;
   const next =

@@ -1,4 +1,4 @@
-/** The library's errors as failures that tell people what happened, with the provider's own words kept. */
+/** The library's errors as failures that say what happened, with the provider's own words kept. */
 import * as oidc from "openid-client";
 import { Failure, type FailureCode, printable, systemCode } from "../cli/failure.js";
 import type { Requests } from "./requests.js";
@@ -130,7 +130,7 @@ function ownFailure(failure: unknown): Failure | null {
 /** Beyond this, a date that fails is the clock's fault; the header has whole seconds, and takes a moment to come. */
 const CLOCK_TOLERANCE_MS = 30_000;
 
-/** Null where the clocks agree, or the provider tells no time. */
+/** Null where the clocks agree, or the provider sends no time. */
 function wrongClock({ issuer, requests: { clock } }: Peer, cause: ErrorOptions): Failure | null {
   if (clock === null) return null;
   const offMs = clock.oursMs - clock.theirsMs;

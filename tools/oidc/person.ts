@@ -42,9 +42,9 @@ const PersonSchema = v.object({
   created_at: said,
 });
 
-/** Whose token it is. What the provider does not tell is null, or an empty list. */
+/** Whose token it is. What the provider does not say is null, or an empty list. */
 export type Person = v.InferOutput<typeof PersonSchema> & {
-  /** True where the provider tells organizations and teams, so that an unknown one can be named. */
+  /** True where the provider names organizations and teams, so that an unknown one can be named. */
   readonly hasTeams: boolean;
 };
 

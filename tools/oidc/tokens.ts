@@ -31,7 +31,7 @@ export function tokensOf(
       "Ask the people who run the provider.",
     );
   }
-  // Not in a standard; Keycloak and others tell it, and Keycloak's 0 means never.
+  // Not in a standard; Keycloak and others send it, and Keycloak's 0 means never.
   const refreshSeconds = response.refresh_expires_in ?? response.refresh_token_expires_in;
   return {
     accessToken: response.access_token,

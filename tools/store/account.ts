@@ -71,7 +71,7 @@ export type Organization = v.InferOutput<typeof OrganizationSchema>;
 /** What an account is known by: its issuer, the client and the subject there (OpenID Connect Core 1.0 section 2), in a team. */
 export type AccountKey = Pick<Account, "team" | "issuer" | "clientId" | "subject" | "name">;
 
-/** Names the account in its team. Where the provider tells no subject, the name stands for it. An issuer has no fragment. */
+/** Names the account in its team. Where the provider sends no subject, the name stands for it. An issuer has no fragment. */
 export function idOf({ issuer, clientId, subject, name }: AccountKey): string {
   const place = URL.canParse(issuer) ? new URL(issuer).href : issuer;
   return `${place}#${encodeURIComponent(clientId)}/${encodeURIComponent(subject ?? name)}`;

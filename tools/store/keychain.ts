@@ -68,7 +68,7 @@ async function answerOf(program: URL, question: Question, asking: Asking): Promi
 
 /**
  * Sets, gets and deletes an entry, so that a keychain that does not keep is found before somebody logs in.
- * @throws Failure that tells an absent keychain from a locked and from a silent one
+ * @throws Failure that distinguishes an absent keychain from a locked and from a silent one
  */
 export async function probeKeychain(keychain: Keychain): Promise<void> {
   const { randomBytes } = await import("node:crypto");
@@ -81,7 +81,7 @@ export async function probeKeychain(keychain: Keychain): Promise<void> {
   throw noKeychain("keychain_absent", `The ${keychain.name} does not keep what it is given.`);
 }
 
-/** The library tells kinds of failure by their sentences only: they come from keyring-rs' Error, and from D-Bus. */
+/** The library distinguishes kinds of failure by their sentences only: they come from keyring-rs' Error, and from D-Bus. */
 function keychainFailure(words: string): Failure {
   const said = printable(words);
   if (/did not receive a reply|timed? ?out/i.test(said)) return silent("in time");

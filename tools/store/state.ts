@@ -29,7 +29,7 @@ const OwnerSchema = v.fallback(
 const StateSchema = v.looseObject({
   /** What has none was written by the first version, or by hand. */
   version: v.optional(v.picklist([1, VERSION]), 1),
-  /** Of the first versions: `file` where all tokens are readable here. Each entry tells it by itself now. */
+  /** Of the first versions: `file` where all tokens are readable here. Each entry says it by itself now. */
   storage: v.optional(v.picklist(["keychain", "file"])),
   /** The keychain's entry that holds the key of the sealed accounts. */
   key: v.optional(v.string()),

@@ -20,8 +20,8 @@ const isDotted = (host: string): boolean => {
 };
 
 /**
- * Writes to a socket, and tells what it takes then: the typings say that it tells nothing.
- * @throws Error when the socket has failed, of which some targets tell nothing else
+ * Writes to a socket, and returns the room that is left: the typings say that it returns nothing.
+ * @throws Error when the socket has failed, which some targets report in no other way
  */
 export const writeTo = (socket: TCP, bytes: Uint8Array): number => {
   const room = socket.write(bytes) as number | undefined;

@@ -1,6 +1,6 @@
 // A device that listens for commands and reports its temperature on the connection that it has for its tokens: a
 // second one rarely fits. Goes into Storage with motekey, motekey-messages (both from dist/espruino), and setup.json,
-// as token.js beside it tells.
+// as token.js beside it describes.
 const storage = require("Storage");
 const motekey = require("motekey");
 const Messages = require("motekey-messages").Messages;

@@ -152,7 +152,7 @@ export class FrameReader {
     return this.value.isText;
   }
 
-  /** Consumes bytes up to the next event; `at` tells how far. */
+  /** Consumes bytes up to the next event; `at` is how far it came. */
   read(bytes: Uint8Array, from: number, to: number): FrameEvent {
     const value = this.value;
     let at = from;

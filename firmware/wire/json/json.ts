@@ -173,7 +173,7 @@ export class JsonReader implements ValueReader {
     return this.refuse(Status.JSON_TRUNCATED, this.at);
   }
 
-  /** The token at `bytes[from]`. MORE: nothing to tell, go on at `at`. */
+  /** The token at `bytes[from]`. MORE: nothing to report, go on at `at`. */
   private token(state: State, bytes: Uint8Array, from: number, to: number): ValueEvent {
     const byte = bytes[from];
     if (byte === 0x22) {
@@ -246,7 +246,7 @@ export class JsonReader implements ValueReader {
     return this.digitsRead(bytes, isNegative ? from + 1 : from, to);
   }
 
-  /** Goes on in the middle of a token. MORE: nothing to tell, go on at `at`. */
+  /** Goes on in the middle of a token. MORE: nothing to report, go on at `at`. */
   private resume(bytes: Uint8Array, from: number, to: number): ValueEvent {
     const state = this.state;
     if (state === State.KEY_TEXT) return this.keyText(bytes, from, to);

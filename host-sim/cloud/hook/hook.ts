@@ -38,7 +38,7 @@ export interface HookParts {
 export class Hook {
   private readonly dialects: ReadonlyMap<string, Dialect>;
 
-  /** @throws Error that says what to do where others than this machine could ask, and nothing would tell them from a broker */
+  /** @throws Error that says what to do where other machines could ask, and nothing would distinguish them from a broker */
   constructor(
     private readonly options: HookOptions,
     private readonly parts: HookParts,

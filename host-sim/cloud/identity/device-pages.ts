@@ -22,7 +22,7 @@ export function deviceCodePage(ctx: KoaContextWithOIDC, code = "", alarm?: strin
   );
 }
 
-/** What to tell of a code that was not taken. */
+/** What to say about a refused code. */
 export function deviceAlarm(failure: Error): string {
   if (failure.name === "AbortedError") return "You refused the device. Nothing was given to it.";
   if (failure.name === "ExpiredError") return "This code has expired. Ask your device for a new one.";

@@ -91,7 +91,7 @@ export class Directory {
     return this.content.users.find(({ username, email }) => name === username || name === email);
   }
 
-  /** Adds a user. Throws when the user name or the address is taken. Tells the password, which is kept hashed. */
+  /** Adds a user. Throws when the user name or the address is taken. Returns the password, of which only a hash is kept. */
   async addUser(wanted: NewUser): Promise<{ user: User; password: string }> {
     const { username } = wanted;
     if (!USERNAME.test(username)) {

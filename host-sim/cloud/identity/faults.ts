@@ -19,7 +19,7 @@ import {
 import type { Middleware } from "./context.js";
 import { ENDPOINTS } from "./endpoints.js";
 
-/** Names of endpoints as discovery tells them (RFC 8414 section 2). */
+/** Names of endpoints as in discovery (RFC 8414 section 2). */
 export type EndpointName = keyof typeof ENDPOINTS;
 
 /** How the identity misbehaves. */

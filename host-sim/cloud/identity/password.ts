@@ -26,7 +26,7 @@ export async function hashPassword(password: string): Promise<string> {
   return ["scrypt", COST.N, COST.r, COST.p, salt.toString("base64url"), key.toString("base64url")].join("$");
 }
 
-/** Is this the password of the hash? Without a hash it takes as long, so that the time tells no user names. */
+/** Is this the password of the hash? Without a hash it takes as long, so that the time reveals no user names. */
 export async function isPassword(password: string, hash: string | undefined): Promise<boolean> {
   const [, n, r, p, salt, key] = (hash ?? "").split("$");
   if (salt === undefined || key === undefined) {

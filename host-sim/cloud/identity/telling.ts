@@ -18,7 +18,7 @@ const REVOKED = {
   "client_credentials.destroyed": "client_credentials",
 } as const;
 
-/** Tells as our events what oidc-provider tells as its own. */
+/** Reports oidc-provider's events as ours. */
 export function tellEvents(provider: Provider, tell: (event: IdentityEvent) => void): void {
   const on = provider.on.bind(provider) as (name: string, listener: (...words: never[]) => void) => void;
 

@@ -115,7 +115,7 @@ export interface Lifetimes {
   deviceInterval: number;
 }
 
-/** What the identity tells tests and logs. No event carries a secret: no password, code or token. */
+/** The identity's events, for tests and logs. No event carries a secret: no password, code or token. */
 export type IdentityEvent =
   | { event: "login"; username: string; ok: boolean; by: "page" | "password" }
   | { event: "consent"; account: string; client: string; organization: string; ok: boolean }

@@ -22,7 +22,7 @@ export interface BrokerLineParts extends BrokerBinding {
   health: Health;
 }
 
-/** Tells what keeps a line from its work, once for each sentence. @param trouble null: nothing, it is there */
+/** Reports what keeps a line from its work, once for each sentence. @param trouble null: nothing, it is there */
 export function tellLine({ events, health }: BrokerLineParts, trouble: string | null): void {
   if (!health.set("broker", trouble)) return;
   if (trouble === null) events.emit({ event: "broker-attached" });

@@ -98,7 +98,7 @@ export class NatsLine implements BrokerLine {
     void this.parts.receiver.receive(this, sender.id, voucher, data, sender.encoding);
   }
 
-  /** Follows the connection: it is made anew whenever it is lost, and tells what it was not let do. */
+  /** Follows the connection: it reconnects whenever it is lost, and reports what NATS refused. */
   private async watch(): Promise<void> {
     for await (const { type, data, permissionContext } of this.connection.status()) {
       if (this.isClosed) return;

@@ -13,13 +13,13 @@ export interface EvictionParts {
   events: Events;
   /** Closes the connections to this replica. */
   kick: (id: string) => void;
-  /** null: there is no broker, or none that can be told. */
+  /** null: there is no broker, or none that can evict. */
   evictor: Evictor | null;
 }
 
 /** Closes the connections of whoever is barred, by whichever replica: those here, and those at the site's broker. */
 export class Evictions {
-  /** Whom the broker has to be told of: one after the other, as it may have one connection for that. */
+  /** Whom the broker still has to evict: one after the other, as it may have one connection for that. */
   private readonly due = new Set<string>();
   private isTelling = false;
   private timer: NodeJS.Timeout | null = null;

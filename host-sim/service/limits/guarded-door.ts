@@ -6,10 +6,10 @@ import type { Soon } from "../../cloud/soon.js";
 import type { Entity } from "../../cloud/types.js";
 import { RETRY_AFTER_SECONDS, type SenderLimits } from "./limits.js";
 
-/** What a guess at somebody's key comes to. A stranger is told it as late as one who is known. */
+/** The answer to a guess at somebody's key. A stranger gets it as late as a known device. */
 const WRONG: readonly string[] = ["password", "exchange", "unknown"];
 
-/** The service's door: so many attempts from one address, and a wrong key is told late. A right one never waits. */
+/** The service's door: it limits the attempts from one address, and answers a wrong key late. A right one never waits. */
 export class GuardedDoor extends Door {
   constructor(
     accounts: Accounts,

@@ -1,6 +1,6 @@
 import { Recent } from "./recent.js";
 
-/** How late the first wrong answer of somebody is told. */
+/** How late somebody's first wrong proof is answered. */
 const FIRST_MS = 100;
 /** After so long one wrong answer less is held against them. */
 const FORGIVEN_MS = 30_000;

@@ -36,7 +36,7 @@ export class SenderLimits implements Limits {
   private readonly waiting = new Map<() => void, NodeJS.Timeout>();
   private isDraining = false;
 
-  /** @param heldUp told whenever somebody is */
+  /** @param heldUp called whenever somebody is */
   constructor(
     { addressPerSecond, devicePerSecond, wrongKeyMs }: ServiceLimits,
     private readonly heldUp: (why: HeldUp) => void,

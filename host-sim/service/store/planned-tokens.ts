@@ -8,7 +8,7 @@ import {
 import type { TokenCheck } from "../../cloud/types.js";
 import { type StoredTokens, type TokenMakers, tokenOf } from "./tokens.js";
 
-/** A change that is carried out with the reply that tells it. */
+/** A change that takes effect with the reply that announces it. */
 export type TokenChange =
   | { kind: "revoke"; host: string }
   | {

@@ -45,7 +45,7 @@ function infoOf(text: string | undefined): v.InferOutput<typeof InfoSchema> | nu
   try {
     content = JSON.parse(text);
   } catch {
-    // Told below, without the parser's words.
+    // Reported below, without the parser's words.
   }
   const result = v.safeParse(InfoSchema, content);
   if (result.success) return result.output;

@@ -11,13 +11,13 @@ import type { Account } from "../../store/account.js";
 import { unknownTeam } from "../current.js";
 import type { Method } from "./method.js";
 
-/** The team of logins at providers that tell of none, when nobody names one. */
+/** The team of logins at providers that name no team, when nobody names one. */
 const DEFAULT_TEAM = "default";
 
 /**
- * @param team null: the first that the provider tells
+ * @param team null: the first that the provider names
  * @param workload the subject of the token that proved a workload, where the provider does not say whose it is
- * @throws Failure when the provider tells the account's teams, and this one is none of them
+ * @throws Failure when the provider names the account's teams, and this one is none of them
  */
 export async function accountOf(
   context: Context,

@@ -75,7 +75,7 @@ export async function login(context: Context, flags: LoginFlags): Promise<void> 
   const current = now.accounts.find((kept) => isSame(kept, account)) ?? account;
   tell(context, current, method, usual, now);
   if (isDefault(current, now)) warnOfOverride(context, current, now);
-  // Told to people; programs have `storage`, and hear of what can be read.
+  // Printed for people; programs have `storage`, and a warning about what others can read.
   const isOpen = now.storageOf(current) === "file";
   if (system.stderr.isTTY === true || isOpen || wasOpen)
     output.note(keptWhere(context, current, now, wasOpen));

@@ -38,7 +38,7 @@ export async function whoami(context: Context): Promise<void> {
   if (credential.source !== "login") context.output.note(`Token from: ${credential.source}`);
 }
 
-/** What the login said, where the provider tells nothing by its access token. */
+/** What the login said, where the provider says nothing about its access token. */
 function personKept(provider: Provider, { subject, email }: Account): Person | null {
   return subject === null ? null : personOfClaims(provider, { sub: subject, email });
 }

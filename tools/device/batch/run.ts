@@ -234,7 +234,7 @@ function boardsOf(flags: BatchFlags, keys: NvsKeys | null, seal: SealSecret | nu
   };
 }
 
-/** Makes what is left of the batch, compares all of it with the cloud, and tells. */
+/** Makes what is left of the batch, compares all of it with the cloud, and prints the outcome. */
 async function toEnd(
   context: Context,
   batch: Batch,

@@ -77,7 +77,7 @@ function refuseOtherChip(mac: string, sealMac: string | undefined): void {
     );
 }
 
-/** Does it, and tells. */
+/** Does it, and prints the outcome. */
 async function put(
   { system, output }: Context,
   flags: FlashFlags,

@@ -57,7 +57,7 @@ const isSignedBy = (certificate: Certificate, issuer: Certificate): boolean => {
 
 /**
  * The SDK's TLS 1.2, with the server's proof made sure of. As it comes (8.2.3) it can be led past it: it takes a chain
- * whose first certificate nobody signed, and a key exchange whose signature names no algorithm; DESIGN.md tells more.
+ * whose first certificate nobody signed, and a key exchange whose signature names no algorithm; DESIGN.md has more.
  * So the chain is checked here, and it is watched that each key exchange was checked.
  */
 export class SureSession extends Session {
@@ -124,7 +124,7 @@ export class SureSession extends Session {
     return isUnexplained && this.wasAskedForCertificate ? Status.TLS_CLIENT_REFUSED : Status.TLS_FAILED;
   }
 
-  /** Tells the peer that no more comes (RFC 5246, 7.2.1). */
+  /** Announces to the peer that nothing follows (RFC 5246, 7.2.1). */
   leave(socket: Socket): void {
     this.doProtocol(socket, alert, WARNING, alert.close_notify);
   }

@@ -31,7 +31,7 @@ const infoOf = (port: BrowserPort): PortInfo => {
   const { usbVendorId, usbProductId } = port.getInfo();
   if (usbVendorId === undefined) return { path: "the port", usb: null };
   const id = [usbVendorId, usbProductId ?? 0].map((number) => number.toString(16).padStart(4, "0")).join(":");
-  // Browsers tell no serial numbers. Of one kind there is one at the bench, or the person chooses again.
+  // Browsers reveal no serial numbers. Of one kind there is one at the bench, or the person chooses again.
   const usb = { vendorId: usbVendorId, productId: usbProductId ?? 0, serialNumber: id, product: null };
   return { path: `USB ${id}`, usb };
 };
