@@ -40,9 +40,9 @@ export class Session {
   isPaused: boolean;
   /** A call waits for its turn to be published, or a message of the app may. */
   isBehind: boolean;
-  /** What was received is to be followed by a turn. */
+  /** What was received needs a turn. */
   isStirred: boolean;
-  /** The next attempt begins when the app has heard of the loss, however soon it is due. */
+  /** The next attempt begins only after the app has heard of the loss, even where it is due sooner. */
   isLossUntold: boolean;
   /** The list whose hosts lie in the staging area from `hostsFrom` on; null when there is none. */
   hostsCall: Call | null;
@@ -70,7 +70,7 @@ export class Session {
   private phaseEndsAtMs: number;
   private readyAtMs: number;
 
-  /** @param scratch for what is computed within one turn; incoming MACs have a hash of their own */
+  /** @param scratch for values computed within one turn; incoming MACs have their own hash */
   constructor(
     config: Config,
     features: Features,
@@ -90,7 +90,7 @@ export class Session {
     this.mac = mac;
     this.outbox = new Outbox(config.limits.sendBytes);
     this.failures = new Failures(config.addresses);
-    // A challenge is JSON; and what a broker may hold of us is sent again as it was.
+    // A challenge is JSON; and what the broker may still hold for us must repeat byte for byte.
     const encoding = challenge === null && config.cleanSession ? features.encoding : null;
     this.calls = new CallTable(config.limits.calls, randomId(entropy, scratch.key.digest));
     this.inbox = new Inbox(config, mac, isMac ? new Sha256() : null, encoding, counters, this.calls);
@@ -140,7 +140,7 @@ export class Session {
     this.change(Change.START);
   }
 
-  /** Ends the connection and wants none; calls stay where they are. */
+  /** Ends the connection and wants none; pending calls stay. */
   stop(nowMs: number): void {
     this.nowMs = nowMs;
     const isConnected = this.phase === Phase.CONNECTING || this.phase === Phase.READY;
@@ -150,7 +150,7 @@ export class Session {
     if (isConnected) this.channel.leave();
   }
 
-  /** What is to be done now. */
+  /** What to do now. */
   poll(nowMs: number): Want {
     this.nowMs = nowMs;
     this.retransmitter.tend(nowMs, this.nextChanceMs(), this.excuse());
@@ -184,7 +184,7 @@ export class Session {
     }
   }
 
-  /** The link is open: what a connection begins with, and what may follow it at once, is composed. */
+  /** The link is open: composes what a connection begins with, and what may follow at once. */
   opened(nowMs: number): void {
     this.nowMs = nowMs;
     this.change(Change.OPENED);
@@ -196,7 +196,7 @@ export class Session {
     if (!this.config.isMgRpc) this.calls.take(Method.HELLO, nowMs + this.config.limits.callDeadlineMs);
   }
 
-  /** The link took `count` bytes of the outbox. At the end of a connection, what it did not take is given up. */
+  /** The link took `count` bytes of the outbox. At the end of a connection the rest is dropped. */
   wrote(count: number, nowMs: number): void {
     this.nowMs = nowMs;
     if (count > 0) this.keepAlive.sent(nowMs);
@@ -225,7 +225,7 @@ export class Session {
     return to;
   }
 
-  /** The link is gone, by us or by the peer. */
+  /** The link is gone; we or the peer closed it. */
   closed(status: Status, nowMs: number): void {
     this.nowMs = nowMs;
     if (!this.isEnding()) this.lose(status, 0);
@@ -237,7 +237,7 @@ export class Session {
     return this.phase === Phase.FAILING || this.phase === Phase.LEAVING;
   }
 
-  /** The hosts that lay in the staging area were delivered, all of them. */
+  /** All hosts in the staging area are delivered. */
   toldHosts(): void {
     this.hostsCall = null;
     this.frame.hostsTo = 0;
@@ -248,17 +248,17 @@ export class Session {
     return this.phase === Phase.WAITING ? Math.max(this.nowMs, this.phaseEndsAtMs) : this.nowMs;
   }
 
-  /** Why a call ends that got no answer: what keeps the connection away, or TIMEOUT. */
+  /** Why an unanswered call ends: what prevents the connection, or TIMEOUT. */
   excuse(): Status {
     return this.phase === Phase.READY || this.status === Status.OK ? Status.TIMEOUT : this.status;
   }
 
-  /** There is no place for what reading on may have to say: in the outbox, or where it waits beside app's messages. */
+  /** Reading on may need room for an answer, and there is none: in the outbox, or in the queue beside the app's messages. */
   isCramped(): boolean {
     return this.app === null ? this.outbox.room() < this.channel.replyBytes : this.app.isBacklogged;
   }
 
-  /** The link takes nothing while the peer sends on: the connection is given up. */
+  /** The link takes nothing while the peer keeps sending: we give the connection up. */
   congested(nowMs: number): void {
     this.nowMs = nowMs;
     this.counters.congestions++;
@@ -270,7 +270,7 @@ export class Session {
     return randomUnit(this.entropy, this.scratch.key.digest);
   }
 
-  /** Wipes what the connection's proofs left. The session is of no use afterwards. */
+  /** Wipes what the connection's proofs left in memory. The session is of no use afterwards. */
   wipe(): void {
     this.requests.wipe();
     this.attempts.wipe();
@@ -296,7 +296,7 @@ export class Session {
 
   private handleReady(): void {
     if (!this.attempts.isLetIn()) {
-      // A question waits no longer than a call: what led to it may have been forged where nobody answers it.
+      // A question waits no longer than a call: the refusal behind it may be forged, and then nobody answers.
       this.phaseEndsAtMs = Math.min(this.phaseEndsAtMs, this.nowMs + this.config.limits.callAttemptMs);
       return;
     }
@@ -318,7 +318,7 @@ export class Session {
       frame.hostsTo = 0;
       return;
     }
-    // A list may be long: as long as it comes it is in time, and what was delivered cannot be asked for again.
+    // A long list is in time while it keeps coming, and it cannot be asked for again after its first host.
     call.attemptAtMs = Infinity;
     call.deadlineMs = this.nowMs + this.config.limits.callDeadlineMs;
     this.tellHosts(call);
@@ -367,7 +367,7 @@ export class Session {
     this.change(Change.FAILED);
   }
 
-  /** The connection is worth nothing any more: what was under way is prepared for the next one. */
+  /** The connection is of no use any more: prepares the pending calls for the next one. */
   private lose(status: Status, said: number): void {
     const isReady = this.phase === Phase.READY;
     const isStable = isReady && this.nowMs - this.readyAtMs >= this.config.limits.stableMs;

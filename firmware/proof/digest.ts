@@ -45,7 +45,7 @@ export function writeDigestResponse(
   hash.push(COLON);
   hash.update(nonce, 0, nonceLength);
   hash.push(COLON);
-  // HA1 has been hashed: its place serves for the two numbers.
+  // HA1 is hashed, so its bytes can hold the two numbers.
   hash.update(out, at, writeDecimal(out, at, nc));
   hash.push(COLON);
   hash.update(out, at, writeDecimal(out, at, cnonce));

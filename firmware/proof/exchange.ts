@@ -39,7 +39,7 @@ const prove = (
 
 /**
  * Answers the cloud's challenge, {@link EXCHANGE_CHALLENGE_BYTES} long, once the cloud has proved that it knows
- * the key: writes 32 bytes to `out`. false: it has not proved it, and nothing is written.
+ * the key: writes 32 bytes to `out`. false: the proof is wrong, and `out` is untouched.
  * @param nonce what we sent, fresh for this connection
  */
 export const answerExchange = (

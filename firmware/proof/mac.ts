@@ -10,7 +10,7 @@ import { Seal } from "./seal.js";
 
 const INFO = bytesOf("motekey mac v1");
 const MAC_CHARACTERS = base64urlLength(DIGEST_BYTES);
-/** No sequence reaches it: what counts up ends here, and the session with it. */
+/** No sequence reaches this: a session ends here. */
 const SEQUENCE_END = 0x100000000;
 const LINE_FEED = 0x0a;
 const DOT = 0x2e;
@@ -25,7 +25,7 @@ export const MAC_NONCE_BYTES = 16;
 /** The longest trailer: line feed, a sequence of 10 digits, the dot, 43 characters. */
 export const MAC_TRAILER_BYTES_MAX = 55;
 
-/** Where the trailer is read: before its line feed, in the sequence, in the MAC, or past all hope. */
+/** Where the trailer is read: before its line feed, in the sequence, in the MAC, or malformed. */
 enum Part {
   LINE_FEED,
   SEQUENCE,
@@ -70,7 +70,7 @@ export class MacSession {
   /**
    * Starts a session: S = HMAC-SHA-256(Km, `s` ‖ u64be(counter) ‖ nonce), with Km derived from
    * `psk[0..pskLength)` by HKDF. `counter` (0…2^53−1) has never been used before; `nonce` is 16 fresh bytes.
-   * A frame half received belongs to the session before, and fails.
+   * A half-received frame belongs to the previous session, and fails.
    */
   begin(hash: Sha256, psk: Uint8Array, pskLength: number, counter: number, nonce: Uint8Array): void {
     const key = this.key;
@@ -86,7 +86,7 @@ export class MacSession {
     this.receiveSequence = 0;
   }
 
-  /** Forgets the session: nothing is signed or accepted until the next {@link begin}. */
+  /** Forgets the session: signs and accepts nothing until the next {@link begin}. */
   wipe(): void {
     this.key.wipe();
     this.seal.wipe();
@@ -101,8 +101,8 @@ export class MacSession {
   }
 
   /**
-   * Signs the frame in `out[from..at)`: appends the trailer and returns where it ends, with the sequence used
-   * up; or −1, with nothing written, when no sequence is left: begin a new session.
+   * Signs the frame in `out[from..at)`: appends the trailer and returns where it ends, and uses up the
+   * sequence; or −1, writing nothing, when no sequence is left: begin a new session.
    */
   sign(hash: Sha256, out: Uint8Array, from: number, at: number): number {
     const key = this.key;
@@ -130,7 +130,7 @@ export class MacSession {
 
   /**
    * Takes the next bytes after the frame, in pieces of any size. OK while this can become a trailer; the
-   * message is refused with MAC_MISSING when it does not begin as one, MAC_WRONG when it breaks its form.
+   * message ends with MAC_MISSING when it does not begin as one, MAC_WRONG when its form is wrong.
    */
   receiveTrailer(hash: Sha256, bytes: Uint8Array, from: number, to: number): Status {
     let i = from;
@@ -143,8 +143,8 @@ export class MacSession {
   }
 
   /**
-   * Ends the message: OK, and only then may anything of the frame be believed; MAC_MISSING without a trailer;
-   * MAC_WRONG when it is not whole or not right; MAC_REPLAYED when it is right, but its sequence is not new.
+   * Ends the message: OK, and only then trust the frame; MAC_MISSING without a trailer;
+   * MAC_WRONG when it is incomplete or wrong; MAC_REPLAYED when it is right but its sequence is not new.
    */
   receiveEnd(hash: Sha256): Status {
     const key = this.key;

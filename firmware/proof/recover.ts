@@ -63,7 +63,7 @@ export const writeRecoveryPassword = (
 
 /**
  * Whether the cloud said this counter, a whole number from 0 on, to this device, in answer to this nonce.
- * @param mac `length` characters of base64url, which are decoded in their place
+ * @param mac `length` characters of base64url, decoded in place
  */
 export const isCounterProved = (
   mac: Uint8Array,

@@ -52,11 +52,11 @@ export const isNone = (
 };
 
 /**
- * Opens the next key, `sealed[0..length)`, in its place, once its MAC is right:
+ * Opens the next key, `sealed[0..length)`, in place, once its MAC is right:
  * Kx = HMAC(K, `x` ‖ u8(length of id) ‖ id ‖ x ‖ cloudX ‖ agreed), mac = HMAC(Kx, `m` ‖ sealed), and the keystream's
  * block i, 32 bytes each, is HMAC(Kx, `k` ‖ u8(i)).
  * @param agreed the shared secret of X25519
- * @returns false: nobody who has the present key made this
+ * @returns false: whoever made this does not have the present key
  */
 export const openNextKey = (
   scratch: Scratch,

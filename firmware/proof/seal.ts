@@ -9,10 +9,10 @@ const BLOCK_BYTES = 64;
 
 /**
  * Opens tokens that come sealed under a MAC session (the wire's B7): the token combined with a keystream whose block i,
- * of 32 bytes, is SHA-256(Se ‖ salt ‖ u32be(i)). It hides and proves nothing: the frame's MAC does, and is checked first.
+ * of 32 bytes, is SHA-256(Se ‖ salt ‖ u32be(i)). It hides the token and proves nothing: the frame's MAC proves it, and is checked first.
  */
 export class Seal {
-  /** Se, a salt, and the count, padded to the one block that SHA-256 makes of it (FIPS 180-4, 5.1.1). */
+  /** Se, a salt, and the count, padded to one block of SHA-256 (FIPS 180-4, 5.1.1). */
   private readonly block: Uint8Array;
   private readonly stream: Int32Array;
 
@@ -33,7 +33,7 @@ export class Seal {
     block[63] = (48 * 8) & 255;
   }
 
-  /** Opens `bytes[0..length)` in their place. @param salt of this token, 12 bytes */
+  /** Opens `bytes[0..length)` in place. @param salt of this token, 12 bytes */
   open(hash: Sha256, salt: Uint8Array, bytes: Uint8Array, length: number): void {
     const block = this.block;
     const stream = this.stream;

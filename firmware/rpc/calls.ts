@@ -6,9 +6,9 @@ import { Method } from "../wire/frame/methods.js";
 /** Where a call stands. */
 export enum CallPhase {
   FREE,
-  /** To be published as soon as there is room. */
+  /** Waits until there is room to publish it. */
   QUEUED,
-  /** Published; its answer is awaited. */
+  /** Published; waits for its answer. */
   SENT,
   /** Ended; its owner has not called the app yet. */
   DONE,
@@ -31,7 +31,7 @@ export type OnResult = (status: Status, length: number) => void;
  */
 export type OnProvisionalHost = (bytes: Uint8Array, from: number, to: number) => void;
 
-/** One request from its asking to its end. A place in the table, used again and again. */
+/** One request, from the app's call to its end. A slot of the table, reused. */
 export class Call implements Delivery {
   phase: CallPhase;
   method: Method;
@@ -40,7 +40,7 @@ export class Call implements Delivery {
   /** The PUBLISH's identifier, and whether its PUBACK came. */
   packetIdentifier: number;
   isAcknowledged: boolean;
-  /** It is to be published with DUP and its old identifier: the broker kept our session. */
+  /** The broker kept our session: publish it with DUP and its old identifier. */
   isRedelivery: boolean;
   /** How often it was published under this id. */
   attempts: number;
@@ -49,7 +49,7 @@ export class Call implements Delivery {
   /** When it is published again. */
   attemptAtMs: number;
   deadlineMs: number;
-  /** 401 answers that were met with a new proof. */
+  /** 401 answers that a new proof followed. */
   challenges: number;
   /** Which use of which challenge's nonce its proof was; 0: it had none. */
   proofUse: number;
@@ -59,13 +59,13 @@ export class Call implements Delivery {
   status: Status;
   /** Why no answer came, as far as anybody knows: what the broker made of the request, or why a frame was dropped; else OK. */
   cause: Status;
-  /** The number of the broker's words to a request that it refused; 0: it refused none. */
+  /** The number of the broker's text when it refused the request; 0: it refused none. */
   said: number;
   /** The cloud's error code, as it came. */
   code: number;
   value: boolean;
 
-  /** Its subject was revoked: the answer is awaited only to be undone, and it is not published again. */
+  /** Its subject was revoked: the answer is only undone, and the request is never published again. */
   isAbandoned: boolean;
 
   /** The host of the token methods, as its handle has it, with {@link HOST_END_BYTES} behind it; the arguments of the others, as the frame has them. */
@@ -73,7 +73,7 @@ export class Call implements Delivery {
   first: Text;
   second: Text;
   third: Text;
-  /** Whose call it is, for its owner; null where only the callbacks are to be called. */
+  /** Whose call it is, for its owner; null where only the callbacks matter. */
   subject: unknown;
   onDone: OnDone | null;
   onHost: OnProvisionalHost | null;
@@ -114,17 +114,17 @@ export class Call implements Delivery {
     this.onResult = null;
   }
 
-  /** What was held against its request or its answer does not count any more. */
+  /** Clears why its request or its answer was refused. */
   absolve(): void {
     this.cause = Status.OK;
     this.said = 0;
   }
 }
 
-/** The fixed table of calls, and the ids of frames and packets. One more place than asked for is Hello's. */
+/** The fixed table of calls, and the ids of frames and packets. It has one slot more than the app asks for: Hello's. */
 export class CallTable implements Deliveries {
   readonly calls: Call[];
-  /** All places from here on are free. */
+  /** All slots from here on are free. */
   used: number;
   private lastId: number;
   private lastPacketIdentifier: number;
@@ -138,7 +138,7 @@ export class CallTable implements Deliveries {
     this.lastPacketIdentifier = 0;
   }
 
-  /** A free place with an id, QUEUED; null when all are taken. */
+  /** A free slot with an id, QUEUED; null when all are taken. */
   take(method: Method, deadlineMs: number): Call | null {
     const calls = this.calls;
     const count = calls.length;
@@ -176,7 +176,7 @@ export class CallTable implements Deliveries {
     return null;
   }
 
-  /** The published call whose PUBACK is awaited under this identifier, or null. */
+  /** The published call that waits for a PUBACK with this identifier, or null. */
   sentWithPacket(packetIdentifier: number): Call | null {
     const calls = this.calls;
     const count = this.used;
@@ -209,7 +209,7 @@ export class CallTable implements Deliveries {
     return false;
   }
 
-  /** The broker kept no session: what was published before is published anew, not redelivered. */
+  /** The broker kept no session: publish every pending request as new, without DUP. */
   forgetPackets(): void {
     for (let i = 0; i < this.calls.length; i++) this.calls[i].isRedelivery = false;
   }

@@ -30,7 +30,7 @@ const isPlain = (bytes: Uint8Array, length: number): boolean => {
 };
 
 /**
- * The digest challenge in force (mg-rpc): read from a 401's message, answered in each frame while it lives. A nonce
+ * The digest challenge in force (mg-rpc): read from a 401's message, answered in each frame while it is valid. A nonce
  * of text is RFC 7616's, whose uses are counted (3.4, `nc`). One that is a number may be too, or be of Mongoose OS
  * and what is built on it, which take each use for the first: that shows when a second one is refused.
  */
@@ -45,9 +45,9 @@ export class Challenge {
   private realmLength: number;
   private nonce: Uint8Array;
   private nonceLength: number;
-  /** Where the next one is read, and the one before it stays: the two change places. */
+  /** Two buffers: the next challenge is read into one while the other still serves; then they swap. */
   private nextNonce: Uint8Array;
-  /** Real devices send integers, others strings: it goes back as it came. */
+  /** Real devices send integers, others strings: we send it back as it came. */
   private isNonceText: boolean;
   private isCounting: boolean;
   private nc: number;
@@ -70,13 +70,13 @@ export class Challenge {
     this.response = new Uint8Array(DIGEST_RESPONSE_BYTES);
   }
 
-  /** A challenge that is not for us any more. */
+  /** Drops the challenge. */
   drop(): void {
     this.isHeld = false;
     this.response.fill(0);
   }
 
-  /** The proof of a frame was refused, which was this use of the nonce with this serial. */
+  /** The cloud refused a frame's proof, which was this use of the nonce with this serial. */
   refused(serial: number, use: number): void {
     if (serial !== this.serial || use < 2 || this.isNonceText) return;
     this.isCounting = !this.isCounting;
@@ -119,7 +119,7 @@ export class Challenge {
         else if (member === Member.NONCE) json.capture(this.nonce, 0, TEXT_BYTES_MAX);
         else if (member !== Member.NONE) json.capture(this.response, 0, DIGEST_RESPONSE_BYTES);
       } else if (json.depth !== 1) {
-        // What a list or an object holds is no value of ours.
+        // Values inside a list or an object are not ours.
       } else if (event === ValueEvent.STRING) {
         const length = json.textLength;
         if (length > TEXT_BYTES_MAX) return Status.UNAUTHENTICATED;
@@ -141,7 +141,7 @@ export class Challenge {
       return Status.UNAUTHENTICATED;
     if (!isSha256) return Status.CHALLENGE_REFUSED;
     this.isHeld = true;
-    // Requests that left together are met with one nonce each, or all with the same: that one's count goes on.
+    // Requests that left together get a nonce each, or all the same one: then its count goes on.
     const isSame = this.nonceLength === heldLength && sameBytes(held, 0, this.nonce, 0, heldLength);
     if (isSame) return Status.OK;
     this.serial++;
@@ -149,7 +149,7 @@ export class Challenge {
     return Status.OK;
   }
 
-  /** Computes the answer for one more frame; it counts when it has been {@link sent}. */
+  /** Computes the answer for one more frame; it counts once it is {@link sent}. */
   answer(hash: Sha256, entropy: Entropy, username: Uint8Array, psk: Uint8Array): void {
     const response = this.response;
     this.nc = this.isCounting || this.isNonceText ? this.uses + 1 : 1;
@@ -175,7 +175,7 @@ export class Challenge {
     this.uses++;
   }
 
-  /** The frame's `auth` member; `nc` is left out at 1, which is what real devices assume. */
+  /** The frame's `auth` member; without `nc` where it is 1, which real devices assume. */
   write(writer: Writer, username: Uint8Array): void {
     writer.bytes(OPEN_REALM);
     writer.part(this.realm, this.realmLength);

@@ -15,7 +15,7 @@ export interface FrameProofs {
 /** Writes frames with a writer that counts or writes. */
 export interface FrameWriter {
   readonly writer: Writer;
-  /** A call's whole frame, but for what a MAC adds behind it. */
+  /** A call's whole frame, without the MAC's trailer. */
   request(call: Call, proofs: FrameProofs): void;
   /** 404 for a request of a stranger, whose id is the first `length` bytes of the addressing'. */
   refusal(addressing: Addressing, length: number, id: number): void;

@@ -11,7 +11,7 @@ import type { CallTable } from "./calls.js";
 import type { Encoding } from "./frames.js";
 
 enum Route {
-  /** The message is not ours, or was refused: it is only consumed. */
+  /** The message is not ours, or is refused: only consume it. */
   DROP,
   FRAME,
   /** Behind the frame's closing brace. */
@@ -31,7 +31,7 @@ export class Inbox implements FrameSink {
   isRequest: boolean;
   /** Why the last frame was dropped, for people. */
   lastRefusal: Status;
-  /** The message is spelt in the app's encoding. */
+  /** The message is in the app's encoding. */
   isEncoded: boolean;
 
   private readonly encoded: ValueReader | null;
@@ -42,7 +42,7 @@ export class Inbox implements FrameSink {
   private readonly calls: CallTable;
   private route: Route;
 
-  /** @param hash for incoming MACs only: one may be half computed while a request is signed */
+  /** @param hash for incoming MACs only: one may be half computed while we sign a request */
   constructor(
     config: Config,
     mac: MacSession | null,
@@ -73,7 +73,7 @@ export class Inbox implements FrameSink {
     this.route = Route.DROP;
   }
 
-  /** Forgets what was staged and hashed. */
+  /** Forgets the staged and hashed bytes. */
   wipe(): void {
     this.frame.staging.fill(0);
     this.frame.sealed.salt.fill(0);
@@ -135,7 +135,7 @@ export class Inbox implements FrameSink {
     this.isFrame = true;
   }
 
-  /** A token that came sealed is one from here on; without a session it never is. */
+  /** Opens a sealed token; without a session it counts as absent. */
   private openToken(): void {
     const frame = this.frame;
     if (!frame.sealed.isPresent) return;

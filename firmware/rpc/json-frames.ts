@@ -27,7 +27,7 @@ const OPEN_DST = bytesOf('","dst":"');
 const OPEN_COMMAND_SRC = bytesOf('","src":"');
 const OPEN_SEC = bytesOf(',"sec":{"c":');
 const OPEN_SEC_NONCE = bytesOf(',"n":"');
-/** Tokens are to come sealed. */
+/** Asks for sealed tokens. */
 const CLOSE_SEC = bytesOf('","e":1}');
 const OPEN_KEY = bytesOf(',"key":"');
 const OPEN_STRANGER = bytesOf('","dst":"');

@@ -13,7 +13,7 @@ export interface RpcParts extends ChannelParts {
   readonly counters: Counters;
   /** null: frames carry no MAC. */
   readonly mac: MacSession | null;
-  /** null: the proof is no answer to a challenge. */
+  /** null: the proof answers no challenge. */
   readonly challenge: Challenge | null;
   /** Another way to spell frames than JSON, whose name the channel has; null: there is none. */
   readonly frames: Encoding | null;

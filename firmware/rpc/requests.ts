@@ -57,7 +57,7 @@ export class Requests implements FrameProofs {
 
   /**
    * The next frame begins a MAC session of its own, as on every new connection.
-   * @param isCounterFresh the latest counter was taken for CONNECT: it serves for both
+   * @param isCounterFresh CONNECT took the latest counter: it serves for both
    */
   renewMacSession(isCounterFresh: boolean): void {
     this.needsMacSession = true;
@@ -65,7 +65,7 @@ export class Requests implements FrameProofs {
   }
 
   /**
-   * An answer does not come: the cloud may have forgotten the MAC session, or a broker may keep encoded frames from
+   * An answer is missing: the cloud may have forgotten the MAC session, or a broker may keep encoded frames from
    * us without a word. What follows has a session of its own, and is JSON.
    */
   doubt(): void {
@@ -73,7 +73,7 @@ export class Requests implements FrameProofs {
     this.channel.endEncoding();
   }
 
-  /** Begins the MAC session where one is due, before anything is published. false: there was no counter for it. */
+  /** Begins the MAC session where one is due, before any PUBLISH. false: there was no counter for it. */
   prepare(): boolean {
     const mac = this.mac;
     if (mac === null || !this.needsMacSession) return true;
@@ -92,7 +92,7 @@ export class Requests implements FrameProofs {
   }
 
   /**
-   * Sends a call's frame. OK: it lies in the outbox; BUSY: not enough room until the outbox was written;
+   * Sends a call's frame. OK: it lies in the outbox; BUSY: no room until the link takes what the outbox holds;
    * TOO_LONG: it never fits.
    */
   publish(call: Call): Status {

@@ -18,9 +18,9 @@ export interface CallOwner {
   ended(call: Call): void;
 }
 
-/** Strangers are answered at most this often. */
+/** We answer strangers at most this often. */
 const STRANGER_MS = 1_000;
-/** A 401 is met with a new proof this often: once because there was none, once because it was stale. */
+/** We answer a 401 with a new proof this often: once because there was none, once because it was stale. */
 const CHALLENGES_MAX = 2;
 
 const statusOf = (code: number): Status => {
@@ -47,11 +47,11 @@ const statusOf = (code: number): Status => {
 export class Responses {
   /** Unix seconds by the cloud's Hello, a hint for people; −1 before it. */
   cloudTimeS: number;
-  /** When that was asked for, on the monotonic clock, ms. */
+  /** When we asked for that, on the monotonic clock, ms. */
   cloudTimeAtMs: number;
   /** The cloud's Hello offered CBOR frames, and the channel does not know yet. */
   takesCbor: boolean;
-  /** Tokens come sealed on this connection, by the cloud's Hello or by one that came: no other is taken. */
+  /** Tokens come sealed on this connection, after the cloud's Hello or the first sealed one: no plain one is taken any more. */
   areSealed: boolean;
   private readonly config: Config;
   private readonly calls: CallTable;
@@ -77,15 +77,15 @@ export class Responses {
     this.strangerAtMs = -STRANGER_MS;
   }
 
-  /** A connection opened, of whose other end nothing is known yet. */
+  /** A connection opened; nothing is known about its other end yet. */
   renew(): void {
     this.takesCbor = false;
     this.areSealed = false;
   }
 
   /**
-   * A message was read: a whole frame, its MAC right where there is one, or what is none.
-   * @returns the call that it ended or set going again, or null
+   * A message is read: a whole frame, with a right MAC where it has one, or no frame.
+   * @returns the call that it ended or restarted, or null
    */
   take(inbox: Inbox, nowMs: number): Call | null {
     const frame = this.frame;
@@ -115,14 +115,14 @@ export class Responses {
     return call;
   }
 
-  /** Ends a call without an answer of its own. */
+  /** Ends a call that got no answer. */
   end(call: Call, status: Status): void {
     call.status = status;
     call.phase = CallPhase.DONE;
     this.owner.ended(call);
   }
 
-  /** A list whose hosts were delivered already cannot be asked for again when its frame turns out to be wrong, or no answer to us. */
+  /** After its first host went to the app, a list cannot be asked for again, even when its frame turns out wrong or not ours. */
   private failList(refusal: Status): void {
     const call = this.frame.id > 0 ? this.calls.sentWithId(this.frame.id) : null;
     if (call !== null && call.hostsTold > 0) this.end(call, refusal);
@@ -136,7 +136,7 @@ export class Responses {
     }
     let status = statusOf(frame.code);
     const challenge = this.challenge;
-    // Who proves itself too often under a nonce that is not good any more gets no new one until it asks.
+    // After too many proofs with an expired nonce, the cloud sends no new one until a frame without a proof asks for it.
     if (status === Status.THROTTLED && challenge !== null) challenge.drop();
     if (status === Status.UNAUTHENTICATED && challenge !== null) {
       challenge.refused(call.proofSerial, call.proofUse);
@@ -206,14 +206,14 @@ export class Responses {
     return names.idLength <= names.id.length && isPortableId(names.id, 0, names.idLength);
   }
 
-  /** A result that came before its id was not kept; no result at all is one of no bytes. */
+  /** A result that came before its id is lost; an absent result has no bytes. */
   private statusOfRaw(): Status {
     const raw = this.frame.raw;
     if (raw.length < 0) return this.frame.result === Result.ABSENT ? Status.OK : Status.FRAME_ORDER;
     return raw.length > raw.out.length ? Status.TOO_LONG : Status.OK;
   }
 
-  /** Somebody asks us. We serve no method: a valid sender learns it, at a limited rate; nobody else does. */
+  /** A request to us. We serve no method: a valid sender gets a 404, at a limited rate; nobody else gets anything. */
   private takeRequest(isEncoded: boolean, nowMs: number): void {
     const frame = this.frame;
     if (frame.src === Party.US) {

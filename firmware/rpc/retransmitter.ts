@@ -8,7 +8,7 @@ import type { RpcParts } from "./parts.js";
 import type { Requests } from "./requests.js";
 import type { Responses } from "./responses.js";
 
-/** Publishes the calls, again when no answer comes, and ends them when their time is over. */
+/** Publishes the calls, repeats them when no answer comes, and ends them at their deadline. */
 export class Retransmitter {
   private readonly config: Config;
   private readonly calls: CallTable;
@@ -27,7 +27,7 @@ export class Retransmitter {
   }
 
   /**
-   * Calls without hope end with `excuse`; unanswered ones are to be published again.
+   * Ends calls that cannot succeed with `excuse`; queues unanswered ones again.
    * @param chanceMs the next moment at which something can be sent
    */
   tend(nowMs: number, chanceMs: number, excuse: Status): void {
@@ -42,14 +42,14 @@ export class Retransmitter {
       else if (call.phase === CallPhase.SENT && nowMs >= call.attemptAtMs) {
         call.phase = CallPhase.QUEUED;
         this.requests.doubt();
-        // A link that was silent since the request left may be dead.
+        // A link that is silent since the request left may be dead.
         if (this.keepAlive.heardAtMs < call.attemptAtMs - this.patienceMs(call)) this.keepAlive.doubt();
       }
     }
   }
 
   /**
-   * Publishes what is queued, while there is room. Hello has the first place and goes last: it delays no request.
+   * Publishes what is queued, while there is room. Hello has the first slot and goes last: it delays no request.
    * @returns whether that was all
    */
   publish(nowMs: number): boolean {
@@ -60,7 +60,7 @@ export class Retransmitter {
     return true;
   }
 
-  /** The connection is gone: what was under way is prepared for the next one. */
+  /** The connection is gone: prepares the pending calls for the next one. */
   recall(): void {
     const calls = this.calls.calls;
     const count = calls.length;
@@ -107,12 +107,12 @@ export class Retransmitter {
     call.attempts++;
     call.isAcknowledged = false;
     call.isRedelivery = false;
-    // Nobody waits for Hello's answer: it is not asked for twice.
+    // Nobody waits for Hello's answer: it is sent once.
     call.attemptAtMs = call.method === Method.HELLO ? Infinity : nowMs + this.patienceMs(call);
     return true;
   }
 
-  /** Doubled with each attempt: under `mac` an answer is lost with the key before, and a slow cloud must get its turn. */
+  /** Doubles with each attempt: under `mac` a new session loses the answer to the one before, and a slow cloud needs time. */
   private patienceMs(call: Call): number {
     return this.config.limits.callAttemptMs * Math.pow(2, call.attempts - 1);
   }

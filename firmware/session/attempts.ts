@@ -16,19 +16,19 @@ import { needsPerson } from "./phases.js";
 
 /** Of the backoff's base: the longest wait before the question for a counter, and before the connection that has it. */
 const SOON = 0.25;
-/** 2^52: counters from here on are refused, so that no answer takes all that there are. */
+/** 2^52: counters from here on are refused, so that no answer uses up all that exist. */
 const COUNTER_END = 4_503_599_627_370_496;
 const UNAUTHENTICATED = 401;
 
 /**
- * The connections that are made one after the other: whose the next one is, when, and to which place.
+ * One connection after the other: whose the next one is, when it begins, and to which address.
  *
- * Nearly all are the device's own. One that is refused may mean that its counter is behind the cloud's, as after a
- * lost store: then the next is that of a principal of its own, `<id>-recover`, which asks for the counter and ends
- * (the wire's B8). There is at most one such between two of the device, and its answer counts for its own nonce only.
+ * Nearly all are the device's own. A refusal may mean that its counter is behind the cloud's, as after a
+ * lost store: then the next connection logs in as `<id>-recover`, which asks for the counter and ends
+ * (the wire's B8). There is at most one such between two of the device's own, and its answer counts for its own nonce only.
  */
 export class Attempts {
-  /** What keeps the device from its work, whatever became of the question for its counter. */
+  /** What keeps the device from its work, whatever the question for its counter came to. */
   status: Status;
   /** The channel of the next connection, or of the present one. */
   next: Channel;
@@ -38,13 +38,13 @@ export class Attempts {
   private readonly counters: Counters;
   private readonly backoff: Backoff;
   private readonly keys: KeyChange | null;
-  /** Of who asks for the counter; the device's own where no counter proves it, so that none can be behind. */
+  /** The channel that asks for the counter; the device's own channel where no counter proves it, so none can be behind. */
   private readonly asking: Channel;
   private readonly requests: Requests | null;
   private readonly nonce: Uint8Array;
-  /** The question; its place is Hello's, which is free then. */
+  /** The question; it uses Hello's slot, which is free then. */
   private readonly call: Call;
-  /** The counter was behind, and is not any more. */
+  /** The counter was behind, and is repaired. */
   private isFound: boolean;
   /** The connection to come follows a question, which is not asked twice in a row. */
   private wasAsked: boolean;
@@ -99,7 +99,7 @@ export class Attempts {
     return isOwn;
   }
 
-  /** What is sent to us arrives: who asks does so. Returns whether it is the device itself that is let in. */
+  /** The subscription stands: a recovery asks its question. Returns whether this is the device's own connection. */
   isLetIn(): boolean {
     const calls = this.parts.deliveries;
     const call = this.call;
@@ -107,7 +107,7 @@ export class Attempts {
     calls.take(Method.HELLO, Infinity);
     call.method = Method.COUNTER;
     call.packetIdentifier = calls.nextPacketIdentifier();
-    // Its answer counts; but it is not published again, by whomever.
+    // Its answer counts, but nobody publishes it again.
     call.attempts = 1;
     call.phase = CallPhase.SENT;
     call.attemptAtMs = Infinity;
@@ -116,9 +116,9 @@ export class Attempts {
   }
 
   /**
-   * A message was read.
+   * A message is read.
    * @param mac of the device's own frames
-   * @returns OK: what it is shows in the inbox; else how the connection is to end
+   * @returns OK: the inbox says what it is; else the status that ends the connection
    */
   take(mac: MacSession | null): Status {
     const inbox = this.parts.inbox;
@@ -130,7 +130,7 @@ export class Attempts {
   }
 
   /**
-   * A connection ended, or could not be made.
+   * A connection ended, or failed to open.
    * @param wasOpen its link was open
    * @param isStable it had served for a while
    * @param random evenly spread in [0, 1)
@@ -145,7 +145,7 @@ export class Attempts {
     let isHopeless = false;
     if (this.next !== this.own) {
       isSoon = this.isFound || isAgain;
-      // A hint that led nowhere is not followed again: the connection may still be of use.
+      // A hint that led nowhere counts no more: the connection may still be useful.
       this.wasAsked = this.isFound || this.status === Status.MAC_MISSING;
       if (!isAgain) this.next = this.own;
     } else {
@@ -153,7 +153,7 @@ export class Attempts {
         status === Status.BAD_CREDENTIALS ||
         status === Status.NOT_AUTHORIZED ||
         status === Status.MAC_MISSING;
-      // The other key is tried first: the cloud has no counter for a key that it does not know.
+      // Try the other key first: the cloud has no counter for a key that it does not know.
       const isOther = isUnproved && this.keys !== null && this.keys.refused();
       if (isUnproved && !isOther && !this.wasAsked) this.next = this.asking;
       isSoon = isOther || this.next !== this.own;
@@ -168,7 +168,7 @@ export class Attempts {
     return isHopeless ? this.backoff.cappedMs(random) : this.backoff.nextMs(random, 0);
   }
 
-  /** Wipes what the proofs of connections left. */
+  /** Wipes what the connections' proofs left in memory. */
   wipe(): void {
     this.asking.wipe();
     this.own.wipe();
@@ -204,8 +204,8 @@ export class Attempts {
   }
 
   /**
-   * Whether a message without a MAC says that the MAC session's counter is refused: nobody can prove that, so it is
-   * believed once, and only while nothing has come that was proved.
+   * Whether a message without a MAC refuses the MAC session's counter. Nobody can prove that, so we
+   * believe it once, and only before the first proved message.
    */
   private isHinted(mac: MacSession): boolean {
     const frame = this.parts.inbox.frame;

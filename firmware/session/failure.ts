@@ -7,11 +7,11 @@ import { PeerWords } from "../transport/peer-words.js";
 export class Failure {
   /** OK: there is none. */
   status: Status;
-  /** The cloud's error code; 0: it answered none. */
+  /** The cloud's error code; 0: there was none. */
   code: number;
-  /** The number of the words that the peer said with it; 0: it said none. */
+  /** The number of the peer's text about it; 0: there was none. */
   said: number;
-  /** At which of the addresses. */
+  /** Which of the addresses it happened at. */
   place: number;
   /** A later one's is higher. */
   order: number;
@@ -25,7 +25,7 @@ export class Failure {
   }
 }
 
-/** Writes down what went wrong, so that nothing of it outlives what it was about, and none is evidence for anything else. */
+/** Records what went wrong, so that no detail outlives its cause or is blamed for anything else. */
 export class Failures {
   readonly connection: Failure;
   /** What the peer said last. */
@@ -42,7 +42,7 @@ export class Failures {
     this.count = 0;
   }
 
-  /** @param said the number of the peer's words; 0: none */
+  /** @param said the number of the peer's text; 0: none */
   write(failure: Failure, status: Status, code: number, said: number): void {
     this.count++;
     failure.status = status;
@@ -52,7 +52,7 @@ export class Failures {
     failure.order = this.count;
   }
 
-  /** There is a connection: nothing that kept it away counts any more. */
+  /** There is a connection: forgets what had prevented it. */
   ready(): void {
     this.write(this.connection, Status.OK, 0, 0);
     this.isReady = true;
@@ -70,8 +70,8 @@ export class Failures {
   }
 
   /**
-   * How a call ended. What the connection kept from its answer is the connection's failure.
-   * @param call null: it did not come so far
+   * How a call ended. Where the connection prevented its answer, that is the connection's failure.
+   * @param call null: it never became one
    */
   note(failure: Failure, status: Status, call: Call | null): void {
     const code = call === null ? 0 : call.code;

@@ -10,31 +10,31 @@ export interface TokenReader {
   readonly lifetimeS: number;
   /** OK, or why the token is refused. */
   read(token: Uint8Array, length: number): Status;
-  /** Wipes its key, and what is left of tokens. */
+  /** Wipes its key, and what tokens left in memory. */
   wipe(): void;
 }
 
-/** A format of tokens that is looked into; JWTs are where the app gives none. */
+/** A format of tokens that the device reads; without one it reads JWTs. */
 export interface TokenFormat {
   /** @construction @internal */
   readonly reader: (tokenBytes: number, scratch: Scratch) => TokenReader;
 }
 
-/** Has another key tried in the place of the device's, where the cloud refuses that. */
+/** Offers another key in place of the device's, where the cloud refuses the device's. */
 export interface KeyChange {
   /**
-   * A connection of the device's own was refused, the key that it was proved with perhaps.
-   * @returns there is another key, which is to be tried at once
+   * The cloud refused a connection of the device's own, perhaps because of its key.
+   * @returns there is another key: try it at once
    */
   refused(): boolean;
 }
 
-/** What the app chose of what not every app needs: bundlers leave out what nobody names. */
+/** The optional features that the app chose: bundlers leave the others out. */
 export interface Features {
   readonly transport: Transport;
-  /** What frames may be spelt in beside JSON; null: nothing. */
+  /** The encoding of frames beside JSON; null: there is none. */
   readonly encoding: Encoding | null;
-  /** Null: tokens are JWTs, or nothing that is looked into. */
+  /** Null: tokens are JWTs, or opaque. */
   readonly tokenFormat: TokenFormat | null;
   /** The app's own messages on the same connection; null: there are none. */
   readonly messages: AppTraffic | null;

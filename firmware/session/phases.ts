@@ -16,9 +16,9 @@ export enum Want {
 
 /** Where a connection's life stands. */
 export enum Phase {
-  /** No connection is wanted. */
+  /** The app wants no connection. */
   RESTING,
-  /** The backoff runs. */
+  /** The backoff is running. */
   WAITING,
   OPENING,
   /** The link is open; the peer has not let us in yet. */
@@ -26,13 +26,13 @@ export enum Phase {
   READY,
   /** We end the connection: the farewell leaves, then the link is closed. */
   LEAVING,
-  /** The connection failed: the link is to be closed. */
+  /** The connection failed: close the link. */
   FAILING,
 }
 
 /** What moves a connection from phase to phase. */
 export enum Change {
-  /** A connection is wanted. */
+  /** The app wants a connection. */
   START,
   /** The backoff is over. */
   WOKEN,
@@ -43,7 +43,7 @@ export enum Change {
   FAILED,
   /** The link is gone. */
   GONE,
-  /** No connection is wanted any more. */
+  /** The app wants no connection any more. */
   STOP,
 }
 
@@ -51,7 +51,7 @@ const CHANGES = 7;
 const NEVER = 255;
 
 // biome-ignore format: a table
-/** Every transition there is: a row per phase, a column per change. */
+/** Every transition: a row per phase, a column per change. */
 const TRANSITIONS = new Uint8Array([
   //            START            WOKEN          OPENED            ACCEPTED     FAILED         GONE           STOP
   /* RESTING */ Phase.WAITING,   NEVER,         NEVER,            NEVER,       NEVER,         NEVER,         Phase.RESTING,
@@ -63,7 +63,7 @@ const TRANSITIONS = new Uint8Array([
   /* FAILING */ Phase.FAILING,   NEVER,         NEVER,            NEVER,       NEVER,         Phase.WAITING, Phase.LEAVING,
 ]);
 
-/** Where a change leads. A change that the phase does not know is our own mistake, and throws. */
+/** Where a change leads. A change that the phase does not allow is a bug of ours, and throws. */
 export const nextPhase = (phase: Phase, change: Change): Phase => {
   const next = TRANSITIONS[phase * CHANGES + change];
   if (next === NEVER) throw new Error(`motekey: change ${change} in phase ${phase}`);

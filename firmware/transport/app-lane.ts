@@ -6,7 +6,7 @@ import type { Outbox } from "./outbox.js";
 /** Runs of acknowledgements that can wait. Over MQTT 5 we ask the broker to send no more messages than that ahead. */
 export const ACKS_MAX = 32;
 
-/** The app's messages on an MQTT channel, and what they make the channel wait with. */
+/** The app's messages on an MQTT channel, and when they make the channel wait. */
 export class AppLane {
   private readonly app: AppTraffic | null;
   /** The message that is coming in is the app's. */
@@ -32,12 +32,12 @@ export class AppLane {
     return this.app !== null && this.app.isStreaming;
   }
 
-  /** Composes what waited, and what the app wants to say. */
+  /** Composes what waited, and what the app sends. */
   tend(writer: MqttWriter): void {
     if (this.app !== null) this.app.tend(writer);
   }
 
-  /** Whether a SUBACK may be the app's: its filter may have been given up meanwhile. */
+  /** Whether a SUBACK may be the app's: the app may have dropped its filter meanwhile. */
   subscribed(mqtt: MqttReader): boolean {
     this.acknowledged(mqtt);
     return this.app !== null;

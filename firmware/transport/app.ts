@@ -34,16 +34,16 @@ export interface AppTraffic {
   readonly isStreaming: boolean;
   /** No further acknowledgement can wait: nothing is read until one has left. */
   readonly isBacklogged: boolean;
-  /** A packet was begun that cannot be ended: MQTT takes none back, and the connection is to be given up. */
+  /** A packet cannot be finished: MQTT takes none back, so the connection must end. */
   readonly isBroken: boolean;
 
   /** The client that this is part of. */
   bind(turns: Turns): void;
-  /** The connection is ready: filters are subscribed to anew. */
+  /** The connection is ready: subscribes to every filter again. */
   ready(): void;
   /** The connection is gone. */
   lost(): void;
-  /** Ends what has waited too long. Called each turn, with a connection or without. */
+  /** Ends what waits too long. Called each turn, with a connection or without. */
   expire(nowMs: number): void;
   /** When {@link expire} has something to do; Infinity: never. */
   wakeAtMs(): number;
@@ -61,6 +61,6 @@ export interface AppTraffic {
   close(): void;
   /** Calls one callback of the app, if one is due. Returns whether there was one. */
   deliver(): boolean;
-  /** The client is closed: what is under way ends with CLOSED. */
+  /** The client is closed: everything pending ends with CLOSED. */
   end(): void;
 }

@@ -14,7 +14,7 @@ export enum ChannelEvent {
   MORE,
   /** The peer refused us or broke the protocol; `status` says how. */
   BROKEN,
-  /** We are let in, and what is sent to us arrives. */
+  /** The peer accepted us, and our subscription stands. */
   READY,
   /** The answer to {@link Channel.ping}. */
   PONG,
@@ -38,7 +38,7 @@ export interface Channel {
   at: number;
   /** Why BROKEN; else OK. */
   status: Status;
-  /** Frames may leave before READY. */
+  /** Frames may be sent before READY. */
   readonly isPipelined: boolean;
   /** Room that {@link read} may need in the outbox, bytes. */
   readonly replyBytes: number;
@@ -53,11 +53,11 @@ export interface Channel {
   takesFrame(): boolean;
   /** Bytes that a frame of this length takes in the outbox, all in all; Infinity: more than the peer takes. */
   frameLength(payloadLength: number): number;
-  /** Composes what stands before a request's frame. Returns where in the outbox the frame is to be laid. */
+  /** Composes what stands before a request's frame. Returns where in the outbox the frame begins. */
   openFrame(request: Delivery, payloadLength: number): number;
   /** The same for an answer to a stranger, whose id is the first `length` bytes; −1: there is no room. */
   openReply(stranger: Uint8Array, length: number, isEncoded: boolean, payloadLength: number): number;
-  /** The frame lies in `outbox.bytes[from..to)`: completes it, and lets it go. */
+  /** The frame lies in `outbox.bytes[from..to)`: completes the packet, and releases it. */
   closeFrame(from: number, to: number): void;
   /** The cloud takes the app's encoding too: composes what that needs. false: there was no room. */
   encode(): boolean;
@@ -65,18 +65,18 @@ export interface Channel {
   endEncoding(): void;
   /** Asks the peer for a sign of life. false: there was no room. */
   ping(): boolean;
-  /** Composes what the peer waits for and had no room so far. Called each turn. */
+  /** Composes what the peer waits for and there was no room for. Called each turn. */
   tend(): void;
   /**
    * The connection that was opened last is over.
-   * @returns the next one, to the same place, begins otherwise: what ended this one need not end it
+   * @returns the next one, to the same address, begins differently: what ended this one need not end it
    */
   lost(status: Status): boolean;
   /** Composes the farewell; nothing else is sent. The outbox is empty. */
   leave(): void;
   /** After BROKEN: composes what we answer the peer about it, if anything; nothing else is sent. The outbox is empty. */
   fail(): void;
-  /** Wipes what the proof of a connection left. */
+  /** Wipes what a connection's proof left in memory. */
   wipe(): void;
 }
 
@@ -88,15 +88,15 @@ export interface ChannelParts {
   readonly deliveries: Deliveries;
   readonly outbox: Outbox;
   readonly inbox: FrameSink;
-  /** Takes what the peer says when it refuses something; after BROKEN: of that, if it said anything. */
+  /** Keeps the peer's text when it refuses something; after BROKEN, its text about that, if any. */
   readonly words: PeerWords;
-  /** The name of what frames may be spelt in beside JSON; null: nothing. */
+  /** The name of the encoding beside JSON; null: there is none. */
   readonly encoding: string | null;
   /** The app's own messages; null: there are none. */
   readonly app: AppTraffic | null;
 }
 
-/** A kind of channel: `mqtt` unless the app gives another. What it does not import does not get into its bundle. */
+/** A kind of channel: `mqtt` unless the app gives another. Bundles leave out the kinds that it does not import. */
 export interface Transport {
   /** As in `explain()`. */
   readonly name: string;

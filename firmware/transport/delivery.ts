@@ -8,14 +8,14 @@ export interface Delivery {
   packetIdentifier: number;
   /** Its PUBACK came. */
   isAcknowledged: boolean;
-  /** It is to be published with DUP and its old identifier: the broker kept our session. */
+  /** The broker kept our session: publish it with DUP and its old identifier. */
   isRedelivery: boolean;
   /** Why no answer came, as far as the broker says; else OK. */
   cause: Status;
-  /** The number of the broker's words to it; 0: it said none. */
+  /** The number of the broker's text about it; 0: there was none. */
   said: number;
 
-  /** What was held against it does not count any more. */
+  /** Clears why it was refused. */
   absolve(): void;
 }
 
@@ -23,11 +23,11 @@ export interface Delivery {
 export interface Deliveries {
   /** 1…65,535, none that is under way. */
   nextPacketIdentifier(): number;
-  /** What was published under this identifier and is not answered yet, or null. */
+  /** The pending request that was published under this identifier, or null. */
   sentWithPacket(packetIdentifier: number): Delivery | null;
   /** The same by the frame's id. */
   sentWithId(id: number): Delivery | null;
-  /** The broker kept no session: what was published before is published anew, not redelivered. */
+  /** The broker kept no session: publish every pending request as new, without DUP. */
   forgetPackets(): void;
 }
 

@@ -24,7 +24,7 @@ export class Login {
     this.passwordLength = this.password === null ? 0 : this.password.length;
   }
 
-  /** A new connection: takes the present key, and a counter where the proof needs one. It was reserved before. */
+  /** A new connection: takes the present key, and a counter where the proof needs one. The counter must be reserved before. */
   renew(): void {
     const config = this.config;
     if (config.connectProof === ConnectProof.PASSWORD) {

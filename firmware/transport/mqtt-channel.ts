@@ -58,7 +58,7 @@ export class MqttChannel implements Channel, MqttWriter {
   private subscribeIdentifier: number;
   /** Of the subscription to encoded frames; 0: there is none. */
   private encodedIdentifier: number;
-  /** Bytes of the window's payload piece that were not looked at yet. */
+  /** Bytes of the window's payload piece still to be read. */
   private pieceLeft: number;
 
   constructor(parts: ChannelParts) {
@@ -81,7 +81,7 @@ export class MqttChannel implements Channel, MqttWriter {
     this.mqtt = new MqttReader(Math.max(this.topics.bytes(), this.app.topicBytes()));
     // Only AUTH may come between CONNECT and CONNACK where there is an exchange (MQTT 5, 4.12).
     this.subscribesEarly = config.pipeline && config.connectProof !== ConnectProof.EXCHANGE;
-    // A kept session may hold what we published before: CONNACK says so, and nothing goes out before it.
+    // A kept session may hold our earlier PUBLISHes: CONNACK says so, and nothing leaves before it.
     this.isPipelined = this.subscribesEarly && config.cleanSession;
     this.replyBytes = ACK_BYTES;
     this.terms = new Terms(idleMsOf(config.limits.keepAliveS));
@@ -200,7 +200,7 @@ export class MqttChannel implements Channel, MqttWriter {
     this.outbox.to = writeDisconnect(this.outbox.bytes, 0);
   }
 
-  /** MQTT 3.1.1 has no words for it: the connection is closed (4.8). */
+  /** MQTT 3.1.1 cannot say why: it only closes the connection (4.8). */
   fail(): void {}
 
   wipe(): void {
@@ -245,7 +245,7 @@ export class MqttChannel implements Channel, MqttWriter {
     return this.refused(status, 0);
   }
 
-  /** The peer ends it with this code; 0: it gave none. */
+  /** The peer ends it with this code; 0: without one. */
   protected refused(status: Status, code: number): ChannelEvent {
     this.status = status;
     this.words.keep(code);
@@ -273,7 +273,7 @@ export class MqttChannel implements Channel, MqttWriter {
       !this.terms.isEncoded &&
       mqtt.packetIdentifier === this.encodedIdentifier
     ) {
-      // A broker that refuses it leaves us with JSON.
+      // Where the broker refuses it, frames stay JSON.
       this.terms.isEncoded = mqtt.returnCode < SUBACK_FAILURE;
       return ChannelEvent.MORE;
     }
@@ -295,7 +295,7 @@ export class MqttChannel implements Channel, MqttWriter {
   protected takePublish(): ChannelEvent {
     const mqtt = this.mqtt;
     const topics = this.topics;
-    // We subscribe at QoS 1; a session that was kept may hold what another firmware subscribed to at QoS 2.
+    // We subscribe at QoS 1; a kept session may hold another firmware's subscription at QoS 2.
     if (mqtt.qos > 1 && this.config.cleanSession) return this.broken(Status.MQTT_QOS);
     if (this.encodedIdentifier !== 0 && topics.isEncoded(mqtt)) this.inbox.open(false, true);
     else if (topics.isOurs(mqtt)) this.inbox.open(topics.isRequest(mqtt), false);

@@ -48,7 +48,7 @@ const SESSION_EXPIRY_S = 3_600;
  * connection without one. The proof `auth5` never falls back.
  */
 export class Mqtt5Channel extends MqttChannel {
-  /** What {@link fields} say, and what only MQTT 5 can. */
+  /** The fields of 3.1.1, and what only MQTT 5 has. */
   private readonly fields5: Connect5Fields;
   private readonly parts: ChannelParts;
   private readonly four: MqttReader;
@@ -57,9 +57,9 @@ export class Mqtt5Channel extends MqttChannel {
   private readonly hasExchange: boolean;
   /** The version of this connection is 5. */
   private isFive: boolean;
-  /** Which of the cloud's addresses is spoken to in 3.1.1; −1: none is. */
+  /** Which of the cloud's addresses we speak 3.1.1 to; −1: none. */
   private oldAddress: number;
-  /** Its broker closed a connection without a word, which may have had another reason. */
+  /** Its broker closed a connection silently, perhaps for another reason. */
   private isGuess: boolean;
   /** `<id>/rpc`, the Response Topic of our requests. */
   private readonly responseTopic: Uint8Array;
@@ -68,7 +68,7 @@ export class Mqtt5Channel extends MqttChannel {
   /** What AUTH answers; the first bytes of CONNECT's data are our nonce. */
   private readonly answer: Uint8Array;
   private isExchanged: boolean;
-  /** What we answer the broker about what it sent, which ends the connection; 0: nothing. */
+  /** The reason code of our DISCONNECT, which ends the connection; 0: none. */
   private fault: Fault | 0;
 
   constructor(parts: ChannelParts) {
@@ -125,8 +125,8 @@ export class Mqtt5Channel extends MqttChannel {
   }
 
   /**
-   * A broker that knows no 5 says so, or closes the connection without a CONNACK; then 3.1.1 gets its turn. What was
-   * closed without a word is tried in 5 again when that connection is over: the CONNACK may just have been lost.
+   * A broker without MQTT 5 says so, or closes the connection without a CONNACK; then we try 3.1.1. After a
+   * silent close we try 5 again when that connection is over: perhaps only the CONNACK was lost.
    */
   override lost(status: Status): boolean {
     const isClosed = status === Status.CONNECTION_LOST || status === Status.WS_REFUSED;
@@ -142,7 +142,7 @@ export class Mqtt5Channel extends MqttChannel {
     return true;
   }
 
-  /** DISCONNECT with a reason (4.13), to who has spoken MQTT 5. */
+  /** DISCONNECT with a reason (4.13), to a peer that spoke MQTT 5. */
   override fail(): void {
     if (this.fault !== 0) this.outbox.to = writeDisconnect5(this.outbox.bytes, this.outbox.to, this.fault);
   }
@@ -173,7 +173,7 @@ export class Mqtt5Channel extends MqttChannel {
     const properties = this.properties;
     if (!this.isFive) return super.takeConnack();
     const isOld = five.isOldConnack;
-    // Who answers so knows no DISCONNECT with a reason.
+    // A peer that answers this knows no DISCONNECT with a reason.
     if (isOld && five.returnCode !== UNSUPPORTED_VERSION) return super.broken(Status.MQTT_UNEXPECTED);
     if (five.returnCode === 0) {
       if (this.hasExchange && !this.isExchanged) return this.broken(Status.EXCHANGE_WRONG);
@@ -213,7 +213,7 @@ export class Mqtt5Channel extends MqttChannel {
 
   protected override takePublish(): ChannelEvent {
     const event = super.takePublish();
-    // An answer to a question that nobody asked: its frame would say the same, later.
+    // An answer to no pending request: its frame would say the same, later.
     if (this.isFive && this.properties.dataLength === CORRELATION_BYTES && event !== Event.BROKEN) {
       if (this.deliveries.sentWithId(this.readCorrelation()) === null) this.inbox.ignore();
     }

@@ -1,12 +1,12 @@
-/** The one send buffer: packets are composed behind each other and leave in as few writes as the link allows. */
+/** The one send buffer: packets stand one behind the other and leave in as few writes as the link allows. */
 export class Outbox {
   readonly bytes: Uint8Array;
   /** What waits to be written: bytes[from..to). */
   from: number;
   to: number;
-  /** Bytes at the end that are kept for the header which a channel puts before what was composed. */
+  /** Bytes at the end, reserved for the header that a channel puts before a composed message. */
   reserve: number;
-  /** Something had no room: it is to be tried again when what lies here was written. */
+  /** Something found no room: try it again when this is written. */
   isShort: boolean;
 
   constructor(size: number) {
@@ -21,17 +21,17 @@ export class Outbox {
     return this.from === this.to;
   }
 
-  /** Bytes that can ever be composed at once. */
+  /** The most bytes that fit at once. */
   size(): number {
     return this.bytes.length - this.reserve;
   }
 
-  /** Bytes that can be composed now. */
+  /** Bytes that fit now. */
   room(): number {
     return this.size() - this.to;
   }
 
-  /** Whether so many bytes can be composed now. */
+  /** Whether this many bytes fit now. */
   takes(length: number): boolean {
     const fits = length <= this.room();
     if (!fits) this.isShort = true;
@@ -47,7 +47,7 @@ export class Outbox {
     }
   }
 
-  /** Drops what waits and wipes what was sent: passwords and keys lay here. */
+  /** Drops what waits and wipes the sent bytes: passwords and keys lay here. */
   clear(): void {
     this.bytes.fill(0);
     this.from = 0;

@@ -1,12 +1,12 @@
 import { copyBytes, NO_BYTES } from "../wire/bytes.js";
 
-/** A peer's words when it refused something last. They are kept once, so a failure has them by their number. */
+/** The text of a peer's last refusal. It is kept once, and a failure refers to it by its number. */
 export class PeerWords {
-  /** Which words these are; 0: none were said yet. */
+  /** The text's number; 0: there was none yet. */
   serial: number;
   /** The reason code of MQTT, HTTP or a Close; 0: there was none. */
   code: number;
-  /** The text, as much of it as is kept: the first `length` bytes. */
+  /** The text, cut to the first `length` bytes. */
   bytes: Uint8Array;
   length: number;
 
@@ -30,7 +30,7 @@ export const makeRoom = (words: PeerWords, bytes: number): void => {
   if (words.bytes.length < bytes) words.bytes = new Uint8Array(bytes);
 };
 
-/** The text that came with the code. Where peers have none to say, no bundle carries this. */
+/** The text that came with the code. Bundles whose peers send none do not carry this. */
 export const keepText = (words: PeerWords, text: Uint8Array, length: number): void => {
   words.length = Math.min(length, words.bytes.length);
   copyBytes(words.bytes, 0, text, 0, words.length);

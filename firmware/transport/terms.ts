@@ -1,6 +1,6 @@
 import { REMAINING_LENGTH_MAX } from "../wire/mqtt/mqtt.js";
 
-/** Of the longest packet that there is, with its fixed header (MQTT 3.1.1, 2.2.3). */
+/** Bytes of the longest possible packet, with its fixed header (MQTT 3.1.1, 2.2.3). */
 const PACKET_BYTES_MAX = REMAINING_LENGTH_MAX + 5;
 
 /**
@@ -9,7 +9,7 @@ const PACKET_BYTES_MAX = REMAINING_LENGTH_MAX + 5;
  */
 export const idleMsOf = (keepAliveS: number): number => (keepAliveS > 0 ? keepAliveS * 750 : Infinity);
 
-/** What of a connection's beginning is over. */
+/** How far the login of a connection is. */
 export enum Stage {
   /** CONNECT was sent. */
   CONNECT,
@@ -20,17 +20,17 @@ export enum Stage {
   READY,
 }
 
-/** What holds between the two ends of one connection. The next one knows none of it: it stands here and nowhere else. */
+/** What both ends of one connection agreed on. It ends with the connection, so it stands here and nowhere else. */
 export class Terms {
-  /** A ping is due when one direction was silent for so long, ms; Infinity: never. Final with READY. */
+  /** A ping is due after this silence of one direction, ms; Infinity: never. Final with READY. */
   idleMs: number;
-  /** It is spoken to in MQTT 3.1.1, though the transport is MQTT 5. */
+  /** We speak MQTT 3.1.1 to it, though the transport is MQTT 5. */
   isOld: boolean;
-  /** The peer takes the app's encoding: requests are laid out in it. */
+  /** The peer takes the app's encoding: requests use it. */
   isEncoded: boolean;
   /** The longest packet that the broker takes, with its fixed header, bytes. */
   packetBytesMax: number;
-  /** PUBLISHes at QoS 1 that the broker takes before it acknowledges one (MQTT 5, 4.9), and those under way. */
+  /** PUBLISHes at QoS 1 that the broker takes before it acknowledges one (MQTT 5, 4.9), and the pending ones. */
   receiveMaximum: number;
   inFlight: number;
   private readonly ownIdleMs: number;

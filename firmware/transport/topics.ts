@@ -35,7 +35,7 @@ export class OwnTopics {
       encoding === null ? NO_BYTES : joined(config.requestTopic, config.requestTopic.length, this.suffix);
   }
 
-  /** How much of a topic must be seen to know it, bytes. */
+  /** Bytes of a topic that identify it. */
   bytes(): number {
     return this.length + this.suffix.length + 1;
   }

@@ -43,7 +43,7 @@ export enum EndpointEvent {
 
 const NONCE_BYTES = 16;
 const COLON = 0x3a;
-/** How much of a Close's words is kept, bytes. */
+/** How much of a Close's text is kept, bytes. */
 const REASON_BYTES_MAX = 64;
 /** The code of a Close frame. */
 const CODE_BYTES = 2;
@@ -92,11 +92,11 @@ export class WebSocketEndpoint {
   at: number;
   /** Why BROKEN; else OK. */
   status: Status;
-  /** Takes what the server says with it: the response's status code, or its Close. */
+  /** Keeps the server's text about it: the response's status code, or its Close. */
   readonly words: PeerWords;
   /** The handshake is done. */
   isOpen: boolean;
-  /** Room that a Pong must leave, for what the message inside is answered with. */
+  /** Room that a Pong must leave for the answer to the message inside. */
   replyBytes: number;
   /** The piece of PAYLOAD: indexes into the window. */
   payloadFrom: number;
@@ -123,7 +123,7 @@ export class WebSocketEndpoint {
 
   /**
    * @param path of the request, from its slash on
-   * @param login what stands in `Authorization`; null: what travels inside proves who we are
+   * @param login what stands in `Authorization`; null: the messages inside prove who we are
    * @throws Error when the handshake does not fit limits.sendBytes
    */
   constructor(parts: ChannelParts, path: string, subprotocol: string, login: Login | null) {
@@ -222,7 +222,7 @@ export class WebSocketEndpoint {
     }
   }
 
-  /** What has been composed in the outbox from `from` on becomes one message; the reserve holds its header. */
+  /** The outbox from `from` on becomes one message; the reserve holds its header. */
   send(opcode: Opcode, from: number): void {
     const outbox = this.outbox;
     this.entropy.fill(this.mask, 0, MASK_BYTES);
@@ -258,7 +258,7 @@ export class WebSocketEndpoint {
     this.close(this.closeCode);
   }
 
-  /** Forgets the credentials, and all that was random. The endpoint is of no use afterwards. */
+  /** Wipes the credentials and all random bytes. The endpoint is of no use afterwards. */
   wipe(): void {
     this.forgetCredentials();
     this.challenge.fill(0);
@@ -293,7 +293,7 @@ export class WebSocketEndpoint {
     return EndpointEvent.OPENED;
   }
 
-  /** What came is not what the protocol allows, or not what the subprotocol does. */
+  /** The protocol or the subprotocol forbids what came. */
   broken(status: Status, code: CloseCode): EndpointEvent {
     this.status = status;
     this.closeCode = code;
@@ -321,7 +321,7 @@ export class WebSocketEndpoint {
     this.fields.credentialsLength = writeBase64(credentials, 0, credentials, from, at);
   }
 
-  /** They are made anew for each connection. */
+  /** Each connection gets new ones. */
   private forgetCredentials(): void {
     if (this.fields.credentials !== null) this.fields.credentials.fill(0);
   }

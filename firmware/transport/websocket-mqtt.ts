@@ -101,7 +101,7 @@ export class MqttOverWebSocket implements Channel {
     return isDone;
   }
 
-  /** MQTT's own: its answer proves that the broker lives, not only what stands before it. */
+  /** MQTT's own: its answer proves that the broker is alive, not only a proxy before it. */
   endEncoding(): void {
     this.mqtt.endEncoding();
   }
@@ -131,7 +131,7 @@ export class MqttOverWebSocket implements Channel {
     this.webSocket.leave();
   }
 
-  /** What MQTT has to say, then what WebSocket has. */
+  /** MQTT's answers first, then WebSocket's. */
   fail(): void {
     if (this.webSocket.isOpen) this.mqtt.fail();
     this.sendFrom(0);
@@ -143,7 +143,7 @@ export class MqttOverWebSocket implements Channel {
     this.webSocket.wipe();
   }
 
-  /** What the channel inside composed from here on, if anything, is a message. */
+  /** What the channel inside composed from here on, if anything, becomes a message. */
   private sendFrom(from: number): void {
     if (this.outbox.to > from) this.webSocket.send(Opcode.BINARY, from);
   }

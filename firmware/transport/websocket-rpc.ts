@@ -26,7 +26,7 @@ export class RpcOverWebSocket implements Channel {
   private readonly hasEncoding: boolean;
   /** Of the frame that is being composed. */
   private opcode: Opcode;
-  /** Bytes of the window's payload piece that were not looked at yet. */
+  /** Bytes of the window's payload piece still to be read. */
   private pieceLeft: number;
 
   /** @construction */
@@ -93,7 +93,7 @@ export class RpcOverWebSocket implements Channel {
     this.webSocket.send(this.opcode, from);
   }
 
-  /** What is encoded travels in binary messages, both ways. */
+  /** Encoded frames travel in binary messages, both ways. */
   encode(): boolean {
     this.terms.isEncoded = this.hasEncoding;
     return true;

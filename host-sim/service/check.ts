@@ -7,7 +7,7 @@ import { State } from "./state.js";
 const OTHERS_MAY = 0o077;
 const VERSION_LEAST = 150_000;
 
-/** Something that keeps the service from its work, or from doing it safely, and what to do. */
+/** Something that stops the service from working, or from working safely, and what to do. */
 export interface Finding {
   /** Does the service start in spite of it? */
   isWarning: boolean;
@@ -15,7 +15,7 @@ export interface Finding {
   next: string;
 }
 
-/** Looks at all that the service would start with. The database's schema is brought to this version. */
+/** Checks everything that the service would start with. Migrates the database's schema to this version. */
 export async function checkService(options: ServiceOptions): Promise<Finding[]> {
   const findings: Finding[] = [];
   const { sealKeyFiles = [], database = {}, tls, broker, hook, host = "127.0.0.1" } = options;
@@ -105,7 +105,7 @@ function durability(
   return findings;
 }
 
-/** Is there a device whose key none of ours opens? */
+/** Is there a device whose key none of our seal keys opens? */
 async function checkKeys(state: State): Promise<Finding[]> {
   try {
     for await (const _entity of state.accounts.all()) break;

@@ -4,7 +4,7 @@ import { checkOptions } from "../cloud/options.js";
 import { CONFIG_SCHEMA } from "./config-schema.js";
 import { SERVICE_OPTIONS, type ServiceOptions } from "./service-options.js";
 
-/** Begins the names of the variables that stand for settings: `MOTEKEY_SERVICE_DATABASE_URL` is `database.url`. */
+/** The prefix of environment variables for settings: `MOTEKEY_SERVICE_DATABASE_URL` is `database.url`. */
 export const VARIABLE_PREFIX = "MOTEKEY_SERVICE_";
 
 interface Property {
@@ -18,8 +18,8 @@ type Bag = Record<string, unknown>;
 const PATH = /^(folder|.*Files?)$/;
 
 /**
- * The options of `startService` from a file of JSON and from the environment, which goes before it.
- * @throws Error that says which setting cannot be right, and what is allowed
+ * The options of `startService` from a JSON file and from the environment, which overrides it.
+ * @throws Error that names the wrong setting, and what is allowed
  */
 export async function readConfiguration(
   file: string | undefined,
@@ -84,7 +84,7 @@ function withPaths(settings: Bag, folder: string): Bag {
   return Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, placed(name, value)]));
 }
 
-/** The second goes before the first, also within groups. */
+/** The second overrides the first, also within groups. */
 function merged(first: Bag, second: Bag): Bag {
   const all = { ...first };
   for (const [name, value] of Object.entries(second)) {

@@ -19,7 +19,7 @@ const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
 const BASIC = /^Basic +([A-Za-z0-9+/]+={0,2})$/i;
 const FORM = "application/x-www-form-urlencoded";
 const FORM_BYTES_MAX = 8_192;
-/** More under way than the database answers within anybody's time. */
+/** More pending requests than the database can answer in time. */
 const REQUESTS_MAX = 10_000;
 const NAME_CHARACTERS_MAX = 128;
 const NEVER_STORED = { "cache-control": "no-store" };
@@ -49,7 +49,7 @@ interface Answer {
 
 interface Route {
   method: "GET" | "POST";
-  /** Whoever watches the replica is held to nothing. */
+  /** Monitoring has no rate limit. */
   isWatched?: true;
   serve: (request: IncomingMessage) => Promise<Answer>;
 }
@@ -94,13 +94,13 @@ export class ServiceHttp {
     return new ServiceHttp(server, parts);
   }
 
-  /** Takes no new connection, and has those that are open closed behind their next answer. */
+  /** Takes no new connection, and closes the open ones after their next answer. */
   drain(): void {
     this.isDraining = true;
     this.server.close();
   }
 
-  /** Resolves when no request is under way. */
+  /** Resolves when no request is pending. */
   idle(): Promise<void> {
     if (this.underWay === 0) return Promise.resolve();
     return new Promise((resolve) => {
@@ -129,7 +129,7 @@ export class ServiceHttp {
       const isOver = this.isDraining || status === 413;
       response.writeHead(status, { ...type, ...headers, ...(isOver && { connection: "close" }) });
       response.end(isJson ? JSON.stringify(content) : content);
-      // What is still on its way is not waited for.
+      // Does not wait for the rest of the body.
       if (status === 413) response.once("finish", () => request.destroy());
     } finally {
       this.underWay--;
@@ -161,7 +161,7 @@ export class ServiceHttp {
     return { status: 200, content: this.parts.state.keyring.jwks, headers };
   }
 
-  /** Ready is who can write: a database that only reads looks healthy. */
+  /** Ready means that the database takes a write: a read-only one looks healthy. */
   private async readiness(): Promise<Answer> {
     if (this.isDraining) return refusal(503, "The service is about to end");
     await this.parts.state.prove();
@@ -194,7 +194,7 @@ export class ServiceHttp {
     return { status: 200, content: { active: true, sub, aud: host, iat, exp }, headers: NEVER_STORED };
   }
 
-  /** Of a token that is not theirs, or not good, the answer is the same (RFC 7009, 2.2). */
+  /** The answer is the same for an invalid token and for somebody else's (RFC 7009, 2.2). */
   private async revoke(request: IncomingMessage): Promise<Answer> {
     const caller = await this.callerOf(request);
     if (caller === null) return unauthorized("Give id and key as Basic");
@@ -206,7 +206,7 @@ export class ServiceHttp {
     return { status: 200, headers: NEVER_STORED };
   }
 
-  /** Who asks: by a token for this API, by id and key, or by what their TLS handshake proved. */
+  /** Who asks, proved by a token for this API, by id and key, or by the TLS handshake. */
   private async callerOf(request: IncomingMessage): Promise<Entity | null> {
     const { state, apiHost, tls } = this.parts;
     const header = request.headers.authorization ?? "";
@@ -256,7 +256,7 @@ function later(status: 429 | 503, error: string, seconds: number): Answer {
   return { status, content, headers: { "retry-after": String(seconds) } };
 }
 
-/** A frame that says to try later does so in HTTP's words too, for what stands between. */
+/** A frame that says to try later sets HTTP's status too, for proxies between. */
 function answerOf(reply: Uint8Array): Answer {
   const { error } = JSON.parse(Buffer.from(reply).toString("utf8")) as { error?: ReplyError };
   if (error?.retry_after === undefined) return { status: 200, content: reply };

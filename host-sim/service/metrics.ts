@@ -5,7 +5,7 @@ import type { HeldUp } from "./limits/limits.js";
 
 const UNKNOWN = "(unknown)";
 
-/** What Prometheus asks for. Labels are of closed sets, so that no peer makes them grow. */
+/** Metrics for Prometheus. Labels come from closed sets, so that no peer can add any. */
 export class Metrics {
   private readonly registry = new Registry();
   private readonly requests = this.counter("motekey_requests_total", "Requests of proved senders", [
@@ -24,7 +24,7 @@ export class Metrics {
   ]);
   private readonly failed = this.counter("motekey_failed_total", "What should not have failed", []);
   private broker: Gauge | null = null;
-  /** Those that there are: requests for others count as one. */
+  /** The known methods: all others count as one. */
   private readonly methods = new Set<string>();
 
   constructor(events: Events) {
@@ -61,7 +61,7 @@ export class Metrics {
     this.broker.set(isAttached ? 1 : 0);
   }
 
-  /** Somebody was held to a limit. */
+  /** A limit applied to somebody. */
   heldUp(why: HeldUp): void {
     this.heldUpTotal.inc({ why });
   }

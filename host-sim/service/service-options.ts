@@ -58,11 +58,11 @@ export interface ServiceBroker {
   evict?: ServiceEvict;
 }
 
-/** How connections at the broker are ended of devices that are barred; without it the broker's own rules do. */
+/** How to end barred devices' connections at the broker; without it the broker's own rules apply. */
 export interface ServiceEvict {
   /**
    * RabbitMQ's management, `https://admin@broker.example.com:15671`, or mosquitto with dynamic security,
-   * `mqtts://admin@broker.example.com`; with the user that may do it.
+   * `mqtts://admin@broker.example.com`; with a user that may do it.
    */
   url?: string;
   /** Holds the password of that user. */
@@ -75,7 +75,7 @@ export interface ServiceEvict {
 
 /** Brokers ask who may log in, and who may use a topic: RabbitMQ and EMQX, over HTTP, below `/hook/`. */
 export interface ServiceHook {
-  /** Holds what a broker shows: 16 or more of A-Z a-z 0-9 _ -. Needed where others than this machine can ask. */
+  /** Holds what a broker shows: 16 or more of A-Z a-z 0-9 _ -. Required where other machines can ask. */
   secretFile?: string;
   /** The common name of the broker's certificate, with `tls.clientCertificates` "required". */
   certificate?: string;
@@ -83,7 +83,7 @@ export interface ServiceHook {
   vhost?: string;
 }
 
-/** What senders are held to, at each replica; 0: to nothing. */
+/** Limits for senders, at each replica; 0: no limit. */
 export interface ServiceLimits {
   /** Connections and HTTP requests from one address (of IPv6, from one /64) in a second. Default 1,000. */
   addressPerSecond?: number;
@@ -101,13 +101,13 @@ export interface ServiceTokens {
   algorithm?: "ES256" | "EdDSA";
   /** Default 3600. */
   lifetimeSeconds?: number;
-  /** How long the token before a newly generated one stays good. Default 120. */
+  /** How long the previous token stays valid after a new one is generated. Default 120. */
   graceSeconds?: number;
 }
 
 /** Options of `startService`, and what the configuration file of `motekey cloud serve` holds. */
 export interface ServiceOptions {
-  /** Default: the folder `motekey-service` where it is started. */
+  /** Default: the folder `motekey-service` in the working directory. */
   database?: DatabaseOptions;
   /**
    * The keys that seal credentials and tokens in the database, one in each file: 32 random bytes as base64url. The first
@@ -131,11 +131,11 @@ export interface ServiceOptions {
   requireFrameProof?: boolean;
   /** How long a request may wait for the database until it is answered 503, ms. Default 450. */
   databaseLimitMs?: number;
-  /** How long SIGTERM waits for what is under way, ms. Default 5,000. */
+  /** How long SIGTERM waits for pending requests, ms. Default 5,000. */
   drainLimitMs?: number;
-  /** The database was put back from a backup: nothing that was given or accepted since is good. For one start. */
+  /** The database was restored from a backup: revokes what was issued or accepted since. For one start. */
   restored?: boolean;
-  /** Hears what happens; no event carries a secret. */
+  /** Called with each event; no event carries a secret. */
   log?: (event: CloudEvent) => void;
 }
 

@@ -34,7 +34,7 @@ import { State } from "./state.js";
 
 const DEFAULT_PORTS = { mqtt: 1883, http: 8180 };
 const DRAIN_LIMIT_MS = 5_000;
-/** Of what comes by a broker: a frame may overtake the one that opens its session, at another replica. */
+/** For frames behind a broker: one may overtake, at another replica, the one that opens its session. */
 const LOOKS = 5;
 const EXTENSIONS: Extensions = { retryAfter: true, expiresIn: true, mac: true, cbor: true, seal: true };
 
@@ -45,7 +45,7 @@ interface ServiceParts {
   broker: Broker;
   http: ServiceHttp;
   webSockets: WebSockets;
-  /** null: devices connect here alone. */
+  /** null: devices connect only here. */
   line: BrokerLine | null;
   limits: SenderLimits;
   evictor: Evictor | null;
@@ -81,7 +81,7 @@ export class Service {
     return this.parts.events.stats;
   }
 
-  /** Hears every event of this replica until the returned function is called. */
+  /** Calls back with every event of this replica until the returned function is called. */
   on(listener: (event: CloudEvent) => void): () => void {
     return this.parts.events.on(listener);
   }
@@ -106,7 +106,7 @@ export class Service {
     if (!(await this.parts.state.accounts.setPsk(id, psk))) throw unknown(id);
   }
 
-  /** Makes a device's next key, which it fetches by itself; the present one is good until it has proved that. */
+  /** Makes a device's next key, which it fetches by itself; the present one stays valid until the device proves the next one. */
   async rotatePsk(id: string): Promise<void> {
     if (!(await this.parts.state.accounts.stage(id, newPsk()))) throw unknown(id);
   }
@@ -117,7 +117,7 @@ export class Service {
   }
 
   /**
-   * Bars a device: its tokens are over when this resolves. Its connections end within two seconds, to whichever replica,
+   * Bars a device: its tokens are revoked when this resolves. Its connections end within two seconds, on every replica,
    * and at a broker that `broker.evict` names.
    */
   async disable(id: string): Promise<void> {
@@ -131,30 +131,30 @@ export class Service {
     return [broker.kick(id), webSockets.kick(id)].includes(true);
   }
 
-  /** Ends all tokens of a device for a host. Was there any? */
+  /** Revokes all of a device's tokens for a host. Resolves with whether there was any. */
   revokeToken(id: string, host: string): Promise<boolean> {
     return this.parts.state.tokens.revoke(id, host);
   }
 
-  /** Is this a good token for this host now, and whose? */
+  /** Whether this token is valid for this host now, and whose it is. */
   checkToken(token: string, host: string): Promise<TokenCheck> {
     return this.parts.state.tokens.check(token, host);
   }
 
-  /** Makes the next signing key: published now, it signs in twenty minutes. Resolves with its name. */
+  /** Makes the next signing key: it is published now, and signs in twenty minutes. Resolves with its name. */
   rotateSigningKey(): Promise<string> {
     return this.parts.state.keyring.rotate();
   }
 
   /**
-   * Seals all keys by the first of `sealKeyFiles`. When that is done the others may go, an hour after the last token that
+   * Seals all keys by the first of `sealKeyFiles`. Then the others may be removed, an hour after the last token that
    * they sealed has ended. Resolves with how many devices' keys were sealed anew.
    */
   reseal(): Promise<number> {
     return this.parts.state.reseal();
   }
 
-  /** Takes nothing new, answers what came in, and ends. May be called more than once. */
+  /** Takes nothing new, answers the pending requests, and ends. May be called more than once. */
   close(): Promise<void> {
     this.closing ??= this.end();
     return this.closing;
@@ -192,7 +192,7 @@ export class Service {
 }
 
 /**
- * Starts a replica of the auth service. Rejects with an error that says what keeps it from that, and what to do.
+ * Starts a replica of the auth service. Rejects with an error that says what prevents it, and what to do.
  */
 export async function startService(options: ServiceOptions = {}): Promise<Service> {
   checkOptions("", options, SERVICE_OPTIONS);
@@ -235,7 +235,7 @@ async function startWith(
   });
   const host = options.host ?? DEFAULT_HOST;
   const connectLimitMs = CONNECT_LIMIT_MS;
-  // No TLS-PSK: Node asks for a key at once, and a database does not answer at once.
+  // No TLS-PSK: Node needs the key synchronously, and a database cannot answer so.
   const tls = certificates && (await CloudTls.start(certificates, host, () => undefined, events));
   const door = new GuardedDoor(accounts, proofs, recoveries, limits);
   const evictor = await evictorOf(options.broker);

@@ -28,7 +28,7 @@ const SWEEPS: readonly string[] = [
   "DELETE FROM motekey.recoveries WHERE at < now() - interval '1 day'",
 ];
 
-/** All that the service remembers, in one database. */
+/** All of the service's state, in one database. */
 export class State {
   readonly accounts: StoredAccounts;
   readonly peers: StoredPeers;
@@ -79,12 +79,12 @@ export class State {
     }
   }
 
-  /** Writes, as a database that only reads looks healthy. Rejects where it cannot. */
+  /** Checks the database by a write, since a read-only one looks healthy. Rejects where it fails. */
   async prove(): Promise<void> {
     await this.database.query("UPDATE motekey.readiness SET at = clock_timestamp() WHERE id = 1");
   }
 
-  /** Seals keys by the present seal key where an older one sealed them. Resolves with how many devices' that were. */
+  /** Seals again, by the present seal key, the keys that an older one sealed. Resolves with how many devices' keys. */
   async reseal(): Promise<number> {
     await this.keyring.reseal();
     return this.accounts.reseal();
@@ -102,7 +102,7 @@ export class State {
   }
 }
 
-/** The engine that the options name, and what seals in it. */
+/** The database engine that the options name, and its sealer. */
 async function openEngine(options: ServiceOptions): Promise<{ engine: Engine; sealer: Sealer }> {
   const { database: { folder, url, passwordFile, connections } = {}, sealKeyFiles = [] } = options;
   if (folder !== undefined && url !== undefined)

@@ -2,7 +2,7 @@ import type { Entity } from "../cloud/types.js";
 import type { ServiceOptions } from "./service-options.js";
 import { State } from "./state.js";
 
-/** The version of the file that devices are handed over in: the mock cloud's. */
+/** The version of the transfer file, which is the mock cloud's. */
 const FILE_VERSION = 1;
 
 /** All entities of the service with their keys and counters, as the mock cloud's file holds them. */
@@ -19,7 +19,7 @@ export async function exportEntities(
   }
 }
 
-/** Takes entities over, with their counters: what was accepted elsewhere is not accepted here again. */
+/** Takes entities over, with their counters: what another service accepted is not accepted here again. */
 export async function importEntities(options: ServiceOptions, entities: readonly Entity[]): Promise<void> {
   const state = await State.open(options, "");
   try {

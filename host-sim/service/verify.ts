@@ -11,7 +11,7 @@ import {
 const ALGORITHMS = ["ES256", "EdDSA", "Ed25519"];
 /** The service's JWKS says how long it is good: ten minutes. */
 const FRESH_MS = 600_000;
-/** Whoever sends tokens under made-up names makes nobody ask more often. */
+/** Tokens with made-up key ids cause no more queries than this. */
 const COOLDOWN_MS = 30_000;
 const STALE_SECONDS = 3_600;
 const FETCH_LIMIT_MS = 5_000;
@@ -25,13 +25,13 @@ export interface VerifierOptions {
   issuer: string;
   /** The host that tokens are for: this app's own. */
   audience: string;
-  /** How long keys serve that cannot be read anew, s, behind the ten minutes that they are good. Default 3600. */
+  /** How long keys that cannot be refreshed stay in use, s, after their ten minutes. Default 3600. */
   staleSeconds?: number;
   /** How far this machine's clock may be from the service's, s. Default 0. */
   clockToleranceSeconds?: number;
 }
 
-/** What a good token says. Times in unix seconds. */
+/** The claims of a valid token. Times in unix seconds. */
 export interface VerifiedToken {
   /** The device. */
   sub: string;
@@ -40,12 +40,12 @@ export interface VerifiedToken {
   claims: JWTPayload;
 }
 
-/** The token is not good: answer 401. */
+/** The token is not valid: answer 401. */
 export class TokenRefused extends Error {
   override readonly name = "TokenRefused";
 }
 
-/** Nobody can say whether the token is good: answer 503. */
+/** Nobody can say whether the token is valid: answer 503. */
 export class KeysUnavailable extends Error {
   override readonly name = "KeysUnavailable";
 }
@@ -108,7 +108,7 @@ class Keys {
     return kept.set(header, jws);
   }
 
-  /** Once for all who wait. Where it fails the keys that are there go on serving. */
+  /** Once for all who wait. Where it fails the present keys stay in use. */
   private read(): Promise<void> {
     this.reading ??= this.fetch()
       .catch(() => {})

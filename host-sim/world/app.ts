@@ -16,13 +16,13 @@ interface Call {
   isTold: boolean;
 }
 
-/** Within so much a call ends: the deadline of 20 s, and what clocks and busy engines add. */
+/** A call ends within this time: its deadline of 20 s, and what clocks and busy engines add. */
 const CALL_MS = 24_000;
 const LIST_MS = 46_000;
-/** After so long without a fault a call for a token succeeds: two longest backoffs, a retry_after, a dead line. */
+/** After this long without a fault a call for a token succeeds: two longest backoffs, a retry_after, a dead line. */
 export const BOUND_MS = 900_000;
 
-/** What the app asks of each host it asks for, and how often, in a hundred. */
+/** What the app asks for each host, in percent. */
 const WISHES = [
   { what: "get", percent: 84 },
   { what: "generate", percent: 4 },
@@ -33,11 +33,11 @@ const WISHES = [
   { what: "authorize", percent: 1 },
 ] as const;
 
-/** The app of one device: it asks for tokens now and then, and for all else seldom. All it gets is checked. */
+/** The app of one device: it asks for tokens now and then, and rarely for anything else. Checks all that it gets. */
 export class App implements Actor {
-  /** No fault is at work from here on; later than now: one is. */
+  /** No fault is active from here on; later than now: one is. */
   troubleUntilMs = 0;
-  /** Hosts whose last wish that was taken is their revocation. */
+  /** Hosts whose latest accepted call is their revocation. */
   readonly revoked = new Set<string>();
   /** Called after each call that did not end as wanted. */
   refused: (what: string, status: Status) => void = () => undefined;
@@ -81,7 +81,7 @@ export class App implements Actor {
     this.open.clear();
   }
 
-  /** It asks for nothing any more. */
+  /** It makes no more calls. */
   rest(): void {
     this.isResting = true;
   }
@@ -109,7 +109,7 @@ export class App implements Actor {
     });
   }
 
-  /** Every call of this life has ended, or has time yet. */
+  /** Every call of this boot has ended, or still has time. */
   checkOpen(): void {
     for (const call of this.open) {
       const device = this.device();
@@ -119,17 +119,17 @@ export class App implements Actor {
     }
   }
 
-  /** The number of calls that are open. */
+  /** The number of open calls. */
   get calls(): number {
     return this.open.size;
   }
 
-  /** What they ask for, in the order of their asking. */
+  /** What they ask for, in order. */
   get openCalls(): readonly string[] {
     return [...this.open].map(({ what }) => what);
   }
 
-  /** Whether the host was revoked here since then. */
+  /** Whether the app revoked the host since then. */
   isRevokedLately(host: string, sinceMs: number): boolean {
     return (this.revokedAtMs.get(host) ?? -1) > sinceMs;
   }
@@ -155,7 +155,7 @@ export class App implements Actor {
     this.open.add(call);
     const status = this.call(client, handle, call);
     if (what === "revoke" && (status === Status.OK || status === Status.STORE_FAILED)) {
-      // Where the store failed a reboot may forget it: it is not a revocation that this device knows for good.
+      // Where the store failed a reboot may forget the revocation: it does not count as known.
       if (status === Status.OK) this.revokedAtMs.set(host, this.queue.nowMs);
       else this.revokedAtMs.delete(host);
       this.revoked.add(host);

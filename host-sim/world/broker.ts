@@ -32,12 +32,12 @@ enum Happening {
 /** A device's broker: MQTT 3.1.1 in bytes, with the manners of its profile and the faults of the moment. */
 export class Broker implements Actor {
   isUp = true;
-  /** Messages that a broker had to close a connection for: what no device may send. */
+  /** Messages that made the broker close a connection: no device may send them. */
   broken: string | undefined;
   private isFirst = false;
   private readonly sessions = new Map<string, Session>();
   private readonly packet = new mqtt.Packet();
-  /** Of those whose CONNACK waits, or that are to be looked at again, by the event's number. */
+  /** Connections whose CONNACK waits, or whose timer runs, by the event's number. */
   private readonly waiting = new Map<number, () => void>();
   private serial = 0;
 
@@ -51,7 +51,7 @@ export class Broker implements Actor {
     cloud.deliver = (client, payload) => this.publish(client, payload);
   }
 
-  /** It is down for so long, and starts again with its sessions or without. */
+  /** It is down for this long, and restarts with its sessions or without. */
   restart(forMs: number, isKept: boolean): void {
     this.isUp = false;
     for (const session of this.sessions.values()) {
@@ -103,7 +103,7 @@ export class Broker implements Actor {
     connection.rest = at < all.length ? all.subarray(at) : null;
   }
 
-  /** The device's end is gone. */
+  /** The device closed its end. */
   gone(connection: Connection): void {
     const session = this.sessions.get(connection.client);
     if (session === undefined || session.connection !== connection) return;
@@ -123,7 +123,7 @@ export class Broker implements Actor {
     if (type === mqtt.CONNECT) this.connect(connection, mqtt.readConnect(bytes, from));
     else if (connection.client === "") this.breach(connection, `packet ${type} before CONNECT`);
     else if (!connection.isAccepted) {
-      // What was sent behind a CONNECT that is not answered yet, or was refused.
+      // Bytes behind a CONNECT that is pending or refused.
       this.later(connection, () => this.take(connection, bytes, type, flags, from, to, sentAtMs));
     } else if (type === mqtt.SUBSCRIBE) this.subscribe(connection, bytes, from, to);
     else if (type === mqtt.UNSUBSCRIBE) connection.send(mqtt.unsuback(mqtt.u16At(bytes, from)));

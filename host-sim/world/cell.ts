@@ -20,7 +20,7 @@ import { Random } from "./random.js";
 import { Tally } from "./tally.js";
 import { Trace } from "./trace.js";
 
-/** One device and all that it meets. The same plan has the same run, on any machine. */
+/** One device and everything around it. The same plan gives the same run, on any machine. */
 export interface Plan {
   readonly seed: number;
   /** Which of the fleet's devices it is, from 0. */
@@ -38,16 +38,16 @@ export interface Plan {
   readonly faults: readonly Fault[];
 }
 
-/** What a run came to. */
+/** A run's outcome. */
 export interface CellResult {
   readonly violation: Violation | undefined;
   readonly hash: string;
   readonly tally: Tally;
-  /** The last lines, where they were asked for. */
+  /** The last lines, if requested. */
   readonly lines: readonly string[];
 }
 
-/** How a run is otherwise than the plan says: for whoever looks at it, or at a firmware that is broken on purpose. */
+/** How a run differs from its plan: for a closer look, or for a firmware that is broken on purpose. */
 export interface Watch {
   readonly make?: MakeClient | undefined;
   readonly records?: Records | undefined;
@@ -55,9 +55,9 @@ export interface Watch {
 }
 
 const RECORDS: Records = { readCredential, writeCredential };
-/** After its faults a cell has this long to come to good, ms: the bound, and a call's time. */
+/** After its faults a cell has this long to recover, ms: the bound, and a call's time. */
 const HEALED_MS = 1_000_000;
-/** Events that are waited for at once in a cell, at the very most. */
+/** The most pending events of a cell. */
 const PENDING_MAX = 1_000;
 
 enum Purpose {
@@ -107,7 +107,7 @@ export class Cell {
         tally.issued++;
       },
       stale: (counter) => {
-        // A store that failed, or that somebody cut while it tidied up, has lost count.
+        // After a failed store, or a torn erase, the count is lost.
         if (!this.device.isDecayed && this.device.flash.failures === 0)
           verdict.wrong("counter", `counter ${counter} was used before`);
       },
@@ -127,7 +127,7 @@ export class Cell {
       () => this.device,
     );
     const auth: AuthOptions = {
-      // Espruino's core knows clean sessions only.
+      // Espruino's core has clean sessions only.
       cloud: {
         host: "cloud.example.com",
         ...(plan.core === "byte" ? { cleanSession: plan.cleanSession } : {}),
@@ -151,19 +151,19 @@ export class Cell {
     );
   }
 
-  /** How far each part's random numbers are. */
+  /** How many random numbers each part drew. */
   get positions(): readonly number[] {
     return this.streams.map(({ position }) => position);
   }
 
-  /** All is to be well now: a device that is on, connected and done, and that is silent once it is closed. */
+  /** Everything must be well now: the device is on, connected and idle, and silent once closed. */
   checkEnd(): void {
     const { device, app, cloud, queue, verdict } = this;
     if (verdict.violation === undefined) checkRest(device, app, cloud, queue, verdict);
     if (verdict.violation === undefined) checkClose(device, app, queue, verdict);
   }
 
-  /** What it came to. */
+  /** Its outcome. */
   get result(): CellResult {
     const { tally, trace, device, queue, plan, verdict } = this;
     tally.devices = 1;
@@ -189,7 +189,7 @@ export function runCell(plan: Plan, watch: Watch = {}): CellResult {
   return cell.result;
 }
 
-/** All is well again, and rests: connected, what was revoked is gone, nothing grows. */
+/** Everything has recovered and rests: it is connected, revoked tokens are gone, nothing grows. */
 function checkRest(device: Device, app: App, cloud: Cloud, queue: Queue, verdict: Verdict): void {
   const { client } = device;
   app.checkOpen();
@@ -205,12 +205,12 @@ function checkRest(device: Device, app: App, cloud: Cloud, queue: Queue, verdict
   app.checkOpen();
 }
 
-/** A client that is closed does nothing. */
+/** A closed client does nothing. */
 function checkClose(device: Device, app: App, queue: Queue, verdict: Verdict): void {
   const { opens, client } = device;
   app.rest();
   device.enter(() => client?.close());
-  if (device.client === null) return; // the power went within it, and the device boots again
+  if (device.client === null) return; // the power failed during it, and the device boots again
   if (app.calls > 0) verdict.wrong("ends", `${app.calls} calls have no end`);
   queue.run(queue.nowMs + 600_000);
   if (device.opens !== opens) verdict.wrong("ends", "a client that is closed connects");

@@ -21,7 +21,7 @@ export interface Violation {
   readonly atMs: number;
 }
 
-/** Whoever finds something wrong says so here: the first thing counts, and ends the cell. */
+/** Collects what is wrong: the first finding counts, and ends the cell. */
 export class Verdict {
   violation: Violation | undefined;
 

@@ -1,18 +1,18 @@
 import type { Clock, Waker } from "../../firmware/index.js";
 import type { Actor, Queue } from "./queue.js";
 
-/** A device's clock and its one timer: it drifts, steps, and has its owner take no turn while that is busy. */
+/** A device's clock and its one timer: it drifts and steps, and its owner takes no turn while busy. */
 export class DeviceClock implements Clock, Actor {
-  /** The device does something else until then. */
+  /** The device is busy until then. */
   busyUntilMs = 0;
   private offsetMs = 0;
   private waker: Waker | null = null;
-  /** The number of the timer that counts: those that were replaced come to nothing. */
+  /** The current timer's number: replaced timers do nothing. */
   private armed = 0;
   /** Steps back: when, and how far. */
   private readonly steps: { readonly atMs: number; readonly ms: number }[] = [];
 
-  /** @param rate how fast it is: 1.0001 gains 100 ppm @param wake runs a turn, and what goes wrong within it */
+  /** @param rate its speed: 1.0001 gains 100 ppm @param wake runs a turn, and handles its failure */
   constructor(
     private readonly queue: Queue,
     private readonly rate: number,
@@ -33,13 +33,13 @@ export class DeviceClock implements Clock, Actor {
     this.waker = null;
   }
 
-  /** The hardware's count steps. */
+  /** The hardware's counter steps. */
   step(ms: number): void {
     this.offsetMs += ms;
     if (ms < 0) this.steps.push({ atMs: this.queue.nowMs, ms: -ms });
   }
 
-  /** What a device may hold a life for longer than it is, which began then: steps back, and drift. */
+  /** How much too long a device may keep a token's life that began then: steps back, and drift. */
   slackMs(sinceMs: number): number {
     let slack = Math.max(0, 1 - this.rate) * (this.queue.nowMs - sinceMs) + 1;
     for (const { atMs, ms } of this.steps) if (atMs >= sinceMs) slack += ms;

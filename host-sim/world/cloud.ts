@@ -12,7 +12,7 @@ export interface Issue {
   readonly endsAtMs: number;
   /** When the device sent the request for it. */
   readonly askedAtMs: number;
-  /** It was ended in the cloud before its end. */
+  /** The cloud ended it early. */
   isEnded: boolean;
 }
 
@@ -26,26 +26,26 @@ interface Frame {
   readonly sec?: unknown;
 }
 
-/** Members of an answer beside those that each has. */
+/** Members of an answer beside the common ones. */
 type Members = Record<string, unknown>;
 
-/** What whoever counts gets. */
+/** What the cloud reports for the tally. */
 export interface CloudEvents {
-  /** The device's counter was used before. */
+  /** The device repeated a counter. */
   stale(counter: number): void;
-  /** Two requests for the host's token are under way at once. */
+  /** Two requests for the host's token are pending at once. */
   doubled(host: string): void;
   accepted(method: string): void;
   issued(issue: Issue): void;
 }
 
 const ADDRESS = "//api.mongoose-iot.com";
-/** The service's own time for a request, ms. */
+/** The service's processing time for a request, ms. */
 const SERVICE_MS = 5;
 const ISSUES_KEPT = 200;
 const REPLIES_KEPT = 64;
 const UNDO_MS = 10_000;
-/** No answer has come to a request that was sent less than this ago: it takes twice the least latency, ms. */
+/** A younger request cannot have an answer yet: that takes twice the least latency, ms. */
 const AT_ONCE_MS = 16;
 const COUNTER_PASSWORD = /^(\d{1,16})\.([A-Za-z0-9_-]{43})$/;
 const QUESTION = /^([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{43})$/;
@@ -54,13 +54,13 @@ const UNAUTHENTICATED: Members = { error: { code: 401, message: "prove yourself"
 /** One device's cloud: logs it in, checks its frames' proofs, keeps its tokens. */
 export class Cloud implements Actor {
   deliver: (client: string, payload: Uint8Array) => void = () => undefined;
-  /** All that it made and that may still be good, by the token. */
+  /** The tokens that it issued and that may still be valid, by their text. */
   readonly issues = new Map<string, Issue>();
   /** The lifetime of new tokens, s. */
   lifetimeS = 3_600;
-  /** Tokens are padded to this, bytes. */
+  /** Pads tokens to this length, bytes. */
   tokenBytes = 120;
-  /** The server's window over which a fleet's first attempts are to be spread, s; 0: it says nothing of it. */
+  /** The server's window for spreading a fleet's first attempts, s; 0: it names none. */
   windowS = 0;
   private readonly current = new Map<string, Issue>();
   private readonly replies = new Map<number, Members>();
@@ -89,13 +89,13 @@ export class Cloud implements Actor {
     this.counterKey = deriveKey(psk, "motekey counter v1");
   }
 
-  /** Whether the host has a token that is good. */
+  /** Whether the host has a valid token. */
   has(host: string): boolean {
     const issue = this.current.get(host);
     return issue !== undefined && !issue.isEnded && issue.endsAtMs > this.queue.nowMs;
   }
 
-  /** The host's token, good or not. */
+  /** The host's token, valid or not. */
   latest(host: string): Issue | undefined {
     return this.current.get(host);
   }
@@ -107,7 +107,7 @@ export class Cloud implements Actor {
     this.current.delete(host);
   }
 
-  /** The cloud is put back: what happened in the last `ms` never was. */
+  /** Restores the cloud from a backup: it forgets the last `ms`. */
   forget(ms: number): void {
     for (let last = this.undo.pop(); last !== undefined; last = this.undo.pop()) {
       if (last.atMs < this.queue.nowMs - ms) break;
@@ -118,7 +118,7 @@ export class Cloud implements Actor {
     this.session = null;
   }
 
-  /** Whether this client is let in. */
+  /** Whether this client may connect. */
   login(client: string, user: string, password: string): boolean {
     if (this.proof === "key") return client === this.id;
     if (user !== client) return false;
@@ -201,7 +201,7 @@ export class Cloud implements Actor {
     this.answer(id, members, isMac);
   }
 
-  /** Who asks for a host's token under another id before the first had an answer asks twice at once. */
+  /** A second request for a host's token, under another id and before the first answer, is a duplicate. */
   private noteAsked(method: string, host: string, id: number, sentAtMs: number): void {
     if (method !== "/v1/Auth.GenerateToken" && method !== "/v1/Auth.GetToken") return;
     const before = this.asked.get(host);

@@ -1,4 +1,4 @@
-/** What is wrong with the world of one device at this moment; the faults turn these, all else looks at them. */
+/** What is wrong with one device's world at this moment: faults set these, everything else reads them. */
 export class Conditions {
   slowMs = 0;
   pieceBytes = Number.POSITIVE_INFINITY;
@@ -6,10 +6,10 @@ export class Conditions {
   /** Until then nothing arrives. */
   stalledUntilMs = 0;
   isCutOff = false;
-  /** Opening a connection comes to nothing, in place of failing. */
+  /** Opening a connection times out, instead of failing. */
   isSilent = false;
   isNameless = false;
-  /** The place of the bit that is turned in the next packet which comes in; −1: none is. */
+  /** The position of the bit to flip in the next incoming packet; −1: none. */
   corruptAt = -1;
   /** When that last happened. */
   corruptedAtMs = 0;
@@ -18,12 +18,12 @@ export class Conditions {
   doubled = 0;
   unacknowledged = 0;
   isRefusing = false;
-  /** A connection that was let in is closed after this long; 0: none is. */
+  /** The broker closes an accepted connection after this long; 0: never. */
   kickMs = 0;
   isFull = false;
   isMute = false;
   lateS = 0;
-  /** The error that the cloud answers; 0: none. */
+  /** The cloud answers this error; 0: none. */
   error = 0;
   retryAfterS = 0;
 }

@@ -34,11 +34,11 @@ enum Happening {
 const LATENCY_MS = 8;
 const LATENCY_SPREAD_MS = 40;
 
-/** One connection: bytes both ways, in order, as late and in such pieces as the network has it. */
+/** One connection: bytes both ways, in order, delayed and split as the network does. */
 export class Connection implements Actor {
   /** The link is open, as the device sees it. */
   isOpen = false;
-  /** The line is dead: nothing arrives at either end, and no end hears of it. */
+  /** The line is dead: nothing arrives, and neither end notices. */
   isDead = false;
   /** The broker's end: its own state. */
   isLive = true;
@@ -47,7 +47,7 @@ export class Connection implements Actor {
   keepAliveMs = 0;
   heardAtMs = 0;
   openedAtMs = 0;
-  /** Bytes that came and are no whole packet yet. */
+  /** Bytes of an incomplete packet. */
   rest: Uint8Array | null = null;
   private readonly toBroker: Uint8Array[] = [];
   private readonly sentAtMs: number[] = [];
@@ -88,7 +88,7 @@ export class Connection implements Actor {
     return taken;
   }
 
-  /** The device ends it, or is off: what it sent arrives, nothing comes back. */
+  /** The device closes it, or is off: what it sent still arrives, nothing comes back. */
   close(): void {
     this.isOpen = false;
     this.events = null;
@@ -108,7 +108,7 @@ export class Connection implements Actor {
     }
   }
 
-  /** The broker ends it: what it sent arrives first. */
+  /** The broker closes it: what it sent arrives first. */
   end(): void {
     if (!this.isLive) return;
     this.isLive = false;
@@ -116,7 +116,7 @@ export class Connection implements Actor {
     this.queue.after(this.lastToDeviceMs - this.queue.nowMs, this, Happening.ENDED, 0);
   }
 
-  /** Both ends hear that it is no more, at once. */
+  /** Both ends learn at once that it is closed. */
   reset(): void {
     this.isLive = false;
     this.ends.gone(this);
@@ -181,7 +181,7 @@ export class Connection implements Actor {
     return LATENCY_MS + Math.floor(this.random.unit() * (LATENCY_SPREAD_MS + slowMs));
   }
 
-  /** How long the next bytes of a direction take: never less than those before them. */
+  /** When the next bytes of a direction arrive: never before earlier ones. */
   private dueMs(lastMs: number): number {
     const { nowMs } = this.queue;
     const atMs = Math.max(nowMs + this.latencyMs(), this.conditions.stalledUntilMs, lastMs);

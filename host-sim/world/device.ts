@@ -29,10 +29,10 @@ import { Mark, type Trace } from "./trace.js";
 /** The cores that a device can have. */
 export type Core = "byte" | "espruino";
 
-/** Makes the client of one life. Another one than the firmware's serves for its mutants. */
+/** Makes the client of one boot. Tests pass another one for mutants of the firmware. */
 export type MakeClient = (auth: AuthOptions, ports: Ports) => AuthClient;
 
-/** How the bench writes a credential, and the app finds it. */
+/** How the bench writes a credential, and the app reads it. */
 export interface Records {
   readonly readCredential: typeof readCredential;
   readonly writeCredential: typeof writeCredential;
@@ -50,7 +50,7 @@ export interface DeviceSpec {
   readonly records: Records;
 }
 
-/** What hears of a life's beginning and end. */
+/** Called at the beginning and end of a boot's life. */
 export interface Lives {
   began(client: AuthClient): void;
   ended(): void;
@@ -64,13 +64,13 @@ enum Happening {
 
 /** How long a device that has no readable credential waits before it boots again, ms. */
 const AGAIN_MS = 10_000;
-/** A line that is dead is noticed within so much: the keep-alive of 60 s, the ping's time, and what holds a device up. */
+/** A device notices a dead line within this time: the keep-alive of 60 s, the ping's time, and what keeps the device busy. */
 const NOTICED_MS = 180_000;
-/** So many connections in so long are too many, in one life: a stable one resets the backoff, and lasts a minute. */
+/** This many connections in this time are too many, in one boot: only a stable one, of a minute, resets the backoff. */
 const OPENS_MAX = 40;
 const PACE_MS = 600_000;
 
-/** Code that runs when the present code is over. */
+/** Code that runs after the present code. */
 class Later implements Actor {
   private readonly runs = new Map<number, () => void>();
   private serial = 0;
@@ -96,15 +96,15 @@ class Later implements Actor {
   }
 }
 
-/** One device over all its lives: its flash, its clock and its place in the network go on, its memory does not. */
+/** One device over all its boots: its flash, clock and network persist, its memory does not. */
 export class Device implements Actor, Ends, Link {
   readonly flash = new Flash();
   readonly clock: DeviceClock;
-  /** The client of the present life; null: the device is off. */
+  /** The client of the present boot; null: the device is off. */
   client: AuthClient | null = null;
-  /** What was in flash may be gone or old: nothing mends that, and what follows from it is no fault of ours. */
+  /** Flash may have lost or aged values: no firmware can repair that, so its consequences are no fault of ours. */
   isDecayed = false;
-  /** Bits on the way in were wrong: where nothing proves a frame, what it says may be anything. */
+  /** Incoming bits were wrong: a frame without a proof may say anything. */
   isGarbled = false;
   boots = 0;
   opens = 0;
@@ -112,7 +112,7 @@ export class Device implements Actor, Ends, Link {
   private readonly later: Later;
   private readonly pskBytes: Buffer;
   private sleptSinceMs = 0;
-  /** When connections of this life were last tried. */
+  /** The latest connection attempts of this boot. */
   private opened: number[] = [];
 
   constructor(
@@ -132,7 +132,7 @@ export class Device implements Actor, Ends, Link {
     this.pskBytes = Buffer.from(spec.psk, "latin1");
   }
 
-  /** When a bit on the way in was last wrong. */
+  /** When an incoming bit was last wrong. */
   get garbledAtMs(): number {
     return this.conditions.corruptedAtMs;
   }
@@ -149,7 +149,7 @@ export class Device implements Actor, Ends, Link {
     if (status !== Status.OK) this.verdict.wrong("credential", `provisioning came to ${Status[status]}`);
   }
 
-  /** @param sleptMs what the app says of the time before; undefined: nothing */
+  /** @param sleptMs how long the app says that it slept; undefined: it says nothing */
   boot(sleptMs: number | undefined): void {
     const { spec, flash, queue } = this;
     this.boots++;
@@ -175,23 +175,23 @@ export class Device implements Actor, Ends, Link {
     });
   }
 
-  /** Boots for the first time after so long. */
+  /** Boots for the first time after this delay. */
   bootAfter(ms: number): void {
     this.queue.after(ms, this, Happening.BOOT, 0);
   }
 
-  /** The power goes, and comes again after so long. */
+  /** The power fails, and returns after this long. */
   crash(offMs: number): void {
     this.end();
     this.queue.after(offMs, this, Happening.BOOT, 0);
   }
 
-  /** The client is closed, and the device off for so long. */
+  /** Closes the client, and turns the device off for this long. */
   sleep(offMs: number, isKnown: boolean): void {
     const { client } = this;
     if (client === null) return;
     this.enter(() => client.close());
-    if (this.client === null) return; // the power went within it
+    if (this.client === null) return; // the power failed during it
     if (client.state !== State.CLOSED)
       this.verdict.wrong("ends", "close() leaves a client that is not closed");
     this.end();
@@ -210,7 +210,7 @@ export class Device implements Actor, Ends, Link {
     this.boot(isKnown ? Math.ceil(this.queue.nowMs - this.sleptSinceMs) : undefined);
   }
 
-  /** Runs the device's code. What it throws is a cut of power, or wrong. */
+  /** Runs the device's code. An exception is a power cut, or a bug. */
   enter(run: () => void): void {
     try {
       run();
@@ -220,7 +220,7 @@ export class Device implements Actor, Ends, Link {
     }
   }
 
-  /** The connection is lost as by a reset, or is dead and nobody hears of it. */
+  /** Loses the connection, by a reset or silently. */
   cut(isHeard: boolean): void {
     const { connection } = this;
     if (connection === null) return;
@@ -308,7 +308,7 @@ export class Device implements Actor, Ends, Link {
       }),
     );
 
-  /** Waits between attempts grow as long as no connection lasts. */
+  /** Waits between attempts grow while no connection lasts. */
   private checkPace(): void {
     const { nowMs } = this.queue;
     this.opened.push(nowMs);

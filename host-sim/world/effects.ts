@@ -9,15 +9,15 @@ import type { Actor, Queue } from "./queue.js";
 import { Mark, type Trace } from "./trace.js";
 
 const TEAR_NAMES = Object.keys(TEARS) as readonly Tear[];
-/** Behind the end of a fault of the store its owner waits up to twice as long as it lasted. */
+/** After a store's fault its owner waits up to twice as long as the fault lasted. */
 const STORE_WAITS = 3;
 
-/** Lets a plan's faults happen, each at its moment and for its time. */
+/** Applies a plan's faults, each at its time and for its duration. */
 export class Effects implements Actor {
   /** When the last fault of each kind ends. */
   private readonly untilMs = new Map<FaultKind, number>();
   private isHealed = false;
-  /** Until then a store that failed may be left alone, and a device that is off is off. */
+  /** Until then the device may leave a failed store alone, or be off. */
   private waitsUntilMs = 0;
 
   constructor(
@@ -35,7 +35,7 @@ export class Effects implements Actor {
     for (const [index, { atMs }] of this.faults.entries()) this.queue.after(atMs, this, 0, index);
   }
 
-  /** All that is wrong ends. @returns when its consequences are over too, but for those of the connection */
+  /** Ends every fault. @returns when their consequences end too, except the connection's */
   heal(): number {
     for (const kind of FAULT_KINDS) this.clear(kind);
     this.isHealed = true;

@@ -2,17 +2,17 @@ import assert from "node:assert/strict";
 import type { Store } from "../../firmware/index.js";
 import type { Left } from "./media.js";
 
-/** The power went: the device that was writing is no more. */
+/** Thrown when the power fails: the device that was writing is off. */
 export class PowerCut extends Error {}
 
-/** What a value is while it is being written: the first `n` of the new bytes, and behind them… */
+/** A half-written value: the first `n` of the new bytes, and behind them… */
 export const TEARS = {
   /** …nothing, and not even those: absent from the first operation to the last (ESP-IDF's NVS). */
   gone: (old: Buffer | undefined, now: Buffer, n: number) => {
     if (n === now.length) return now;
     return n === 0 ? old : undefined;
   },
-  /** …nothing: the old value was erased before (Espruino's Storage). */
+  /** …nothing: the old value is erased before (Espruino's Storage). */
   short: (_old: Buffer | undefined, now: Buffer, n: number) => (n === 0 ? undefined : now.subarray(0, n)),
   /** …erased flash. */
   erased: (_old: Buffer | undefined, now: Buffer, n: number) =>
@@ -22,42 +22,42 @@ export const TEARS = {
     Buffer.concat([now.subarray(0, n), (old ?? Buffer.alloc(0)).subarray(n)]),
 } satisfies Record<string, (old: Buffer | undefined, now: Buffer, n: number) => Buffer | undefined>;
 
-/** How writes can be torn. */
+/** How writes can tear. */
 export type Tear = keyof typeof TEARS;
 
-/** What a torn erase of a sector makes of a value. */
+/** What a torn erase of a sector does to a value. */
 export type Erased = "whole" | "lost" | "older";
 
-/** What reading a value that rotted comes to, time after time; the last for ever. */
+/** What successive reads of a rotted value return; the last one for ever. */
 const DAMAGED = [0, -2, -1];
 
 /**
- * A device's flash with the limits of the real ones; it outlives the device, and can be cut, rot, fill up and fail.
+ * A device's flash with the limits of the real ones; it outlives the device, and its writes can tear, its values rot, its space fill up, and it can fail.
  * It does what ESP-IDF 6.0's NVS did under Moddable's preferences in 2.1 million cuts:
  *
- * 1. The old value is erased before the new one is written: also by a write that fails.
- * 2. The first write after a cut says that all is well, and is lost.
- * 3. An erase that was torn while NVS tidies up takes or turns back values, of all names at once ({@link tornErase}).
- * 4. Without its namespace no name is there, until the first write brings all back as they were ({@link hideAll}).
- * 5. A value that rots is read damaged, then not at all, then it is absent ({@link rot}).
- * 6. Where it is full, each attempt to write erases a sector.
- * 7. What was written and read back may be absent at the next boot: `values.delete(name)`.
- * 8. It never fails to read otherwise: `isReadable` is of other stores.
+ * 1. A write erases the old value before it writes the new one, also when it fails.
+ * 2. The first write after a cut reports success, and is lost.
+ * 3. A torn erase during NVS's garbage collection loses values or brings old ones back, of all names at once ({@link tornErase}).
+ * 4. Without its namespace no name is there, until the first write brings all of them back ({@link hideAll}).
+ * 5. A rotting value reads damaged, then fails to read, then is absent ({@link rot}).
+ * 6. On a full partition each attempt to write erases a sector.
+ * 7. A value that was written and read back may be absent at the next boot: `values.delete(name)`.
+ * 8. Reads never fail otherwise: `isReadable` is for other stores.
  */
 export class Flash implements Store {
   readonly values = new Map<string, Buffer>();
-  /** Writes of records begun, and of the mark, whatever became of them; and erasures that those to a full store cost. */
+  /** Writes of records and of the mark, successful or not; and the erases that writes to a full store cost. */
   writes = 0;
   marks = 0;
   erases = 0;
-  /** Writes and readings that failed. */
+  /** Failed writes and reads. */
   failures = 0;
   isReadable = true;
   isWritable = true;
   isFull = false;
-  /** The next writes lose their bytes and say that all is well. */
+  /** The next writes lose their bytes and report success. */
   isLying = false;
-  /** Asked before each write: what the power leaves of it; undefined: it stays on. */
+  /** Called before each write: what a power cut leaves of it; undefined: the power stays on. */
   breaks: ((name: string, now: Buffer) => Left | undefined) | undefined;
   private readonly older = new Map<string, Buffer>();
   private readonly damage = new Map<string, number>();
@@ -66,12 +66,12 @@ export class Flash implements Store {
   private isShaken = false;
   private losses = 0;
 
-  /** The power goes during the next write, after this many of its bytes. */
+  /** Cuts the power during the next write, after this many of its bytes. */
   cutNextWrite(afterBytes: number, tear: Tear): void {
     this.cut = { afterBytes, tear };
   }
 
-  /** The power goes while a sector is erased: what becomes of each value, whosever it is. */
+  /** Cuts the power during an erase of a sector: what happens to each value, whoever owns it. */
   tornErase(fate: (name: string) => Erased): void {
     for (const name of [...this.values.keys()]) {
       const older = this.older.get(name);
@@ -82,13 +82,13 @@ export class Flash implements Store {
     }
   }
 
-  /** One bit of the namespace's entry rots. */
+  /** Rots one bit of the namespace's entry. */
   hideAll(): void {
     this.hidden = new Map(this.values);
     this.values.clear();
   }
 
-  /** A bit of this value rots. */
+  /** Rots one bit of this value. */
   rot(name: string): void {
     this.damage.set(name, 0);
   }
@@ -133,7 +133,7 @@ export class Flash implements Store {
     return isWritten;
   }
 
-  /** The first write after a cut: read back it is damaged, or not readable, or absent. */
+  /** The first write after a cut: a read finds it damaged, or fails, or finds nothing. */
   private lose(name: string): void {
     this.isShaken = false;
     this.damage.set(name, this.losses++ % DAMAGED.length);
@@ -167,7 +167,7 @@ export class Flash implements Store {
   }
 }
 
-/** Runs until the power goes. Returns whether it went. */
+/** Runs until the power fails. Returns whether it failed. */
 export function isCut(run: () => void): boolean {
   try {
     run();

@@ -4,13 +4,13 @@ import type { Violation } from "./checks.js";
 import { type Draw, drawPlan } from "./plan.js";
 import { Tally } from "./tally.js";
 
-/** What went wrong with one device, and all that is needed to see it again. */
+/** What went wrong with one device, and everything needed to reproduce it. */
 export interface Failure {
   readonly violation: Violation;
   readonly plan: Plan;
 }
 
-/** What a part of a fleet came to, from one device's number to another's. */
+/** The outcome of a part of a fleet, from one device's number to another's. */
 export interface FleetResult {
   readonly failures: readonly Failure[];
   /** Of each device, in their order: 16 digits of hex. */

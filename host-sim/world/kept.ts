@@ -7,7 +7,7 @@ import { PROFILE_NAMES } from "./profiles.js";
 /** Of the file's layout. */
 const VERSION = 1;
 
-/** A plan that failed once, as a file: `npm test` replays those that are kept. */
+/** A plan that failed once, as a file: `npm test` replays the kept ones. */
 export interface Kept {
   readonly version: number;
   /** What was wrong. */
@@ -22,7 +22,7 @@ export function keptText(plan: Plan, { check, what }: Violation): string {
   return `${JSON.stringify(kept, null, 2)}\n`;
 }
 
-/** @throws Error that says what of the text is not as it must be */
+/** @throws Error that says what is wrong with the text */
 export function readKept(text: string): Kept {
   const kept = objectIn(JSON.parse(text), "the file");
   const plan = objectIn(kept.plan, "plan");

@@ -1,33 +1,33 @@
-/** What the power leaves when it goes within a write: the values that are not as they were before it. */
+/** What a power cut during a write leaves: the values that changed. */
 export interface Left {
   /** undefined: absent. */
   readonly changes: ReadonlyMap<string, Buffer | undefined>;
-  /** The next write is lost though it says OK: 0 it is read damaged, 1 not at all, 2 as absent. Undefined: it is not. */
+  /** The next write is lost though it says OK, and the value then 0 reads damaged, 1 fails to read, 2 is absent. Undefined: it is not lost. */
   readonly lie?: number;
-  /** Values are gone that nobody was writing: what follows from that no firmware mends. */
+  /** Values that nobody was writing are lost: no firmware can repair that. */
   readonly isDecay?: boolean;
 }
 
-/** All that one write can leave, in the order of its operations: the first is as before it, the last is the new value. */
+/** Everything that a cut of one write can leave, in the order of its operations: first the old value, last the new one. */
 type Medium = (values: ReadonlyMap<string, Buffer>, name: string, now: Buffer, isEach: boolean) => Left[];
 
 const OLD: Left = { changes: new Map() };
 
 const alone = (name: string, value: Buffer | undefined): Left => ({ changes: new Map([[name, value]]) });
 
-/** So many bytes of the value, and erased flash behind them. */
+/** This many bytes of the value, and erased flash behind them. */
 const erasedFrom = (now: Buffer, bytes: number): Buffer =>
   Buffer.concat([now.subarray(0, bytes), Buffer.alloc(now.length - bytes, 0xff)]);
 
-/** All names from this one on, in the order of the medium, are gone. */
+/** All names from this one on, in the medium's order, are lost. */
 const lostFrom = (names: readonly string[], first: number): Left => ({
   changes: new Map(names.slice(first).map((name) => [name, undefined])),
   isDecay: true,
 });
 
 /**
- * Stores as they are. With `isEach` a value may be cut after any of its bytes, else after none and after half of them:
- * no other makes a difference to a record.
+ * Real stores. With `isEach` a cut may come after any byte of a value, else after none and after half of them:
+ * no other place matters to a record.
  */
 export const MEDIA = {
   /** ESP-IDF's NVS: absent from the first operation to the last; the first write after that may be lost. */
@@ -41,7 +41,7 @@ export const MEDIA = {
   storage: (values, name, now, isEach) => {
     const places = isEach ? Array.from(now, (_, i) => i) : [0, now.length >> 1];
     const names = [...values.keys()];
-    if (values.get(name)?.equals(now) === true) return [OLD]; // it writes nothing then
+    if (values.get(name)?.equals(now) === true) return [OLD]; // then it writes nothing
     return [
       OLD,
       alone(name, undefined),
@@ -51,12 +51,12 @@ export const MEDIA = {
       alone(name, now),
     ];
   },
-  /** Moddable's on the Linux desktop: one file for all names, which is deleted and written anew. */
+  /** Moddable's on the Linux desktop: one file for all names, which it deletes and writes again. */
   file: (values, name, now) => {
     const names = [...values.keys()];
     return [OLD, ...names.map((_, first) => lostFrom(names, first)), alone(name, now)];
   },
-  /** Node's: a file for each name, renamed into its place. */
+  /** Node's: a file for each name, replaced by a rename. */
   directory: (_values, name, now) => [OLD, alone(name, now)],
 } as const satisfies Record<string, Medium>;
 

@@ -1,4 +1,4 @@
-/** The broker's side of MQTT 3.1.1 in bytes: what a device sends is read where it lies, what it gets is laid out at once. */
+/** The broker's side of MQTT 3.1.1 in bytes: reads a device's bytes in place, and writes whole packets. */
 
 export const CONNECT = 1;
 export const PUBLISH = 3;
@@ -17,7 +17,7 @@ export class Packet {
   from = 0;
   to = -1;
 
-  /** @returns whether there is a whole one from `at` on @throws Error where its length is none */
+  /** @returns whether there is a whole one from `at` on @throws Error where its length is malformed */
   find(bytes: Uint8Array, at: number, end: number): boolean {
     let length = 0;
     let place = at + 1;

@@ -5,7 +5,7 @@ import { drawFaults, type Fault, type Rates } from "./faults.js";
 import { PROFILE_NAMES, type ProfileName } from "./profiles.js";
 import { Random } from "./random.js";
 
-/** What is asked of a fleet's plans; what is absent is drawn for each device. */
+/** Settings for a fleet's plans; each device draws the absent ones at random. */
 export interface Draw {
   readonly seed: number;
   readonly forMs: number;
@@ -13,7 +13,7 @@ export interface Draw {
   readonly core?: Core | undefined;
   readonly proof?: Proof | undefined;
   readonly profile?: ProfileName | undefined;
-  /** What happens to all devices at one moment, beside what is drawn for each. */
+  /** What happens to all devices at one moment, beside each device's own faults. */
   readonly events?: readonly Fault[] | undefined;
 }
 
@@ -26,7 +26,7 @@ const DRIFTS_PPM = [0, 20, -20, 100, -100, 2_000, -2_000];
 /** Of four devices one runs Espruino's core. */
 const CORES: readonly Core[] = ["byte", "byte", "byte", "espruino"];
 
-/** What is in store for a device of a fleet: drawn from the seed and its number, nothing else. */
+/** The plan of one device of a fleet: it follows from the seed and the device's number, nothing else. */
 export function drawPlan(draw: Draw, device: number): Plan {
   const { seed, forMs, rates } = draw;
   const random = new Random(seed, device, PURPOSE);
@@ -50,7 +50,7 @@ export function drawPlan(draw: Draw, device: number): Plan {
   };
 }
 
-/** Both, in the order of their moments. */
+/** Both, in order of time. */
 const withEvents = (faults: Fault[], { events = [], forMs }: Draw): Fault[] =>
   events.length === 0
     ? faults

@@ -1,14 +1,14 @@
-/** What brokers do differently, as they were measured. */
+/** How brokers differ, as measured. */
 export interface Profile {
   /** CONNACK's return code for a wrong password; −1: the connection is closed without one. */
   readonly badPassword: number;
-  /** A connection that is silent for so many keep-alives is closed. */
+  /** The broker closes a connection after this many silent keep-alives. */
   readonly keepAlives: number;
   /** How long it takes to start, ms. */
   readonly startMs: number;
   /** The first connection after a start waits this long for its CONNACK, ms. */
   readonly firstMs: number;
-  /** It sends messages again that were not acknowledged, on the same connection, after this long, ms; 0: it never does. */
+  /** It repeats unacknowledged messages on the same connection after this long, ms; 0: never. */
   readonly resendMs: number;
   /** The longest that a connection lives, ms. */
   readonly lifeMs: number;
@@ -29,7 +29,7 @@ export const PROFILES = {
   rabbitmq: { ...base, badPassword: 4, keepAlives: 3, startMs: 12_000 },
   nats: { ...base, startMs: 200, firstMs: 4_000 },
   aedes: { ...base, startMs: 100 },
-  /** A managed one: who is not allowed is hung up on, messages come again, connections end after a day. */
+  /** A managed one: it closes forbidden connections, repeats messages, and ends connections after a day. */
   managed: { ...base, badPassword: -1, startMs: 5_000, resendMs: 10_000, lifeMs: 86_400_000 },
 } as const satisfies Record<string, Profile>;
 

@@ -1,20 +1,20 @@
-/** Whom an event happens to. */
+/** The receiver of an event. */
 export interface Actor {
   /** @param kind a number of the actor's own @param arg what it asked for with it */
   happen(kind: number, arg: number): void;
 }
 
-/** Events at one moment after which somebody is taken to be running in a circle. */
+/** This many events at one moment count as an endless loop. */
 const PER_MOMENT_MAX = 20_000;
 const CAPACITY = 64;
 
 /**
- * Virtual time: a binary heap of events, without an object per event. Whole milliseconds; what is due at one moment
- * happens in the order of its asking.
+ * Virtual time: a binary heap of events, without an object per event. Whole milliseconds; events of one moment
+ * happen in the order they were added.
  */
 export class Queue {
   nowMs = 0;
-  /** Nothing happens any more: something is wrong that was to be shown. */
+  /** Stops everything: a check failed. */
   isStopped = false;
   private count = 0;
   private serial = 0;
@@ -24,12 +24,12 @@ export class Queue {
   private args = new Float64Array(CAPACITY);
   private readonly actors: (Actor | null)[] = [];
 
-  /** Events that are to come. */
+  /** Pending events. */
   get pending(): number {
     return this.count;
   }
 
-  /** Has something happen after `delayMs`, rounded up as engines' timers do, never at once. */
+  /** Adds an event after `delayMs`, rounded up as engines' timers do, never at once. */
   after(delayMs: number, actor: Actor, kind: number, arg: number): void {
     if (this.count === this.atMs.length) this.grow();
     const atMs = this.nowMs + Math.ceil(delayMs);
@@ -43,7 +43,7 @@ export class Queue {
     this.put(place, atMs, this.serial++, kind, arg, actor);
   }
 
-  /** Lets time pass until `endMs`. @throws Error when events at one moment call for each other without end */
+  /** Lets time pass until `endMs`. @throws Error when events of one moment cause each other endlessly */
   run(endMs: number): void {
     let atOneMoment = 0;
     while (this.count > 0 && !this.isStopped && (this.atMs[0] as number) <= endMs) {

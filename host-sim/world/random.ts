@@ -1,6 +1,6 @@
 import type { Entropy } from "../../firmware/index.js";
 
-/** A quarter to four times, in about equal ratios: no power is computed, which engines may round differently. */
+/** A quarter to four times, in about equal ratios: no power, which engines may round differently. */
 const TIMES = [0.25, 0.35, 0.5, 0.71, 1, 1.41, 2, 2.83, 4];
 
 /**
@@ -17,7 +17,7 @@ export class Random implements Entropy {
     this.state = state;
   }
 
-  /** How far the stream is: two of one seed that are as far go on alike. */
+  /** The stream's position: two streams of one seed at the same position continue alike. */
   get position(): number {
     return this.state;
   }
@@ -38,7 +38,7 @@ export class Random implements Entropy {
     return from + Math.floor(this.unit() * (to - from + 1));
   }
 
-  /** True in so many of a hundred. */
+  /** True with this probability, percent. */
   chance(percent: number): boolean {
     return this.unit() * 100 < percent;
   }

@@ -1,12 +1,12 @@
 import { FAULT_KINDS, type Fault, type FaultKind, type Rates } from "./faults.js";
 import { PROFILE_NAMES, type ProfileName } from "./profiles.js";
 
-/** A place or a day that a fleet goes through, as a file: docs/scenarios has its JSON schema and examples. */
+/** A place or a day for a fleet, as a file: docs/scenarios has its JSON schema and examples. */
 export interface Scenario {
   /** For people. */
   readonly about: string;
   readonly broker?: ProfileName | undefined;
-  /** How often each kind of fault is drawn for a device, in times what is ordinary; what is not named does not happen. */
+  /** How often each kind of fault happens to a device, as a multiple of the ordinary; other kinds do not happen. */
   readonly faults: Rates;
   /** What happens to all devices at one moment. */
   readonly events: readonly Fault[];
@@ -15,7 +15,7 @@ export interface Scenario {
 const TIMES_MAX = 1_000;
 const MEMBERS = ["$schema", "about", "broker", "faults", "events"];
 
-/** @throws Error that says what of the text is not as it must be */
+/** @throws Error that says what is wrong with the text */
 export function readScenario(text: string): Scenario {
   const told = JSON.parse(text) as Record<string, unknown>;
   if (!isObject(told)) throw new Error("the file is no object");

@@ -2,21 +2,21 @@ import { type Plan, runCell, type Watch } from "./cell.js";
 import type { Violation } from "./checks.js";
 import type { Fault } from "./faults.js";
 
-/** A plan that fails with as little as was found. */
+/** The smallest failing plan that it found. */
 export interface Shrunk {
   readonly plan: Plan;
   readonly violation: Violation;
-  /** Runs that it took. */
+  /** How many runs it took. */
   readonly runs: number;
 }
 
-/** What lies behind the failure, so that a fault which begins then is not cut off, ms. */
+/** Time kept after the failure, so that a fault that begins then is not cut off, ms. */
 const BEHIND_MS = 1;
 
 /**
- * Makes a failing plan smaller as long as the same check fails: first what comes after the failure goes, then faults,
+ * Makes a failing plan smaller as long as the same check fails: first it drops what comes after the failure, then faults,
  * half of them, a quarter, one by one (delta debugging), then hosts and the rest.
- * @param mayGoOn asked before each run: a limit of time or of runs
+ * @param mayGoOn called before each run: a limit of time or of runs
  */
 export function shrink(plan: Plan, found: Violation, mayGoOn: () => boolean, watch: Watch = {}): Shrunk {
   let best = plan;

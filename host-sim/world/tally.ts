@@ -1,9 +1,9 @@
 import { Status } from "../../firmware/index.js";
 
-/** Shares of a token's life, in so many steps. */
+/** Steps that divide a token's life. */
 const AGES = 20;
 
-/** What is counted of one cell, or of all of them: sums only, so that their order does not matter. */
+/** The counts of one cell, or of all of them: sums only, so that their order does not matter. */
 export class Tally {
   devices = 0;
   deviceMs = 0;
@@ -16,9 +16,9 @@ export class Tally {
   writes = 0;
   /** Calls by how they ended, such as `get OK`. */
   readonly ends: Record<string, number> = {};
-  /** Tokens handed out by the share of their life that was over. */
+  /** Tokens handed to the app, by the elapsed share of their life. */
   readonly ages: number[] = new Array(AGES).fill(0);
-  /** Requests that the cloud accepted, and connections that were tried, in each second. */
+  /** Requests that the cloud accepted, and connection attempts, in each second. */
   readonly requestsAt: Map<number, number> = new Map();
   readonly opensAt: Map<number, number> = new Map();
 
@@ -43,7 +43,7 @@ export class Tally {
     bump(this.opensAt, Math.floor(atMs / 1_000), 1);
   }
 
-  /** Takes another one in. */
+  /** Adds another tally. */
   add(other: Tally): void {
     this.devices += other.devices;
     this.deviceMs += other.deviceMs;

@@ -1,6 +1,6 @@
 import type { Queue } from "./queue.js";
 
-/** What is noted. The numbers are in traces' hashes: they stay. */
+/** The kinds of lines. Traces' hashes contain the numbers, so they never change. */
 export enum Mark {
   BOOT = 1,
   END_OF_LIFE = 2,
@@ -21,7 +21,7 @@ const OTHER_PRIME = 0x5bd1e995;
 export class Trace {
   private low = 0x811c9dc5 | 0;
   private high = 0x2545f491 | 0;
-  /** The last lines, for people; undefined: none are kept. */
+  /** The last lines, for people; undefined: it keeps none. */
   lines: string[] | undefined;
 
   constructor(private readonly queue: Queue) {}

@@ -27,7 +27,7 @@ export type FaultClass = keyof typeof TOLD_APART;
 /** What a device said of itself while it waited. */
 export interface Waits {
   readonly all: number;
-  /** Those in which `explain()` named the fault that was there. */
+  /** Those in which `explain()` named the actual fault. */
   readonly named: number;
   /** How often `explain()` gave each other name. */
   readonly others: Readonly<Record<string, number>>;

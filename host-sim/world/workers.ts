@@ -5,15 +5,15 @@ import { type Failure, type FleetResult, hashOf, runFleet } from "./fleet.js";
 import type { Draw } from "./plan.js";
 import { Tally } from "./tally.js";
 
-/** Devices that a worker takes at once. */
+/** Devices per batch of a worker. */
 const BATCH = 8;
 const SELF = fileURLToPath(import.meta.url);
 const ROLE = "motekey-world";
 
-/** What a fleet came to. */
+/** A fleet's outcome. */
 export interface WorldResult {
   readonly failures: readonly Failure[];
-  /** Of all that happened to all devices: the same for the same seed, with any number of workers, on any machine. */
+  /** The hash of everything that happened to all devices: the same for the same seed, with any number of workers, on any machine. */
   readonly hash: string;
   readonly tally: Tally;
 }
@@ -28,9 +28,9 @@ interface Done extends Batch {
 }
 
 /**
- * Runs a fleet in so many processes.
+ * Runs a fleet in several processes.
  * @param told called now and then with how many devices are done
- * @param signal ends it early: what was done by then is what it came to
+ * @param signal ends it early, with the outcome so far
  */
 export async function runWorld(
   draw: Draw,
@@ -60,7 +60,7 @@ export async function runWorld(
   return { failures, hash: hashOf(hashes), tally };
 }
 
-/** One worker, from the first batch to the last that nobody else took. */
+/** One worker, until no batch is left. */
 async function work(
   draw: Draw,
   batches: Batch[],
@@ -89,7 +89,7 @@ async function work(
   }
 }
 
-/** This very file is the worker's program: bundles have no place of their own for one. */
+/** This very file is the worker's program: bundles have no separate file for one. */
 if (process.argv[1] === SELF && process.argv[2] === ROLE) {
   // Ctrl-C reaches all processes; the parent ends this one.
   process.on("SIGINT", () => undefined);

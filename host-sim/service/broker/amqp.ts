@@ -9,16 +9,16 @@ import { type BrokerLine, type BrokerLineParts, tellLine } from "./line.js";
 const EXCHANGE = "amq.topic";
 /** Requests that one replica has in hand: those of a lost one go to the others. */
 const PREFETCH = 64;
-/** Nobody waits longer for a reply: a request that no replica took by then is dropped. */
+/** Nobody waits longer for a reply: RabbitMQ drops a request that no replica took by then. */
 const REQUEST_LIFE_MS = 30_000;
-/** What may wait for replicas: beyond it the oldest go. */
+/** How many requests may wait for replicas: beyond it the oldest are dropped. */
 const QUEUE_BYTES_MAX = 16_777_216;
 const HEARTBEAT_S = 10;
 const RECONNECT_MAX_MS = 2_000;
 /** As the MQTT plugin marks QoS 1. */
 const AT_LEAST_ONCE = { "x-mqtt-publish-qos": { "!": "byte", value: 1 } };
 
-/** One request, until it is dealt with and its replies are the broker's. */
+/** One request, until it is done and the broker has its replies. */
 class Delivery implements Sender {
   private left = 1;
   private isDone = false;
@@ -35,7 +35,7 @@ class Delivery implements Sender {
 
   settle(): void {
     this.left--;
-    // A reply that comes later still, to a guess, is not waited for, and acknowledges nothing again.
+    // A delayed reply to a wrong guess may come later still: nobody waits for it, and it acknowledges nothing again.
     if (this.left === 0 && !this.isDone) {
       this.isDone = true;
       this.done();
@@ -62,7 +62,7 @@ export class AmqpLine implements BrokerLine {
     this.url = address.url;
   }
 
-  /** Connects and consumes; rejects with what keeps it from that. From then on it comes back by itself. */
+  /** Connects and consumes, or rejects with the reason. From then on it reconnects by itself. */
   static async start(address: BrokerAddress, parts: BrokerLineParts): Promise<AmqpLine> {
     const line = new AmqpLine(address, parts);
     await line.connect();
@@ -80,7 +80,7 @@ export class AmqpLine implements BrokerLine {
 
   async close(): Promise<void> {
     this.isClosed = true;
-    // What was answered is the broker's; what was not goes back into the queue.
+    // The broker has the answers; unanswered requests go back into the queue.
     await this.channel?.waitForConfirms().catch(() => {});
     await this.model?.close();
   }
@@ -128,7 +128,7 @@ export class AmqpLine implements BrokerLine {
     this.model.on("error", () => {}); // "disconnect" follows
   }
 
-  /** Makes the queue, binds it to where MQTT's requests come by, and consumes. */
+  /** Declares the queue, binds it to the exchange of MQTT's requests, and consumes. */
   private async enter(model: ChannelModel): Promise<void> {
     const channel = await model.createConfirmChannel();
     let failed: Error | null = null;
@@ -146,7 +146,7 @@ export class AmqpLine implements BrokerLine {
       for (const encoding of ENCODINGS)
         await channel.bindQueue(queue, EXCHANGE, keyOf(requestFilter(encoding)));
       const { consumerTag } = await channel.consume(queue, (message) => {
-        // Somebody deleted the queue: it is made anew.
+        // Somebody deleted the queue: declare it again.
         if (message === null) model.close().catch(() => {});
         else this.take(channel, message);
       });
@@ -154,7 +154,7 @@ export class AmqpLine implements BrokerLine {
     } catch (failure) {
       throw failed ?? failure;
     }
-    // A channel that the broker closed takes the connection along, which is made anew.
+    // When the broker closes the channel, the whole connection is replaced.
     channel.on("close", () => {
       if (!this.isClosed) model.close().catch(() => {});
     });
@@ -209,7 +209,7 @@ function publish(
   try {
     channel.publish(EXCHANGE, keyOf(replyTopic(id, encoding)), content, { headers: AT_LEAST_ONCE }, done);
   } catch {
-    // The channel is over: what was not acknowledged on it comes again.
+    // The channel is closed: RabbitMQ delivers again what was not acknowledged on it.
   }
 }
 
@@ -217,6 +217,6 @@ function acknowledge(channel: Channel, message: ConsumeMessage): void {
   try {
     channel.ack(message);
   } catch {
-    // The channel is over: the request comes again, and gets the reply that was stored.
+    // The channel is closed: the request comes again, and gets the stored reply.
   }
 }

@@ -3,11 +3,11 @@ import type { Events } from "../../cloud/events.js";
 import type { Health } from "../../cloud/health.js";
 import type { BrokerTls } from "../../cloud/types.js";
 
-/** Where requests come from that devices send to a broker of the site's, and where the replies go. */
+/** The connection to the site's broker: devices' requests come from it, and replies go to it. */
 export interface BrokerLine extends Sender {
   /** Without user and password. */
   readonly url: string;
-  /** Takes no new request; what is in hand is still answered. */
+  /** Takes no new request, and still answers the pending ones. */
   stop(): Promise<void>;
   close(): Promise<void>;
 }
@@ -22,7 +22,7 @@ export interface BrokerLineParts extends BrokerBinding {
   health: Health;
 }
 
-/** Reports what keeps a line from its work, once for each sentence. @param trouble null: nothing, it is there */
+/** Reports what is wrong with a line, once for each sentence. @param trouble null: it works */
 export function tellLine({ events, health }: BrokerLineParts, trouble: string | null): void {
   if (!health.set("broker", trouble)) return;
   if (trouble === null) events.emit({ event: "broker-attached" });

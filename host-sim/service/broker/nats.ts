@@ -26,7 +26,7 @@ export class NatsLine implements BrokerLine {
     this.url = address.url;
   }
 
-  /** Connects and subscribes; rejects with what keeps it from that. From then on it comes back by itself. */
+  /** Connects and subscribes, or rejects with the reason. From then on it reconnects by itself. */
   static async start(address: BrokerAddress, parts: BrokerLineParts): Promise<NatsLine> {
     const { connect } = await import("nats");
     const { user, password } = address;
@@ -59,14 +59,14 @@ export class NatsLine implements BrokerLine {
     if (!this.connection.isClosed()) this.connection.publish(subjectOf(replyTopic(id, encoding)), message);
   }
 
-  /** `drain()` of the whole connection would lose what is in hand: it waits for no handler. */
+  /** `drain()` of the whole connection would lose pending requests: it waits for no handler. */
   async stop(): Promise<void> {
     await Promise.all(this.subscriptions.map((subscription) => subscription.drain()));
   }
 
   async close(): Promise<void> {
     this.isClosed = true;
-    // What was answered is on its way.
+    // The replies are on their way.
     await this.connection.flush().catch(() => {});
     await this.connection.close();
   }
@@ -98,7 +98,7 @@ export class NatsLine implements BrokerLine {
     void this.parts.receiver.receive(this, sender.id, voucher, data, sender.encoding);
   }
 
-  /** Follows the connection: it reconnects whenever it is lost, and reports what NATS refused. */
+  /** Watches the connection: reconnects whenever it is lost, and reports what NATS refuses. */
   private async watch(): Promise<void> {
     for await (const { type, data, permissionContext } of this.connection.status()) {
       if (this.isClosed) return;
@@ -128,7 +128,7 @@ function tlsOf({ tls: { ca, cert, key } }: BrokerLineParts): object {
   };
 }
 
-/** The client's errors have codes of their own; those of the system stand behind them. */
+/** The client's errors have their own codes; the system's error is their cause. */
 function reasonOf(failure: Error): string {
   const { code, chainedError } = failure as Error & { code?: string; chainedError?: Error };
   if (code === "AUTHORIZATION_VIOLATION" || code === "AUTHENTICATION_EXPIRED")

@@ -9,7 +9,7 @@ import type { BrokerLine, BrokerLineParts } from "./line.js";
 
 const DEFAULT_GROUP = "motekey";
 
-/** The protocols that brokers are spoken to. */
+/** The protocols that we speak to brokers. */
 const SCHEMES: Readonly<Record<string, Scheme>> = {
   ...MQTT_SCHEMES,
   "amqp:": { port: 5672, isSecure: false },
@@ -18,7 +18,7 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
   "tls:": { port: 4222, isSecure: true },
 };
 
-/** Attaches to the broker that the options name, by what its kind shares requests by. */
+/** Attaches to the broker that the options name, by its own way of sharing requests. */
 export async function openLine(
   options: ServiceBroker,
   parts: Omit<BrokerLineParts, "tls" | "group" | "topicsBound">,
@@ -34,7 +34,7 @@ export async function openLine(
   return (await import("./nats.js")).NatsLine.start(address, line);
 }
 
-/** How the service logs in where the broker asks it about itself too; null: by something else than a password. */
+/** The service's own login, where the broker asks the service about it too; null: it has no password. */
 export async function ownLogin(options: ServiceBroker): Promise<{ user: string; password: string } | null> {
   const { user, password } = await addressOf(options);
   return password === undefined ? null : { user, password };
@@ -50,7 +50,7 @@ async function addressOf({ url, passwordFile }: ServiceBroker): Promise<BrokerAd
   return { ...address, password: (await readFile(passwordFile, "utf8")).trimEnd() };
 }
 
-/** What ends connections there; null: nothing. */
+/** Ends connections at the broker; null: nothing does. */
 export async function evictorOf(options: ServiceBroker | undefined): Promise<Evictor | null> {
   if (options?.evict === undefined) return null;
   return openEvictor(options.evict, await tlsOf(options));

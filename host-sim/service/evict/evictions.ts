@@ -2,9 +2,9 @@ import type { Events } from "../../cloud/events.js";
 import type { Revocations } from "../store/revocations.js";
 import type { Evictor } from "./evictor.js";
 
-/** Every replica looks so often whom another one has barred: their connections end within two seconds. */
+/** How often every replica looks whom another one has barred: their connections end within two seconds. */
 const LOOK_EVERY_MS = 500;
-/** At the broker that was away. */
+/** Wait before another try at a broker that was away. */
 const AGAIN_MS = 1_000;
 
 /** What evictions work with. */
@@ -17,20 +17,20 @@ export interface EvictionParts {
   evictor: Evictor | null;
 }
 
-/** Closes the connections of whoever is barred, by whichever replica: those here, and those at the site's broker. */
+/** Closes the connections of everyone whom any replica barred: here, and at the site's broker. */
 export class Evictions {
-  /** Whom the broker still has to evict: one after the other, as it may have one connection for that. */
+  /** Whom the broker still has to evict: one after the other, since there may be one connection for that. */
   private readonly due = new Set<string>();
   private isTelling = false;
   private timer: NodeJS.Timeout | null = null;
   private isClosed = false;
 
-  /** Looks from now on. */
+  /** Starts looking. */
   constructor(private readonly parts: EvictionParts) {
     this.plan();
   }
 
-  /** Closes what this id has. */
+  /** Closes the connections of this id. */
   begin(id: string): void {
     const { kick, evictor } = this.parts;
     kick(id);
@@ -50,12 +50,12 @@ export class Evictions {
     this.timer.unref();
   }
 
-  /** A database that is away is looked at again. */
+  /** Looks again later where the database is away. */
   private async look(): Promise<void> {
     for (const id of await this.parts.revocations.news().catch(() => [])) if (!this.isClosed) this.begin(id);
   }
 
-  /** Until all are out; whom the broker does not let go comes again behind the others. */
+  /** Until all are out; after a failure the id goes to the end of the queue. */
   private async tell(evictor: Evictor): Promise<void> {
     this.isTelling = true;
     for (let said = ""; !this.isClosed; ) {

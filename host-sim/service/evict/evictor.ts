@@ -1,5 +1,5 @@
-/** Ends the connections that somebody has at a broker of the site's, and, where the broker knows them, their login there. */
+/** Ends somebody's connections at the site's broker, and, where the broker has logins, their login. */
 export interface Evictor {
-  /** Resolves when the broker has done it; rejects with what keeps it from that. Doing it again does no harm. */
+  /** Resolves when the broker has done it, or rejects with the reason. Repeating it does no harm. */
   evict(id: string): Promise<void>;
 }

@@ -8,10 +8,10 @@ import type { Evictor } from "./evictor.js";
 
 const LIMIT_MS = 5_000;
 const CONTROL = "$CONTROL/dynamic-security/v1";
-/** Whoever has no name and password there has a certificate, and keeps the connection. */
+/** Clients without a name and password there log in by certificate, and keep their connections. */
 const STRANGER = "Client not found";
 
-/** mosquitto's dynamic security: a client that is disabled is disconnected, and not let in again. */
+/** mosquitto's dynamic security: disabling a client disconnects it and refuses its next login. */
 export class MosquittoEvictor implements Evictor {
   constructor(
     private readonly address: BrokerAddress,
@@ -25,7 +25,7 @@ export class MosquittoEvictor implements Evictor {
       protocol: isSecure ? "mqtts" : "mqtt",
       host,
       port,
-      // Each replica may be at it.
+      // Every replica may do this at once.
       clientId: `${user}-${randomBytes(4).toString("hex")}`,
       username: user,
       ...(password !== undefined && { password }),
@@ -67,7 +67,7 @@ function answerIn(client: MqttClient): Promise<Buffer | null> {
   });
 }
 
-/** What the first response complains of. */
+/** The first response's error. */
 function errorOf(answer: Buffer): string | undefined {
   const { responses } = JSON.parse(answer.toString("utf8")) as { responses?: unknown };
   const [first] = Array.isArray(responses) ? responses : [];

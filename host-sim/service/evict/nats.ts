@@ -10,7 +10,7 @@ export interface NatsFiles {
   pidFile: string;
 }
 
-/** NATS 2.9 on this machine: it reads its file of users again without the user, and closes that user's connections. */
+/** NATS 2.9 on this machine: it reloads its file of users without the user, and closes that user's connections. */
 export class NatsEvictor implements Evictor {
   private last: Promise<void> = Promise.resolve();
   private hasTold = false;
@@ -30,7 +30,7 @@ export class NatsEvictor implements Evictor {
     const lines = (await readFile(usersFile, "utf8")).split("\n");
     const left = lines.filter((line) => !isTheirs.test(line));
     if (left.length < lines.length) await writeWholeFile(usersFile, left.join("\n"));
-    // Whoever wrote it before us may have been ended before this.
+    // An earlier writer may have died before the reload.
     else if (this.hasTold) return;
     process.kill(Number((await readFile(pidFile, "utf8")).trim()), "SIGHUP");
     this.hasTold = true;

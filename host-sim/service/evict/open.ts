@@ -4,14 +4,14 @@ import type { BrokerTls } from "../../cloud/types.js";
 import type { ServiceEvict } from "../service-options.js";
 import type { Evictor } from "./evictor.js";
 
-/** What evicts: RabbitMQ's management, mosquitto's dynamic security. */
+/** The kinds of evictors: RabbitMQ's management, mosquitto's dynamic security. */
 const SCHEMES: Readonly<Record<string, Scheme>> = {
   ...MQTT_SCHEMES,
   "http:": { port: 15672, isSecure: false },
   "https:": { port: 15671, isSecure: true },
 };
 
-/** What the options name. @throws Error that says what is missing */
+/** The evictor that the options name. @throws Error that says what is missing */
 export async function openEvictor(options: ServiceEvict, tls: BrokerTls): Promise<Evictor> {
   const { url, passwordFile, usersFile, pidFile } = options;
   if (url === undefined) {

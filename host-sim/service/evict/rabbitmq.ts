@@ -5,7 +5,7 @@ import type { Evictor } from "./evictor.js";
 
 const LIMIT_MS = 5_000;
 
-/** Where RabbitMQ is managed. */
+/** RabbitMQ's management API. */
 export interface ManagementPlace {
   url: URL;
   user: string;
@@ -14,7 +14,7 @@ export interface ManagementPlace {
 }
 
 /**
- * RabbitMQ's management API: a device that publishes on and on is asked about no more, so its connections are closed.
+ * RabbitMQ's management API: RabbitMQ asks nothing more about a device that stays connected, so we close its connections.
  * When it comes back RabbitMQ asks, and it is refused.
  */
 export class RabbitEvictor implements Evictor {

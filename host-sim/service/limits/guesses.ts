@@ -2,7 +2,7 @@ import { Recent } from "./recent.js";
 
 /** How late somebody's first wrong proof is answered. */
 const FIRST_MS = 100;
-/** After so long one wrong answer less is held against them. */
+/** After this time one wrong proof is forgotten. */
 const FORGIVEN_MS = 30_000;
 /** The delay has long been at its limit by then. */
 const COUNT_MAX = 16;
@@ -12,7 +12,7 @@ interface Guessed {
   atMs: number;
 }
 
-/** How late wrong proofs are answered: each time twice as late, up to a limit, and sooner again with time. */
+/** How late a wrong proof gets its answer: twice as late each time, up to a limit, and sooner again with time. */
 export class Guesses {
   private readonly guessed: Recent<Guessed>;
 

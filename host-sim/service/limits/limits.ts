@@ -7,26 +7,26 @@ import { Guesses } from "./guesses.js";
 import { networkOf } from "./network.js";
 import { Rates } from "./rates.js";
 
-/** Of a backend the requests are those of many. */
+/** A backend asks for many users. */
 const HELD_ROLES: readonly string[] = ["device", "user"];
 const ADDRESS_PER_SECOND = 1_000;
 const DEVICE_PER_SECOND = 100;
-/** Within the five seconds that a broker waits which asks. */
+/** Below the five seconds that a broker waits for an answer. */
 const WRONG_KEY_MS = 4_000;
-/** Of so many addresses, and ids, something is remembered: a few MB. */
+/** How many addresses, and ids, it remembers: a few MB. */
 const KEYS_MAX = 20_000;
-/** Messages of one sender on their way through, and of all. */
+/** Pending messages of one sender, and of all. */
 const MESSAGES_OF_ONE_MAX = 64;
 const MESSAGES_MAX = 10_000;
-/** Wrong proofs that wait for their answers: beyond it they are answered at once, as nothing may pile up. */
+/** Wrong proofs that wait for their answers: beyond it the answer comes at once, so that nothing piles up. */
 const LATE_MAX = 10_000;
 /** After a second everybody has a second's worth again. */
 export const RETRY_AFTER_SECONDS = 1;
 
-/** Why somebody was held up: too many from one address, of one sender, on their way at once, or a wrong proof. */
+/** Why a limit applied: too many from one address, from one sender, pending at once, or a wrong proof. */
 export type HeldUp = "address" | "device" | "crowd" | "wrong";
 
-/** What the service holds senders to, at whatever door; on this replica, and within memory that does not grow. */
+/** The service's limits for senders, the same on every transport; on this replica, in bounded memory. */
 export class SenderLimits implements Limits {
   private readonly addresses: Rates;
   private readonly devices: Rates;
@@ -36,7 +36,7 @@ export class SenderLimits implements Limits {
   private readonly waiting = new Map<() => void, NodeJS.Timeout>();
   private isDraining = false;
 
-  /** @param heldUp called whenever somebody is */
+  /** @param heldUp called whenever a limit applies */
   constructor(
     { addressPerSecond, devicePerSecond, wrongKeyMs }: ServiceLimits,
     private readonly heldUp: (why: HeldUp) => void,
@@ -47,7 +47,7 @@ export class SenderLimits implements Limits {
     this.guesses = new Guesses(wrongKeyMs ?? WRONG_KEY_MS, KEYS_MAX);
   }
 
-  /** May somebody at this address try now? Who comes by a broker has no address here. */
+  /** May this address try now? A sender behind a broker has no address here. */
   mayEnter(address: string | undefined): boolean {
     if (address === undefined || this.addresses.take(networkOf(address), this.now())) return true;
     this.heldUp("address");
@@ -78,7 +78,7 @@ export class SenderLimits implements Limits {
     this.messages--;
   }
 
-  /** By the id and by the address: neither many ids from one address nor one id from many are tried fast. */
+  /** By id and by address: guessing is slow for many ids from one address, and for one id from many. */
   late(id: string, address: string | undefined, answer: () => void): void {
     const nowMs = this.now();
     const keys = [`id ${recoveredBy(id) ?? id}`];
@@ -96,7 +96,7 @@ export class SenderLimits implements Limits {
     this.waiting.set(tell, setTimeout(tell, delayMs));
   }
 
-  /** Answers those who wait, and from now on at once: the replica is about to end. */
+  /** Answers everyone who waits, and from now on at once: the replica is about to end. */
   drain(): void {
     this.isDraining = true;
     for (const [tell, timer] of this.waiting) {

@@ -1,7 +1,7 @@
 const GROUPS = 8;
 const NETWORK_GROUPS = 4;
 
-/** What stands for an address where addresses are counted: an IPv4 address itself, of IPv6 the /64, which one host has whole. */
+/** The key that an address counts under: all of an IPv4 address; of IPv6 the /64, since one host has a whole one. */
 export function networkOf(address: string): string {
   const four = /^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (four !== undefined) return four;

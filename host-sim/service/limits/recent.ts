@@ -1,4 +1,4 @@
-/** A map of so many keys at most: those that were not touched for longest are forgotten. */
+/** A bounded map: it forgets the least recently used keys. */
 export class Recent<Value> {
   private readonly values = new Map<string, Value>();
 

@@ -7,11 +7,11 @@ import { type DatabaseClock, NOW_MS } from "./clock.js";
 import type { Database, Queries, Row } from "./database.js";
 import type { Sealer } from "./sealer.js";
 
-/** What a restored database's counters are raised by: more than a service accepts between two backups. */
+/** Added to a restored database's counters: more than a service accepts between two backups. */
 const EPOCH = 2 ** 32;
 const RESEAL_AT_ONCE = 500;
 
-/** What a decision about somebody rests on, asked for all who come at once. */
+/** The data for a decision about somebody, read for all who come at once. */
 export const FIND = `
   SELECT d.id, d.role, d.psk, d.next_psk, d.owner, d.cert_fingerprint, d.connect_counter, d.mac_counter, d.disabled,
     s.counter AS session_counter, s.nonce AS session_nonce, s.received AS session_received, s.seals AS session_seals, s.is_next AS session_is_next,
@@ -19,7 +19,7 @@ export const FIND = `
   FROM motekey.devices d LEFT JOIN motekey.mac_sessions s ON s.device = d.id
   WHERE d.id = ANY($1)`;
 
-/** The sessions of the key that goes end, those of the one that stays are its own. */
+/** Ends the removed key's sessions; the other key keeps its own. */
 const PROMOTE = `
   WITH taken AS (
     UPDATE motekey.devices SET psk = next_psk, next_psk = NULL
@@ -56,7 +56,7 @@ interface Found extends Row {
   now_ms: number;
 }
 
-/** An entity as the database had it when it was asked, with its open session. */
+/** An entity as the database had it at the time of the query, with its open session. */
 export interface StoredEntity extends Entity {
   macSession: MacSession | null;
   /** As it lies in the database, where it has one. */
@@ -107,7 +107,7 @@ export class StoredAccounts implements Accounts {
     };
   }
 
-  /** Each as it is now; asked for together. */
+  /** Each as it is now, in one query. */
   private async findAll(ids: readonly string[]): Promise<(Found | undefined)[]> {
     const rows = await this.database.patient<Found>(FIND, [[...new Set(ids)]]);
     const [first] = rows;
@@ -125,7 +125,7 @@ export class StoredAccounts implements Accounts {
     return (await this.database.query(PROMOTE, [id, sealedNextPsk, did])).length === 1;
   }
 
-  /** Gives a device a next key, or (undefined) takes it back. False: there is nobody of this id. */
+  /** Gives a device a next key, or (undefined) takes it back. False: nobody has this id. */
   async stage(id: string, nextPsk: string | undefined): Promise<boolean> {
     const sealed = nextPsk === undefined ? null : this.sealer.seal(pskOf(id), nextPsk);
     return this.change(id, sealed === null ? "rotation-cancelled" : "rotation-begun", async (queries) => {
@@ -135,7 +135,7 @@ export class StoredAccounts implements Accounts {
   }
 
   /**
-   * Adds an entity, or changes the one of this id: its key is the new one, its tokens and its session end, its counters
+   * Adds an entity, or changes the one of this id: it gets the new key, its tokens and its session end, and its counters
    * stay, as a recorded proof must never become good again.
    */
   async add(wanted: NewEntity): Promise<Entity> {
@@ -158,7 +158,7 @@ export class StoredAccounts implements Accounts {
     return entity;
   }
 
-  /** Replaces a PSK; the session under the old one ends. False: there is nobody of this id. */
+  /** Replaces a PSK; the session under the old one ends. False: nobody has this id. */
   async setPsk(id: string, psk: string): Promise<boolean> {
     return this.change(id, "key-changed", async (queries) => {
       await queries.query("UPDATE motekey.devices SET psk = $2, next_psk = NULL WHERE id = $1", [
@@ -169,7 +169,7 @@ export class StoredAccounts implements Accounts {
     });
   }
 
-  /** Bars an entity and ends all its tokens. False: there is nobody of this id. */
+  /** Bars an entity and ends all its tokens. False: nobody has this id. */
   async disable(id: string): Promise<boolean> {
     return this.change(id, "disabled", async (queries) => {
       await queries.query("UPDATE motekey.devices SET disabled = true, next_psk = NULL WHERE id = $1", [id]);
@@ -178,7 +178,7 @@ export class StoredAccounts implements Accounts {
   }
 
   /**
-   * The database was put back from a backup: nothing that was given or accepted since may be good, so all counters are
+   * The database was restored from a backup: nothing issued or accepted since may stay valid, so all counters are
    * raised, and all sessions, replies and tokens end.
    */
   async beginEpoch(): Promise<void> {
@@ -194,7 +194,7 @@ export class StoredAccounts implements Accounts {
     });
   }
 
-  /** Seals by the present key what an older one sealed. Resolves with how many keys that were. */
+  /** Seals by the present key what an older one sealed. Resolves with how many keys. */
   async reseal(): Promise<number> {
     for (let count = 0; ; ) {
       const { prefix } = this.sealer;
@@ -205,7 +205,7 @@ export class StoredAccounts implements Accounts {
       );
       for (const { id, psk, next_psk: nextPsk } of rows) {
         const anew = (sealed: Uint8Array) => this.sealer.seal(pskOf(id), this.sealer.open(pskOf(id), sealed));
-        // Not where it was changed since.
+        // Unless it changed since.
         await this.database.query(
           `UPDATE motekey.devices SET psk = $3, next_psk = $5
            WHERE id = $1 AND psk = $2 AND next_psk IS NOT DISTINCT FROM $4`,
@@ -242,10 +242,10 @@ export class StoredAccounts implements Accounts {
     }
   }
 
-  /** Takes over entities with their counters, as {@link all} gave them; those that are here already keep higher ones. */
+  /** Takes over entities with their counters, as {@link all} returned them; known ones keep the higher counter. */
   async takeOver(entities: readonly Entity[]): Promise<void> {
     await this.database.longTransaction(async (queries) => {
-      // In the order in which answers take rows.
+      // In the order in which answers lock rows.
       const sorted = [...entities].sort((left, right) => (left.id < right.id ? -1 : 1));
       for (const { id, role, psk, nextPsk, owner, certFingerprint, counters, disabled } of sorted) {
         await queries.query(

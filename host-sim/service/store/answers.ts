@@ -6,15 +6,15 @@ import type { TokenChange } from "./planned-tokens.js";
 /** One round trip for all that an answer changes, and one commit: migration 4 has the function. */
 export const ANSWER = `SELECT * FROM motekey.answer($1::json, ${HOSTS_MAX}, ${LIVE_TOKENS_MAX})`;
 
-/** The session that a message came under. */
+/** The session of a message. */
 export interface SessionStep {
   counter: number;
   nonce: Buffer;
-  /** The message's sequence, which nobody may have taken; null: it was taken when the session was opened. */
+  /** The message's sequence, which must be unused; null: opening the session used it. */
   received: number | null;
 }
 
-/** A reply that is kept for whoever repeats its request. */
+/** A reply, kept in case its request is repeated. */
 export interface KeptReply {
   requestId: number;
   /** SHA-256 of method and arguments. */
@@ -32,8 +32,8 @@ export interface AnswerSteps {
 }
 
 /**
- * `done`; `repeated`: this reply was given before, and nothing was changed; `replayed`: the message's sequence was taken,
- * or another session was opened; `barred`: the sender may do nothing; `full`: no token for one more host.
+ * `done`; `repeated`: this reply was given before, and nothing changed; `replayed`: the message's sequence is used,
+ * or there is another session; `barred`: the sender may do nothing; `full`: no token for one more host.
  */
 export type Answered = {
   outcome: "done" | "repeated" | "replayed" | "barred" | "full";
@@ -51,7 +51,7 @@ interface AnswerRow extends Row {
   code: number | null;
 }
 
-/** Carries out what answers change: each one whole, or not at all. */
+/** Applies the changes of answers: each one whole, or not at all. */
 export class Answers {
   private readonly batch: Batch<AnswerSteps, Answered>;
 
@@ -59,13 +59,13 @@ export class Answers {
     this.batch = database.batch((steps) => this.ask(steps));
   }
 
-  /** Resolves when it is committed. */
+  /** Resolves after the commit. */
   put(steps: AnswerSteps): Promise<Answered> {
     return this.batch.put(steps);
   }
 
   private async ask(all: readonly AnswerSteps[]): Promise<Answered[]> {
-    // In one order on every replica, so that none waits for another that waits for it.
+    // In one order on every replica, so that no two wait for each other.
     const order = [...all.keys()].sort((left, right) => compare(all[left], all[right]));
     const asked = order.map((at) => wireOf(at, all[at] as AnswerSteps));
     const answers: Answered[] = [];

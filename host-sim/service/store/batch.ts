@@ -1,22 +1,22 @@
 import { Unavailable } from "../../cloud/frame.js";
 
-/** How questions are put together. */
+/** How queries are batched. */
 export interface BatchTerms {
   /** Statements on their way at once. */
   lanes: number;
   /** Questions in one statement. */
   most: number;
-  /** How long a question may take, with what it waits for its turn, ms. */
+  /** How long a question may take, with the wait for its turn, ms. */
   limitMs: number;
 }
 
-/** More than can be asked within any question's time: who comes then is sent away at once. */
+/** More than can be answered within a question's time: the next ones fail at once. */
 const WAITING_MAX = 10_000;
 const RETRY_AFTER_SECONDS = 2;
 
 interface Waiting<Question, Answer> {
   question: Question;
-  /** Nobody waits for it any more: it is not asked. */
+  /** Nobody waits for it any more: skip it. */
   isOver: boolean;
   resolve: (answer: Answer) => void;
   reject: (failure: unknown) => void;
@@ -24,14 +24,14 @@ interface Waiting<Question, Answer> {
 
 /**
  * Questions of one kind that come while others are on their way go to the database together, in one statement and, where
- * they change something, in one commit: that is what a call costs most. Nobody is answered before it.
+ * they change something, in one commit, the dearest part of a call. Nobody gets an answer before the commit.
  */
 export class Batch<Question, Answer> {
   private readonly waiting: Waiting<Question, Answer>[] = [];
   private lanesLeft: number;
   private isDue = false;
 
-  /** @param ask answers each question at its place; or rejects, and then no question was carried out, or all were */
+  /** @param ask answers each question at its place; or rejects, and then none of them took effect, or all did */
   constructor(
     private readonly ask: (questions: readonly Question[]) => Promise<readonly Answer[]>,
     private readonly terms: BatchTerms,
@@ -39,7 +39,7 @@ export class Batch<Question, Answer> {
     this.lanesLeft = terms.lanes;
   }
 
-  /** Rejects with `Unavailable` where the time is over; what was sent by then may be carried out all the same. */
+  /** Rejects with `Unavailable` after the deadline; a query that was sent by then may still take effect. */
   put(question: Question): Promise<Answer> {
     if (this.waiting.length >= WAITING_MAX) {
       const left = this.waiting.filter(({ isOver }) => !isOver);
@@ -106,7 +106,7 @@ export class Batch<Question, Answer> {
       const answers = await this.ask(batch.map(({ question }) => question));
       for (const [at, one] of batch.entries()) one.resolve(answers[at] as Answer);
     } catch (failure) {
-      // One that cannot be carried out does not take the others with it.
+      // One that fails does not fail the others.
       if (batch.length > 1 && !(failure instanceof Unavailable))
         for (const one of batch) await this.settle([one]);
       else for (const one of batch) one.reject(failure);

@@ -1,7 +1,7 @@
 import type { CloudClock } from "../../cloud/tokens.js";
 
 /**
- * The database's clock, by which all replicas go: each answer that carries it sets how far this machine's is from it, so
+ * The database's clock, which all replicas use: each answer that carries it corrects this machine's offset, so
  * that a replica whose clock is wrong gives no token a longer life.
  */
 export class DatabaseClock implements CloudClock {

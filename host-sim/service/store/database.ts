@@ -14,25 +14,25 @@ export interface Queries {
 
 /** One of the two engines that the schema runs on. */
 export interface Engine extends Queries {
-  /** How many statements of one kind are worth to be on their way at once. */
+  /** How many statements of one kind to run at once. */
   readonly lanes: number;
   /** Does work in a transaction: what it changes is on the disk when this resolves, and undone when it rejects. */
   transaction<Value>(work: (queries: Queries) => Promise<Value>): Promise<Value>;
   close(): Promise<void>;
 }
 
-/** How long a caller should leave us alone when the database is away, s. */
+/** How long a caller should wait when the database is away, s. */
 const RETRY_AFTER_SECONDS = 2;
-/** Why a statement failed that may well succeed in a while (PostgreSQL, appendix A): connections, resources, shutdown, a standby, a conflict. */
+/** Errors after which a statement may succeed later (PostgreSQL, appendix A): connections, resources, shutdown, a standby, a conflict. */
 const PASSING_STATES = /^(08|53|57P|25006|40001|40P01|55P03)/;
-/** A commit for so many costs each of them little, and none waits long for the others. */
+/** Shared by this many, a commit costs each of them little, and none waits long for the others. */
 const BATCH_MAX = 64;
 const NETWORK = /^E[A-Z]+$/;
 const LOST = /timeout|terminated|connection|not queryable|closed/i;
 
-/** The database as the service asks it: nobody waits for it without end, and where it is away that is said. */
+/** The database as the service uses it: every wait has a limit, and an absent database is an error that says so. */
 export class Database implements Queries {
-  /** @param limitMs nobody waits longer; what was begun goes on, as a commit that waits for a standby must not be cancelled */
+  /** @param limitMs nobody waits longer; a running statement goes on, since a commit that waits for a standby must not be cancelled */
   constructor(
     private readonly engine: Engine,
     private readonly limitMs: number,
@@ -42,7 +42,7 @@ export class Database implements Queries {
     return this.within(this.engine.query<Found>(sql, values));
   }
 
-  /** As {@link query}, for as long as it takes: somebody else sees to the time of those who wait for it. */
+  /** As {@link query}, without a limit: the caller limits the wait. */
   async patient<Found extends Row>(sql: string, values: readonly unknown[]): Promise<Found[]> {
     try {
       return await this.engine.query<Found>(sql, values);
@@ -51,7 +51,7 @@ export class Database implements Queries {
     }
   }
 
-  /** Questions of one kind, put together; each within the limit. */
+  /** Questions of one kind, batched; each within the limit. */
   batch<Question, Answer>(
     ask: (questions: readonly Question[]) => Promise<readonly Answer[]>,
   ): Batch<Question, Answer> {
@@ -67,7 +67,7 @@ export class Database implements Queries {
     return this.within(this.engine.transaction(work));
   }
 
-  /** As an engine's, for as long as it takes: for operators, not for devices. */
+  /** As an engine's, without a limit: for operators, not for devices. */
   longTransaction<Value>(work: (queries: Queries) => Promise<Value>): Promise<Value> {
     return this.engine.transaction(work);
   }
@@ -92,7 +92,7 @@ export class Database implements Queries {
   }
 }
 
-/** What a caller gets to know of a failure. */
+/** What a caller learns about a failure. */
 function toldAs(failure: unknown): unknown {
   return isPassing(failure) ? unavailable((failure as Error).message, failure) : failure;
 }

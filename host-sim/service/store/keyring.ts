@@ -4,9 +4,9 @@ import type { DatabaseClock } from "./clock.js";
 import type { Database, Queries, Row } from "./database.js";
 import type { Sealer } from "./sealer.js";
 
-/** How long whoever verifies may keep the public keys, s. */
+/** How long verifiers may cache the public keys, s. */
 export const JWKS_AGE_SECONDS = 600;
-/** A new key is published this long before it signs: longer than anybody keeps the set without it. */
+/** A new key is published this long before it signs: longer than any cache of the set without it. */
 const OVERLAP_MS = 2 * JWKS_AGE_SECONDS * 1000;
 const REFRESH_MS = 60_000;
 
@@ -22,7 +22,7 @@ interface KeptKey {
   signsFromMs: number;
 }
 
-/** The keys that tokens are signed with, shared by all replicas; they change by overlap. */
+/** The signing keys of tokens, shared by all replicas; old and new overlap. */
 export class Keyring {
   /** The oldest first. */
   private keys: readonly KeptKey[] = [];
@@ -35,7 +35,7 @@ export class Keyring {
     private readonly algorithm: SigningKey["algorithm"],
     private readonly lifetimeMs: number,
   ) {
-    // A replica that cannot ask goes on with the keys that it has: they stay published until no token of theirs lives.
+    // A replica that cannot ask goes on with the keys that it has: they stay published until their last token ends.
     this.timer = setInterval(() => this.refresh().catch(() => {}), REFRESH_MS).unref();
   }
 
@@ -77,7 +77,7 @@ export class Keyring {
     return { keys: shown.map(({ key }) => publicJwk(key)) };
   }
 
-  /** Makes the next key: published at once, it signs when everybody has seen it. Resolves with its name. */
+  /** Makes the next key: published at once, it signs once every cache has it. Resolves with its name. */
   async rotate(): Promise<string> {
     const kid = await this.database.transaction((queries) =>
       this.add(queries, this.clock.now() + OVERLAP_MS),
@@ -96,7 +96,7 @@ export class Keyring {
     }
   }
 
-  /** Reads the keys anew. */
+  /** Reads the keys again. */
   async refresh(): Promise<void> {
     const rows = await this.database.query<KeyRow>(
       "SELECT kid, algorithm, sealed, signs_from_ms FROM motekey.signing_keys ORDER BY signs_from_ms",

@@ -1,12 +1,12 @@
 import type { Engine } from "./database.js";
 
-/** Who else migrates this database waits: any number that is ours. */
+/** The advisory lock that makes other migrations of this database wait: any number of ours. */
 const LOCK = 7_226_155_319;
 
 /** How far a frame under a MAC session may be behind another that overtook it. */
 export const WINDOW = 32;
 
-/** Each is run once, in this order; one that was released is never changed. */
+/** Each runs once, in this order; a released one never changes. */
 const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE motekey.devices (
@@ -196,7 +196,7 @@ const MIGRATIONS: readonly string[] = [
 /** The version of the schema that this code speaks. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
-/** Brings the schema to this version. Rejects where the database is newer than this program. */
+/** Migrates the schema to this version. Rejects where the database is newer than this program. */
 export function migrate(engine: Engine): Promise<void> {
   return engine.transaction(async (queries) => {
     await queries.query("SELECT pg_advisory_xact_lock($1)", [LOCK]);

@@ -18,10 +18,10 @@ import { WINDOW } from "./migrations.js";
 import { PlannedTokens, type TokenChange } from "./planned-tokens.js";
 import type { StoredTokens, TokenMakers } from "./tokens.js";
 
-/** Digest nonces of one peer that may be good at once. */
+/** Digest nonces of one peer that may be valid at once. */
 const NONCES_MAX = 4;
 
-/** Nobody takes a counter twice: the row is changed by one of all who try, and the session is that one's. */
+/** Nobody uses a counter twice: of all who try, one changes the row, and has the session. */
 const OPEN = `
   WITH taken AS (
     UPDATE motekey.devices SET mac_counter = $2 WHERE id = $1 AND mac_counter < $2 AND NOT disabled RETURNING id
@@ -50,7 +50,7 @@ const NONCE_ADD = `
 
 type Done = { reply: StoredReply; isRepeated: boolean };
 
-/** What peers work with. */
+/** What peers need. */
 interface PeerParts {
   database: Database;
   answers: Answers;
@@ -58,13 +58,13 @@ interface PeerParts {
   makers: TokenMakers;
 }
 
-/** What the database remembers of a sender; for one of its messages. */
+/** The database's state of a sender, for one of its messages. */
 class StoredPeer implements Peer {
   readonly macSession: MacSession | null;
   private readonly id: string;
   /** The highest sequence that came under the session when this message did. */
   private readonly received: number;
-  /** What this message does to its session: carried out with what its answer changes. */
+  /** What this message does to its session: applied with the changes of its answer. */
   private step: SessionStep | null = null;
   /** The sequence that its answer has. */
   private sent: number | null = null;
@@ -86,7 +86,7 @@ class StoredPeer implements Peer {
     return true;
   }
 
-  /** Looked at here (replicas' frames overtake each other by as much as the window), and taken in {@link once}: of two that come at once one is carried out. */
+  /** Checked here (frames at several replicas overtake each other, within the window), and used up in {@link once}: of two that come at once one takes effect. */
   accept({ opening: { counter, nonce } }: MacSession, sequence: number): boolean {
     if (sequence === this.received || this.received - sequence > WINDOW) return false;
     this.step = { counter, nonce, received: sequence };
@@ -125,12 +125,12 @@ class StoredPeer implements Peer {
     return taken.length === 1;
   }
 
-  /** The token and the reply that carries it are committed together, before anybody is answered. */
+  /** One commit holds the token and the reply that carries it, before the answer is sent. */
   async once(asked: AskedOnce, work: (tokens: TokenBook) => Promise<StoredReply>): Promise<Done> {
     const { tokens, makers } = this.parts;
     const planned = new PlannedTokens(tokens, makers, false);
     if (!asked.changes) {
-      // First the sequence: nothing is done for a message that was seen.
+      // First the sequence: a repeated message has no effect.
       await this.keep(null, null);
       return { reply: await work(planned), isRepeated: false };
     }
@@ -147,7 +147,7 @@ class StoredPeer implements Peer {
     return { reply, isRepeated: false };
   }
 
-  /** null: this reply is not given again. */
+  /** null: this reply is never repeated. */
   private kept({ id, request }: AskedOnce, reply: StoredReply): KeptReply | null {
     if (!isStored(reply)) return null;
     const sealed = this.parts.makers.sealer.seal(replyOf(this.id, id), reply.outcome);
@@ -172,14 +172,14 @@ class StoredPeer implements Peer {
 
 const NOTHING_CHANGED: Answered = { outcome: "done", sent: null, sealed: null, code: null };
 
-/** It was barred while its request was on its way. */
+/** It was barred while its request was pending. */
 const BARRED: StoredReply = {
   request: "",
   outcome: `,"error":${JSON.stringify({ code: 403, message: "This id is disabled; ask its owner" })}`,
   code: 403,
 };
 
-/** The peers in the database: nothing of them stays here. */
+/** The peers in the database: this process keeps none of their state. */
 export class StoredPeers implements Peers {
   private readonly parts: PeerParts;
 

@@ -12,7 +12,7 @@ const MEMORY = ["-c", "shared_buffers=8MB", "-c", "wal_buffers=1MB"];
 
 /** PostgreSQL in this process, in a folder: for one replica on one machine. */
 export class EmbeddedEngine implements Engine {
-  /** It does one after the other. */
+  /** It runs one statement after the other. */
   readonly lanes = 1;
 
   private constructor(
@@ -20,12 +20,12 @@ export class EmbeddedEngine implements Engine {
     private readonly lock: FileLock,
   ) {}
 
-  /** Opens the folder, made where it is missing. Rejects when another process has it. */
+  /** Opens the folder, and makes it where it is missing. Rejects when another process has it. */
   static async open(folder: string): Promise<EmbeddedEngine> {
     await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
     const lock = await FileLock.take(`${folder}/database`, "service");
     try {
-      // Loaded here: it takes longer than all else, and PostgreSQL outside needs none of it.
+      // Imported late: it takes longer than everything else, and an outside PostgreSQL does not need it.
       const { PGlite } = await import("@electric-sql/pglite");
       const database = await PGlite.create({
         dataDir: `${folder}/database`,

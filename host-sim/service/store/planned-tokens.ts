@@ -21,9 +21,9 @@ export type TokenChange =
       expiresAtMs: number;
     };
 
-/** Tokens as a call works with them: what it reads is asked at once, what it changes is planned, for one statement. */
+/** A call's view of tokens: it reads at once, and plans its changes for one statement. */
 export class PlannedTokens implements TokenBook {
-  /** null: nothing is to be changed. */
+  /** null: nothing changes. */
   change: TokenChange | null = null;
   private readonly followers: (() => void)[] = [];
 
@@ -34,7 +34,7 @@ export class PlannedTokens implements TokenBook {
     private readonly isFull: boolean,
   ) {}
 
-  /** Supposed here; where it is wrong nothing is carried out, and the call is made anew with what is right. */
+  /** Assumed here; where that is wrong nothing takes effect, and the call runs again with the truth. */
   hasRoom(): boolean {
     return !this.isFull;
   }
@@ -59,7 +59,7 @@ export class PlannedTokens implements TokenBook {
     this.followers.push(then);
   }
 
-  /** Says that the change is committed. */
+  /** The change is committed. */
   kept(): void {
     for (const follower of this.followers) follower();
   }

@@ -5,14 +5,14 @@ import type { Engine, Queries, Row } from "./database.js";
 /** The type `bigint`. */
 const INT8 = 20;
 const CONNECTIONS_DEFAULT = 16;
-/** A caller is answered long before; what is being made serves the next one. */
+/** Callers give up long before; the finished connection serves the next one. */
 const CONNECT_LIMIT_MS = 10_000;
 
 /** Where PostgreSQL is. */
 export interface PostgresPlace {
   /** `postgresql://user@host:port/database?sslmode=verify-full&…`, or `postgresql://…?host=/run/postgresql`. */
   url: string;
-  /** Read for each connection, so that a password can be changed while the service runs. */
+  /** Read for each connection, so that the password may change while the service runs. */
   passwordFile?: string;
   /** Most connections of this replica. */
   connections?: number;
@@ -20,9 +20,9 @@ export interface PostgresPlace {
 
 /** PostgreSQL outside, for any number of replicas. */
 export class PostgresEngine implements Engine {
-  /** While one waits for the disk the next one is under way; more would only make smaller batches. */
+  /** While one waits for the disk the next one runs; more would only make smaller batches. */
   readonly lanes = 4;
-  /** Statements are prepared once per connection, under these names. */
+  /** Each connection prepares its statements once, under these names. */
   private readonly names = new Map<string, string>();
 
   private constructor(private readonly pool: Pool) {}
@@ -44,7 +44,7 @@ export class PostgresEngine implements Engine {
     if (passwordFile !== undefined)
       config.password = async () => (await readFile(passwordFile, "utf8")).trim();
     const pool = new pg.Pool(config);
-    // A connection that was idle is gone: the next one is made when somebody asks.
+    // An idle connection is lost: the next query makes another.
     pool.on("error", () => {});
     return new PostgresEngine(pool);
   }
@@ -100,7 +100,7 @@ export class PostgresEngine implements Engine {
   }
 }
 
-/** Undoes a transaction; an error: the connection is of no use any more. */
+/** Undoes a transaction; an error: the connection is useless. */
 async function rolledBack(client: PoolClient): Promise<Error | undefined> {
   try {
     await client.query("ROLLBACK");

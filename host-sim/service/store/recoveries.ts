@@ -1,7 +1,7 @@
 import { newHistory, type RecoveryBook, type RecoveryHistory } from "../../cloud/recoveries.js";
 import type { Database } from "./database.js";
 
-/** The histories of recoveries in the database: any replica answers whom another one let in. */
+/** The histories of recoveries in the database: any replica can answer a login at another one. */
 export class StoredRecoveryBook implements RecoveryBook {
   constructor(private readonly database: Database) {}
 

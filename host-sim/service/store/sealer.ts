@@ -22,8 +22,8 @@ interface Key {
 }
 
 /**
- * Seals what the database holds and nobody may read there: AES-256-GCM under a key that the service alone has. A sealed
- * value is a version, the key's name, an IV, the tag and the ciphertext; what it is for is bound to it.
+ * Seals what nobody may read in the database: AES-256-GCM under a key that the service alone has. A sealed
+ * value is a version, the key's name, an IV, the tag and the ciphertext; bound to its purpose.
  */
 export class Sealer {
   private readonly keys: readonly Key[];
@@ -47,7 +47,7 @@ export class Sealer {
     return new Sealer(keys);
   }
 
-  /** @param purpose whose it is, and what for: it opens for that alone */
+  /** @param purpose whose it is, and what for: it opens only for the same */
   seal(purpose: string, text: string): Buffer {
     const key = this.current;
     const iv = randomBytes(IV_BYTES);
@@ -72,12 +72,12 @@ export class Sealer {
     return Buffer.concat([decipher.update(bytes.subarray(TEXT_AT)), decipher.final()]).toString("utf8");
   }
 
-  /** The first bytes of all that is sealed now: what begins otherwise is of an older key. */
+  /** The first bytes of everything that the present key sealed. */
   get prefix(): Buffer {
     return Buffer.concat([Uint8Array.of(VERSION), this.current.name]);
   }
 
-  /** Did the key seal it that seals now? */
+  /** Whether the present key sealed it. */
   isCurrent(sealed: Uint8Array): boolean {
     return this.prefix.equals(Buffer.from(sealed).subarray(0, IV_AT));
   }

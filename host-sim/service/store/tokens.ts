@@ -17,7 +17,7 @@ const CHECK = `
   SELECT t.sub, t.issued_at_ms, t.expires_at_ms FROM motekey.tokens t JOIN motekey.devices d ON d.id = t.sub
   WHERE t.hash = $1 AND t.host = $2 AND NOT d.disabled AND t.expires_at_ms > ${NOW_MS}`;
 
-/** Of a token, but its text. */
+/** A token, without its text. */
 export interface FoundToken extends Row {
   sub: string;
   host: string;
@@ -74,7 +74,7 @@ export class StoredTokens {
     };
   }
 
-  /** Ends this very token; false: there is none that is good for this host. */
+  /** Revokes this token; false: it is not valid for this host. */
   async end(text: string): Promise<boolean> {
     const ended = await this.queries.query("DELETE FROM motekey.tokens WHERE hash = $1 RETURNING 1", [
       sha256(text),
@@ -82,7 +82,7 @@ export class StoredTokens {
     return ended.length > 0;
   }
 
-  /** Whom and what for a token is, whatever host it is for; undefined: it is not good. */
+  /** Whose a token is, and which host it is for; undefined: it is not valid. */
   async whose(text: string): Promise<FoundToken | undefined> {
     const [found] = await this.queries.query<FoundToken>(
       `SELECT t.sub, t.host, t.issued_at_ms, t.expires_at_ms FROM motekey.tokens t
