@@ -35,5 +35,13 @@ export {
   type Scenario as WorldScenario,
   shrink,
   type Tally as WorldTally,
+  type WorldApp,
+  type WorldDevice,
+  WorldError,
+  type WorldMessage,
+  type WorldOptions,
   type WorldResult,
+  type WorldSummary,
+  type WorldTokenCheck,
+  world,
 } from "./world/index.js";

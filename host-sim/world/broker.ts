@@ -34,6 +34,8 @@ export class Broker implements Actor {
   isUp = true;
   /** Messages that made the broker close a connection: no device may send them. */
   broken: string | undefined;
+  /** Takes the messages of an app of its own topics; undefined: the app has none but those that are let go. */
+  taken: ((topic: string, payload: Uint8Array) => void) | undefined;
   private isFirst = false;
   private readonly sessions = new Map<string, Session>();
   private readonly packet = new mqtt.Packet();
@@ -126,7 +128,7 @@ export class Broker implements Actor {
       // Bytes behind a CONNECT that is pending or refused.
       this.later(connection, () => this.take(connection, bytes, type, flags, from, to, sentAtMs));
     } else if (type === mqtt.SUBSCRIBE) this.subscribe(connection, bytes, from, to);
-    else if (type === mqtt.UNSUBSCRIBE) connection.send(mqtt.unsuback(mqtt.u16At(bytes, from)));
+    else if (type === mqtt.UNSUBSCRIBE) this.unsubscribe(connection, bytes, from, to);
     else if (type === mqtt.PUBLISH) this.published(connection, bytes, flags, from, to, sentAtMs);
     else if (type === mqtt.PUBACK) this.acknowledged(connection, mqtt.u16At(bytes, from));
     else if (type === mqtt.PINGREQ) connection.send(mqtt.PINGRESP);
@@ -178,7 +180,7 @@ export class Broker implements Actor {
     session.isClean = told.cleanSession;
     connection.isAccepted = true;
     connection.send(mqtt.connack(isPresent, 0));
-    for (const message of session.messages) this.send(session, message);
+    for (const message of session.messages) this.pass(session, message);
     const held = this.held.get(connection) ?? [];
     this.held.delete(connection);
     for (const run of held) run();
@@ -190,9 +192,18 @@ export class Broker implements Actor {
   private subscribe(connection: Connection, bytes: Uint8Array, from: number, to: number): void {
     const session = this.sessions.get(connection.client) as Session;
     const filters = mqtt.readFilters(bytes, from, to);
-    session.filters = filters;
-    const codes = filters.map((filter) => (filter.startsWith(`${connection.client}/`) ? 1 : 0x80));
+    session.filters = [...new Set([...session.filters, ...filters])];
+    const isAllowed = (filter: string): boolean =>
+      this.taken !== undefined || filter.startsWith(`${connection.client}/`);
+    const codes = filters.map((filter) => (isAllowed(filter) ? 1 : 0x80));
     connection.send(mqtt.suback(mqtt.u16At(bytes, from), codes));
+  }
+
+  private unsubscribe(connection: Connection, bytes: Uint8Array, from: number, to: number): void {
+    const session = this.sessions.get(connection.client) as Session;
+    const gone = mqtt.readFilters(bytes, from, to, 0);
+    session.filters = session.filters.filter((filter) => !gone.includes(filter));
+    connection.send(mqtt.unsuback(mqtt.u16At(bytes, from)));
   }
 
   private published(
@@ -207,8 +218,16 @@ export class Broker implements Actor {
     const qos = (flags >> 1) & 3;
     const topic = mqtt.topicAt(bytes, from);
     const behind = from + 2 + mqtt.u16At(bytes, from);
-    if (topic.startsWith(`app/${connection.client}/`)) {
+    if (this.taken === undefined && topic.startsWith(`app/${connection.client}/`)) {
       if (qos > 0) connection.send(mqtt.puback(mqtt.u16At(bytes, behind)));
+      return;
+    }
+    if (this.taken !== undefined && topic !== `cloud/from/${connection.client}/rpc`) {
+      // An acknowledged message of an app is not lost: no app could do anything about that.
+      if (conditions.isFull) return;
+      this.taken(topic, bytes.subarray(qos > 0 ? behind + 2 : behind, to));
+      if (qos > 0 && !this.isOneOfTen(conditions.unacknowledged))
+        connection.send(mqtt.puback(mqtt.u16At(bytes, behind)));
       return;
     }
     if (topic !== `cloud/from/${connection.client}/rpc`) {
@@ -224,20 +243,30 @@ export class Broker implements Actor {
     if (this.isOneOfTen(conditions.doubled)) this.cloud.received(connection.client, payload, sentAtMs);
   }
 
-  /** A message to a client. */
+  /** Somebody's message to a client that has a filter for it. */
+  send(client: string, topic: string, payload: Uint8Array, isWanted: (filter: string) => boolean): void {
+    const session = this.sessions.get(client);
+    if (session?.filters.some(isWanted) === true) this.enqueue(session, topic, payload);
+  }
+
+  /** The cloud's message to a client. */
   private publish(client: string, payload: Uint8Array): void {
     const session = this.sessions.get(client);
     if (session === undefined || session.filters.length === 0 || this.isOneOfTen(this.conditions.lost))
       return;
-    session.lastIdentifier = (session.lastIdentifier % 65_535) + 1;
-    const packet = mqtt.publish(`${client}/rpc`, payload, session.lastIdentifier);
-    const message: Message = { identifier: session.lastIdentifier, packet, isSent: false };
-    if (session.messages.length < 100) session.messages.push(message);
-    this.send(session, message);
-    if (this.isOneOfTen(this.conditions.doubled)) this.send(session, message);
+    this.enqueue(session, `${client}/rpc`, payload);
   }
 
-  private send(session: Session, message: Message): void {
+  private enqueue(session: Session, topic: string, payload: Uint8Array): void {
+    session.lastIdentifier = (session.lastIdentifier % 65_535) + 1;
+    const packet = mqtt.publish(topic, payload, session.lastIdentifier);
+    const message: Message = { identifier: session.lastIdentifier, packet, isSent: false };
+    if (session.messages.length < 100) session.messages.push(message);
+    this.pass(session, message);
+    if (this.isOneOfTen(this.conditions.doubled)) this.pass(session, message);
+  }
+
+  private pass(session: Session, message: Message): void {
     const { connection } = session;
     if (connection === null) return;
     connection.send(message.isSent ? mqtt.again(message.packet) : message.packet);
@@ -246,7 +275,7 @@ export class Broker implements Actor {
     if (resendMs === 0) return;
     this.soon(resendMs, Happening.RESENT, () => {
       if (session.connection === connection && session.messages.includes(message))
-        this.send(session, message);
+        this.pass(session, message);
     });
   }
 

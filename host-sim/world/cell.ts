@@ -1,5 +1,6 @@
 import {
   type AuthOptions,
+  type LimitOptions,
   type Proof,
   readCredential,
   State,
@@ -11,7 +12,7 @@ import { Broker } from "./broker.js";
 import { Verdict, type Violation } from "./checks.js";
 import { Cloud } from "./cloud.js";
 import { Conditions } from "./conditions.js";
-import { type Core, Device, type MakeClient, type Records } from "./device.js";
+import { type Core, Device, type Lives, type MakeClient, type Records } from "./device.js";
 import { Effects } from "./effects.js";
 import type { Fault } from "./faults.js";
 import { PROFILES, type ProfileName } from "./profiles.js";
@@ -52,11 +53,14 @@ export interface Watch {
   readonly make?: MakeClient | undefined;
   readonly records?: Records | undefined;
   readonly lines?: boolean;
+  /** In the place of the app that asks for tokens now and then: a test's own. */
+  readonly lives?: ((cell: Cell) => Lives) | undefined;
+  readonly limits?: LimitOptions | undefined;
 }
 
 const RECORDS: Records = { readCredential, writeCredential };
 /** After its faults a cell has this long to recover, ms: the bound, and a call's time. */
-const HEALED_MS = 1_000_000;
+export const HEALED_MS = 1_000_000;
 /** The most pending events of a cell. */
 const PENDING_MAX = 1_000;
 
@@ -134,7 +138,7 @@ export class Cell {
       },
       proof: plan.proof,
       allowInsecure: true,
-      limits: {},
+      limits: watch.limits ?? {},
     };
     const { proof, core, clockRate } = plan;
     this.device = new Device(
@@ -147,7 +151,7 @@ export class Cell {
       trace,
       verdict,
       tally,
-      this.app,
+      watch.lives?.(this) ?? this.app,
     );
   }
 

@@ -54,6 +54,8 @@ export interface DeviceSpec {
 export interface Lives {
   began(client: AuthClient): void;
   ended(): void;
+  /** The device's code threw what is no cut of power. */
+  threw?(error: unknown): void;
 }
 
 enum Happening {
@@ -216,7 +218,10 @@ export class Device implements Actor, Ends, Link {
       run();
     } catch (error) {
       if (error instanceof PowerCut) this.crash(1_000 + Math.floor(this.random.unit() * 20_000));
-      else this.verdict.wrong("ends", `the firmware threw ${error instanceof Error ? error.stack : error}`);
+      else {
+        this.lives.threw?.(error);
+        this.verdict.wrong("ends", `the firmware threw ${error instanceof Error ? error.stack : error}`);
+      }
     }
   }
 

@@ -27,7 +27,7 @@ export class Effects implements Actor {
     private readonly broker: Broker,
     private readonly cloud: Cloud,
     private readonly device: Device,
-    private readonly app: App,
+    private readonly app: Pick<App, "hosts" | "troubleUntilMs">,
     private readonly trace: Trace,
   ) {}
 

@@ -15,6 +15,9 @@ export {
 export { type Failure, type FleetResult, hashOf, runFleet } from "./fleet.js";
 export { type Kept, keptText, readKept } from "./kept.js";
 export { MEDIA, type MediumName } from "./media.js";
+export type { WorldApp, WorldDevice, WorldMessage, WorldTokenCheck } from "./own/device.js";
+export { WorldError } from "./own/failure.js";
+export { type WorldOptions, type WorldSummary, world } from "./own/world.js";
 export { type Draw, drawPlan } from "./plan.js";
 export { PROFILE_NAMES, PROFILES, type Profile, type ProfileName } from "./profiles.js";
 export { readScenario, type Scenario } from "./scenario.js";

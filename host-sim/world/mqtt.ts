@@ -74,10 +74,11 @@ export function readConnect(bytes: Uint8Array, at: number): Connect {
   return { level, cleanSession, keepAliveS, client: texts[0] as string, user, password };
 }
 
-/** The filters of a SUBSCRIBE. @param at of the packet's body */
-export function readFilters(bytes: Uint8Array, at: number, to: number): string[] {
+/** The filters of a SUBSCRIBE, or of an UNSUBSCRIBE. @param at of the packet's body @param behind bytes after each filter */
+export function readFilters(bytes: Uint8Array, at: number, to: number, behind = 1): string[] {
   const filters: string[] = [];
-  for (let place = at + 2; place < to; place += 3 + u16At(bytes, place)) filters.push(textAt(bytes, place));
+  for (let place = at + 2; place < to; place += 2 + behind + u16At(bytes, place))
+    filters.push(textAt(bytes, place));
   return filters;
 }
 

@@ -29,6 +29,11 @@ export class Queue {
     return this.count;
   }
 
+  /** When the next one is due; Infinity: there is none. */
+  get nextMs(): number {
+    return this.count === 0 ? Number.POSITIVE_INFINITY : (this.atMs[0] as number);
+  }
+
   /** Adds an event after `delayMs`, rounded up as engines' timers do, never at once. */
   after(delayMs: number, actor: Actor, kind: number, arg: number): void {
     if (this.count === this.atMs.length) this.grow();

@@ -53,7 +53,7 @@ const blocks = DOCUMENTS.flatMap(blocksOf).filter(
 );
 /** Those that need nothing but the packages. */
 const programs = blocks.filter(
-  ({ text, file }) => /startCloud|startIdentity|startService/.test(text) && !file.includes("samples"),
+  ({ text, file }) => /startCloud|startIdentity|startService|world\(/.test(text) && !file.includes("samples"),
 );
 /** Apps' code for Moddable: what its page takes as given stands above it. */
 const onModdable = DOCUMENTS.flatMap(blocksOf).filter(

@@ -1,6 +1,7 @@
 // NODE_OPTIONS=--experimental-vm-modules npx jest      (the packages are ES modules)
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
-import { simulateDevice, startCloud } from "motekey-host-sim";
+import { simulateDevice, startCloud, world } from "motekey-host-sim";
+import { startReports } from "./reports.js";
 
 beforeEach(() => jest.useFakeTimers()); // your app's own time; cloud and device go on in theirs
 afterEach(() => jest.useRealTimers());
@@ -12,4 +13,12 @@ test("a device fetches a token that its app's server takes", async () => {
   expect(cloud.checkToken(token, "app.example.com")).toMatchObject({ active: true, sub: "device_123" });
   device.close();
   await cloud.close();
+});
+
+test("an app comes through days of faults; one that fails is named with its seed", async () => {
+  await world((device) => {
+    startReports(device.auth, (token) => {
+      expect(device.checkToken(token, "app.example.com").reason).not.toBe("expired");
+    });
+  });
 });

@@ -1,7 +1,8 @@
 // npx mocha mocha.test.js
 import assert from "node:assert/strict";
-import { simulateDevice, startCloud } from "motekey-host-sim";
+import { simulateDevice, startCloud, world } from "motekey-host-sim";
 import sinon from "sinon";
+import { startReports } from "./reports.js";
 
 describe("a device", () => {
   let clock;
@@ -18,5 +19,13 @@ describe("a device", () => {
     assert.equal(cloud.checkToken(token, "app.example.com").active, true);
     device.close();
     await cloud.close();
+  });
+
+  it("an app comes through days of faults; one that fails is named with its seed", async () => {
+    await world((device) => {
+      startReports(device.auth, (token) => {
+        assert.notEqual(device.checkToken(token, "app.example.com").reason, "expired");
+      });
+    });
   });
 });
