@@ -1,9 +1,10 @@
+import type { DeviceBook } from "./device-book.js";
 import type { Events } from "./events.js";
 import { type Frame, isObject, isRequestId, isTooDeep, parseFrame, RpcError } from "./frame.js";
-import { DEVICES_SCOPE, type MemberRole, type Operator } from "./identity/index.js";
-import type { Registry } from "./registry.js";
+import { entityOf } from "./new-entity.js";
+import { DEVICES_SCOPE, type MemberRole, type Operator } from "./operator.js";
 import { keyFingerprint, newPsk } from "./secret.js";
-import type { Entity, NewEntity } from "./types.js";
+import type { Deed, Entity, NewEntity } from "./types.js";
 
 const PSK_PATTERN = /^[\x21-\x7e]{16,128}$/;
 /** SHA-256 of a certificate's DER, as Node prints it. */
@@ -17,12 +18,12 @@ const WRITERS: readonly MemberRole[] = ["admin", "developer"];
 
 /** What the service works with. */
 export interface DeviceServiceParts {
-  registry: Registry;
+  book: DeviceBook;
   events: Events;
-  /** Ends a device's connection and its tokens, and resolves when the registry's file has it. */
-  disable: (id: string) => Promise<void>;
   /** Unix time in milliseconds. */
   now: () => number;
+  /** What a token needs for what changes anything. Default `devices:provision`. */
+  scope?: string;
 }
 
 /** A method: what its caller needs, and what it does. */
@@ -33,7 +34,7 @@ interface Method {
   call: (operator: Operator, args: Frame) => unknown;
 }
 
-/** `/v1/Device.*`: the registry of devices, for operators over HTTP (docs/cloud.md). */
+/** `/v1/Device.*`: the registry of devices, for operators over HTTP (docs/cloud.md); the same for the mock and the service. */
 export class DeviceService {
   private methods = new Map<string, Method>([
     ["/v1/Device.Create", { roles: WRITERS, changes: true, call: (by, args) => this.create(by, args) }],
@@ -46,7 +47,7 @@ export class DeviceService {
     ["/v1/Device.Rotate", { roles: WRITERS, changes: true, call: (by, args) => this.rotate(by, args) }],
     ["/v1/Device.Revoke", { roles: WRITERS, changes: true, call: (by, args) => this.revoke(by, args) }],
     ["/v1/Device.List", { roles: READERS, changes: false, call: (_by, args) => this.list(args) }],
-    ["/v1/Device.Show", { roles: READERS, changes: false, call: (_by, args) => told(this.need(args)) }],
+    ["/v1/Device.Show", { roles: READERS, changes: false, call: (_by, args) => this.show(args) }],
   ]);
 
   constructor(private parts: DeviceServiceParts) {}
@@ -76,94 +77,87 @@ export class DeviceService {
         403,
         `${name} is for the role ${method.roles.join(" or ")}; yours is ${operator.role ?? "none"}`,
       );
-    if (method.changes && !operator.scopes.has(DEVICES_SCOPE))
-      throw new RpcError(403, `${name} needs a token with the scope ${DEVICES_SCOPE}; log in with it`);
+    const { scope = DEVICES_SCOPE } = this.parts;
+    if (method.changes && !operator.scopes.has(scope))
+      throw new RpcError(403, `${name} needs a token with the scope ${scope}; log in with it`);
     if (!isObject(args)) throw new RpcError(400, "args must be an object");
     return method.call(operator, args);
   }
 
   private async create(operator: Operator, args: Frame): Promise<object> {
-    const created = this.enrolled(operator, args);
-    await this.parts.registry.flush();
-    return created;
+    const [created] = await this.enroll(operator, [args]);
+    if (created instanceof RpcError) throw created;
+    return created as object;
   }
 
   /** Each is registered or refused by itself; all of them are on the disk before the answer. */
   private async createMany(operator: Operator, args: Frame): Promise<object> {
-    const devices = devicesIn(args).map((device) => {
-      try {
-        return this.enrolled(operator, device);
-      } catch (failure) {
-        if (!(failure instanceof RpcError)) throw failure;
-        return { id: device.id ?? null, error: { code: failure.code, message: failure.message } };
-      }
+    const asked = devicesIn(args);
+    const outcomes = await this.enroll(operator, asked);
+    const devices = outcomes.map((outcome, at) => {
+      if (!(outcome instanceof RpcError)) return outcome;
+      return { id: asked[at]?.id ?? null, error: { code: outcome.code, message: outcome.message } };
     });
-    await this.parts.registry.flush();
     return { devices };
   }
 
-  /** The same again is no second device: who was cut off before the answer asks anew. */
-  private enrolled(operator: Operator, args: Frame): object {
-    const id = textIn(args, "id");
-    const proof = proofIn(args);
-    const known = this.parts.registry.get(id);
-    if (known !== undefined) {
-      if (known.disabled)
-        throw new RpcError(409, `The device ${id} was revoked; a new device needs a new id`);
-      if (known.role !== "device" || !isProvedBy(known, proof))
-        throw new RpcError(409, `The id ${id} is taken, with another key; choose another id`);
-      return { ...told(known), created: false };
-    }
-    let entity: Entity;
-    try {
-      entity = this.parts.registry.enroll(
-        { id, ...proof },
-        { did: "created", by: operator.name, at: this.at() },
-      );
-    } catch (failure) {
-      throw new RpcError(400, (failure as Error).message);
-    }
-    this.parts.events.emit({ event: "device-created", id, by: operator.name });
-    return { ...told(entity), created: true };
+  /** The same again is no second device: who was cut off before the answer asks anew. In their order. */
+  private async enroll(operator: Operator, asked: readonly Frame[]): Promise<(object | RpcError)[]> {
+    const { book, events } = this.parts;
+    const wanted = asked.map(wantedIn);
+    const entities = new Map<string, Entity>();
+    for (const one of wanted)
+      if (!(one instanceof RpcError) && !entities.has(one.entity.id)) entities.set(one.entity.id, one.entity);
+    const added = new Set(await book.enroll([...entities.values()], this.deed("created", operator)));
+    for (const id of added) events.emit({ event: "device-created", id, by: operator.name });
+    const known = await book.known([...entities.keys()]);
+    return wanted.map((one) => {
+      if (one instanceof RpcError) return one;
+      const { id } = one.entity;
+      const entity = known.get(id);
+      if (entity === undefined) return new RpcError(503, "The device was not kept; try again");
+      // The second of one id in a list is no new one.
+      if (added.delete(id)) return { ...told(entity), created: true };
+      if (entity.disabled)
+        return new RpcError(409, `The device ${id} was revoked; a new device needs a new id`);
+      if (entity.role !== "device" || !isProvedBy(entity, one.proof))
+        return new RpcError(409, `The id ${id} is taken, with another key; choose another id`);
+      return { ...told(entity), created: false };
+    });
   }
 
   /** A device's next certificate: from now on the cloud takes this one of it, and not the one before. */
   private async certify(operator: Operator, args: Frame): Promise<object> {
-    const entity = this.need(args);
+    const { id, disabled } = await this.need(args);
     const certFingerprint = certFingerprintIn(args);
-    if (entity.disabled) throw new RpcError(409, `The device ${entity.id} was revoked`);
-    if (entity.certFingerprint === certFingerprint) return { ...told(entity), certified: false };
-    this.parts.registry.setCertificate(entity, certFingerprint);
-    this.parts.registry.note(entity, { did: "certified", by: operator.name, at: this.at() });
-    await this.parts.registry.flush();
-    this.parts.events.emit({ event: "device-certified", id: entity.id, by: operator.name });
-    return { ...told(entity), certified: true };
+    if (disabled) throw new RpcError(409, `The device ${id} was revoked`);
+    const certified = await this.parts.book.certify(id, certFingerprint, this.deed("certified", operator));
+    if (certified) this.parts.events.emit({ event: "device-certified", id, by: operator.name });
+    return { ...(await this.show({ id })), certified };
   }
 
   /** Makes a device's next key, which nobody sees, or takes it back. The same again is no second one. */
   private async rotate(operator: Operator, args: Frame): Promise<object> {
-    const { registry, events } = this.parts;
-    const entity = this.need(args);
-    const { id } = entity;
+    const { id, disabled, certFingerprint } = await this.need(args);
     const { cancel = false } = args;
     if (typeof cancel !== "boolean") throw new RpcError(400, 'The argument "cancel" must be true or false');
-    if (entity.disabled) throw new RpcError(409, `The device ${id} was revoked`);
-    if (entity.certFingerprint !== undefined && !cancel)
+    if (disabled) throw new RpcError(409, `The device ${id} was revoked`);
+    if (certFingerprint !== undefined && !cancel)
       throw new RpcError(409, `The device ${id} is proved by its certificate; sign its next one`);
-    const isAsWanted = (entity.nextPsk === undefined) === cancel;
-    if (isAsWanted) return { ...told(entity), changed: false };
     const did = cancel ? "rotation-cancelled" : "rotation-begun";
-    registry.stage(entity, cancel ? undefined : newPsk(), { did, by: operator.name, at: this.at() });
-    await registry.flush();
-    events.emit({ event: did, id, by: operator.name });
-    return { ...told(entity), changed: true };
+    const nextPsk = cancel ? undefined : newPsk();
+    const changed = await this.parts.book.stage(id, nextPsk, this.deed(did, operator));
+    if (changed) this.parts.events.emit({ event: did, id, by: operator.name });
+    return { ...(await this.show({ id })), changed };
   }
 
   /** Are these the devices that somebody takes them for? */
-  private check(args: Frame): object {
-    const devices = devicesIn(args).map((device) => {
-      const id = textIn(device, "id");
-      const entity = this.parts.registry.get(id);
+  private async check(args: Frame): Promise<object> {
+    const asked = devicesIn(args).map((device) => ({ ...device, id: textIn(device, "id") }));
+    const known = await this.parts.book.known(asked.map(({ id }) => id));
+    const devices = asked.map((device: Frame & { id: string }) => {
+      const { id } = device;
+      const entity = known.get(id);
       if (entity?.role !== "device") return { id, state: "unknown", same_key: false };
       const { state, key_fingerprint, cert_fingerprint } = told(entity);
       const isSame =
@@ -176,33 +170,35 @@ export class DeviceService {
   }
 
   private async revoke(operator: Operator, args: Frame): Promise<object> {
-    const entity = this.need(args);
-    if (entity.disabled) return { ...told(entity), revoked: false };
-    this.parts.registry.note(entity, { did: "revoked", by: operator.name, at: this.at() });
-    await this.parts.disable(entity.id);
-    this.parts.events.emit({ event: "device-revoked", id: entity.id, by: operator.name });
-    return { ...told(entity), revoked: true };
+    const { id } = await this.need(args);
+    const revoked = await this.parts.book.revoke(id, this.deed("revoked", operator));
+    if (revoked) this.parts.events.emit({ event: "device-revoked", id, by: operator.name });
+    return { ...(await this.show({ id })), revoked };
   }
 
-  private list(args: Frame): object {
+  private async show(args: Frame): Promise<object> {
+    return told(await this.need(args));
+  }
+
+  private async list(args: Frame): Promise<object> {
     const { limit = PAGE_DEFAULT, after = "" } = args;
     if (typeof limit !== "number" || !Number.isInteger(limit) || limit < 1 || limit > PAGE_MAX)
       throw new RpcError(400, `The argument "limit" must be a whole number from 1 to ${PAGE_MAX}`);
     if (typeof after !== "string") throw new RpcError(400, 'The argument "after" must be a device\'s id');
-    const rest = this.parts.registry.devicesAfter(after);
-    const page = rest.slice(0, limit);
-    return { devices: page.map(told), next: rest.length > limit ? (page.at(-1)?.id ?? null) : null };
+    const found = await this.parts.book.devicesAfter(after, limit + 1);
+    const page = found.slice(0, limit);
+    return { devices: page.map(told), next: found.length > limit ? (page.at(-1)?.id ?? null) : null };
   }
 
-  private need(args: Frame): Entity {
+  private async need(args: Frame): Promise<Entity> {
     const id = textIn(args, "id");
-    const entity = this.parts.registry.get(id);
+    const entity = (await this.parts.book.known([id])).get(id);
     if (entity?.role === "device") return entity;
     throw new RpcError(404, `There is no device ${JSON.stringify(id.slice(0, 128))}`);
   }
 
-  private at(): string {
-    return new Date(this.parts.now()).toISOString();
+  private deed(did: Deed["did"], { name: by }: Operator): Deed {
+    return { did, by, at: new Date(this.parts.now()).toISOString() };
   }
 }
 
@@ -223,6 +219,16 @@ function told(entity: Entity) {
 }
 
 type Proof = Pick<NewEntity, "psk" | "certFingerprint">;
+
+/** The device that somebody wants to register, or why it cannot be. */
+function wantedIn(args: Frame): { entity: Entity; proof: Proof } | RpcError {
+  try {
+    const proof = proofIn(args);
+    return { entity: entityOf({ id: textIn(args, "id"), ...proof }), proof };
+  } catch (failure) {
+    return failure instanceof RpcError ? failure : new RpcError(400, (failure as Error).message);
+  }
+}
 
 /** What a new device proves itself by: a key, or a certificate, beside which nobody has its key. */
 function proofIn(args: Frame): Proof {

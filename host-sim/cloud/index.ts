@@ -14,6 +14,7 @@ export { type CloudFolderOptions, type CloudInFolder, startCloudIn } from "./fol
 export type { HealthAnswer } from "./health.js";
 export * from "./identity/index.js";
 export type { StruckRequest } from "./interference.js";
+export { DEVICES_SCOPE, type MemberRole } from "./operator.js";
 export { startCloud } from "./start-cloud.js";
 export type {
   BrokerTls,

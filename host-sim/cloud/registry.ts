@@ -88,11 +88,10 @@ export class Registry implements Accounts {
   }
 
   /** Adds one that an operator registered: a line of the journal, so that a thousand make no thousand files. */
-  enroll(wanted: NewEntity, deed: Deed): Entity {
-    const entity = { ...entityOf(wanted), history: [deed] };
+  enroll(wanted: Entity, deed: Deed): void {
+    const entity = { ...wanted, history: [deed] };
     this.entities.set(entity.id, entity);
     this.file?.record(entity);
-    return entity;
   }
 
   /** The entity of an id. */

@@ -23,6 +23,7 @@ import { checkOptions } from "./options.js";
 import { needRealTicks } from "./real-ticks.js";
 import { MemoryRecoveryBook } from "./recoveries.js";
 import { Registry } from "./registry.js";
+import { RegistryBook } from "./registry-book.js";
 import { CLOUD_OPTIONS } from "./tables.js";
 import { realTime } from "./time.js";
 import { CloudTls } from "./tls.js";
@@ -96,15 +97,11 @@ async function startWith(
   const hook = openHook(options, host, door, events, tls);
   let identity: Identity | null = null;
   let cloud: Cloud | null = null;
-  const devices = new DeviceService({
-    registry,
-    events,
-    now,
-    async disable(id) {
-      tokens.revokeAll(id);
-      await cloud?.disable(id);
-    },
+  const book = new RegistryBook(registry, async (id) => {
+    tokens.revokeAll(id);
+    await cloud?.disable(id);
   });
+  const devices = new DeviceService({ book, events, now });
   const operator = async (token: string) => (token === "" ? null : (identity?.operator(token) ?? null));
   const jwks = { keys: [publicJwk(signing)] };
   const served = {

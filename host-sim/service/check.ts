@@ -1,7 +1,8 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { isIP } from "node:net";
-import type { ServiceOptions, ServiceTls } from "./service-options.js";
+import { OpenId } from "./openid/openid.js";
+import type { ServiceOpenId, ServiceOptions, ServiceTls } from "./service-options.js";
 import { State } from "./state.js";
 
 const OTHERS_MAY = 0o077;
@@ -36,6 +37,7 @@ export async function checkService(options: ServiceOptions): Promise<Finding[]> 
       problem: `Others than this machine reach ${isIP(host) === 0 ? host : "its address"} without TLS`,
       next: "Give tls.certFile and tls.keyFile, or let a load balancer on this machine speak TLS.",
     });
+  if (options.openid !== undefined) findings.push(...(await checkOpenId(options.openid)));
   if (!findings.some(({ isWarning }) => !isWarning)) findings.push(...(await checkDatabase(options)));
   return findings;
 }
@@ -64,6 +66,21 @@ async function checkTls({ certFile, keyFile }: ServiceTls): Promise<Finding[]> {
       failed(`The certificate or its key cannot be used: ${(failure as Error).message}`, "Both are PEM."),
     ];
   }
+}
+
+/** Devices need no provider: the service starts without one. */
+async function checkOpenId(options: ServiceOpenId): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  try {
+    const problem = await new OpenId(options).trouble();
+    if (problem !== null)
+      findings.push({ isWarning: true, problem, next: "Check openid.issuer, and that the provider runs." });
+  } catch (failure) {
+    findings.push(failed((failure as Error).message, "Check openid."));
+  }
+  if (Object.values(options.roles).every((values: string[]) => values.length === 0))
+    findings.push(failed("openid.roles gives nobody a role", "Name the values that admins have."));
+  return findings;
 }
 
 async function checkDatabase(options: ServiceOptions): Promise<Finding[]> {

@@ -1,6 +1,11 @@
 const text = (description: string) => ({ type: "string", minLength: 1, description });
 const port = (description: string) => ({ type: "integer", minimum: 0, maximum: 65_535, description });
 const choice = (description: string, ...values: string[]) => ({ type: "string", enum: values, description });
+const texts = (description: string) => ({
+  type: "array",
+  items: { type: "string", minLength: 1 },
+  description,
+});
 const whole = (description: string, minimum: number, maximum?: number) => ({
   type: "integer",
   minimum,
@@ -28,11 +33,9 @@ export const CONFIG_SCHEMA = {
         connections: whole("most connections of this replica", 2, 1_000),
       },
     },
-    sealKeyFiles: {
-      type: "array",
-      items: { type: "string", minLength: 1 },
-      description: "keys that seal what the database holds, one in each file: the first seals, all open",
-    },
+    sealKeyFiles: texts(
+      "keys that seal what the database holds, one in each file: the first seals, all open",
+    ),
     host: text("the address to listen on"),
     mqttPort: port("the MQTT port; 0: any free one"),
     httpPort: port("the HTTP port; 0: any free one"),
@@ -91,6 +94,37 @@ export const CONFIG_SCHEMA = {
         secretFile: text("holds what a broker shows: 16 or more of A-Z a-z 0-9 _ -"),
         certificate: text("the common name of the broker's certificate"),
         vhost: text("RabbitMQ's virtual host that devices are on"),
+      },
+    },
+    openid: {
+      type: "object",
+      additionalProperties: false,
+      required: ["issuer", "audience", "roles"],
+      description: "operators and backends by the JWT access tokens of an OpenID provider",
+      properties: {
+        issuer: text("as the provider's discovery has it: https://login.example.com"),
+        audience: text("what tokens name as their audience: this service"),
+        jwksUrl: text("where the provider's keys are, where its discovery does not say it"),
+        roles: {
+          type: "object",
+          additionalProperties: false,
+          description: "which values of the roles' claim make somebody what",
+          properties: {
+            admin: texts("changes devices"),
+            developer: texts("changes devices"),
+            viewer: texts("reads"),
+            backend: texts("asks about tokens, and ends them"),
+          },
+        },
+        rolesClaim: text("the claim that has them, or the way to it: realm_access.roles"),
+        claims: {
+          type: "object",
+          additionalProperties: { type: "string" },
+          description: "other claims that a token must have, each with this very value",
+        },
+        nameClaim: text("the claim that operators are called by in a device's history"),
+        writeScope: { type: "string", description: "the scope that changes need; empty: the role is enough" },
+        staleSeconds: whole("how long keys serve that cannot be read anew", 0, 604_800),
       },
     },
     address: text("the service's name: the issuer of tokens"),

@@ -70,8 +70,19 @@ function settingOf(type: string, text: string, variable: string): unknown {
   if (type === "array") return text.split(",");
   if (type === "string") return text;
   if (type === "boolean" && (text === "true" || text === "false")) return text === "true";
+  if (type === "object") return objectOf(text, variable);
   if (type === "integer" && /^\d{1,15}$/.test(text)) return Number(text);
   throw new Error(`${variable} must be ${type === "integer" ? "a whole number" : "true or false"}`);
+}
+
+function objectOf(text: string, variable: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isBag(value)) return value;
+  } catch {
+    // As any other text.
+  }
+  throw new Error(`${variable} must be an object of JSON`);
 }
 
 function withPaths(settings: Bag, folder: string): Bag {

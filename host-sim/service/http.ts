@@ -2,16 +2,18 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { readBody } from "../cloud/body.js";
 import { MESSAGE_BYTES_MAX } from "../cloud/channel.js";
-import { type ReplyError, RpcError, Unavailable } from "../cloud/frame.js";
+import type { DeviceService } from "../cloud/device-service.js";
+import { parseFrame, type ReplyError, RpcError, Unavailable } from "../cloud/frame.js";
 import { HOOK_PATH, type Hook } from "../cloud/hook/index.js";
 import { makeHttpServer } from "../cloud/http-server.js";
 import { addressOf, listen } from "../cloud/listen.js";
 import { RPC_PATH, type Rpc } from "../cloud/rpc.js";
-import { keysOf, sameSecret } from "../cloud/secret.js";
+import { keysOf, newPsk, sameSecret } from "../cloud/secret.js";
 import type { CloudTls } from "../cloud/tls.js";
 import type { Entity } from "../cloud/types.js";
 import { RETRY_AFTER_SECONDS, type SenderLimits } from "./limits/limits.js";
 import type { Metrics } from "./metrics.js";
+import type { OpenId, OpenIdCaller } from "./openid/openid.js";
 import type { State } from "./state.js";
 import { JWKS_AGE_SECONDS } from "./store/keyring.js";
 
@@ -24,6 +26,14 @@ const REQUESTS_MAX = 10_000;
 const NAME_CHARACTERS_MAX = 128;
 const NEVER_STORED = { "cache-control": "no-store" };
 
+/** RFC 6750 section 3. */
+const INVALID_TOKEN = { "www-authenticate": 'Bearer error="invalid_token"' };
+/** What operators call; everything else is a backend's. */
+const OPERATORS_METHOD = /^\/v1\/Device\./;
+
+/** Who asks: somebody of the registry, or of the OpenID provider. */
+type Caller = Entity | OpenIdCaller;
+
 /** What the HTTP side works with. */
 export interface ServiceHttpParts {
   state: State;
@@ -32,6 +42,8 @@ export interface ServiceHttpParts {
   limits: SenderLimits;
   /** null: no broker asks here. */
   hook: Hook | null;
+  /** null: nobody comes with tokens of an OpenID provider. */
+  operators: { openid: OpenId; devices: DeviceService } | null;
   /** The host that tokens for the service's own API are issued for. */
   apiHost: string;
   /** null: plain HTTP. */
@@ -150,7 +162,8 @@ export class ServiceHttp {
     try {
       return await route.serve(request);
     } catch (failure) {
-      if (failure instanceof RpcError) return refusal(failure.code, failure.message);
+      if (failure instanceof RpcError)
+        return refusal(failure.code, failure.message, failure.code === 401 ? INVALID_TOKEN : {});
       if (!(failure instanceof Unavailable)) return refusal(500, "The service failed; try again");
       return later(503, failure.message, failure.retryAfterSeconds);
     }
@@ -178,14 +191,17 @@ export class ServiceHttp {
     if (caller === null) return unauthorized("Give a token for this API as Bearer, or id and key as Basic");
     const body = await readBody(request, MESSAGE_BYTES_MAX);
     if (body === null) return refusal(413, `A frame has at most ${MESSAGE_BYTES_MAX} bytes`);
-    const reply = await this.parts.rpc.post(caller, body);
+    const { rpc, operators } = this.parts;
+    if (operators !== null && "isBackend" in caller && isOperators(caller, body))
+      return { status: 200, content: await operators.devices.post(caller, body) };
+    const reply = await rpc.post("isBackend" in caller ? backendOf(caller) : caller, body);
     return reply === null ? { status: 204 } : answerOf(reply);
   }
 
   private async introspect(request: IncomingMessage): Promise<Answer> {
     const caller = await this.callerOf(request);
     if (caller === null) return unauthorized("Give id and key of a backend as Basic");
-    if (caller.role !== "backend") return refusal(403, "Introspection is for the role backend");
+    if (!isBackend(caller)) return refusal(403, "Introspection is for the role backend");
     const token = await tokenIn(request);
     const found = await this.parts.state.tokens.whose(token);
     if (found === undefined) return { status: 200, content: { active: false }, headers: NEVER_STORED };
@@ -201,17 +217,18 @@ export class ServiceHttp {
     const token = await tokenIn(request);
     const { tokens } = this.parts.state;
     const found = await tokens.whose(token);
-    const isTheirs = caller.role === "backend" || found?.sub === caller.id;
+    const isTheirs = isBackend(caller) || ("id" in caller && found?.sub === caller.id);
     if (found !== undefined && isTheirs) await tokens.end(token);
     return { status: 200, headers: NEVER_STORED };
   }
 
-  /** Who asks, proved by a token for this API, by id and key, or by the TLS handshake. */
-  private async callerOf(request: IncomingMessage): Promise<Entity | null> {
-    const { state, apiHost, tls } = this.parts;
+  /** Who asks, proved by a token for this API or of the OpenID provider, by id and key, or by the TLS handshake. */
+  private async callerOf(request: IncomingMessage): Promise<Caller | null> {
+    const { state, apiHost, tls, operators } = this.parts;
     const header = request.headers.authorization ?? "";
     const [bearer] = BEARER.exec(header)?.slice(1) ?? [];
     if (bearer !== undefined) {
+      if (operators?.openid.claims(bearer)) return operators.openid.callerOf(bearer);
       const check = await state.tokens.check(bearer, apiHost);
       return check.active ? this.enabled(check.sub) : null;
     }
@@ -234,6 +251,23 @@ export class ServiceHttp {
     const entity = await this.parts.state.accounts.find(id);
     return entity === undefined || entity.disabled ? null : entity;
   }
+}
+
+function isBackend(caller: Caller): boolean {
+  return "isBackend" in caller ? caller.isBackend : caller.role === "backend";
+}
+
+/** Is this for the registry of devices? An operator alone has nothing else to ask. */
+function isOperators(caller: OpenIdCaller, body: Uint8Array): boolean {
+  if (!caller.isBackend) return true;
+  const method = parseFrame(body, "json")?.method;
+  return typeof method === "string" && OPERATORS_METHOD.test(method);
+}
+
+/** The OpenID provider's backend as the Auth service takes it: in no registry, and nobody has a key of it. */
+function backendOf({ name }: OpenIdCaller): Entity {
+  const counters = { connect: -1, mac: -1 };
+  return { id: `openid ${name}`, role: "backend", psk: newPsk(), counters, disabled: false };
 }
 
 /** The parameter `token` of a form (RFC 7662 section 2.1, RFC 7009 section 2.1). */

@@ -8,7 +8,9 @@ export type {
   ServiceEvict,
   ServiceHook,
   ServiceLimits,
+  ServiceOpenId,
   ServiceOptions,
+  ServiceRoles,
   ServiceTls,
   ServiceTokens,
 } from "./service-options.js";

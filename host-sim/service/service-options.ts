@@ -83,6 +83,36 @@ export interface ServiceHook {
   vhost?: string;
 }
 
+/** Which values of the roles' claim make somebody what. Who has none of them may do nothing. */
+export interface ServiceRoles {
+  admin?: string[];
+  developer?: string[];
+  viewer?: string[];
+  /** Asks about tokens, and ends them, as an app's server does. */
+  backend?: string[];
+}
+
+/** Operators and backends come with access tokens of an OpenID provider: JWTs (RFC 9068) for this service. */
+export interface ServiceOpenId {
+  /** As the provider's discovery has it: `https://login.example.com`. */
+  issuer: string;
+  /** What tokens name as their audience: this service, never a client of the provider. */
+  audience: string;
+  /** Where the provider's keys are. Default: as its discovery says. */
+  jwksUrl?: string;
+  roles: ServiceRoles;
+  /** The claim that has them, or the way to it: `realm_access.roles`. Default `roles`. */
+  rolesClaim?: string;
+  /** Other claims that a token must have, each with this very value. */
+  claims?: Readonly<Record<string, string>>;
+  /** The claim that operators are called by in a device's history. Default `sub`. */
+  nameClaim?: string;
+  /** The scope that changes need; empty: the role is enough. Default `devices:provision`. */
+  writeScope?: string;
+  /** How long keys serve that cannot be read anew, s, behind the ten minutes that they are good. Default 3,600. */
+  staleSeconds?: number;
+}
+
 /** Limits for senders, at each replica; 0: no limit. */
 export interface ServiceLimits {
   /** Connections and HTTP requests from one address (of IPv6, from one /64) in a second. Default 1,000. */
@@ -123,6 +153,7 @@ export interface ServiceOptions {
   tls?: ServiceTls;
   broker?: ServiceBroker;
   hook?: ServiceHook;
+  openid?: ServiceOpenId;
   /** Its name, the issuer of tokens and `src` of replies. Default `//api.mongoose-iot.com`. */
   address?: string;
   tokens?: ServiceTokens;
@@ -175,6 +206,34 @@ const BROKER: Shape<ServiceBroker> = {
 
 const HOOK: Shape<ServiceHook> = { secretFile: NAME, certificate: NAME, vhost: NAME };
 
+const ROLES: Shape<ServiceRoles> = {
+  admin: listOf(NAME),
+  developer: listOf(NAME),
+  viewer: listOf(NAME),
+  backend: listOf(NAME),
+};
+
+const CLAIMS: Rule = {
+  allowed: ["an object of texts"],
+  accepts: (value) =>
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((text) => typeof text === "string"),
+};
+
+const OPENID: Shape<ServiceOpenId> = {
+  issuer: needed(NAME),
+  audience: needed(NAME),
+  jwksUrl: NAME,
+  roles: needed(optionsOf(ROLES)),
+  rolesClaim: NAME,
+  claims: CLAIMS,
+  nameClaim: NAME,
+  writeScope: TEXT,
+  staleSeconds: whole(0, 604_800),
+};
+
 const TOKENS: Shape<ServiceTokens> = {
   format: oneOf("jwt", "opaque", "cwt-sign1"),
   algorithm: oneOf("ES256", "EdDSA"),
@@ -198,6 +257,7 @@ export const SERVICE_OPTIONS: Shape<ServiceOptions> = {
   tls: optionsOf(TLS),
   broker: optionsOf(BROKER),
   hook: optionsOf(HOOK),
+  openid: optionsOf(OPENID),
   address: NAME,
   tokens: optionsOf(TOKENS),
   limits: optionsOf(LIMITS),

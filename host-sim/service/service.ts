@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Broker } from "../cloud/broker.js";
 import { DEFAULT_ADDRESS, DEFAULT_HOST, makeCore } from "../cloud/core.js";
+import { DeviceService } from "../cloud/device-service.js";
 import type { Door } from "../cloud/door.js";
 import { Events } from "../cloud/events.js";
 import { Health } from "../cloud/health.js";
@@ -29,6 +30,7 @@ import { ServiceHttp } from "./http.js";
 import { GuardedDoor } from "./limits/guarded-door.js";
 import { SenderLimits } from "./limits/limits.js";
 import { Metrics } from "./metrics.js";
+import { OpenId } from "./openid/openid.js";
 import { SERVICE_OPTIONS, type ServiceOptions, type ServiceTls } from "./service-options.js";
 import { State } from "./state.js";
 
@@ -74,6 +76,9 @@ export class Service {
     this.rpcUrl = `${http.url.replace(/^http/, "ws")}${RPC_PATH}`;
     const { revocations } = state;
     this.evictions = new Evictions({ revocations, events, evictor, kick: (id) => this.kick(id) });
+    events.on((event) => {
+      if (event.event === "device-revoked") this.evictions.begin(event.id);
+    });
   }
 
   /** Counts of this replica since its start, live. */
@@ -198,9 +203,10 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   checkOptions("", options, SERVICE_OPTIONS);
   const address = options.address ?? DEFAULT_ADDRESS;
   const tls = await startTls(options.tls);
+  const openid = options.openid === undefined ? null : new OpenId(options.openid);
   const state = await State.open(options, address);
   try {
-    return await startWith(options, address, state, tls);
+    return await startWith(options, address, state, tls, openid);
   } catch (failure) {
     await state.close().catch(() => {});
     throw failure;
@@ -212,6 +218,7 @@ async function startWith(
   address: string,
   state: State,
   certificates: Certificates | null,
+  openid: OpenId | null,
 ): Promise<Service> {
   const events = new Events();
   if (options.log !== undefined) events.on(options.log);
@@ -240,7 +247,8 @@ async function startWith(
   const door = new GuardedDoor(accounts, proofs, recoveries, limits);
   const evictor = await evictorOf(options.broker);
   const hook = await openHook(options, host, door, events, tls);
-  const served = { state, rpc, metrics, limits, hook, apiHost, tls, connectLimitMs };
+  const operators = openid && { openid, devices: deviceService(state, events, openid) };
+  const served = { state, rpc, metrics, limits, hook, operators, apiHost, tls, connectLimitMs };
   const http = await ServiceHttp.start(host, options.httpPort ?? DEFAULT_PORTS.http, served);
   let line: BrokerLine | null = null;
   try {
@@ -262,6 +270,10 @@ async function startWith(
     await Promise.all([http.close(), line?.close()]);
     throw failure;
   }
+}
+
+function deviceService({ devices: book, clock }: State, events: Events, { scope }: OpenId): DeviceService {
+  return new DeviceService({ book, events, now: () => clock.now(), scope });
 }
 
 async function openHook(

@@ -6,6 +6,7 @@ import type { ServiceOptions } from "./service-options.js";
 import { StoredAccounts } from "./store/accounts.js";
 import { DatabaseClock, NOW_MS } from "./store/clock.js";
 import { Database, type Engine } from "./store/database.js";
+import { StoredDevices } from "./store/devices.js";
 import { Keyring } from "./store/keyring.js";
 import { migrate } from "./store/migrations.js";
 import { StoredPeers } from "./store/peers.js";
@@ -31,6 +32,8 @@ const SWEEPS: readonly string[] = [
 /** All of the service's state, in one database. */
 export class State {
   readonly accounts: StoredAccounts;
+  /** For operators. */
+  readonly devices: StoredDevices;
   readonly peers: StoredPeers;
   readonly recoveryBook: StoredRecoveryBook;
   readonly tokens: StoredTokens;
@@ -49,6 +52,7 @@ export class State {
     const mint = new Mint(tokens, address, () => keyring.signing);
     const makers = { mint, sealer, clock, options: tokens };
     this.accounts = new StoredAccounts(database, sealer, clock);
+    this.devices = new StoredDevices(database, sealer);
     this.tokens = new StoredTokens(database, makers);
     this.peers = new StoredPeers(database, this.tokens, makers);
     this.recoveryBook = new StoredRecoveryBook(database);

@@ -1,23 +1,15 @@
 import type Provider from "oidc-provider";
+import type { Operator } from "../operator.js";
 import type { Directory } from "./directory.js";
 import type { Logins } from "./logins.js";
 import { profileOf } from "./profile.js";
-import type { MemberRole, ServiceAccount, User } from "./types.js";
+import type { ServiceAccount, User } from "./types.js";
 
 /** Who a bearer token belongs to, and what it may be used for; `grantId` names the login that it comes from. */
 export interface Bearer {
   holder: User | ServiceAccount;
   scopes: ReadonlySet<string>;
   grantId?: string;
-}
-
-/** An operator: a person or a program whose token the identity provider made. */
-export interface Operator {
-  /** The user name, or a service account's client id. */
-  name: string;
-  /** null: in no organization. */
-  role: MemberRole | null;
-  scopes: ReadonlySet<string>;
 }
 
 /** The bearer of an access token; null where it is unknown, over or revoked, or its holder is disabled. */

@@ -1,6 +1,7 @@
 import type { AccountClaims } from "oidc-provider";
+import { DEVICES_SCOPE, type MemberRole } from "../operator.js";
 import type { Directory } from "./directory.js";
-import type { MemberRole, Organization, ServiceAccount, Team, User } from "./types.js";
+import type { Organization, ServiceAccount, Team, User } from "./types.js";
 
 /** An organization as members see it. */
 export interface OrganizationProfile {
@@ -62,9 +63,6 @@ export const CLAIMS = {
   email: ["email", "email_verified"],
   organization: ["organization", "role", "teams", "organizations"],
 };
-
-/** What a token must have to register and revoke devices. */
-export const DEVICES_SCOPE = "devices:provision";
 
 /** The scopes that there are. Without `offline_access` a login has a refresh token too: all our clients need one. */
 export const SCOPES = [...Object.keys(CLAIMS), "offline_access", DEVICES_SCOPE];

@@ -1,8 +1,6 @@
 import type { JWK } from "jose";
+import type { MemberRole } from "../operator.js";
 import type { IdentityFaultOptions } from "./faults.js";
-
-/** What a member may do in an organization. */
-export type MemberRole = "admin" | "developer" | "viewer";
 
 /** A team within an organization. */
 export interface Team {

@@ -29,7 +29,7 @@ const PROMOTE = `
   ), kept AS (
     UPDATE motekey.mac_sessions SET is_next = false WHERE device IN (SELECT id FROM taken) AND is_next
   ), noted AS (
-    INSERT INTO motekey.audit (did, device) SELECT $3, id FROM taken
+    INSERT INTO motekey.audit (did, device, operator) SELECT $3, id, $4 FROM taken
   )
   SELECT id FROM taken`;
 
@@ -120,9 +120,9 @@ export class StoredAccounts implements Accounts {
     return (await this.database.query(TAKE[purpose], [id, counter])).length === 1;
   }
 
-  async promote(entity: Entity, { did }: Deed): Promise<boolean> {
+  async promote(entity: Entity, { did, by }: Deed): Promise<boolean> {
     const { id, sealedNextPsk } = entity as StoredEntity;
-    return (await this.database.query(PROMOTE, [id, sealedNextPsk, did])).length === 1;
+    return (await this.database.query(PROMOTE, [id, sealedNextPsk, did, by])).length === 1;
   }
 
   /** Gives a device a next key, or (undefined) takes it back. False: nobody has this id. */
@@ -283,11 +283,12 @@ function takeOf(column: string): string {
 }
 
 /** What a sealed PSK is bound to. */
-function pskOf(id: string): string {
+export function pskOf(id: string): string {
   return `psk of ${id}`;
 }
 
-async function endAll(queries: Queries, id: string): Promise<void> {
+/** Ends the tokens, sessions and stored replies of somebody. */
+export async function endAll(queries: Queries, id: string): Promise<void> {
   await queries.query("DELETE FROM motekey.tokens WHERE sub = $1", [id]);
   await queries.query("DELETE FROM motekey.mac_sessions WHERE device = $1", [id]);
   await queries.query("DELETE FROM motekey.replies WHERE device = $1", [id]);

@@ -191,6 +191,11 @@ const MIGRATIONS: readonly string[] = [
     at timestamptz NOT NULL DEFAULT now()
   );
   `,
+  `
+  -- Who did it: an operator, or the device itself; null: a program, by the service's own interface.
+  ALTER TABLE motekey.audit ADD COLUMN operator text;
+  CREATE INDEX audit_of_device ON motekey.audit (device, place) WHERE operator IS NOT NULL;
+  `,
 ];
 
 /** The version of the schema that this code speaks. */

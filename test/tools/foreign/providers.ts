@@ -143,7 +143,8 @@ async function startOidcProvider(forgives: boolean): Promise<Foreign> {
     cookies: { keys: ["tests"] },
     conformIdTokenClaims: false,
     claims: { openid: ["sub"], email: ["email"], profile: ["name"] },
-    scopes: ["openid", "offline_access", "profile", "email"],
+    scopes: ["openid", "offline_access", "profile", "email", "devices:provision"],
+    extraTokenClaims: (_context, { clientId }) => ({ roles: [clientId === CI.id ? "apps" : "makers"] }),
     subjectTypes: ["public", "pairwise"],
     pairwiseIdentifier: (_context, account, client) =>
       createHash("sha256").update(`${account} ${client.clientId}`).digest("hex").slice(0, 20),
@@ -187,7 +188,7 @@ async function startOidcProvider(forgives: boolean): Promise<Foreign> {
         defaultResource: () => "https://api.example.com",
         useGrantedResource: () => true,
         getResourceServerInfo: () => ({
-          scope: "openid profile email offline_access",
+          scope: "openid profile email offline_access devices:provision",
           audience: "https://api.example.com",
           accessTokenTTL: 1800,
           accessTokenFormat: "jwt" as const,
