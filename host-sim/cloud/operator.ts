@@ -6,7 +6,7 @@ export const DEVICES_SCOPE = "devices:provision";
 
 /** An operator: a person or a program whose token an identity provider made. */
 export interface Operator {
-  /** As the history of a device tells it. */
+  /** In the history of devices. */
   name: string;
   /** null: none here. */
   role: MemberRole | null;

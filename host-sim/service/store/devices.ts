@@ -5,13 +5,13 @@ import { endAll, pskOf } from "./accounts.js";
 import type { Database, Queries, Row } from "./database.js";
 import type { Sealer } from "./sealer.js";
 
-/** What was done with a device, as the history tells it: whoever looks for the barred reads "disabled". */
+/** Names in the audit: whoever looks for barred devices reads "disabled". */
 const STORED: Readonly<Partial<Record<Deed["did"], string>>> = { revoked: "disabled" };
 const TOLD: Readonly<Record<string, Deed["did"]>> = { disabled: "revoked" };
 
 const COLUMNS = "id, role, psk, next_psk, owner, cert_fingerprint, connect_counter, mac_counter, disabled";
 
-/** What operators did is told with who did it; of what a program did nobody is known. */
+/** What operators and devices did, not programs by the service's own interface. */
 const HISTORY = `
   SELECT device, did, operator, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
   FROM motekey.audit WHERE device = ANY($1) AND operator IS NOT NULL ORDER BY place`;
