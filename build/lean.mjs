@@ -41,7 +41,8 @@ async function load(path) {
 
 /** `,proof:rank,status` for each proof, over a link that does not verify the server. A proof has the rank of the floors that it passes. */
 async function levels() {
-  const { PROOFS, judge } = await load("policy.ts");
+  const { judge } = await load("policy.ts");
+  const { PROOFS } = await load("proof/proofs.ts");
   const { Status } = await load("status.ts");
   const { LinkSecurity } = await load("ports.ts");
   const level = (proof) => {

@@ -3,18 +3,7 @@ import { readCredential, type StoredCredential } from "./credential.js";
 import type { Scratch } from "./crypto/scratch.js";
 import { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
 import { type Group, Kind, type RowsOf } from "./options.js";
-import {
-  ConnectProof,
-  connectProofOf,
-  type Floor,
-  FrameProof,
-  floorGroup,
-  frameProofOf,
-  isBearer,
-  judge,
-  type Proof,
-  proofFor,
-} from "./policy.js";
+import { type Floor, floorGroup, judge, proofFor } from "./policy.js";
 import {
   type Address,
   type Clock,
@@ -25,6 +14,8 @@ import {
   type Store,
 } from "./ports.js";
 import { whose } from "./proof/owner.js";
+import { Strength } from "./proof/proof.js";
+import { type Proof, type ProofPair, proofOf, strengthOf } from "./proof/proofs.js";
 import { RECOVERY_PASSWORD_BYTES } from "./proof/recover.js";
 import { refusalOf } from "./refusals.js";
 import { Status } from "./status.js";
@@ -260,7 +251,7 @@ const requestTopicOf = (template: string, id: string): Uint8Array => {
 const recovererOf = (config: Config, id: string, topic: string): Config => {
   const recoverer = Object.create(config);
   recoverer.cleanSession = true;
-  recoverer.connectProof = ConnectProof.PASSWORD;
+  recoverer.proof = proofOf("password");
   // What it asks depends on the answer before: two round trips more, and nothing of the device's own is behind it.
   recoverer.pipeline = false;
   recoverer.filter = bytesOf(`${id}/rpc/#`);
@@ -293,9 +284,7 @@ export class Config {
   readonly user: Uint8Array;
   /** `<id>/rpc/#`, which also covers `<id>/rpc`. */
   readonly filter: Uint8Array;
-  readonly proof: Proof;
-  readonly connectProof: ConnectProof;
-  readonly frameProof: FrameProof;
+  readonly proof: ProofPair;
   readonly pipeline: boolean;
   readonly cleanSession: boolean;
   readonly link: LinkSecurity;
@@ -336,7 +325,7 @@ export class Config {
     const defaultTopic = this.isMgRpc ? `${address}/rpc` : DEFAULT_REQUEST_TOPIC;
     const topic = cloud.requestTopic === undefined ? defaultTopic : cloud.requestTopic;
     const link = ports.link.security === undefined ? LinkSecurity.PLAIN : ports.link.security;
-    const proof: Proof = options.proof === undefined ? proofFor(link) : options.proof;
+    const proof = proofOf(options.proof === undefined ? proofFor(link) : options.proof);
 
     this.limits = limits;
     this.filter = bytesOf(`${deviceId}/rpc/#`);
@@ -351,7 +340,7 @@ export class Config {
     if (this.deviceId.length > limits.idBytes)
       refuse(`deviceId is longer than limits.idBytes (${limits.idBytes})`);
     this.psk = psk === undefined ? NO_BYTES : typeof psk === "string" ? bytesOf(psk) : psk;
-    if (this.psk.length === 0 && proof !== "link")
+    if (this.psk.length === 0 && (proof.connect.needsKey === true || proof.frame.needsKey === true))
       refuse("credential.psk is empty: provision the device's key first");
     this.jitterSecret = this.psk.length > 0 ? this.psk : new Uint8Array(SPREAD_BYTES);
     if (this.psk.length === 0) ports.entropy.fill(this.jitterSecret, 0, SPREAD_BYTES);
@@ -363,20 +352,18 @@ export class Config {
       refuse("cloud.requestTopic must not hold wildcards");
 
     this.proof = proof;
-    this.connectProof = connectProofOf(proof);
-    this.frameProof = frameProofOf(proof);
     this.link = link;
-    this.isExposed = isBearer(proof) && link < LinkSecurity.VERIFIED_TLS;
+    this.isExposed = strengthOf(proof) === Strength.BEARER && link < LinkSecurity.VERIFIED_TLS;
     const floor = credential.floor === undefined ? NO_FLOOR : credential.floor;
     const isInsecure = options.allowInsecure === true;
-    let verdict = judge(proof, link, hasExchange, isInsecure, floor);
-    if (verdict === Status.OK) verdict = judge(proof, link, hasExchange, isInsecure, identity.kept);
-    if (verdict !== Status.OK) refuseWith(`proof ${proof} is refused`, verdict);
+    let verdict = judge(proof.name, link, hasExchange, isInsecure, floor);
+    if (verdict === Status.OK) verdict = judge(proof.name, link, hasExchange, isInsecure, identity.kept);
+    if (verdict !== Status.OK) refuseWith(`proof ${proof.name} is refused`, verdict);
     this.needsSeal = floor.token !== undefined || identity.kept.token !== undefined;
     this.pipeline = cloud.pipeline !== false;
     this.cleanSession = cloud.cleanSession !== false;
     const latest = counter === undefined ? 0 : counter - 1;
-    const hasCounters = this.connectProof === ConnectProof.COUNTER || this.frameProof === FrameProof.MAC;
+    const hasCounters = proof.connect.takesCounter === true || proof.frame.takesCounter === true;
     const keeper = ports.store === undefined ? null : new Keeper(ports.store);
     const recordBytes = Math.max(COUNTER_RECORD_BYTES, RECORD_BYTES_MIN + OWNER_BYTES + limits.hostBytes);
     this.keeper = keeper;

@@ -1,6 +1,7 @@
 import { checkGroup, Kind, type RowsOf } from "./options.js";
-import { type Floor, floorGroup, PROOFS, type Proof } from "./policy.js";
+import { type Floor, floorGroup } from "./policy.js";
 import { LinkSecurity, type Store } from "./ports.js";
+import { PROOFS, type Proof } from "./proof/proofs.js";
 import { Status } from "./status.js";
 import { Keeper } from "./store/keeper.js";
 import {

@@ -1,7 +1,8 @@
 import type { Config } from "./config.js";
 import type { AuthClient } from "./index.js";
-import { FrameProof, type Proof } from "./policy.js";
 import { LinkSecurity } from "./ports.js";
+import { Strength } from "./proof/proof.js";
+import type { Proof } from "./proof/proofs.js";
 import { nameOf, sentenceOf } from "./sentences.js";
 import { Status } from "./status.js";
 import type { Keeper } from "./store/keeper.js";
@@ -83,7 +84,7 @@ const exposureOf = (config: Config, areSealed: boolean): string => {
   if (areSealed || config.needsSeal)
     return `${UNVERIFIED} sees neither key nor tokens, which come sealed; a key that leaks later opens recordings.`;
   return `${UNVERIFIED} sees the tokens, but not the key${
-    config.frameProof === FrameProof.NONE ? `; a relay can speak for the device${ACCEPTED}` : "."
+    config.proof.frame.strength === Strength.NONE ? `; a relay can speak for the device${ACCEPTED}` : "."
   }`;
 };
 
@@ -151,7 +152,7 @@ export const explain = (client: AuthClient, wallTimeS?: number): Explanation => 
       sentenceOf(status) + (status === Status.FOREIGN_ANSWER ? addressesOf(session.frame, config) : ""),
     transport: session.channel.terms.isOld ? olderOf(transport) : transport,
     link: LinkSecurity[config.link],
-    proof: config.proof,
+    proof: config.proof.name,
     cloud: `${address.host}:${address.port}`,
     code: failure.code,
     peerCode: isSaid ? words.code : 0,

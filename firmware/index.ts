@@ -4,8 +4,8 @@ import type { Counters } from "./counters.js";
 import { Scratch } from "./crypto/scratch.js";
 import { Driver } from "./driver.js";
 import { checkGroup, type Group, Kind, type RowsOf } from "./options.js";
-import { PROOFS } from "./policy.js";
 import type { Ports } from "./ports.js";
+import { PROOFS } from "./proof/proofs.js";
 import type { OnDone, OnProvisionalHost, OnResult } from "./rpc/calls.js";
 import type { Encoding } from "./rpc/frames.js";
 import type { TokenFormat } from "./session/features.js";
@@ -28,7 +28,7 @@ export {
 } from "./credential.js";
 export { Scratch } from "./crypto/scratch.js";
 export { DEFAULT_LIMITS, type LimitOptions, type Limits, limitsFrom } from "./limits.js";
-export { type Floor, PROOFS, type Proof } from "./policy.js";
+export type { Floor } from "./policy.js";
 export {
   type Address,
   type Clock,
@@ -40,6 +40,7 @@ export {
   type Store,
   type Waker,
 } from "./ports.js";
+export { PROOFS, type Proof } from "./proof/proofs.js";
 export type { OnDone, OnProvisionalHost, OnResult } from "./rpc/calls.js";
 export type { Encoding } from "./rpc/frames.js";
 export type { TokenFormat } from "./session/features.js";

@@ -2,12 +2,9 @@ import type { Config } from "./config.js";
 import type { Counters } from "./counters.js";
 import { randomId, randomUnit } from "./crypto/random.js";
 import type { Scratch } from "./crypto/scratch.js";
-import { Sha256 } from "./crypto/sha256.js";
-import { ConnectProof, FrameProof } from "./policy.js";
 import type { Entropy } from "./ports.js";
-import { MacSession } from "./proof/mac.js";
+import type { Protection } from "./proof/proof.js";
 import { type Call, CallTable } from "./rpc/calls.js";
-import { Challenge } from "./rpc/challenge.js";
 import { Inbox } from "./rpc/inbox.js";
 import { Requests } from "./rpc/requests.js";
 import { type CallOwner, Responses } from "./rpc/responses.js";
@@ -60,7 +57,7 @@ export class Session {
   private readonly counters: Counters;
   private readonly entropy: Entropy;
   private readonly scratch: Scratch;
-  private readonly mac: MacSession | null;
+  private readonly protection: Protection;
   private readonly requests: Requests;
   private readonly attempts: Attempts;
   readonly keepAlive: KeepAlive;
@@ -79,29 +76,26 @@ export class Session {
     counters: Counters,
     scratch: Scratch,
   ) {
-    const isMac = config.frameProof === FrameProof.MAC;
     this.config = config;
     this.app = features.messages;
     this.counters = counters;
     this.entropy = entropy;
     this.scratch = scratch;
-    const mac = isMac ? new MacSession() : null;
-    const challenge = config.frameProof === FrameProof.DIGEST ? new Challenge() : null;
-    this.mac = mac;
+    const protection = config.proof.frame.protection({ config, entropy, scratch });
+    this.protection = protection;
     this.outbox = new Outbox(config.limits.sendBytes);
     this.failures = new Failures(config.addresses);
-    // A challenge is JSON; and what the broker may still hold for us must repeat byte for byte.
-    const encoding = challenge === null && config.cleanSession ? features.encoding : null;
+    // What the broker may still hold for us must repeat byte for byte.
+    const encoding = config.proof.frame.isJson !== true && config.cleanSession ? features.encoding : null;
     this.calls = new CallTable(config.limits.calls, randomId(entropy, scratch.key.digest));
-    this.inbox = new Inbox(config, mac, isMac ? new Sha256() : null, encoding, counters, this.calls);
+    this.inbox = new Inbox(config, protection, encoding, counters, this.calls);
     this.frame = this.inbox.frame;
     const parts = {
       config,
       entropy,
       scratch,
       counters,
-      mac,
-      challenge,
+      protection,
       frames: encoding,
       encoding: encoding === null ? null : encoding.name,
       deliveries: this.calls,
@@ -188,11 +182,11 @@ export class Session {
   opened(nowMs: number): void {
     this.nowMs = nowMs;
     this.change(Change.OPENED);
-    const isOwn = this.attempts.open(this.mac);
+    const isOwn = this.attempts.open();
     this.keepAlive.reset(nowMs, this.channel.terms.idleMs);
     this.responses.renew();
     if (!isOwn) return;
-    this.requests.renewMacSession(this.config.connectProof === ConnectProof.COUNTER);
+    this.protection.renew(this.config.proof.connect.takesCounter === true);
     if (!this.config.isMgRpc) this.calls.take(Method.HELLO, nowMs + this.config.limits.callDeadlineMs);
   }
 
@@ -272,7 +266,7 @@ export class Session {
 
   /** Wipes what the connection's proofs left in memory. The session is of no use afterwards. */
   wipe(): void {
-    this.requests.wipe();
+    this.protection.wipe();
     this.attempts.wipe();
     this.outbox.clear();
     this.inbox.wipe();
@@ -325,7 +319,7 @@ export class Session {
   }
 
   private handleMessage(): void {
-    const ending = this.attempts.take(this.mac);
+    const ending = this.attempts.take();
     if (ending !== Status.OK) {
       this.fail(ending);
       this.channel.leave();
@@ -351,7 +345,7 @@ export class Session {
     if (isReady && this.keepAlive.isDue(this.nowMs)) this.keepAlive.pinged(this.nowMs, this.channel.ping());
     if (isReady && this.responses.takesCbor) this.responses.takesCbor = !this.channel.encode();
     if (isReady || this.channel.isPipelined) {
-      if (this.requests.prepare())
+      if (this.protection.prepare())
         this.isBehind = !this.retransmitter.publish(this.nowMs) || this.app !== null;
       else this.fail(Status.STORE_FAILED);
     }

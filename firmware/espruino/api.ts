@@ -1,7 +1,7 @@
 import type { State } from "../auth.js";
 import type { CloudOptions, Credential } from "../config.js";
 import type { Limits } from "../limits.js";
-import type { Proof } from "../policy.js";
+import type { Proof } from "../proof/proofs.js";
 import type { Status } from "../status.js";
 
 /** The bounds that this core has; their meaning and their defaults are those of {@link Limits}. */

@@ -278,7 +278,7 @@ function openSession(): boolean {
   my.macKey = keyOf(mac);
   my.sealKey = hmac(my.macKey, "motekey seal v1");
   const n = base64url(nonce, 22);
-  my.sec = `,"sec":{"c":${my.latest},"n":"${n}","e":1}`;
+  my.sec = `,"sec":{"c":${my.latest},"e":1,"n":"${n}"}`;
   my.sends = 0;
   my.receives = 0;
   my.isFresh = false;

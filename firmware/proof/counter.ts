@@ -3,6 +3,7 @@ import { deriveKey } from "../crypto/hkdf.js";
 import { type HmacKey, hmacBegin, hmacEnd } from "../crypto/hmac.js";
 import { DIGEST_BYTES, type Sha256 } from "../crypto/sha256.js";
 import { bytesOf, writeDecimal } from "../wire/bytes.js";
+import { type ConnectProof, type Login, type ProofParts, Strength } from "./proof.js";
 
 const INFO = bytesOf("motekey counter v1");
 const COLON = 0x3a;
@@ -38,3 +39,43 @@ export function writeCounterPassword(
   out[counterEnd] = DOT;
   return writeBase64url(out, counterEnd + 1, key.digest, 0, DIGEST_BYTES);
 }
+
+class CounterLogin implements Login {
+  readonly userName: Uint8Array;
+  readonly password: Uint8Array;
+  passwordLength: number;
+  readonly exchange: null;
+  private readonly parts: ProofParts;
+
+  constructor(parts: ProofParts) {
+    this.parts = parts;
+    this.userName = parts.config.deviceId;
+    this.password = new Uint8Array(COUNTER_PASSWORD_BYTES_MAX);
+    this.passwordLength = this.password.length;
+    this.exchange = null;
+  }
+
+  renew(): void {
+    const prover = this.parts.config;
+    const hash = this.parts.scratch.hash;
+    const key = this.parts.scratch.key;
+    const counter = prover.counterBlock.next();
+    counterKey(hash, key, prover.psk, 0, prover.psk.length);
+    this.passwordLength = writeCounterPassword(this.password, 0, hash, key, prover.deviceId, counter);
+    key.wipe();
+  }
+
+  wipe(): void {
+    this.password.fill(0);
+  }
+}
+
+/** A password that is good once: a counter and its MAC. */
+export const counter: ConnectProof = {
+  name: "counter",
+  strength: Strength.COUNTER,
+  needsKey: true,
+  takesCounter: true,
+  /** @construction */
+  login: (parts: ProofParts) => new CounterLogin(parts),
+};

@@ -3,6 +3,7 @@ import { deriveKey } from "../crypto/hkdf.js";
 import { type HmacKey, hmacBegin, hmacEnd } from "../crypto/hmac.js";
 import { DIGEST_BYTES, type Sha256 } from "../crypto/sha256.js";
 import { bytesOf } from "../wire/bytes.js";
+import { type ConnectProof, type Exchange, type Login, type ProofParts, Strength } from "./proof.js";
 
 const INFO = bytesOf("motekey auth5 v1");
 const FROM_CLOUD = 0x63;
@@ -59,4 +60,75 @@ export const answerExchange = (
   }
   key.wipe();
   return isProved;
+};
+
+class HmacExchange implements Exchange {
+  readonly method: Uint8Array;
+  /** Our nonce. */
+  readonly opening: Uint8Array;
+  readonly answer: Uint8Array;
+  isProved: boolean;
+  private readonly parts: ProofParts;
+
+  constructor(parts: ProofParts) {
+    this.parts = parts;
+    this.method = EXCHANGE_METHOD;
+    this.opening = new Uint8Array(EXCHANGE_NONCE_BYTES);
+    this.answer = new Uint8Array(DIGEST_BYTES);
+    this.isProved = false;
+  }
+
+  renew(): void {
+    this.isProved = false;
+    this.parts.entropy.fill(this.opening, 0, EXCHANGE_NONCE_BYTES);
+  }
+
+  take(bytes: Uint8Array, length: number): boolean {
+    const prover = this.parts.config;
+    const scratch = this.parts.scratch;
+    this.isProved =
+      length === EXCHANGE_CHALLENGE_BYTES &&
+      answerExchange(
+        this.answer,
+        scratch.hash,
+        scratch.key,
+        prover.psk,
+        this.opening,
+        bytes,
+        prover.deviceId,
+      );
+    return this.isProved;
+  }
+}
+
+class ExchangeLogin implements Login {
+  readonly userName: null;
+  readonly password: null;
+  readonly passwordLength: number;
+  readonly exchange: HmacExchange;
+
+  constructor(parts: ProofParts) {
+    this.userName = null;
+    this.password = null;
+    this.passwordLength = 0;
+    this.exchange = new HmacExchange(parts);
+  }
+
+  renew(): void {
+    this.exchange.renew();
+  }
+
+  wipe(): void {
+    this.exchange.answer.fill(0);
+  }
+}
+
+/** A challenge and response before the connection is accepted (MQTT 5, 4.12). */
+export const auth5: ConnectProof = {
+  name: "auth5",
+  strength: Strength.EXCHANGE,
+  needsKey: true,
+  isExchange: true,
+  /** @construction */
+  login: (parts: ProofParts) => new ExchangeLogin(parts),
 };

@@ -1,5 +1,4 @@
 import type { Config, ConfigOptions } from "../config.js";
-import { ConnectProof } from "../policy.js";
 import { LinkSecurity } from "../ports.js";
 import { refusalOf } from "../refusals.js";
 import type { Encoding } from "../rpc/frames.js";
@@ -25,12 +24,10 @@ export const checkFit = (options: ConfigOptions & { readonly encoding?: Encoding
   if (options.encoding !== undefined) refuse("rotation speaks JSON: leave out either encoding or rotation");
   if (config.isMgRpc) refuse("rotation is nothing that the dialect mg-rpc has: leave it out");
   const isServed =
-    config.psk.length > 0 &&
-    config.connectProof !== ConnectProof.EXCHANGE &&
-    config.link !== LinkSecurity.PSK_TLS;
+    config.psk.length > 0 && config.proof.connect.isExchange !== true && config.link !== LinkSecurity.PSK_TLS;
   if (!isServed)
     refuse(
-      `rotation is for a device that proves its key to the cloud first, which the proof ${config.proof} over this link does not`,
+      `rotation is for a device that proves its key to the cloud first, which the proof ${config.proof.name} over this link does not`,
     );
 };
 

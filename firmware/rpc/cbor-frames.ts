@@ -1,20 +1,15 @@
 import type { Config } from "../config.js";
-import { FrameProof } from "../policy.js";
+import type { Protection } from "../proof/proof.js";
 import { CborWriter, cborText } from "../wire/cbor/writer.js";
 import type { Addressing } from "../wire/frame/addressing.js";
 import { Method, nameOf } from "../wire/frame/methods.js";
 import type { Writer } from "../wire/writer.js";
 import { type Call, HOST_END_BYTES } from "./calls.js";
-import type { FrameProofs, FrameWriter } from "./frames.js";
+import type { FrameWriter } from "./frames.js";
 
 const V = cborText("v");
 const ID = cborText("id");
 const DST = cborText("dst");
-const KEY = cborText("key");
-const SEC = cborText("sec");
-const SEC_COUNTER = cborText("c");
-const SEC_SEALS = cborText("e");
-const SEC_NONCE = cborText("n");
 const SRC = cborText("src");
 const ARGS = cborText("args");
 const ERROR = cborText("error");
@@ -45,28 +40,14 @@ export class CborFrames implements FrameWriter {
     this.config = config;
   }
 
-  request(call: Call, proofs: FrameProofs): void {
+  /** A protection's fields have names that sort between `id` and `src`. */
+  request(call: Call, protection: Protection, fields: number): void {
     const writer = this.cbor;
-    const config = this.config;
-    const hasKey = config.frameProof === FrameProof.KEY;
-    this.open(5 + (hasKey ? 1 : 0) + (proofs.announcesMacSession ? 1 : 0));
+    this.open(5 + fields);
     writer.integer(call.id);
-    if (hasKey) {
-      writer.bytes(KEY);
-      writer.string(config.psk);
-    }
-    if (proofs.announcesMacSession) {
-      writer.bytes(SEC);
-      writer.pairs(3);
-      writer.bytes(SEC_COUNTER);
-      writer.integer(proofs.macCounter);
-      writer.bytes(SEC_SEALS);
-      writer.integer(1);
-      writer.bytes(SEC_NONCE);
-      writer.string(proofs.nonceText);
-    }
+    if (fields > 0) protection.write(writer);
     writer.bytes(SRC);
-    writer.string(config.deviceId);
+    writer.string(this.config.deviceId);
     writer.bytes(ARGS);
     this.writeArguments(call);
     writer.bytes(METHOD);

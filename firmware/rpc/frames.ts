@@ -1,22 +1,15 @@
 import type { Config } from "../config.js";
+import type { Protection } from "../proof/proof.js";
 import type { Addressing } from "../wire/frame/addressing.js";
 import type { ValueReader } from "../wire/value.js";
 import type { Writer } from "../wire/writer.js";
 import type { Call } from "./calls.js";
 
-/** What a request's frame carries to prove its sender. */
-export interface FrameProofs {
-  /** The frame begins a MAC session: its counter, and its nonce in base64url. */
-  readonly announcesMacSession: boolean;
-  readonly macCounter: number;
-  readonly nonceText: Uint8Array;
-}
-
 /** Writes frames with a writer that counts or writes. */
 export interface FrameWriter {
   readonly writer: Writer;
-  /** A call's whole frame, without the MAC's trailer. */
-  request(call: Call, proofs: FrameProofs): void;
+  /** A call's whole frame with `fields` of its protection in it, without the protection's trailer. */
+  request(call: Call, protection: Protection, fields: number): void;
   /** 404 for a request of a stranger, whose id is the first `length` bytes of the addressing'. */
   refusal(addressing: Addressing, length: number, id: number): void;
 }

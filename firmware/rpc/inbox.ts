@@ -1,7 +1,6 @@
 import type { Config } from "../config.js";
 import type { Counters } from "../counters.js";
-import type { Sha256 } from "../crypto/sha256.js";
-import type { MacSession } from "../proof/mac.js";
+import type { Protection } from "../proof/proof.js";
 import { Status } from "../status.js";
 import { type FrameSink, PieceEvent } from "../transport/delivery.js";
 import { FrameEvent } from "../wire/frame/event.js";
@@ -18,14 +17,12 @@ enum Route {
   TRAILER,
 }
 
-const SPACE = 0x20;
-
-/** From messages to checked frames: the frame and its MAC, in pieces of any size. */
+/** From messages to checked frames: the frame and its proof, in pieces of any size. */
 export class Inbox implements FrameSink {
   /** Where {@link readPiece} stopped. */
   at: number;
   readonly frame: FrameReader;
-  /** After {@link close}: a whole frame, its MAC checked where there is one, lies in `frame`. */
+  /** After {@link close}: a whole frame, its proof checked where there is one, lies in `frame`. */
   isFrame: boolean;
   /** The topic named a method: the frame is a request whatever it says itself. */
   isRequest: boolean;
@@ -35,18 +32,15 @@ export class Inbox implements FrameSink {
   isEncoded: boolean;
 
   private readonly encoded: ValueReader | null;
-  /** null: frames come without a MAC. */
-  mac: MacSession | null;
-  private readonly hash: Sha256 | null;
+  /** Of the present connection. */
+  protection: Protection;
   private readonly counters: Counters;
   private readonly calls: CallTable;
   private route: Route;
 
-  /** @param hash for incoming MACs only: one may be half computed while we sign a request */
   constructor(
     config: Config,
-    mac: MacSession | null,
-    hash: Sha256 | null,
+    protection: Protection,
     encoding: Encoding | null,
     counters: Counters,
     calls: CallTable,
@@ -61,8 +55,7 @@ export class Inbox implements FrameSink {
       config.isMgRpc,
     );
     this.encoded = encoding === null ? null : encoding.valueReader();
-    this.mac = mac;
-    this.hash = hash;
+    this.protection = protection;
     this.counters = counters;
     this.calls = calls;
     this.at = 0;
@@ -73,11 +66,10 @@ export class Inbox implements FrameSink {
     this.route = Route.DROP;
   }
 
-  /** Forgets the staged and hashed bytes. */
+  /** Forgets the staged bytes. */
   wipe(): void {
     this.frame.staging.fill(0);
     this.frame.sealed.salt.fill(0);
-    if (this.hash !== null) this.hash.wipe();
   }
 
   /** A message for us begins, in JSON or in the app's encoding. */
@@ -87,7 +79,7 @@ export class Inbox implements FrameSink {
     this.isFrame = false;
     this.route = Route.FRAME;
     this.frame.reset(isEncoded ? this.encoded : null);
-    if (this.mac !== null && this.hash !== null) this.mac.receiveBegin(this.hash);
+    this.protection.receive();
   }
 
   /** A message begins that is not for us. */
@@ -105,13 +97,16 @@ export class Inbox implements FrameSink {
       if (this.route === Route.FRAME) {
         const found = this.frame.read(bytes, at, to);
         const next = this.frame.at;
-        if (this.hash !== null) this.hash.update(bytes, at, next);
+        this.protection.update(bytes, at, next);
         at = next;
         if (found === FrameEvent.END) this.route = Route.TRAILER;
         else if (found === FrameEvent.REFUSED) this.drop(this.frame.status);
         else if (found === FrameEvent.HOST) event = PieceEvent.HOST;
       } else {
-        if (this.route === Route.TRAILER) this.readTrailer(bytes, at, to);
+        if (this.route === Route.TRAILER) {
+          const status = this.protection.behind(bytes, at, to, this.frame.isText);
+          if (status !== Status.OK) this.drop(status);
+        }
         at = to;
       }
     }
@@ -124,40 +119,13 @@ export class Inbox implements FrameSink {
     if (this.route === Route.FRAME && this.frame.finish() === FrameEvent.END) this.route = Route.TRAILER;
     if (this.route === Route.FRAME) this.drop(this.frame.status);
     if (this.route !== Route.TRAILER) return;
-    if (this.mac !== null && this.hash !== null) {
-      const status = this.mac.receiveEnd(this.hash);
-      if (status !== Status.OK) {
-        this.drop(status);
-        return;
-      }
-    }
-    this.openToken();
-    this.isFrame = true;
-  }
-
-  /** Opens a sealed token; without a session it counts as absent. */
-  private openToken(): void {
-    const frame = this.frame;
-    if (!frame.sealed.isPresent) return;
-    if (this.mac === null || this.hash === null) frame.tokenLength = 0;
-    else this.mac.seal.open(this.hash, frame.sealed.salt, frame.staging, frame.tokenLength);
-  }
-
-  private readTrailer(bytes: Uint8Array, from: number, to: number): void {
-    if (this.mac !== null && this.hash !== null) {
-      const status = this.mac.receiveTrailer(this.hash, bytes, from, to);
-      if (status !== Status.OK) this.drop(status);
+    const status = this.protection.end();
+    if (status !== Status.OK) {
+      this.drop(status);
       return;
     }
-    for (let i = from; i < to; i++) {
-      // Space, tab, line feed, carriage return: what may stand behind a JSON text (RFC 8259, section 2).
-      const c = bytes[i];
-      const isSpace = c === SPACE || c === 0x09 || c === 0x0a || c === 0x0d;
-      if (!isSpace || !this.frame.isText) {
-        this.drop(Status.FRAME_TRAILING);
-        return;
-      }
-    }
+    if (this.frame.sealed.isPresent) this.protection.openToken(this.frame);
+    this.isFrame = true;
   }
 
   private drop(status: Status): void {

@@ -1,12 +1,12 @@
 import type { Config } from "../config.js";
-import { FrameProof } from "../policy.js";
+import type { Protection } from "../proof/proof.js";
 import { bytesOf, type Text } from "../wire/bytes.js";
 import type { Addressing } from "../wire/frame/addressing.js";
 import { Method, openingsOf } from "../wire/frame/methods.js";
+import { JsonFields } from "../wire/json/fields.js";
 import { Writer } from "../wire/writer.js";
 import type { Call } from "./calls.js";
-import type { Challenge } from "./challenge.js";
-import type { FrameProofs, FrameWriter } from "./frames.js";
+import type { FrameWriter } from "./frames.js";
 
 const OPEN_SRC = bytesOf('{"v":2,"src":"');
 /** mg-rpc has no versions. */
@@ -25,11 +25,6 @@ const COMMA = bytesOf(",");
 const OPEN_AUTH_ID = bytesOf('},"id":"');
 const OPEN_DST = bytesOf('","dst":"');
 const OPEN_COMMAND_SRC = bytesOf('","src":"');
-const OPEN_SEC = bytesOf(',"sec":{"c":');
-const OPEN_SEC_NONCE = bytesOf(',"n":"');
-/** Asks for sealed tokens. */
-const CLOSE_SEC = bytesOf('","e":1}');
-const OPEN_KEY = bytesOf(',"key":"');
 const OPEN_STRANGER = bytesOf('","dst":"');
 const NO_SUCH_METHOD = bytesOf(',"error":{"code":404,"message":"no such method"}}');
 
@@ -37,16 +32,16 @@ const NO_SUCH_METHOD = bytesOf(',"error":{"code":404,"message":"no such method"}
 export class JsonFrames implements FrameWriter {
   readonly writer: Writer;
   private readonly config: Config;
-  private readonly challenge: Challenge | null;
+  private readonly fields: JsonFields;
   /** What a request begins with, up to its id. */
   private readonly head: Uint8Array;
   /** Null: those of the documented protocol, which all devices share. */
   private readonly mgOpenings: Uint8Array[] | null;
 
-  constructor(config: Config, challenge: Challenge | null) {
+  constructor(config: Config) {
     this.writer = new Writer();
+    this.fields = new JsonFields(this.writer);
     this.config = config;
-    this.challenge = challenge;
     const openSrc = this.openSrc();
     this.mgOpenings = config.isMgRpc ? openingsOf("params") : null;
     this.head = new Uint8Array(openSrc.length + config.deviceId.length + OPEN_ID.length);
@@ -55,9 +50,8 @@ export class JsonFrames implements FrameWriter {
     this.head.set(OPEN_ID, openSrc.length + config.deviceId.length);
   }
 
-  request(call: Call, proofs: FrameProofs): void {
+  request(call: Call, protection: Protection, fields: number): void {
     const writer = this.writer;
-    const config = this.config;
     writer.bytes(this.head);
     writer.decimal(call.id);
     if (call.method === Method.OTHER) this.writeOther(call);
@@ -65,19 +59,7 @@ export class JsonFrames implements FrameWriter {
       writer.bytes((this.mgOpenings === null ? OPENINGS : this.mgOpenings)[call.method]);
       this.writeArguments(call);
     }
-    if (proofs.announcesMacSession) {
-      writer.bytes(OPEN_SEC);
-      writer.decimal(proofs.macCounter);
-      writer.bytes(OPEN_SEC_NONCE);
-      writer.bytes(proofs.nonceText);
-      writer.bytes(CLOSE_SEC);
-    }
-    if (config.frameProof === FrameProof.KEY) {
-      writer.bytes(OPEN_KEY);
-      writer.text(config.psk);
-      writer.bytes(QUOTE);
-    }
-    if (this.challenge !== null && this.challenge.isHeld) this.challenge.write(writer, config.user);
+    if (fields > 0) protection.write(this.fields);
     writer.bytes(BRACE);
   }
 

@@ -1,13 +1,12 @@
 import { type Config, isPortableId } from "../config.js";
 import type { Counters } from "../counters.js";
-import { FrameProof } from "../policy.js";
+import type { Protection } from "../proof/proof.js";
 import { Status } from "../status.js";
 import { Party } from "../wire/frame/addressing.js";
 import { Result } from "../wire/frame/event.js";
 import type { FrameReader } from "../wire/frame/frame.js";
 import { Method } from "../wire/frame/methods.js";
 import { type Call, CallPhase, type CallTable } from "./calls.js";
-import type { Challenge } from "./challenge.js";
 import type { Inbox } from "./inbox.js";
 import type { RpcParts } from "./parts.js";
 import type { Requests } from "./requests.js";
@@ -20,7 +19,7 @@ export interface CallOwner {
 
 /** We answer strangers at most this often. */
 const STRANGER_MS = 1_000;
-/** We answer a 401 with a new proof this often: once because there was none, once because it was stale. */
+/** We answer a refusal with a new proof this often: once because there was none, once because it was stale. */
 const CHALLENGES_MAX = 2;
 
 const statusOf = (code: number): Status => {
@@ -57,7 +56,9 @@ export class Responses {
   private readonly calls: CallTable;
   private readonly frame: FrameReader;
   private readonly requests: Requests;
-  private readonly challenge: Challenge | null;
+  private readonly protection: Protection;
+  /** The cloud proves its frames. */
+  private readonly isMutual: boolean;
   private readonly counters: Counters;
   private readonly owner: CallOwner;
   private strangerAtMs: number;
@@ -67,7 +68,8 @@ export class Responses {
     this.calls = parts.deliveries;
     this.frame = parts.inbox.frame;
     this.requests = requests;
-    this.challenge = parts.challenge;
+    this.protection = parts.protection;
+    this.isMutual = parts.config.proof.frame.isMutual === true;
     this.counters = parts.counters;
     this.owner = owner;
     this.cloudTimeS = -1;
@@ -134,24 +136,17 @@ export class Responses {
       this.succeed(call);
       return;
     }
-    let status = statusOf(frame.code);
-    const challenge = this.challenge;
-    // After too many proofs with an expired nonce, the cloud sends no new one until a frame without a proof asks for it.
-    if (status === Status.THROTTLED && challenge !== null) challenge.drop();
-    if (status === Status.UNAUTHENTICATED && challenge !== null) {
-      challenge.refused(call.proofSerial, call.proofUse);
-      status = challenge.read(frame);
-      if (status === Status.OK && call.challenges < CHALLENGES_MAX) {
-        call.challenges++;
-        this.calls.renew(call);
-        if (call.method === Method.OTHER) frame.raw.id = call.id;
-        call.phase = CallPhase.QUEUED;
-        return;
-      }
-      if (status === Status.OK) status = Status.UNAUTHENTICATED;
+    const refusal = statusOf(frame.code);
+    const status = this.protection.refused(refusal, call, frame);
+    if (status === Status.OK && call.challenges < CHALLENGES_MAX) {
+      call.challenges++;
+      this.calls.renew(call);
+      if (call.method === Method.OTHER) frame.raw.id = call.id;
+      call.phase = CallPhase.QUEUED;
+      return;
     }
     call.code = frame.code;
-    this.end(call, status);
+    this.end(call, status === Status.OK ? refusal : status);
   }
 
   private succeed(call: Call): void {
@@ -162,7 +157,7 @@ export class Responses {
         this.cloudTimeS = frame.timeS;
         this.cloudTimeAtMs = call.sentAtMs;
         this.takesCbor = frame.isOffered;
-        if (frame.sealed.isOffered && this.config.frameProof === FrameProof.MAC) this.areSealed = true;
+        if (frame.sealed.isOffered && this.isMutual) this.areSealed = true;
         break;
       case Method.LIST_TOKEN:
         if (frame.result !== Result.LIST) status = Status.BAD_RESULT;
@@ -226,7 +221,7 @@ export class Responses {
       isPortableId(frame.addressing, 0, frame.srcLength) &&
       (frame.id > 0 || this.hasTextId()) &&
       !frame.noReply &&
-      this.config.frameProof !== FrameProof.MAC &&
+      !this.isMutual &&
       nowMs - this.strangerAtMs >= STRANGER_MS;
     if (
       isAnswerable &&

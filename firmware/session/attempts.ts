@@ -1,6 +1,5 @@
 import type { Config } from "../config.js";
 import type { Counters } from "../counters.js";
-import type { MacSession } from "../proof/mac.js";
 import { isCounterProved, RECOVERY_NONCE_BYTES, writeRecoveryPassword } from "../proof/recover.js";
 import { type Call, CallPhase } from "../rpc/calls.js";
 import type { RpcParts } from "../rpc/parts.js";
@@ -72,8 +71,7 @@ export class Attempts {
     others.config = recoverer;
     others.encoding = null;
     others.frames = null;
-    others.mac = null;
-    others.challenge = null;
+    others.protection = recoverer.proof.frame.protection(others);
     others.app = null;
     this.asking = transport.channel(others);
     this.requests = new Requests(others, this.asking);
@@ -82,14 +80,13 @@ export class Attempts {
 
   /**
    * The link is open: composes what the connection begins with.
-   * @param mac of the device's own frames
    * @returns whether the connection is the device's own
    */
-  open(mac: MacSession | null): boolean {
+  open(): boolean {
     const parts = this.parts;
     const recoverer = this.config.recoverer;
     const isOwn = recoverer === null || this.next === this.own;
-    parts.inbox.mac = isOwn ? mac : null;
+    parts.inbox.protection = isOwn || this.requests === null ? parts.protection : this.requests.protection;
     parts.inbox.frame.isCounter = !isOwn;
     if (!isOwn) {
       parts.entropy.fill(this.nonce, 0, RECOVERY_NONCE_BYTES);
@@ -117,13 +114,14 @@ export class Attempts {
 
   /**
    * A message is read.
-   * @param mac of the device's own frames
    * @returns OK: the inbox says what it is; else the status that ends the connection
    */
-  take(mac: MacSession | null): Status {
+  take(): Status {
     const inbox = this.parts.inbox;
     if (this.next === this.own)
-      return mac !== null && !inbox.isFrame && this.isHinted(mac) ? Status.MAC_MISSING : Status.OK;
+      return !inbox.isFrame && this.parts.protection.isUnheard() && this.isHinted()
+        ? Status.MAC_MISSING
+        : Status.OK;
     const isEnd = inbox.isFrame && this.isEnd(inbox.frame);
     inbox.isFrame = false;
     return isEnd ? this.status : Status.OK;
@@ -207,13 +205,10 @@ export class Attempts {
    * Whether a message without a MAC refuses the MAC session's counter. Nobody can prove that, so we
    * believe it once, and only before the first proved message.
    */
-  private isHinted(mac: MacSession): boolean {
+  private isHinted(): boolean {
     const frame = this.parts.inbox.frame;
     return (
-      mac.receiveSequence === 0 &&
-      frame.code === UNAUTHENTICATED &&
-      !this.wasAsked &&
-      this.parts.deliveries.sentWithId(frame.id) !== null
+      frame.code === UNAUTHENTICATED && !this.wasAsked && this.parts.deliveries.sentWithId(frame.id) !== null
     );
   }
 }

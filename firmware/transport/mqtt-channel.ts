@@ -1,5 +1,5 @@
 import type { Config } from "../config.js";
-import { ConnectProof } from "../policy.js";
+import type { Login } from "../proof/proof.js";
 import { Status } from "../status.js";
 import { bytesOf } from "../wire/bytes.js";
 import {
@@ -23,7 +23,6 @@ import type { MqttWriter } from "./app.js";
 import { AppLane } from "./app-lane.js";
 import { type Channel, ChannelEvent, type ChannelParts } from "./channel.js";
 import { type Deliveries, type Delivery, type FrameSink, PieceEvent } from "./delivery.js";
-import { Login } from "./login.js";
 import type { Outbox } from "./outbox.js";
 import type { PeerWords } from "./peer-words.js";
 import { idleMsOf, Stage, Terms } from "./terms.js";
@@ -67,7 +66,7 @@ export class MqttChannel implements Channel, MqttWriter {
     this.deliveries = parts.deliveries;
     this.outbox = parts.outbox;
     this.inbox = parts.inbox;
-    this.login = new Login(config, parts.scratch);
+    this.login = config.proof.connect.login(parts);
     this.fields = {
       clientId: config.deviceId,
       userName: this.login.userName,
@@ -80,7 +79,7 @@ export class MqttChannel implements Channel, MqttWriter {
     this.app = new AppLane(parts.app);
     this.mqtt = new MqttReader(Math.max(this.topics.bytes(), this.app.topicBytes()));
     // Only AUTH may come between CONNECT and CONNACK where there is an exchange (MQTT 5, 4.12).
-    this.subscribesEarly = config.pipeline && config.connectProof !== ConnectProof.EXCHANGE;
+    this.subscribesEarly = config.pipeline && this.login.exchange === null;
     // A kept session may hold our earlier PUBLISHes: CONNACK says so, and nothing leaves before it.
     this.isPipelined = this.subscribesEarly && config.cleanSession;
     this.replyBytes = ACK_BYTES;

@@ -1,11 +1,4 @@
-import { DIGEST_BYTES } from "../crypto/sha256.js";
-import { ConnectProof } from "../policy.js";
-import {
-  answerExchange,
-  EXCHANGE_CHALLENGE_BYTES,
-  EXCHANGE_METHOD,
-  EXCHANGE_NONCE_BYTES,
-} from "../proof/exchange.js";
+import type { Exchange } from "../proof/proof.js";
 import { Status } from "../status.js";
 import { bytesOf, NO_BYTES, sameBytes } from "../wire/bytes.js";
 import {
@@ -50,11 +43,10 @@ const SESSION_EXPIRY_S = 3_600;
 export class Mqtt5Channel extends MqttChannel {
   /** The fields of 3.1.1, and what only MQTT 5 has. */
   private readonly fields5: Connect5Fields;
-  private readonly parts: ChannelParts;
   private readonly four: MqttReader;
   private readonly five: Mqtt5Reader;
   private readonly properties: Mqtt5Properties;
-  private readonly hasExchange: boolean;
+  private readonly exchange: Exchange | null;
   /** The version of this connection is 5. */
   private isFive: boolean;
   /** Which of the cloud's addresses we speak 3.1.1 to; −1: none. */
@@ -65,22 +57,18 @@ export class Mqtt5Channel extends MqttChannel {
   private readonly responseTopic: Uint8Array;
   /** The request's id, 64 bits, in the Correlation Data. */
   private readonly correlation: Uint8Array;
-  /** What AUTH answers; the first bytes of CONNECT's data are our nonce. */
-  private readonly answer: Uint8Array;
-  private isExchanged: boolean;
   /** The reason code of our DISCONNECT, which ends the connection; 0: none. */
   private fault: Fault | 0;
 
   constructor(parts: ChannelParts) {
     super(parts);
     const config = parts.config;
-    const hasExchange = config.connectProof === ConnectProof.EXCHANGE;
-    this.parts = parts;
+    const exchange = this.login.exchange;
     makeRoom(parts.words, REASON_BYTES_MAX);
     this.four = this.mqtt;
     this.five = new Mqtt5Reader(this.mqtt.topic.length);
     this.properties = this.five.properties;
-    this.hasExchange = hasExchange;
+    this.exchange = exchange;
     this.fields5 = {
       clientId: this.fields.clientId,
       userName: this.fields.userName,
@@ -90,8 +78,8 @@ export class Mqtt5Channel extends MqttChannel {
       cleanSession: this.fields.cleanSession,
       sessionExpirySeconds: config.cleanSession ? 0 : SESSION_EXPIRY_S,
       receiveMaximum: parts.app === null ? 0 : ACKS_MAX,
-      method: hasExchange ? EXCHANGE_METHOD : null,
-      data: hasExchange ? new Uint8Array(EXCHANGE_NONCE_BYTES) : NO_BYTES,
+      method: exchange === null ? null : exchange.method,
+      data: exchange === null ? NO_BYTES : exchange.opening,
     };
     this.isFive = true;
     this.oldAddress = -1;
@@ -100,17 +88,13 @@ export class Mqtt5Channel extends MqttChannel {
     this.responseTopic.set(config.deviceId, 0);
     this.responseTopic.set(RPC, config.deviceId.length);
     this.correlation = new Uint8Array(CORRELATION_BYTES);
-    this.answer = hasExchange ? new Uint8Array(DIGEST_BYTES) : NO_BYTES;
-    this.isExchanged = false;
     this.fault = 0;
   }
 
   override open(): void {
     this.isFive = this.oldAddress !== this.config.addresses.index;
     this.mqtt = this.isFive ? this.five : this.four;
-    this.isExchanged = false;
     this.fault = 0;
-    if (this.hasExchange) this.parts.entropy.fill(this.fields5.data, 0, EXCHANGE_NONCE_BYTES);
     super.open();
     this.terms.isOld = !this.isFive;
   }
@@ -131,7 +115,7 @@ export class Mqtt5Channel extends MqttChannel {
   override lost(status: Status): boolean {
     const isClosed = status === Status.CONNECTION_LOST || status === Status.WS_REFUSED;
     const isRefused = status === Status.VERSION_REFUSED;
-    if (this.hasExchange) return false;
+    if (this.exchange !== null) return false;
     if (!this.isFive) {
       if (this.isGuess) this.oldAddress = -1;
       return false;
@@ -145,11 +129,6 @@ export class Mqtt5Channel extends MqttChannel {
   /** DISCONNECT with a reason (4.13), to a peer that spoke MQTT 5. */
   override fail(): void {
     if (this.fault !== 0) this.outbox.to = writeDisconnect5(this.outbox.bytes, this.outbox.to, this.fault);
-  }
-
-  override wipe(): void {
-    super.wipe();
-    this.answer.fill(0);
   }
 
   protected override take(packet: MqttEvent): ChannelEvent {
@@ -176,9 +155,9 @@ export class Mqtt5Channel extends MqttChannel {
     // A peer that answers this knows no DISCONNECT with a reason.
     if (isOld && five.returnCode !== UNSUPPORTED_VERSION) return super.broken(Status.MQTT_UNEXPECTED);
     if (five.returnCode === 0) {
-      if (this.hasExchange && !this.isExchanged) return this.broken(Status.EXCHANGE_WRONG);
+      if (this.exchange !== null && !this.exchange.isProved) return this.broken(Status.EXCHANGE_WRONG);
       // CONNACK names the method that we named, or none (4.12).
-      if (this.hasExchange ? !this.isOurMethod() : properties.methodLength >= 0)
+      if (this.exchange === null ? properties.methodLength >= 0 : !this.isMethod(this.exchange.method))
         return this.broken(Status.MQTT_UNEXPECTED);
       // We publish at QoS 1, under the name that we gave.
       if (properties.maximumQos === 0) return this.leaveWith(Status.MQTT_QOS, Fault.IMPLEMENTATION);
@@ -325,31 +304,21 @@ export class Mqtt5Channel extends MqttChannel {
   /** The cloud's challenge, once, before CONNACK. */
   private takeAuth(): ChannelEvent {
     const outbox = this.outbox;
-    const scratch = this.parts.scratch;
+    const exchange = this.exchange;
     const properties = this.properties;
-    const isAsked = this.hasExchange && this.stage === Stage.CONNECT && !this.isExchanged;
-    if (!isAsked || this.five.returnCode !== CONTINUE_AUTHENTICATION || !this.isOurMethod())
+    const isAsked = exchange !== null && this.stage === Stage.CONNECT && !exchange.isProved;
+    if (!isAsked || this.five.returnCode !== CONTINUE_AUTHENTICATION || !this.isMethod(exchange.method))
       return this.broken(Status.MQTT_UNEXPECTED);
-    this.isExchanged =
-      properties.dataLength === EXCHANGE_CHALLENGE_BYTES &&
-      answerExchange(
-        this.answer,
-        scratch.hash,
-        scratch.key,
-        this.config.psk,
-        this.fields5.data,
-        properties.data,
-        this.config.deviceId,
-      );
-    if (!this.isExchanged) return this.broken(Status.EXCHANGE_WRONG);
-    outbox.to = writeAuth(outbox.bytes, outbox.to, EXCHANGE_METHOD, this.answer);
+    if (!exchange.take(properties.data, properties.dataLength)) return this.broken(Status.EXCHANGE_WRONG);
+    outbox.to = writeAuth(outbox.bytes, outbox.to, exchange.method, exchange.answer);
     return Event.MORE;
   }
 
-  private isOurMethod(): boolean {
+  private isMethod(method: Uint8Array): boolean {
     const properties = this.properties;
-    const length = EXCHANGE_METHOD.length;
-    return properties.methodLength === length && sameBytes(properties.method, 0, EXCHANGE_METHOD, 0, length);
+    return (
+      properties.methodLength === method.length && sameBytes(properties.method, 0, method, 0, method.length)
+    );
   }
 
   private leaveWith(status: Status, fault: Fault): ChannelEvent {

@@ -4,6 +4,7 @@ import { base64Length, writeBase64 } from "../crypto/base64.js";
 import type { Scratch } from "../crypto/scratch.js";
 import { SHA1_BYTES, Sha1 } from "../crypto/sha1.js";
 import type { Address, Entropy } from "../ports.js";
+import type { Login } from "../proof/proof.js";
 import { Status } from "../status.js";
 import { bytesOf, copyBytes } from "../wire/bytes.js";
 import {
@@ -19,7 +20,6 @@ import { WebSocketEvent, WebSocketReader } from "../wire/websocket/reader.js";
 import { CloseCode, frameHeaderLength, MASK_BYTES, Opcode, writeFrame } from "../wire/websocket/websocket.js";
 import { Writer } from "../wire/writer.js";
 import type { ChannelParts } from "./channel.js";
-import type { Login } from "./login.js";
 import type { Outbox } from "./outbox.js";
 import { keepText, makeRoom, type PeerWords } from "./peer-words.js";
 

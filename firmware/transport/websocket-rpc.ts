@@ -1,8 +1,8 @@
+import type { Login } from "../proof/proof.js";
 import { Status } from "../status.js";
 import { Opcode } from "../wire/websocket/websocket.js";
 import { type Channel, ChannelEvent, type ChannelParts } from "./channel.js";
 import { type Delivery, type FrameSink, PieceEvent } from "./delivery.js";
-import { Login } from "./login.js";
 import type { Outbox } from "./outbox.js";
 import { Terms } from "./terms.js";
 import { EndpointEvent, WebSocketEndpoint } from "./websocket-endpoint.js";
@@ -34,7 +34,7 @@ export class RpcOverWebSocket implements Channel {
     const keepAliveS = parts.config.limits.keepAliveS;
     this.outbox = parts.outbox;
     this.inbox = parts.inbox;
-    this.login = new Login(parts.config, parts.scratch);
+    this.login = parts.config.proof.connect.login(parts);
     const subprotocol = parts.config.isMgRpc ? MG_SUBPROTOCOL : SUBPROTOCOL;
     this.webSocket = new WebSocketEndpoint(parts, path, subprotocol, this.login);
     this.isPipelined = false;

@@ -5,10 +5,11 @@
 import { cbor } from "../../firmware/cbor.js";
 import { Config } from "../../firmware/config.js";
 import { Scratch } from "../../firmware/crypto/scratch.js";
+import { Unprotected } from "../../firmware/proof/none.js";
 import { Call } from "../../firmware/rpc/calls.js";
-import type { FrameProofs, FrameWriter } from "../../firmware/rpc/frames.js";
+import type { FrameWriter } from "../../firmware/rpc/frames.js";
 import { JsonFrames } from "../../firmware/rpc/json-frames.js";
-import { bytesOf, NO_BYTES } from "../../firmware/wire/bytes.js";
+import { bytesOf } from "../../firmware/wire/bytes.js";
 import { CborWriter, cborText } from "../../firmware/wire/cbor/writer.js";
 import { FrameEvent } from "../../firmware/wire/frame/event.js";
 import { FrameReader } from "../../firmware/wire/frame/frame.js";
@@ -19,7 +20,7 @@ const DEVICE = "device_123";
 const CLOUD = "//api.mongoose-iot.com";
 const ID = 123456789012345;
 const TOKEN_BYTES = 200;
-const NO_PROOFS: FrameProofs = { announcesMacSession: false, macCounter: 0, nonceText: NO_BYTES };
+const UNPROTECTED = new Unprotected();
 
 const tokenText = (): string => {
   let text = "";
@@ -82,7 +83,7 @@ export class Codec {
     this.replyBytes = this.reply.length;
     this.encoded = isCbor ? cbor.valueReader() : null;
     this.frame = new FrameReader(bytesOf(DEVICE), bytesOf(CLOUD), 64, 64, 640, false);
-    this.frames = isCbor ? cbor.writer(config) : new JsonFrames(config, null);
+    this.frames = isCbor ? cbor.writer(config) : new JsonFrames(config);
     this.call = new Call();
     this.call.method = Method.GENERATE_TOKEN;
     this.call.id = ID;
@@ -102,9 +103,9 @@ export class Codec {
   write(): void {
     const writer = this.frames.writer;
     writer.count();
-    this.frames.request(this.call, NO_PROOFS);
+    this.frames.request(this.call, UNPROTECTED, 0);
     writer.write(this.out, 0);
-    this.frames.request(this.call, NO_PROOFS);
+    this.frames.request(this.call, UNPROTECTED, 0);
     this.requestBytes = writer.at;
   }
 }

@@ -246,7 +246,7 @@ export class FarEnd implements Link {
       counter = counter * 10 + bytes[at] - 0x30;
       at++;
     }
-    readBase64url(nonce, 0, bytes, at + 6, at + 28); // behind `,"n":"`
+    readBase64url(nonce, 0, bytes, at + 12, at + 34); // behind `,"e":1,"n":"`
     hkdf32(hash, key, psk, 0, psk.length, INFO, key.digest, 0);
     key.set(hash, key.digest, 0, 32);
     hmacBegin(hash, key);

@@ -102,6 +102,8 @@ export const SAMPLES: readonly Sample[] = [
   sample("no-machine-path", 1, "Look at /home/somebody/notes.", "README.md"),
   sample("no-machine-path", 2, "cd\ncat /tmp/notes.md", ".ci/run"),
   sample("no-registry-host", 1, "registry=https://registry.example.com/", ".npmrc"),
+  sample("proof-is-a-value", 1, "const isMac = frame === FrameProof.MAC;"),
+  sample("proof-is-a-value", 2, '// none\nif (config.proof.name === "link") leave();', "firmware/config.ts"),
   sample("no-later", 1, "// TODO: everything", "host-sim/index.ts"),
   sample("no-weak-signal", 1, "const limit = AbortSignal.timeout(1000);", "tools/oidc/requests.ts"),
   sample("no-weak-signal", 1, "const ended = AbortSignal.any([one, other]);", "host-sim/cloud/http.ts"),

@@ -1,5 +1,5 @@
 /** Rules over plain lines, of code and of prose. The patterns are spelt so that they don't match themselves. */
-import { isCode } from "./repository.js";
+import { isCode, isCore } from "./repository.js";
 import { lineRule, type Rule } from "./rule.js";
 
 /** The most lines of a file of code. */
@@ -49,6 +49,12 @@ export const TEXT_RULES: readonly Rule[] = [
     "a native speaker stumbles over it: computed, pending, check that; who does not speak calls, reports, says",
     (path) => isCode(path) && /^(?:firmware|host-sim|tools|site|build)\//.test(path),
     /(?:\/\/ |\/\*\* |^ *\* ).*(?<!@param )\b(?:reckone[d]|owe[sd]?|[Ss]ee tha[t]|one's ow[n]|[Tt]ol[d]|[Tt]ell(?:s|ing)?\b(?!.*\bapart))\b/,
+  ),
+  lineRule(
+    "proof-is-a-value",
+    "whose proof it is concerns proof/ alone: have the proof do it, by its interface in proof/proof.ts",
+    (path) => isCore(path) && !path.startsWith("firmware/proof/"),
+    /\b(?:Connect|Frame)Proof|\bproof(?:\.name|\.\w+\.name)? [=!]== "/,
   ),
   lineRule("no-later", "do it, or file an issue", isOurText, /\b(?:TO[D]O|FIX[M]E)\b/),
   lineRule(

@@ -1,4 +1,5 @@
 import { bytesOf, type Text, utf8Length, writeUtf8 } from "../bytes.js";
+import type { FieldWriter } from "../field-writer.js";
 import { Writer } from "../writer.js";
 
 const UNSIGNED = 0x00;
@@ -50,7 +51,7 @@ export function cborText(text: string): Uint8Array {
  * Writes CBOR (RFC 8949) with a {@link Writer}, each item in its shortest form. It is deterministic (4.2.1) if its user
  * names a map's keys in the order of their encoded bytes: the shorter first.
  */
-export class CborWriter {
+export class CborWriter implements FieldWriter {
   readonly writer: Writer;
 
   constructor() {
@@ -100,6 +101,28 @@ export class CborWriter {
   /** A byte string of so many bytes, which follow. */
   byteString(length: number): void {
     this.head(BYTES, length);
+  }
+
+  open(name: Uint8Array, count: number): void {
+    this.string(name);
+    this.pairs(count);
+  }
+
+  close(): void {}
+
+  number(name: Uint8Array, value: number): void {
+    this.string(name);
+    this.integer(value);
+  }
+
+  text(name: Uint8Array, text: Text): void {
+    this.string(name);
+    this.string(text);
+  }
+
+  plain(name: Uint8Array, text: Uint8Array, length: number): void {
+    this.string(name);
+    this.stringPart(text, length);
   }
 
   private head(major: number, argument: number): void {

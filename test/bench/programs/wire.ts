@@ -3,9 +3,8 @@ import mqtt, { type IPublishPacket } from "mqtt-packet";
 import { Config } from "../../../firmware/config.js";
 import { Counters } from "../../../firmware/counters.js";
 import { Scratch } from "../../../firmware/crypto/scratch.js";
-import { Sha256 } from "../../../firmware/crypto/sha256.js";
 import { Status } from "../../../firmware/index.js";
-import { MacSession } from "../../../firmware/proof/mac.js";
+import { MacProtection } from "../../../firmware/proof/mac-frames.js";
 import { Call, CallTable } from "../../../firmware/rpc/calls.js";
 import { Inbox } from "../../../firmware/rpc/inbox.js";
 import type { RpcParts } from "../../../firmware/rpc/parts.js";
@@ -93,24 +92,32 @@ const config = (isMac: boolean): Config =>
 const entropy = { fill: (bytes: Uint8Array): void => void bytes.set(NONCE, 0) };
 
 /** What a session would hand to its channel and its requests. */
-const partsOf = (config: Config, mac: MacSession | null): RpcParts => {
+const partsOf = (config: Config): RpcParts => {
   const counters = new Counters();
   const deliveries = new CallTable(1, FIRST_ID);
+  const scratch = new Scratch();
+  const protection = config.proof.frame.protection({ config, entropy, scratch });
   return {
     config,
     entropy,
-    scratch: new Scratch(),
+    scratch,
     counters,
-    mac,
-    challenge: null,
+    protection,
     frames: null,
     encoding: null,
     deliveries,
     outbox: new Outbox(config.limits.sendBytes),
-    inbox: new Inbox(config, mac, mac === null ? null : new Sha256(), null, counters, deliveries),
+    inbox: new Inbox(config, protection, null, counters, deliveries),
     words: new PeerWords(),
     app: null,
   };
+};
+
+/** So that all frames are as long as the first: sequences begin anew. */
+const rewind = ({ protection }: RpcParts): void => {
+  if (!(protection instanceof MacProtection)) return;
+  protection.session.sendSequence = 0;
+  protection.session.receiveSequence = 0;
 };
 
 /** A channel that the broker let in. */
@@ -132,13 +139,13 @@ function channelOf(parts: RpcParts): Channel {
 export class Encoder {
   readonly outbox: Outbox;
   readonly call: Call;
+  private readonly parts: RpcParts;
   private readonly requests: Requests;
-  private readonly mac: MacSession | null;
 
   constructor(isMac: boolean) {
     const setUp = config(isMac);
-    this.mac = isMac ? new MacSession() : null;
-    const parts = partsOf(setUp, this.mac);
+    const parts = partsOf(setUp);
+    this.parts = parts;
     this.outbox = parts.outbox;
     this.requests = new Requests(parts, channelOf(parts));
     this.call = new Call();
@@ -147,7 +154,7 @@ export class Encoder {
     this.call.id = FIRST_ID;
     this.call.packetIdentifier = 1;
     // The first frame of a MAC session announces it: not what is measured.
-    this.requests.prepare();
+    parts.protection.prepare();
     this.encode();
   }
 
@@ -156,7 +163,7 @@ export class Encoder {
     call.id++;
     call.packetIdentifier = (call.packetIdentifier % 65_535) + 1;
     this.outbox.to = 0;
-    if (this.mac !== null) this.mac.sendSequence = 0;
+    rewind(this.parts);
     if (this.requests.publish(call) !== Status.OK) throw new Error("the request does not fit");
   }
 }
@@ -166,13 +173,12 @@ export class Decoder {
   readonly inbox: Inbox;
   private readonly outbox: Outbox;
   private readonly channel: Channel;
-  private readonly mac: MacSession | null;
+  private readonly parts: RpcParts;
 
   constructor(isMac: boolean) {
-    const setUp = config(isMac);
-    this.mac = isMac ? new MacSession() : null;
-    if (this.mac !== null) this.mac.begin(new Sha256(), setUp.psk, setUp.psk.length, COUNTER, NONCE);
-    const parts = partsOf(setUp, this.mac);
+    const parts = partsOf(config(isMac));
+    this.parts = parts;
+    parts.protection.prepare();
     this.inbox = parts.inbox;
     this.outbox = parts.outbox;
     this.channel = channelOf(parts);
@@ -180,7 +186,7 @@ export class Decoder {
 
   decode(bytes: Uint8Array): void {
     const inbox = this.inbox;
-    if (this.mac !== null) this.mac.receiveSequence = 0;
+    rewind(this.parts);
     const event = this.channel.read(bytes, 0, bytes.length);
     const isWhole = event === ChannelEvent.MESSAGE && inbox.isFrame && this.channel.at === bytes.length;
     this.outbox.to = 0;
