@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, cpSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
+import { enumModule } from "./build/enums.mjs";
 import { bundleHostSim } from "./build/host-sim.mjs";
 import { bundleLean, MESSAGES_ENTRY } from "./build/lean.mjs";
 import { bundleMinified } from "./build/minified.mjs";
@@ -21,6 +22,7 @@ for (const folder of ["dist", "firmware/dist", "host-sim/dist", "host-sim/servic
   rmSync(folder, { recursive: true, force: true });
 
 compile("firmware");
+writeFileSync("firmware/dist/status.js", await enumModule("firmware/status.ts"));
 writeFileSync("firmware/dist/motekey.min.js", await bundleMinified());
 writeFileSync("firmware/dist/motekey-all.min.js", await bundleMinified({ isWhole: true }));
 await bundleSeal();

@@ -139,15 +139,15 @@ export async function bundleLean({ entry = ENTRY, minify = true } = {}) {
         ),
         loader: "ts",
       }));
-      // Of the other core only constants are taken.
-      onResolve({ filter: /^\.\.\// }, async ({ path, resolveDir, pluginData }) => {
+      // Only constants come from the other core. Here the order of imports counts, whatever package.json says.
+      onResolve({ filter: /^\.\.?\// }, async ({ path, resolveDir, pluginData }) => {
         if (pluginData === "inner") return undefined;
         const found = await resolve(path.replace(/\.js$/, ".ts"), {
           resolveDir,
           kind: "import-statement",
           pluginData: "inner",
         });
-        return { ...found, sideEffects: false };
+        return { ...found, sideEffects: path.startsWith("./") };
       });
     },
   };
@@ -161,6 +161,7 @@ export async function bundleLean({ entry = ENTRY, minify = true } = {}) {
     plugins: [inlined],
     external: ENGINE_MODULES,
     absWorkingDir: ROOT,
+    tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } }, // as in tsconfig.json
     ...LANGUAGE,
   });
   const grouped = withGroups(bundled.outputFiles[0].text, GROUPS);

@@ -2,6 +2,7 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { withLists } from "./enums.mjs";
 import { privateNames } from "./mangle.mjs";
 
 const FIRMWARE = join(dirname(fileURLToPath(import.meta.url)), "../firmware");
@@ -23,20 +24,5 @@ export async function bundleMinified({ isWhole = false } = {}) {
     target: "es2015",
     mangleProps: new RegExp(`^(${privateNames(entries).join("|")})$`),
   });
-  return result.outputFiles[0].text.replace(ENUM, listed);
-}
-
-/** `(e=>(e[e.OK=0]="OK",e[e.BUSY=1]="BUSY",e))`: an enum that is looked at by number, too, with each name twice. */
-const ENUM = /\((\w+)=>\(((?:\1\[\1\.\w+=\d+\]="\w+",)+)\1\)\)/g;
-
-/** The same object, made from a list that has each name once, and its number where it does not follow. */
-function listed(whole, _name, members) {
-  let next = 0;
-  const names = [...members.matchAll(/\.(\w+)=(\d+)\]/g)].map(([, name, number]) => {
-    const text = Number(number) === next ? name : `${name}=${number}`;
-    next = Number(number) + 1;
-    return text;
-  });
-  const short = `(e=>{var i=0;"${names}".split(",").forEach(s=>{s=s.split("=");i=+(s[1]||i);e[e[s[0]]=i++]=s[0]});return e})`;
-  return short.length < whole.length ? short : whole;
+  return withLists(result.outputFiles[0].text);
 }

@@ -4,11 +4,13 @@ import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { build, transform } from "esbuild";
 import { blocksOf, type CodeBlock, DOCUMENTS } from "../docs/code-blocks.js";
 import { ROOT } from "../docs/repository.js";
+import { BUNDLER_PACKAGES, BUNDLERS } from "./bundlers.js";
+import { collectModules } from "./manifests.js";
 
 const PACKAGES = ["motekey", "motekey-host-sim", "motekey-service", "motekey-tools"];
 /** What it runs on beside the Node of these tests. */
@@ -55,6 +57,7 @@ const blocks = DOCUMENTS.flatMap(blocksOf).filter(
 const programs = blocks.filter(
   ({ text, file }) => /startCloud|startIdentity|startService|world\(/.test(text) && !file.includes("samples"),
 );
+const ofTheFirmware = programs.filter(({ text }) => /from "motekey["/]/.test(text));
 /** Apps' code for Moddable: what its page takes as given stands above it. */
 const onModdable = DOCUMENTS.flatMap(blocksOf).filter(
   ({ language, text }) => language === "js" && text.includes("moddablePorts"),
@@ -292,16 +295,50 @@ describe("the packages, outside", () => {
     }
   });
 
-  it("give an app no more than it imports", async () => {
-    const { outputFiles } = await build({
-      stdin: { contents: 'import { Status } from "motekey"; console.log(Status.OK);', resolveDir: folder },
-      bundle: true,
-      minify: true,
-      format: "esm",
-      write: false,
+  describe("in an app's bundle", () => {
+    before(() =>
+      output("npm", ["install", "--no-save", ...BUNDLER_PACKAGES, "--no-audit", "--no-fund"], folder),
+    );
+
+    for (const [name, bundle] of Object.entries(BUNDLERS)) {
+      it(`cost no more than what the app imports: ${name}`, async () => {
+        const entry = "status-alone.js";
+        await writeFile(
+          join(folder, entry),
+          'import { Status } from "motekey"; console.log(Status[Status.BUSY]);',
+        );
+        const text = await bundle(folder, entry);
+        // createAuth and the rest would be 95 kB.
+        assert.ok(text.length <= 3_600, `${text.length} bytes for Status`);
+        assert.equal(await runModule(text, `status-${name}.mjs`), "BUSY\n");
+      });
+
+      it(`work with each entry point of the firmware: ${name}`, async () => {
+        for (const [index, { text }] of ofTheFirmware.entries()) {
+          const entry = `app-${index}.js`;
+          await writeFile(join(folder, entry), (await transform(text, { loader: "ts" })).code);
+          await runModule(await bundle(folder, entry), `app-${index}-${name}.mjs`);
+        }
+      });
+    }
+
+    it("have a program of the documents for each entry point that Node can load", () => {
+      const { exports } = JSON.parse(
+        readFileSync(join(folder, "node_modules/motekey/package.json"), "utf8"),
+      ) as { exports: Record<string, { default?: string }> };
+      const inNode = Object.keys(exports).filter((name) => exports[name]?.default?.endsWith(".js"));
+      const imported = ofTheFirmware.flatMap(({ text }) => [...text.matchAll(/from "(motekey(?:\/\w+)?)"/g)]);
+      const names = new Set(imported.map(([, name]) => `.${name?.slice("motekey".length)}`));
+      assert.deepEqual(
+        inNode.filter((name) => !names.has(name)),
+        [],
+      );
     });
-    // About 40 bytes for each status; createAuth and the rest would be 95 kB.
-    assert.ok(outputFiles[0].contents.length < 4_500, `${outputFiles[0].contents.length} bytes for Status`);
+
+    const runModule = async (text: string, name: string): Promise<string> => {
+      await writeFile(join(folder, name), text);
+      return output(process.execPath, [name], folder);
+    };
   });
 
   it("of two versions are refused by a sentence that names both", async () => {
@@ -340,30 +377,6 @@ describe("the packages, outside", () => {
     await output(node, [file], folder);
   }
 });
-
-/** The modules of a manifest and of those that it includes, by the names that apps import. */
-function collectModules(manifest: string, into: Map<string, string>): void {
-  const {
-    include = [],
-    modules = {},
-    platforms = {},
-  } = JSON.parse(readFileSync(manifest, "utf8")) as {
-    include?: string | string[];
-    modules?: Record<string, string | string[]>;
-    platforms?: { esp32?: { modules?: Record<string, string | string[]> } };
-  };
-  for (const other of [include].flat())
-    if (!other.startsWith("$")) collectModules(join(dirname(manifest), other), into);
-  for (const [name, paths] of Object.entries({ ...modules, ...platforms.esp32?.modules }))
-    for (const path of [paths].flat()) {
-      if (path.startsWith("$")) continue;
-      const file = join(dirname(manifest), path);
-      if (name.includes("*") || path.includes("*")) {
-        for (const entry of readdirSync(dirname(file)).filter((one) => one.endsWith(".js")))
-          into.set(name.replace("*", basename(entry, ".js")), join(dirname(file), entry));
-      } else into.set(name, existsSync(`${file}.js`) ? `${file}.js` : file);
-    }
-}
 
 /** Where the packages' types meet. */
 const SEAM = `
