@@ -2,7 +2,7 @@
 import { printable } from "../cli/failure.js";
 import { Code, NAMESPACE_INDEX_MAX, NAMESPACES, NO_CHUNK, NUMBERS, type NvsType } from "./format.js";
 import type { NvsKeys } from "./keys.js";
-import { type Entry, type Finding, NUMBER_TYPES, type PageUse, scan, usedEntries } from "./scan.js";
+import { Entry, type Finding, type PageUse, placeOf, scan, usedEntries } from "./scan.js";
 import { checkSize, unfit } from "./writer.js";
 
 /** An entry as it is kept: a value, or the name of a namespace. */
@@ -86,7 +86,7 @@ class Joiner {
 
   read(entries: readonly Entry[]): Reading {
     this.checkPages();
-    const places = new Places();
+    const places = new Places(entries);
     const counted = this.settled(entries, places);
     for (const entry of counted) if (entry.namespace === NAMESPACES) this.name(entry);
     const kept: Kept[] = [];
@@ -94,13 +94,11 @@ class Joiner {
       if (entry.code === Code.BLOB_DATA) continue;
       if (entry.namespace !== NAMESPACES && !this.names.has(entry.namespace)) {
         this.damage(entry, `'${printable(entry.key)}' is in namespace ${entry.namespace}, which has no name`);
-      } else {
-        const one = this.keptOf(entry, places);
-        if (one !== null) kept.push(one);
-      }
+      } else if (entry.code !== Code.BLOB_INDEX || this.join(entry, places)) kept.push(entry);
     }
-    for (const chunk of places.chunks())
-      this.leftover(chunk, `'${printable(chunk.key)}' is a part of a blob that is not there`);
+    for (const entry of counted)
+      if (entry.code === Code.BLOB_DATA && !entry.isJoined)
+        this.leftover(entry, `'${printable(entry.key)}' is a part of a blob that is not there`);
     const { size, isEncrypted, pages, namespaces, findings } = this;
     return { size, isEncrypted, pages, kept, namespaces, findings };
   }
@@ -127,13 +125,13 @@ class Joiner {
   private settled(entries: readonly Entry[], places: Places): readonly Entry[] {
     const dropped = new Set<Entry>();
     const last = entries.at(-1);
-    for (const entry of entries) {
-      const other = places.putNew(entry);
+    for (const [number, entry] of entries.entries()) {
+      const other = places.put(number);
       if (other === undefined) continue;
       if ((other.isActive && entry.isActive) || (entry === last && isSameKind(other, entry))) {
         this.leftover(other, `'${printable(entry.key)}' has a newer value`);
         dropped.add(other);
-        places.replace(entry);
+        places.replace(number);
         continue;
       }
       dropped.add(entry);
@@ -159,34 +157,28 @@ class Joiner {
     }
   }
 
-  private keptOf(entry: Entry, places: Places): Kept | null {
-    const { namespace, key, code, data } = entry;
-    const number = NUMBER_TYPES.get(code);
-    if (number !== undefined) {
-      const { bytes } = NUMBERS[number as keyof typeof NUMBERS];
-      return { namespace, key, type: number, data: data.subarray(0, bytes) };
-    }
-    if (code === Code.STRING) return { namespace, key, type: "string", data };
-    const blob = code === Code.BLOB ? data : this.joined(entry, places);
-    return blob === null ? null : { namespace, key, type: "blob", data: blob };
-  }
-
-  /** The blob of an index; null where a part is missing: to ESP-IDF the blob is not there. */
-  private joined(index: Entry, places: Places): Buffer | null {
-    const size = index.data.readUInt32LE(0);
-    const count = index.data[4] as number;
-    const start = index.data[5] as number;
-    const parts: Buffer[] = [];
-    for (let chunk = start; chunk < start + count; chunk++) {
-      const part = places.take(index.namespace, chunk, index.key);
+  /** Joins the blob of an index. @returns false where a part is missing: to ESP-IDF the blob is not there */
+  private join(index: Entry, places: Places): boolean {
+    const { data } = index;
+    const size = data.readUInt32LE(0);
+    const count = data[4] as number;
+    const start = data[5] as number;
+    const parts: Entry[] = [];
+    for (let chunk = start; chunk < Math.min(start + count, NO_CHUNK); chunk++) {
+      const part = places.chunkOf(index, chunk);
       if (part === undefined) break;
-      parts.push(part.data);
+      part.isJoined = true;
+      parts.push(part);
     }
     const [only] = parts;
-    const blob = parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
-    if (parts.length === count && blob.length === size) return blob;
+    const whole =
+      parts.length === 1 && only !== undefined ? only : Buffer.concat(parts.map((part) => part.data));
+    if (parts.length === count && (whole instanceof Entry ? whole.data : whole).length === size) {
+      index.whole = whole;
+      return true;
+    }
     this.leftover(index, `the blob '${printable(index.key)}' is not whole: to the device it is not there`);
-    return null;
+    return false;
   }
 
   private damage({ page, entry }: Entry, what: string): void {
@@ -198,43 +190,50 @@ class Joiner {
   }
 }
 
-/** Entries by namespace, chunk and key: a map of keys for each of the first two, so that no names are put together. */
+/** Entries by namespace, chunk and key: a hash table over the list of them, so that no name is made to find one. */
 class Places {
-  private readonly maps = new Map<number, Map<string, Entry>>();
+  /** Numbers in the list, from 1; 0: nothing. At most half of it is taken. */
+  private readonly table: Int32Array;
 
-  /** Puts it where nothing is, or says what is there. */
-  putNew(entry: Entry): Entry | undefined {
-    const place = placeOf(entry.namespace, entry.chunk);
-    let map = this.maps.get(place);
-    if (map === undefined) {
-      map = new Map();
-      this.maps.set(place, map);
-    }
-    const other = map.get(entry.key);
-    if (other === undefined) map.set(entry.key, entry);
-    return other;
+  constructor(private readonly entries: readonly Entry[]) {
+    this.table = new Int32Array(2 ** Math.ceil(Math.log2(2 * entries.length + 2)));
+  }
+
+  /** Puts the entry of this number where nothing is, or says what is there. */
+  put(number: number): Entry | undefined {
+    const entry = this.entries[number] as Entry;
+    const slot = this.slotOf(entry, entry.place);
+    const other = this.table[slot] as number;
+    if (other !== 0) return this.entries[other - 1];
+    this.table[slot] = number + 1;
+    return undefined;
   }
 
   /** Puts it where another one is. */
-  replace(entry: Entry): void {
-    this.maps.get(placeOf(entry.namespace, entry.chunk))?.set(entry.key, entry);
+  replace(number: number): void {
+    const entry = this.entries[number] as Entry;
+    this.table[this.slotOf(entry, entry.place)] = number + 1;
   }
 
-  /** What is there, and takes it out. */
-  take(namespace: number, chunk: number, key: string): Entry | undefined {
-    const map = this.maps.get(placeOf(namespace, chunk));
-    const entry = map?.get(key);
-    map?.delete(key);
-    return entry;
+  /** The part of this number of a blob. */
+  chunkOf(index: Entry, chunk: number): Entry | undefined {
+    return this.entries[(this.table[this.slotOf(index, placeOf(index.namespace, chunk))] as number) - 1];
   }
 
-  /** The parts of blobs that nobody took. */
-  *chunks(): IterableIterator<Entry> {
-    for (const [place, map] of this.maps) if (place % 256 !== NO_CHUNK) yield* map.values();
+  /** Where the entry with the key of this one is that has this place, or would be. */
+  private slotOf(entry: Entry, place: number): number {
+    const { table } = this;
+    const last = table.length - 1;
+    const { hash } = entry;
+    let slot = (hash ^ (hash >>> 15) ^ Math.imul(place, 0x9e3779b1)) & last;
+    for (; ; slot = (slot + 1) & last) {
+      const number = table[slot] as number;
+      if (number === 0) return slot;
+      const other = this.entries[number - 1] as Entry;
+      if (other.place === place && other.hasKeyOf(entry)) return slot;
+    }
   }
 }
-
-const placeOf = (namespace: number, chunk: number): number => namespace * 256 + chunk;
 
 /** ESP-IDF looks for entries by their exact type; a blob's index has taken the place of the older kind of blob. */
 function isSameKind(a: Entry, b: Entry): boolean {

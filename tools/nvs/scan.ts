@@ -10,6 +10,7 @@ import {
   entryAt,
   entryCrc,
   entryState,
+  KEY_BYTES,
   NO_CHUNK,
   NUMBERS,
   type NvsType,
@@ -41,19 +42,79 @@ export interface PageUse {
   readonly empty: number;
 }
 
-/** An entry with its data, before namespaces are named and chunks are joined. */
-export interface Entry {
-  readonly page: number;
-  readonly entry: number;
-  /** Lies on the page that ESP-IDF writes to, where a later entry replaces an earlier one. */
-  readonly isActive: boolean;
-  readonly namespace: number;
+/** An entry where it lies, before namespaces are named and chunks are joined: nothing of it is copied. */
+export class Entry {
   readonly code: number;
-  readonly chunk: number;
-  readonly key: string;
-  /** Of numbers and indices: the eight bytes of the entry. */
-  readonly data: Buffer;
+  /** Its namespace, and its chunk number behind that: 16 bits. */
+  readonly place: number;
+  /** Of its key: equal where keys are equal, and seldom elsewhere. */
+  readonly hash: number;
+  /** A part of a blob whose index was found. */
+  isJoined = false;
+  /** Of an index whose parts were found: the only one, or the bytes of all. */
+  whole: Entry | Buffer | null = null;
+  private readonly keyLength: number;
+
+  /**
+   * @param at where it lies in `bytes`
+   * @param isActive on the page that ESP-IDF writes to, where a later entry replaces an earlier one
+   */
+  constructor(
+    private readonly bytes: Buffer,
+    private readonly at: number,
+    readonly page: number,
+    readonly entry: number,
+    readonly isActive: boolean,
+  ) {
+    this.code = bytes[at + 1] as number;
+    this.place = placeOf(bytes[at] as number, bytes[at + 3] as number);
+    let hash = 0;
+    let length = 0;
+    for (; length < KEY_BYTES; length++) {
+      const byte = bytes[at + 8 + length] as number;
+      if (byte === 0) break;
+      hash = Math.imul(hash ^ byte, FNV_PRIME);
+    }
+    this.keyLength = length;
+    this.hash = hash;
+  }
+
+  get namespace(): number {
+    return this.place >> 8;
+  }
+
+  get chunk(): number {
+    return this.place & 0xff;
+  }
+
+  get key(): string {
+    return this.bytes.toString("latin1", this.at + 8, this.at + 8 + this.keyLength);
+  }
+
+  get type(): NvsType {
+    return NUMBER_TYPES.get(this.code) ?? (this.code === Code.STRING ? "string" : "blob");
+  }
+
+  /** A view, but of a blob in several parts; of an index without {@link whole} its own eight bytes. */
+  get data(): Buffer {
+    const { bytes, at, whole } = this;
+    if (whole !== null) return whole instanceof Entry ? whole.data : whole;
+    const inside = BYTES_INSIDE[this.code] as number;
+    if (inside !== 0) return bytes.subarray(at + 24, at + 24 + inside);
+    return bytes.subarray(at + ENTRY_BYTES, at + ENTRY_BYTES + bytes.readUInt16LE(at + 24));
+  }
+
+  /** Whether both have one key. */
+  hasKeyOf(other: Entry): boolean {
+    if (this.hash !== other.hash || this.keyLength !== other.keyLength) return false;
+    for (let i = 8; i < 8 + this.keyLength; i++)
+      if (this.bytes[this.at + i] !== other.bytes[other.at + i]) return false;
+    return true;
+  }
 }
+
+/** A namespace and a chunk number as {@link Entry.place} has them. */
+export const placeOf = (namespace: number, chunk: number): number => namespace * 256 + chunk;
 
 /** A partition as it lies in flash, decrypted. */
 export interface Scan {
@@ -67,7 +128,16 @@ export interface Scan {
 export const NUMBER_TYPES: ReadonlyMap<number, NvsType> = new Map(
   Object.entries(NUMBERS).map(([type, { code }]) => [code, type as NvsType]),
 );
-const WITH_DATA: ReadonlySet<number> = new Set([Code.STRING, Code.BLOB, Code.BLOB_DATA]);
+
+/** How many bytes of its value an entry of each code has inside; 0: they lie behind it. */
+const BYTES_INSIDE = new Uint8Array(256);
+for (const { code, bytes } of Object.values(NUMBERS)) BYTES_INSIDE[code] = bytes;
+BYTES_INSIDE[Code.BLOB_INDEX] = 8;
+const KNOWN = new Uint8Array(BYTES_INSIDE.map((bytes) => bytes && 1));
+for (const code of [Code.STRING, Code.BLOB, Code.BLOB_DATA]) KNOWN[code] = 1;
+
+/** Of FNV-1a. */
+const FNV_PRIME = 0x01000193;
 
 const STATES: ReadonlyMap<number, PageUse["state"]> = new Map([
   [PageState.ACTIVE, "active"],
@@ -94,6 +164,8 @@ export function usedEntries(bytes: Buffer): number[] {
 class Scanner {
   private readonly findings: Finding[] = [];
   private readonly blank = Buffer.alloc(PAGE_BYTES, 0xff);
+  /** Of the entries of the page that is looked at. */
+  private readonly states = new Uint8Array(ENTRIES_PER_PAGE);
 
   constructor(private readonly bytes: Buffer) {}
 
@@ -109,8 +181,9 @@ class Scanner {
         this.damage(number, null, `its sequence number ${sequence} is that of another page`);
       else found.set(sequence, this.entries(number, page.state === "active"));
     }
-    const sequences = [...found.keys()].sort((a, b) => a - b);
-    const entries = sequences.flatMap((sequence) => found.get(sequence) as Entry[]);
+    const entries: Entry[] = [];
+    for (const sequence of [...found.keys()].sort((a, b) => a - b))
+      for (const entry of found.get(sequence) as Entry[]) entries.push(entry);
     return { pages, entries, findings: this.findings };
   }
 
@@ -136,72 +209,66 @@ class Scanner {
     return { state: "damaged", ...unused };
   }
 
+  /** Reads the states of a page's entries, and counts them. */
   private count(page: number): { written: number; erased: number; empty: number } {
-    const counts = [0, 0, 0, 0];
+    const { states } = this;
+    let [written, erased, empty] = [0, 0, 0];
     for (let entry = 0; entry < ENTRIES_PER_PAGE; entry++) {
       const state = entryState(this.bytes, page, entry);
-      counts[state] = (counts[state] as number) + 1;
-      if (state === 1) this.damage(page / PAGE_BYTES, entry, "its state 1 is none");
+      states[entry] = state;
+      if (state === EntryState.WRITTEN) written++;
+      else if (state === EntryState.ERASED) erased++;
+      else if (state === EntryState.EMPTY) empty++;
+      else this.damage(page / PAGE_BYTES, entry, "its state 1 is none");
     }
-    const [erased = 0, , written = 0, empty = 0] = counts;
     return { written, erased, empty };
   }
 
+  /** Of the page whose states were read last. */
   private entries(number: number, isActive: boolean): Entry[] {
+    const { bytes, states } = this;
     const page = number * PAGE_BYTES;
     const end = isActive ? this.nextFree(number) : ENTRIES_PER_PAGE;
     const found: Entry[] = [];
     let span = 1;
     for (let entry = 0; entry < end; entry += span) {
       span = 1;
-      if (entryState(this.bytes, page, entry) !== EntryState.WRITTEN) continue;
+      if (states[entry] !== EntryState.WRITTEN) continue;
       const at = entryAt(page, entry);
       const why = this.wrongWith(at, entry);
       if (why !== null) {
         this.damage(number, entry, why);
         continue;
       }
-      span = this.bytes[at + 2] as number;
-      if (this.isWhole(page, entry, span)) this.take(found, number, entry, isActive);
-      else this.leftover(number, entry, `'${this.name(at)}' was written or erased in part`);
+      span = bytes[at + 2] as number;
+      if (!this.isWhole(entry, span))
+        this.leftover(number, entry, `'${this.name(at)}' was written or erased in part`);
+      else if (
+        BYTES_INSIDE[bytes[at + 1] as number] === 0 &&
+        bytes.readUInt32LE(at + 28) !== this.dataCrc(at)
+      )
+        this.damage(number, entry, `the CRC of the data of '${this.name(at)}' does not fit`);
+      else found.push(new Entry(bytes, at, number, entry, isActive));
     }
     return found;
   }
 
-  private take(found: Entry[], number: number, entry: number, isActive: boolean): void {
-    const at = entryAt(number * PAGE_BYTES, entry);
-    const { bytes } = this;
-    const code = bytes[at + 1] as number;
-    const hasData = WITH_DATA.has(code);
-    const from = hasData ? at + ENTRY_BYTES : at + 24;
-    const data = bytes.subarray(from, from + (hasData ? bytes.readUInt16LE(at + 24) : 8));
-    if (hasData && bytes.readUInt32LE(at + 28) !== crc32(data)) {
-      this.damage(number, entry, `the CRC of the data of '${this.name(at)}' does not fit`);
-      return;
-    }
-    found.push({
-      page: number,
-      entry,
-      isActive,
-      namespace: bytes[at] as number,
-      code,
-      chunk: bytes[at + 3] as number,
-      key: keyAt(bytes, at),
-      data,
-    });
+  private dataCrc(at: number): number {
+    const from = at + ENTRY_BYTES;
+    return crc32(this.bytes, from, from + this.bytes.readUInt16LE(at + 24));
   }
 
   /** The first entry of the active page that is free: ESP-IDF looks no further. */
   private nextFree(number: number): number {
     const page = number * PAGE_BYTES;
     let free = 0;
-    while (free < ENTRIES_PER_PAGE && entryState(this.bytes, page, free) !== EntryState.EMPTY) free++;
+    while (free < ENTRIES_PER_PAGE && this.states[free] !== EntryState.EMPTY) free++;
     // Of an entry that was cut while it was written the table does not know.
     while (free < ENTRIES_PER_PAGE && this.bytes.readUInt32LE(entryAt(page, free)) !== PageState.BLANK) {
       this.leftover(number, free++, "was being written when the power went");
     }
     for (let entry = free; entry < ENTRIES_PER_PAGE; entry++)
-      if (entryState(this.bytes, page, entry) === EntryState.WRITTEN)
+      if (this.states[entry] === EntryState.WRITTEN)
         this.damage(number, entry, "lies behind the end of what is in use");
     return free;
   }
@@ -212,9 +279,8 @@ class Scanner {
     if (bytes.readUInt32LE(at + 4) !== entryCrc(bytes, at)) return "its CRC does not fit";
     const code = bytes[at + 1] as number;
     const span = bytes[at + 2] as number;
-    const hasData = WITH_DATA.has(code);
-    const wanted = hasData ? 1 + entriesOf(bytes.readUInt16LE(at + 24)) : 1;
-    if (!hasData && code !== Code.BLOB_INDEX && !NUMBER_TYPES.has(code))
+    const wanted = BYTES_INSIDE[code] !== 0 ? 1 : 1 + entriesOf(bytes.readUInt16LE(at + 24));
+    if (KNOWN[code] === 0)
       return `'${this.name(at)}' is of the type ${code.toString(16)}, which is not known here`;
     if (span !== wanted || entry + span > ENTRIES_PER_PAGE)
       return `'${this.name(at)}' takes ${span} entries instead of ${wanted}`;
@@ -224,9 +290,8 @@ class Scanner {
     return null;
   }
 
-  private isWhole(page: number, entry: number, span: number): boolean {
-    for (let i = entry + 1; i < entry + span; i++)
-      if (entryState(this.bytes, page, i) !== EntryState.WRITTEN) return false;
+  private isWhole(entry: number, span: number): boolean {
+    for (let i = entry + 1; i < entry + span; i++) if (this.states[i] !== EntryState.WRITTEN) return false;
     return true;
   }
 

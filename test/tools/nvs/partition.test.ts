@@ -293,6 +293,29 @@ describe("a partition of NVS", () => {
       );
     });
 
+    it("a blob whose index counts itself, or a chunk of the next namespace, among its parts is not there", () => {
+      for (const [size, count, start] of [
+        [8, 1, 0xff],
+        [16, 2, 0xff],
+      ] as const) {
+        const writer = new PartitionWriter(0x3000);
+        writer.write(0, "app", numberValue("u8", 1n));
+        writer.write(0, "next", numberValue("u8", 2n));
+        writer.write(1, "key", blobValue(Buffer.alloc(8)));
+        writer.write(2, "key", blobValue(Buffer.alloc(8)));
+        const image = writer.finish();
+        const index = entryAt(0, 4);
+        image.writeUInt32LE(size, index + 24);
+        image.set([count, start], index + 28);
+        image.writeUInt32LE(entryCrc(image, index), index + 4);
+        assert.deepEqual(findings(image), [
+          "leftover 0/4: the blob 'key' is not whole: to the device it is not there",
+          "leftover 0/2: 'key' is a part of a blob that is not there",
+        ]);
+        assert.equal(Partition.read(image).get("app", "key"), null);
+      }
+    });
+
     it("a page that was being erased is free", () => {
       const image = twoPages();
       image[5 * PAGE + 700] = 0;
