@@ -24,9 +24,9 @@ export interface Credentials {
 /** Where the client stands, as the app sees it. */
 export enum State {
   CLOSED,
-  /** `suspend()` was called: no connection is wanted. */
+  /** The app called `suspend()`: no connection. */
   SUSPENDED,
-  /** The last connection ended or could not be made; the next attempt has its time. */
+  /** The last connection ended or failed; the next attempt waits for its time. */
   WAITING,
   CONNECTING,
   READY,
@@ -35,15 +35,15 @@ export enum State {
 /** Called after the turn in which the state changed. */
 export type OnState = (state: State) => void;
 
-/** Gives the device another key while it runs, as the cloud wants it. @internal */
+/** Changes the device's key while it runs, when the cloud asks for it. @internal */
 export interface KeyRotation extends KeyChange {
   /**
-   * Says which key the client begins with, before anything is made of it.
+   * Chooses the key that the client begins with, before anything depends on it.
    * @construction
-   * @throws Error that names the option which cannot be right beside it
+   * @throws Error that names the conflicting option
    */
   open(options: ConfigOptions, config: Config, ports: Ports, scratch: Scratch): void;
-  /** Does what is to be done now. Called each turn, before the session's. */
+  /** Does what is due. Called each turn, before the session's. */
   tend(auth: Auth, nowMs: number): void;
   /** When {@link tend} has something to do if nothing happens before; Infinity: never. */
   wakeAtMs(): number;
@@ -52,14 +52,14 @@ export interface KeyRotation extends KeyChange {
   wipe(): void;
 }
 
-/** The same as the session's, and what only who makes calls can do. */
+/** The session's events, and what only the owner of calls can do. */
 export interface AuthFeatures extends Features {
   readonly rotation: KeyRotation | null;
 }
 
 /**
- * The Auth service's client without its I/O: the session, the tokens, and the three calls that are about
- * others. What apps get waits until `deliver`, after the turn.
+ * The Auth service's client without its I/O: the session, the tokens, and the three calls about
+ * others. Callbacks wait until `deliver`, after the turn.
  */
 export class Auth implements CallOwner {
   readonly counters: Counters;
@@ -74,7 +74,7 @@ export class Auth implements CallOwner {
   private readonly turns: Turns;
   private nowMs: number;
   private toldState: State;
-  /** A call ended in this poll: what follows from that is to be done now. */
+  /** A call ended in this poll: do what follows from it now. */
   private isRestless: boolean;
 
   constructor(config: Config, features: AuthFeatures, entropy: Entropy, turns: Turns, scratch: Scratch) {
@@ -138,7 +138,7 @@ export class Auth implements CallOwner {
     return Status.OK;
   }
 
-  /** Any method of whom we speak to; one at a time. */
+  /** Any method of the peer; one at a time. */
   call(method: Text, args: Uint8Array, out: Uint8Array, onResult: OnResult): Status {
     const raw = this.session.frame.raw;
     const call = raw.id === 0 ? this.take(Method.OTHER, null) : null;
@@ -159,7 +159,7 @@ export class Auth implements CallOwner {
       if (this.rotation !== null) this.rotation.tend(this, nowMs);
       this.tokens.tend(nowMs);
       want = this.session.poll(nowMs);
-      // OPEN is said once: what else there is waits for the next turn of the loop that opens.
+      // OPEN is returned once: everything else waits for the next turn.
     } while (this.isRestless && want !== Want.OPEN);
     return want;
   }
@@ -174,7 +174,7 @@ export class Auth implements CallOwner {
     return this.deliverAnswer(nowMs) || this.deliverState();
   }
 
-  /** The same without the state, which may be on its way through. */
+  /** The same without the state, which may still be changing. */
   deliverAnswer(nowMs: number): boolean {
     const app = this.session.app;
     const wasTold =
@@ -182,7 +182,7 @@ export class Auth implements CallOwner {
       this.tokens.deliver(nowMs) ||
       this.deliverDone() ||
       (app !== null && app.deliver());
-    // The caller's place is free: somebody may wait for one.
+    // A caller's slot is free: somebody may wait for one.
     if (wasTold && this.tokens.isBlocked) this.turns.soon();
     return wasTold;
   }
@@ -204,7 +204,7 @@ export class Auth implements CallOwner {
     if (call.onResult !== null) this.session.frame.raw.id = 0;
   }
 
-  /** What keeps the client from its work: the connection's failure, else the latest of a call's. */
+  /** What is wrong with the client: the connection's failure, else the latest call's. */
   failure(): Failure {
     const hosts = this.tokens.hosts.list;
     let latest = this.session.failures.connection;

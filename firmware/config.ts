@@ -24,59 +24,59 @@ import { Keeper } from "./store/keeper.js";
 import { OWNER_BYTES, RECORD_BYTES_MIN } from "./store/record.js";
 import { bytesOf, NO_BYTES } from "./wire/bytes.js";
 
-/** One of several places where the cloud is reached. */
+/** One of the cloud's addresses. */
 export interface CloudPlace {
   readonly host: string;
-  /** The first place's when absent. */
+  /** The first address's when absent. */
   readonly port?: number;
 }
 
-/** Where the cloud is and how it is spoken to. */
+/** Where the cloud is and how to speak to it. */
 export interface CloudOptions {
   readonly host: string;
   /** 1883 when absent. */
   readonly port?: number;
-  /** Where else the same cloud is reached: a failure leads on to the next, a stable connection's end to the first. */
+  /** More addresses of the same cloud: after a failure the next one is tried, after a stable connection the first. */
   readonly alternatives?: readonly CloudPlace[];
-  /** The `src` of the cloud's answers; answers from anybody else are dropped. */
+  /** The `src` of the cloud's answers; the device drops answers from anybody else. */
   readonly address?: string;
   /**
    * `mg-rpc`: frames as Mongoose OS and Shelly's second generation have them. Arguments are `params`, there is no
    * `v`, and requests go to `<address>/rpc`.
    */
   readonly dialect?: "mg-rpc";
-  /** Who the digest proves us to be; the device id when absent. Shelly's devices know `admin` only. */
+  /** The digest's user name; the device id when absent. Shelly's devices accept only `admin`. */
   readonly user?: string;
-  /** Where requests are published; `{id}` stands for the device id. */
+  /** The topic of requests; `{id}` stands for the device id. */
   readonly requestTopic?: string;
   /** Whether SUBSCRIBE and requests leave together with CONNECT; false for brokers that object. */
   readonly pipeline?: boolean;
-  /** false: the broker keeps our session, and unacknowledged requests are published again with DUP. */
+  /** false: the broker keeps our session, and the device repeats unacknowledged requests with DUP. */
   readonly cleanSession?: boolean;
 }
 
 /** What proves the device's identity. */
 export interface Credential {
   /**
-   * The pre-shared key as provisioned; its UTF-8 bytes are the key. Bytes are taken over and wiped on `close()`.
+   * The pre-shared key as provisioned; its UTF-8 bytes are the key. The client owns these bytes, and wipes them on `close()`.
    * Absent where the link alone proves the device.
    */
   readonly psk?: string | Uint8Array;
   /**
-   * The first counter that was never used, for the proofs `counter` and `mac`. Without a store it must rise over
-   * reboots; with one the higher of the two wins, and it may be left out.
+   * The first unused counter, for the proofs `counter` and `mac`. Without a store it must rise over
+   * reboots; with one it is optional, and the higher of the two wins.
    */
   readonly counter?: number;
   /** What the device must not fall below, whatever the options say. */
   readonly floor?: Floor;
 }
 
-/** What `createAuth` throws where the policy refuses the proof, or the store has no credential: the status says why. */
+/** `createAuth` throws it where the policy refuses the proof, or the store has no credential: the status says why. */
 export interface PolicyError extends Error {
   readonly status: Status;
 }
 
-/** What `createAuth` needs to know, but for the transport. */
+/** The options of `createAuth`, without the transport. */
 export interface ConfigOptions {
   /**
    * Also the MQTT client id and user name: `[A-Za-z0-9_-]`, since brokers rewrite other characters in topics. Absent
@@ -104,7 +104,7 @@ export interface ConfigOptions {
 interface Identity {
   readonly deviceId: string;
   readonly credential: Credential;
-  /** The floor of the store's credential, beside that of the options: both hold. */
+  /** The floor in the store's credential. It and the options' floor both apply. */
   readonly kept: Floor;
 }
 
@@ -113,7 +113,7 @@ const DEFAULT_CLOUD_ADDRESS = "//api.mongoose-iot.com";
 const DEFAULT_CLOUD = bytesOf(DEFAULT_CLOUD_ADDRESS);
 const DEFAULT_PORT = 1883;
 const DEFAULT_REQUEST_TOPIC = "cloud/from/{id}/rpc";
-/** Behind a device's id: who asks for its counter. No device may be named so. */
+/** The suffix of the id that asks for a device's counter. No device's id may end so. */
 const RECOVERER_END = "-recover";
 const SPREAD_BYTES = 16;
 const NO_FLOOR: Floor = {};
@@ -139,8 +139,8 @@ const storedCredential = (store: Store | undefined): StoredCredential => {
 };
 
 /**
- * What was provisioned holds beside a credential of the options too. What is damaged, or of a newer version, may be such
- * a floor; a store that cannot be read keeps nobody from a start, as its records do not.
+ * A provisioned floor also applies to a credential of the options. A damaged or newer record may contain such
+ * a floor; an unreadable store prevents no start, as with its other records.
  * @construction
  */
 const keptFloor = (store: Store | undefined): Floor => {
@@ -154,7 +154,7 @@ const keptFloor = (store: Store | undefined): Floor => {
   return credential.floor;
 };
 
-/** Who the device is: as the options say, else as the store does. @construction */
+/** Who the device is: from the options, else from the store. @construction */
 const identityOf = (options: ConfigOptions, store: Store | undefined): Identity => {
   const deviceId = options.deviceId;
   if (options.credential !== undefined)
@@ -181,7 +181,7 @@ const addressesOf = (cloud: CloudOptions): Address[] => {
   return list;
 };
 
-/** The rules for `credential`: a {@link StoredCredential} is taken as it was read. @construction */
+/** The rules for `credential`: a {@link StoredCredential} needs no check. @construction */
 export const credentialGroup = (): Group => {
   const rows: RowsOf<Credential> & RowsOf<StoredCredential> = {
     deviceId: Kind.TEXT,
@@ -244,15 +244,15 @@ const requestTopicOf = (template: string, id: string): Uint8Array => {
 };
 
 /**
- * Who asks for the counter in the device's place (the wire's B8): a principal of its own, which may do nothing else.
- * What is not said here is the device's. The password, in the key's place, is written anew for each connection.
+ * The principal that asks for the device's counter (the wire's B8), and may do nothing else.
+ * Everything else is the device's. The password, in the key's place, is new for each connection.
  * @construction
  */
 const recovererOf = (config: Config, id: string, topic: string): Config => {
   const recoverer = Object.create(config);
   recoverer.cleanSession = true;
   recoverer.proof = proofOf("password");
-  // What it asks depends on the answer before: two round trips more, and nothing of the device's own is behind it.
+  // Its question depends on the answer before: it takes two more round trips, and sends nothing ahead.
   recoverer.pipeline = false;
   recoverer.filter = bytesOf(`${id}/rpc/#`);
   recoverer.deviceId = bytesOf(id);
@@ -261,7 +261,7 @@ const recovererOf = (config: Config, id: string, topic: string): Config => {
   return recoverer;
 };
 
-/** Whose the records are that a device with this key keeps: the first of the cloud's places counts. @construction */
+/** The owner of the records that a device with this key keeps: the first of the cloud's addresses counts. @construction */
 export const ownerOf = (scratch: Scratch, psk: Uint8Array, deviceId: string, cloud: CloudOptions): number => {
   const port = cloud.port === undefined ? DEFAULT_PORT : cloud.port;
   const address = cloud.address === undefined ? DEFAULT_CLOUD_ADDRESS : cloud.address;
@@ -273,9 +273,9 @@ export class Config {
   readonly limits: Limits;
   readonly addresses: Addresses;
   readonly deviceId: Uint8Array;
-  /** Empty where the link alone proves the device. Another one only while no connection is open. */
+  /** Empty where the link alone proves the device. It changes only while no connection is open. */
   psk: Uint8Array;
-  /** What nobody else can foretell: the PSK, or random bytes of this life. */
+  /** What nobody else can predict: the PSK, or random bytes of this boot. */
   readonly jitterSecret: Uint8Array;
   readonly cloud: Uint8Array;
   readonly requestTopic: Uint8Array;
@@ -288,27 +288,27 @@ export class Config {
   readonly pipeline: boolean;
   readonly cleanSession: boolean;
   readonly link: LinkSecurity;
-  /** The PSK crosses a link that does not verify the server, and the app agreed to it. */
+  /** The PSK crosses a link that does not verify the server, and the app allowed it. */
   readonly isExposed: boolean;
-  /** A floor takes no token in the clear. */
+  /** A floor forbids tokens in the clear. */
   readonly needsSeal: boolean;
   readonly counterBlock: CounterBlock;
-  /** null: nothing is proved by a counter. */
+  /** null: no proof uses a counter. */
   readonly recoverer: Config | null;
-  /** null: nothing is kept over reboots. */
+  /** null: nothing survives a reboot. */
   readonly keeper: Keeper | null;
   /** Whose the records in the store are: a digest of device, cloud and key, u32. */
   owner: number;
-  /** Room for a host's record, or the counter's, for the time of a call; empty without a store. */
+  /** Room for a host's record, or the counter's, during a call; empty without a store. */
   readonly recordBuffer: Uint8Array;
-  /** How long the device slept before this life, ms; −1: nobody knows. */
+  /** How long the device slept before this boot, ms; −1: unknown. */
   readonly sleptMs: number;
 
   /**
    * @param hasExchange the transport can carry a challenge and response before it accepts us
-   * @param options by the rules of {@link checkGroup} already
+   * @param options already checked by {@link checkGroup}
    * @construction
-   * @throws Error that names the first options which cannot be right together, and what to do
+   * @throws Error that names the first conflicting options, and what to do
    */
   constructor(options: ConfigOptions, ports: Ports, hasExchange: boolean, scratch: Scratch) {
     const cloud = options.cloud;

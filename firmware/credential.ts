@@ -16,10 +16,10 @@ import { bytesOf, copyBytes, NO_BYTES, type Text } from "./wire/bytes.js";
 
 /** The slots are `motekey-creda` and `motekey-credb`. */
 const NAME = "motekey-cred";
-/** The payload: the floor's link, a byte that is 0, and five texts, each behind its length. */
+/** The payload: the floor's link, a zero byte, and five texts, each after its length. */
 const TEXTS_AT = PAYLOAD_AT + 2;
 const NO_LINK = 255;
-/** In the byte of the floor's link this bit is turned over where no token may come in the clear. */
+/** This bit of the floor's link is inverted where no token may come in the clear. */
 const SEALED = 16;
 const TEXT_NAMES = ["deviceId", "psk", "floor.proof", "certificate", "key"];
 /** Longest of each, bytes. */
@@ -27,12 +27,12 @@ const TEXT_BYTES_MAX = [128, 128, 32, 32, 32];
 const TEXTS = 5;
 const BYTES_MAX = RECORD_BYTES_MIN + 2 + TEXTS + 2 * 128 + 3 * 32;
 
-/** Who the device is and what proves it, as provisioning writes it. */
+/** The device's identity and its proof, as provisioning writes them. */
 export interface CredentialFields {
   readonly deviceId: string;
   /** Absent where the link alone proves the device. */
   readonly psk?: Text;
-  /** The least that the device may be content with. */
+  /** The weakest proof and link that the device may use. */
   readonly floor?: Floor;
   /** Names under which the platform keeps a TLS client certificate and its private key. */
   readonly certificate?: string;
@@ -51,7 +51,7 @@ const checkFields = (fields: CredentialFields): void => {
   checkGroup("", fields, { rows });
 };
 
-/** The same as it was kept, what was absent being empty. `createAuth` takes it as its `credential`. */
+/** The same as stored; absent fields are empty. `createAuth` takes it as its `credential`. */
 export interface StoredCredential {
   readonly deviceId: string;
   readonly psk: Uint8Array;
@@ -60,10 +60,10 @@ export interface StoredCredential {
   readonly key: string;
 }
 
-/** What {@link readCredential} came to. */
+/** The result of {@link readCredential}. */
 export interface CredentialReading {
   /**
-   * OK, CREDENTIAL_MISSING, CREDENTIAL_BROKEN or what a sealed store says in its place (SEAL_BROKEN, SEAL_MISPLACED,
+   * OK, CREDENTIAL_MISSING, CREDENTIAL_BROKEN or a sealed store's status instead (SEAL_BROKEN, SEAL_MISPLACED,
    * SEAL_FOREIGN, SEAL_MISSING), or STORE_FAILED where the store failed.
    */
   readonly status: Status;
@@ -89,7 +89,7 @@ const textAt = (bytes: Uint8Array, at: number): string => {
   return text;
 };
 
-/** null for what this version does not know: a floor is never ignored. @construction */
+/** null for an unknown floor: no floor is ever ignored. @construction */
 const floorOf = (proof: string, byte: number): Floor | null => {
   const isSealed = byte === (NO_LINK ^ SEALED) || (byte >= SEALED && byte < 2 * SEALED);
   const link = isSealed ? byte ^ SEALED : byte;
@@ -144,8 +144,8 @@ const bytesOfText = (text: Text | undefined): Uint8Array => {
 
 /**
  * @construction
- * @param isTwice the one before is to be in no slot
- * @returns whether that is so, or without it: whether it counts from now on
+ * @param isTwice the previous one must be in no slot
+ * @returns whether that is so; without `isTwice`, whether the new one counts from now on
  */
 const save = (keeper: Keeper, fields: CredentialFields, isTwice: boolean): boolean => {
   const floor: Floor = fields.floor === undefined ? {} : fields.floor;
@@ -174,7 +174,7 @@ const save = (keeper: Keeper, fields: CredentialFields, isTwice: boolean): boole
   };
   const length = record.load(buffer);
   let isSaved = length !== Unread.UNREADABLE && record.save(RecordKind.CREDENTIAL, buffer, payload);
-  // A bit that rots in the only copy would cost the device.
+  // One rotten bit in a single copy would lose the device.
   if (isSaved && (isTwice || length < 0))
     isSaved = record.save(RecordKind.CREDENTIAL, buffer, payload) || !isTwice;
   buffer.fill(0);
@@ -182,10 +182,10 @@ const save = (keeper: Keeper, fields: CredentialFields, isTwice: boolean): boole
 };
 
 /**
- * Puts another key into the credential that is kept, in both of its slots: the one before is in neither then. Whenever
- * power is cut, a boot finds the one or the other.
+ * Replaces the stored credential's key, in both slots: the old key is in neither then. Whenever
+ * power fails, a boot finds one or the other.
  * @construction
- * @returns false: the store did not take it, or not twice; do it again
+ * @returns false: the store failed, once or twice; do it again
  */
 export const replaceKey = (keeper: Keeper, psk: Uint8Array): boolean => {
   const credential = readCredential(keeper.store).credential;
@@ -205,10 +205,10 @@ export const replaceKey = (keeper: Keeper, psk: Uint8Array): boolean => {
 };
 
 /**
- * Writes the credential to the slot that does not count, reads it back and compares: whenever power is cut, a boot
- * finds the one before or this one, whole. Where there was none, both slots take it.
+ * Writes the credential to the older slot, reads it back and compares: whenever power fails, a boot
+ * finds the previous one or this one, whole. Where there was none, both slots take it.
  * @construction
- * @returns OK, or STORE_FAILED: the one before still counts
+ * @returns OK, or STORE_FAILED: the previous one still counts
  * @throws Error that names the field which is missing, unknown, of a wrong type or value, or too long
  */
 export const writeCredential = (store: Store, fields: CredentialFields): Status => {

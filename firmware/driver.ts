@@ -6,7 +6,7 @@ import { Want } from "./session/phases.js";
 import { Status } from "./status.js";
 import { Monotonic } from "./time/monotonic.js";
 
-/** Timers of engines end at 2^31 ms; longer waits are made of several. */
+/** Engines' timers end at 2^31 ms; longer waits take several. */
 const SLEEP_MS_MAX = 86_400_000;
 
 /**
@@ -21,7 +21,7 @@ export class Driver implements LinkEvents, Waker, Turns {
   private readonly time: Monotonic;
   private isTurning: boolean;
   private isRung: boolean;
-  /** The link took less than it was offered and has not said that it takes more. */
+  /** The link took less than offered, and has not reported room since. */
   private isBlocked: boolean;
   /** When the timer fires; Infinity when none is armed. */
   private armedAtMs: number;
@@ -52,7 +52,7 @@ export class Driver implements LinkEvents, Waker, Turns {
     this.run();
   }
 
-  /** Does all there is to do now. An error that the app's callback throws leaves the client in good order. */
+  /** Does everything that is due. An error from an app's callback leaves the client consistent. */
   private run(): void {
     if (this.isTurning) {
       this.isRung = true;
@@ -62,7 +62,7 @@ export class Driver implements LinkEvents, Waker, Turns {
     this.isTurning = true;
     try {
       do {
-        // Answers are delivered first: what the app asks for then leaves in one write with their acknowledgement.
+        // Answers go to the app first: its next request then leaves in one write with their acknowledgement.
         while (this.auth.deliverAnswer(this.time.nowMs));
         this.isRung = false;
         this.act();
@@ -125,7 +125,7 @@ export class Driver implements LinkEvents, Waker, Turns {
       } while (session.isPaused);
       isTold = true;
     } finally {
-      // A callback threw: what came behind the piece that it got is not its to lose.
+      // A callback threw: the bytes behind its piece must not be lost.
       if (!isTold && session.isPaused) this.received(bytes, at, to);
     }
   }
@@ -140,7 +140,7 @@ export class Driver implements LinkEvents, Waker, Turns {
     this.run();
   }
 
-  /** Delivers all that is due, the rest too when a callback throws. */
+  /** Delivers everything that is due, also when a callback throws. */
   private drain(): void {
     let isLeft = true;
     try {
@@ -168,15 +168,15 @@ export class Driver implements LinkEvents, Waker, Turns {
         const taken = this.isBlocked ? 0 : link.write(outbox.bytes, outbox.from, outbox.to);
         this.isBlocked = taken < offered;
         session.wrote(taken, nowMs);
-        // What has its room and its turn needs no other one.
+        // With room and a turn to come, no other turn is needed.
         if (outbox.isEmpty() && !outbox.isShort && !session.isBehind && !session.isEnding()) return;
       } else return;
     }
   }
 
   /**
-   * A timer that is armed for an earlier moment stays: waking early costs less than arming anew each turn. One
-   * whose moment is over is not trusted: engines count on while asleep, their timers may not.
+   * A timer that is armed for an earlier time stays: waking early costs less than arming it again each turn. One
+   * whose time has passed is not trusted: clocks run while an engine sleeps, its timers may not.
    */
   private arm(atMs: number): void {
     if (atMs >= this.armedAtMs && this.armedAtMs > this.time.nowMs) return;

@@ -11,28 +11,28 @@ import type { FrameReader } from "./wire/frame/frame.js";
 
 export { sentenceOf };
 
-/** Beyond this servers stop to believe a clock (RFC 4120, 8.2). */
+/** Servers reject clocks that are further off (RFC 4120, 8.2). */
 const CLOCK_WRONG_S = 300;
 /** 2025: no clock that was ever set is before this source. */
 const CLOCK_UNSET_S = 1_735_689_600;
 
 /** What happened last, for people: names and numbers, never a secret. */
 export interface Explanation {
-  /** Name and number of the status that keeps the client from its work; OK when nothing does. */
+  /** Name and number of the status that says what is wrong; OK when nothing is. */
   readonly status: Status;
   readonly name: string;
   /** What happened and what to do next. */
   readonly sentence: string;
   /**
-   * By what, over what and how proved: such as `mqtt`, `PLAIN` and `counter+mac`. With the transport `mqtt5` it is `mqtt`
-   * while the broker is spoken to in 3.1.1.
+   * Transport, link and proof, such as `mqtt`, `PLAIN` and `counter+mac`. With the transport `mqtt5` it is `mqtt`
+   * while the connection speaks 3.1.1.
    */
   readonly transport: string;
   readonly link: string;
   readonly proof: Proof;
-  /** Where that happened, `host:port`; with OK where the cloud is reached. */
+  /** Where that happened, `host:port`; with OK the cloud's present address. */
   readonly cloud: string;
-  /** The error code of the answer that ended the call which `status` is about; 0: there was none. */
+  /** The cloud's error code that ended the call `status` is about; 0: there was none. */
   readonly code: number;
   /**
    * The reason code that the peer gave for `status` (CONNACK, SUBACK, PUBACK, DISCONNECT; HTTP, Close); 0: it gave none,
@@ -40,26 +40,26 @@ export interface Explanation {
    */
   readonly peerCode: number;
   /**
-   * Its own words for that, the first 64 bytes: the Server Reference, else the Reason String (MQTT 5), or the reason of
+   * The peer's text for it, the first 64 bytes: the Server Reference, else the Reason String (MQTT 5), or the reason of
    * a Close. Characters but printable ASCII are `?`.
    */
   readonly peerReason: string;
-  /** Why the latest frame was dropped, whoever sent it: no evidence for `status`. OK when none was. */
+  /** Why the latest frame was dropped, whoever sent it: it does not explain `status`. OK when none was. */
   readonly lastRefusal: Status;
   /** The cloud's clock by its Hello, unix seconds: a hint; −1 before it. */
   readonly cloudTimeS: number;
-  /** How far the clock that was handed in is ahead of the cloud's, s; 0 where either is not known. */
+  /** How far the given clock is ahead of the cloud's, s; 0 where either is unknown. */
   readonly clockAheadS: number;
-  /** Connections that were ready so far, and those of them that were lost. */
+  /** Connections that became ready so far, and how many of them were lost. */
   readonly connects: number;
   readonly losses: number;
-  /** For how long the peer was not heard, ms; −1: it never was. */
+  /** How long the peer has been silent, ms; −1: it never sent anything. */
   readonly silentMs: number;
   /** Tokens come sealed on this connection: whoever reads it, the broker too, learns none. */
   readonly sealed: boolean;
-  /** What everybody learns who can read the link to the cloud. */
+  /** What a reader of the link to the cloud learns. */
   readonly exposure: string;
-  /** How what the device keeps is protected: `sealed`, `obfuscated`, or `unsealed`; `none` where it keeps nothing. */
+  /** How the device's records are protected: `sealed`, `obfuscated`, or `unsealed`; `none` where it keeps nothing. */
   readonly atRest: string;
 }
 
@@ -109,7 +109,7 @@ const sealingOf = (keeper: Keeper | null): string => {
   return sealing === undefined ? "unsealed" : sealing;
 };
 
-/** Whether a clock that is wrong is why. */
+/** Whether a wrong clock is the reason. */
 const isOfClock = (status: Status): boolean =>
   status === Status.OK ||
   status === Status.REJECTED ||
@@ -118,9 +118,9 @@ const isOfClock = (status: Status): boolean =>
   status === Status.TLS_CRL;
 
 /**
- * What keeps a client from its work, for people. A module of its own, so that an app that does not import it does not
+ * What is wrong with a client, for people. It is a separate module, so that an app that does not import it does not
  * carry its sentences.
- * @param wallTimeS the device's wall clock, unix seconds, where it has one: it is compared with the cloud's
+ * @param wallTimeS the device's wall clock, unix seconds, where it has one, to compare with the cloud's
  * @allocates texts, because a person asked
  */
 export const explain = (client: AuthClient, wallTimeS?: number): Explanation => {

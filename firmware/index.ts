@@ -54,17 +54,17 @@ export type { Text } from "./wire/bytes.js";
 const OPENING_BRACE = 0x7b;
 const CLOSING_BRACE = 0x7d;
 
-/** What {@link createAuth} needs to know. */
+/** The options of {@link createAuth}. */
 export interface AuthOptions extends ConfigOptions {
   /** How frames travel over the link; {@link mqtt} when absent. */
   readonly transport?: Transport;
-  /** What frames are spelt in where the cloud takes it, such as `cbor` of `motekey/cbor`; JSON else. */
+  /** The encoding of frames where the cloud takes it, such as `cbor` of `motekey/cbor`; else JSON. */
   readonly encoding?: Encoding;
-  /** What tokens are, where they are no JWTs, such as `cwt()` of `motekey/cbor`. */
+  /** The format of tokens that are not JWTs, such as `cwt()` of `motekey/cbor`. */
   readonly tokenFormat?: TokenFormat;
   /** The app's own messages on the same connection: `new Messages()` of `motekey/messages`. */
   readonly messages?: AppTraffic;
-  /** Has the cloud give the device other keys over the air: `new Rotation()` of `motekey/rotation`. */
+  /** Lets the cloud change the device's key over the air: `new Rotation()` of `motekey/rotation`. */
   readonly rotation?: KeyRotation;
 }
 
@@ -90,15 +90,15 @@ const optionsGroup = (): Group => {
   return { rows };
 };
 
-/** A device's client of the Auth service. Every callback comes after the turn, once, and at the latest with `close()`. */
+/** A device's client of the Auth service. It calls every callback once, after the turn, and at the latest in `close()`. */
 export class AuthClient {
-  /** @internal What `motekey/explain` looks at. */
+  /** @internal What `motekey/explain` reads. */
   readonly config: Config;
   /** @internal */
   readonly driver: Driver;
   /** @internal */
   readonly transport: Transport;
-  /** Frames may be spelt otherwise than in JSON. */
+  /** Frames may be in another encoding than JSON. */
   private readonly isEncoded: boolean;
 
   /** Made by {@link createAuth}. */
@@ -125,7 +125,7 @@ export class AuthClient {
     return this.driver.auth.state;
   }
 
-  /** What was dropped, repeated or refused so far. */
+  /** Counts of what was dropped, repeated or refused so far. */
   get counters(): Counters {
     return this.driver.auth.counters;
   }
@@ -145,7 +145,7 @@ export class AuthClient {
   }
 
   /**
-   * The hosts that the cloud keeps tokens of ours for, one by one, however many; final only with OK.
+   * The hosts that the cloud keeps tokens of ours for, one by one, any number; final only with OK.
    * @returns OK: `onDone` is called once; BUSY or CLOSED: never
    */
   listTokens(onHost: OnProvisionalHost, onDone: OnDone): Status {
@@ -171,11 +171,11 @@ export class AuthClient {
   }
 
   /**
-   * Calls any method of the cloud, or of the device that is spoken to in the dialect mg-rpc (`Switch.Set`). One such
-   * call is under way at a time, in JSON frames.
-   * @param args a JSON object, UTF-8; they stay as they are until the end, as `out` does
+   * Calls any method of the cloud, or of a device, in the dialect mg-rpc (`Switch.Set`). One such
+   * call can be pending at a time, in JSON frames.
+   * @param args a JSON object, UTF-8; leave them unchanged until the end, and `out` too
    * @param out takes the result's JSON; a longer one ends with TOO_LONG, and `length` says how long it is
-   * @param onResult OK: `out[0..length)` is the result, nothing where the peer gave none
+   * @param onResult OK: `out[0..length)` is the result, empty where the peer sent none
    * @returns OK: `onResult` is called once; BUSY or CLOSED: never; BAD_ARGUMENTS: `args` are no object, or
    * frames may be CBOR
    */
@@ -190,7 +190,7 @@ export class AuthClient {
     this.driver.suspend();
   }
 
-  /** Wants a connection again. */
+  /** Connects again. */
   resume(): void {
     this.driver.start();
   }
@@ -207,8 +207,8 @@ export class AuthClient {
 /**
  * Makes a device's client, which connects at the next turn and stays connected.
  * @construction
- * @param scratch given where many clients share a thread
- * @throws Error that names the first option which cannot be right, and what to do
+ * @param scratch pass one where many clients share a thread
+ * @throws Error that names the first wrong option, and what to do
  */
 export const createAuth = (options: AuthOptions, ports: Ports, scratch?: Scratch): AuthClient =>
   new AuthClient(options, ports, scratch === undefined ? new Scratch() : scratch);

@@ -1,16 +1,16 @@
 import { checkGroup, Kind, type Rule } from "./options.js";
 
 /**
- * Every size and time bound of the firmware, with what it costs. All memory is taken in constructors from
+ * Every size and time bound of the firmware, with what it costs. Constructors take all memory by
  * these numbers; how they act on each other is in DESIGN.md, "Every timeout and limit".
  */
 export interface Limits {
   /**
-   * Longest token that is kept, bytes. One buffer per slot and one for staging: (slots + 1) × tokenBytes of RAM. Over
+   * Longest token that the device keeps, bytes. One buffer per slot and one for staging: (slots + 1) × tokenBytes of RAM. Over
    * a deep sleep the store keeps tokens that with their host's name are 27 bytes shorter.
    */
   tokenBytes: number;
-  /** Tokens kept at once; the least recently used leaves for another host. */
+  /** Tokens kept at once; the least recently used makes room for another host. */
   slots: number;
   /** Handles that `host()` gives out, and hosts that the store keeps. */
   hosts: number;
@@ -18,11 +18,11 @@ export interface Limits {
   hostBytes: number;
   /** Callers that may wait for a token at once, over all hosts; one more gets BUSY. */
   waiters: number;
-  /** Requests in flight at once (Hello has a place of its own). */
+  /** Requests in flight at once (Hello has its own slot). */
   calls: number;
   /** Send buffer, bytes: CONNECT, SUBSCRIBE and one request must fit. */
   sendBytes: number;
-  /** Longest device id and longest `src` that is answered, bytes. */
+  /** Longest device id and longest `src` that gets an answer, bytes. */
   idBytes: number;
 
   /** From OPEN to CONNACK and SUBACK, ms. */
@@ -40,9 +40,9 @@ export interface Limits {
   backoffCapMs: number;
   /** A connection that was ready this long resets the backoff, ms. */
   stableMs: number;
-  /** Longest `retry_after` that is honoured, ms. */
+  /** Longest `retry_after` that the device honours, ms. */
   retryAfterCapMs: number;
-  /** Lifetime of a token whose end is not known, ms: no token is used for ever. */
+  /** Lifetime of a token whose end is unknown, ms: no token lasts for ever. */
   tokenMaxAgeMs: number;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The app's own messages on motekey's MQTT connection: a second TLS session rarely fits. It is a module of its own,
+ * The app's own messages on motekey's MQTT connection: a second TLS session rarely fits. It is a separate module,
  * so that an app that does not import it does not carry it.
  */
 import { Acks } from "./messages/acks.js";
@@ -31,21 +31,21 @@ export interface MessagesOptions {
   readonly filters?: number;
   /** Longest topic that is delivered whole, bytes; 64. */
   readonly topicBytes?: number;
-  /** A message or a subscription that was not acknowledged ends with TIMEOUT after this, ms; 20,000. */
+  /** An unacknowledged message or subscription ends with TIMEOUT after this, ms; 20,000. */
   readonly deadlineMs?: number;
 }
 
 const FAILURE = 0x80;
-/** The app's messages at QoS 1 leave the last place to the calls, where there is more than one (MQTT 5, 4.9). */
+/** The app's messages at QoS 1 leave the last slot to the calls, where there is more than one (MQTT 5, 4.9). */
 const isFull = (terms: Terms): boolean =>
   terms.receiveMaximum - terms.inFlight < Math.min(2, terms.receiveMaximum);
 /** A broker may close the connection over a message or a filter: after this many the app gets the failure, and auth goes on. */
 const LOSSES_MAX = 2;
 
 /**
- * Publishes and subscribes, in constant memory: a fixed table of filters, one message on its way out, payloads of
- * any length in pieces both ways. Made by the app, given to `createAuth` as `messages`, and of use until that client
- * is closed. Nothing here delays a call for longer than the packet under way takes.
+ * Publishes and subscribes, in constant memory: a fixed table of filters, one outgoing message, payloads of
+ * any length in pieces both ways. The app makes it and gives it to `createAuth` as `messages`; it serves until that client
+ * closes. Nothing here delays a call for longer than the packet that is being sent.
  */
 export class Messages implements AppTraffic {
   readonly topicBytes: number;
@@ -102,14 +102,15 @@ export class Messages implements AppTraffic {
   }
 
   /**
-   * Wants the messages of a filter, now and after every reconnect. No two filters overlap: brokers send a message that
-   * two match once or twice, and nothing in it says which; so one filter takes both, and the topic distinguishes them. `$share/<group>/<filter>` shares the messages with the group's other clients, where the broker can
-   * (MQTT 5, 4.8.2; mosquitto over 3.1.1, too; NATS and RabbitMQ grant it and send nothing).
+   * Subscribes to a filter, now and after every reconnect. No two filters may overlap: brokers send a message that
+   * two match once or twice, and nothing in it says which; so use one filter, and distinguish by the topic.
+   * `$share/<group>/<filter>` shares the messages with the group's other clients, where the broker can (MQTT 5, 4.8.2;
+   * mosquitto over 3.1.1, too; NATS and RabbitMQ grant it and send nothing).
    * @param onEnd called once with whether the broker grants it: OK, SUBSCRIPTION_REFUSED (also for a filter that
-   * overlaps the calls' own, `<id>/rpc/#`), TIMEOUT (no answer within `deadlineMs`: it is given up), CONNECTION_LOST or CLOSED
-   * @returns OK; BUSY: all places are taken; CLOSED
+   * overlaps the calls' own, `<id>/rpc/#`), TIMEOUT (no answer within `deadlineMs`: the subscription ends), CONNECTION_LOST or CLOSED
+   * @returns OK; BUSY: all filters are in use; CLOSED
    * @construction
-   * @throws Error when the filter is none, longer than `topicBytes`, or overlaps a subscription
+   * @throws Error when the filter is malformed, longer than `topicBytes`, or overlaps a subscription
    */
   subscribe(filter: string, onPiece: OnPiece, onEnd: OnEnd): Status {
     const bytes = bytesOf(filter);
@@ -136,8 +137,8 @@ export class Messages implements AppTraffic {
   }
 
   /**
-   * Wants a filter's messages no more.
-   * @returns OK; STALE: it was not subscribed to
+   * Unsubscribes from a filter.
+   * @returns OK; STALE: there is no such subscription
    * @allocates the filter's bytes
    */
   unsubscribe(filter: string): Status {
@@ -152,13 +153,13 @@ export class Messages implements AppTraffic {
   }
 
   /**
-   * Publishes a message, never retained. One is on its way at a time: BUSY until `onEnd` was called.
+   * Publishes a message, never retained. One at a time: BUSY until `onEnd`.
    * @param topic of {@link topic}
-   * @param payload stays as it is until `onEnd`
-   * @param qos 0: OK when it was composed; 1: OK when the broker acknowledged it. A connection that is lost under it
-   * makes it leave once more, so that a broker may get it twice.
+   * @param payload leave it unchanged until `onEnd`
+   * @param qos 0: OK once it is composed; 1: OK once the broker acknowledges it. After a lost connection
+   * it is sent again, so a broker may get it twice.
    * @param onEnd OK, TIMEOUT, CONNECTION_LOST, FORBIDDEN, QUOTA_EXCEEDED, TOO_LONG (for us, for MQTT, or for this broker), BAD_ARGUMENTS
-   * (the payload threw, or its length is none) or CLOSED
+   * (the payload threw, or its length is invalid) or CLOSED
    * @returns OK: `onEnd` is called once; BUSY or CLOSED: never
    */
   publish(topic: Uint8Array, payload: Uint8Array | Payload, qos: 0 | 1, onEnd: OnEnd): Status {
@@ -177,7 +178,7 @@ export class Messages implements AppTraffic {
     return Status.OK;
   }
 
-  /** For the session, as all that follows. */
+  /** For the session, like everything below. */
   bind(turns: Turns): void {
     if (this.turns !== null) throw new Error("motekey: messages serve one client; make others for another");
     this.turns = turns;
@@ -312,7 +313,7 @@ export class Messages implements AppTraffic {
     else subscription.phase = SubscriptionPhase.WANTED;
   }
 
-  /** What is given up goes first: it may be wanted again already, in another place. */
+  /** Unsubscribe first: the app may already have subscribed again, in another slot. */
   private tendSubscriptions(writer: MqttWriter): void {
     const deadlineMs = this.nowMs + this.deadlineMs;
     for (let i = 0; i < this.subscriptions.length; i++) this.subscriptions[i].leave(writer, deadlineMs);
@@ -356,7 +357,7 @@ export class Messages implements AppTraffic {
     if (publication.qos === 0) publication.end(Status.OK);
   }
 
-  /** The app's code runs within the turn here: what it throws ends its message, and nothing else. */
+  /** The app's code runs within the turn here: its exception ends its message, and nothing else. */
   private readSource(source: Payload, out: Uint8Array, from: number, count: number): boolean {
     try {
       source.read(this.publication.at, out, from, from + count);

@@ -1,6 +1,6 @@
 /**
  * What an app hands in is checked against a closed table before any of it is used. Apps on microcontrollers are plain
- * JavaScript, where a misspelt name is an option that was never given.
+ * JavaScript, where a misspelt option is silently absent.
  */
 
 /** What an option may be, where it is no group of options and no choice of words. */
@@ -9,7 +9,7 @@ export enum Kind {
   TEXT,
   /** Text that is not empty. */
   NAME,
-  /** Text or a Uint8Array. What was given is never shown. */
+  /** Text or a Uint8Array. Errors never show it. */
   KEY,
   FLAG,
   FUNCTION,
@@ -23,7 +23,7 @@ export enum Kind {
   WHOLE,
   /** A number from 0 on. */
   AMOUNT,
-  /** Added to another kind: the option cannot be left out. */
+  /** Added to another kind: the option is required. */
   NEEDED = 16,
 }
 
@@ -31,11 +31,11 @@ export enum Kind {
 export interface Group {
   readonly rows: Rows;
   readonly isNeeded?: boolean;
-  /** Other members are not looked at: it is an object with a life of its own, such as a port. */
+  /** Ignores other members: it is a live object, such as a port. */
   readonly isOpen?: boolean;
   /** An array of such groups. */
   readonly isList?: boolean;
-  /** It comes from a module of ours, and is known by a function of the first row's name: where from, for errors. */
+  /** A value from one of our modules, recognized by a function with the first row's name; the module's name is for errors. */
   readonly from?: string;
 }
 
@@ -54,7 +54,7 @@ interface Given {
   readonly [name: string]: unknown;
 }
 
-/** The last counters are left, so that counting never reaches the end of 53 bits. */
+/** Keeps the last counters unused, so that counting never reaches the end of 53 bits. */
 const NUMBER_MAX = 9_007_199_254_000_000;
 
 const leastOf = (kind: number): number => (kind === Kind.PORT || kind === Kind.COUNT ? 1 : 0);
@@ -102,7 +102,7 @@ const distance = (one: string, other: string): number => {
   return row[other.length];
 };
 
-/** Throws an error that ends with what is allowed, the nearest to what was given first. @construction */
+/** Throws an error that ends with the allowed words, the nearest one first. @construction */
 const refuse = (message: string, words: readonly string[], given: string): never => {
   let text = words[0];
   let least = distance(given, text);
@@ -152,10 +152,10 @@ const checkOption = (path: string, value: unknown, rule: Rule): void => {
 };
 
 /**
- * Checks what was given against a table: each name and each value.
+ * Checks options against a table: each name and each value.
  * @param path how errors name the group; empty: its options have no prefix
  * @construction
- * @throws Error that names the first option which cannot be right, what it is, and what is allowed
+ * @throws Error that names the first wrong option, its value, and what is allowed
  */
 export const checkGroup = (path: string, value: unknown, group: Group): void => {
   const rows = group.rows;

@@ -4,7 +4,7 @@ import { Strength } from "./proof/proof.js";
 import { PROOFS, type Proof, proofOf, strengthOf } from "./proof/proofs.js";
 import { Status } from "./status.js";
 
-/** The least that a device may be content with; provisioned with its credential, so that no setting undercuts it. */
+/** The weakest proof and link that a device may use; provisioned with its credential, so that no setting undercuts it. */
 export interface Floor {
   /** Nothing weaker than this proof. */
   readonly proof?: Proof;
@@ -44,14 +44,14 @@ const LINKS = [
   LinkSecurity.PSK_TLS,
 ];
 
-/** A certificate and a key that TLS was made with count the same; −1: it is no link. */
+/** A client certificate and TLS-PSK rank the same; −1: an unknown link. */
 const rankOf = (link: LinkSecurity): number => Math.min(LINKS.indexOf(link), LinkSecurity.MUTUAL_TLS);
 
 /** @construction */
 const rankOfProof = (proof: Proof): Strength =>
   PROOFS.indexOf(proof) < 0 ? Strength.NONE : strengthOf(proofOf(proof));
 
-/** What is no rank is above all: nothing is strong enough for a floor that is not understood. */
+/** An unknown rank is above all: nothing is strong enough for an unknown floor. */
 const isBelow = (rank: number, least: number): boolean => least < 0 || rank < least;
 
 /** The strongest proof for a link, where the app names none. */
@@ -61,8 +61,8 @@ export const proofFor = (link: LinkSecurity): Proof => {
 };
 
 /**
- * Whether a proof may go over a link, and neither is below the floor. What is no proof or no link is below any, and a
- * floor that is neither is above all.
+ * Whether a proof may go over a link, and neither is below the floor. An unknown proof or link is below any floor, and an
+ * unknown floor is above all.
  * @param hasExchange the transport can carry a challenge and response before it accepts us
  * @param allowInsecure the app accepts PROOF_EXPOSED and FRAMES_UNPROVED; it does not lower the floor
  * @returns OK, PROOF_EXPOSED, FRAMES_UNPROVED, LINK_UNPROVED, PROOF_UNFIT, PROOF_BELOW_FLOOR or LINK_BELOW_FLOOR

@@ -27,7 +27,7 @@ export enum LinkSecurity {
   PSK_TLS,
 }
 
-/** Where the cloud is reached. */
+/** The cloud's address. */
 export interface Address {
   readonly host: string;
   readonly port: number;
@@ -37,15 +37,15 @@ export interface Address {
 export interface Link {
   /** Known before the first `open`, and the same for every connection; absent: PLAIN. */
   readonly security?: LinkSecurity;
-  /** Starts to open a connection; `events.opened()` or `events.closed(status)` follows, never within this call. */
+  /** Starts opening a connection; `events.opened()` or `events.closed(status)` follows, never within this call. */
   open(address: Address, events: LinkEvents): void;
   /**
-   * Takes up to `to − from` bytes at once and returns how many. What was taken is never lost while the
+   * Takes up to `to − from` bytes at once and returns how many. Taken bytes are never lost while the
    * connection lives. Fewer than offered means: wait for `events.writable()`. The bytes are the caller's again
    * when this returns.
    */
   write(bytes: Uint8Array, from: number, to: number): number;
-  /** Sends what was taken, ends the connection, and delivers no event of it afterwards. */
+  /** Sends the taken bytes, ends the connection, and delivers no event of it afterwards. */
   close(): void;
 }
 
@@ -54,9 +54,9 @@ export interface LinkEvents {
   opened(): void;
   /** Bytes from the peer: a window that is the adapter's again when this returns. All of them are consumed. */
   received(bytes: Uint8Array, from: number, to: number): void;
-  /** More can be written, after a `write` that took less than it was offered. */
+  /** More can be written, after a `write` that took less than offered. */
   writable(): void;
-  /** The connection is gone, or could not be opened: CONNECTION_LOST, UNREACHABLE, or what the adapter knows better. No event follows. */
+  /** The connection is lost, or failed to open: CONNECTION_LOST, UNREACHABLE, or a more exact status. No event follows. */
   closed(status: Status): void;
 }
 
@@ -64,33 +64,33 @@ export interface LinkEvents {
 export interface Clock {
   /**
    * Milliseconds since any moment; fractions are welcome. It may wrap at 2^32 and must not follow the wall
-   * clock; a step back is taken as no time passed.
+   * clock; a step back counts as no time.
    */
   now(): number;
-  /** Calls `waker.turn()` once after `delayMs`, never within this call; replaces what was asked before. */
+  /** Calls `waker.turn()` once after `delayMs`, never within this call; replaces an earlier request. */
   wakeAfter(delayMs: number, waker: Waker): void;
-  /** Forgets what was asked. */
+  /** Cancels the timer. */
   cancel(): void;
 }
 
-/** Who is woken by the clock. */
+/** What the clock wakes. */
 export interface Waker {
   turn(): void;
 }
 
-/** Random bytes that an attacker can't foretell. */
+/** Random bytes that an attacker cannot predict. */
 export interface Entropy {
   fill(bytes: Uint8Array, from: number, to: number): void;
 }
 
 /**
- * Small values by name that outlive a cut of power. A value that was not being written is never harmed; one
- * that was may be gone, cut short, or wrong.
+ * Small values by name that survive a power cut. It never harms a value that is not being written; a value
+ * that is may be lost, cut short, or wrong.
  */
 export interface Store {
-  /** How what it keeps is protected, `sealed` or `obfuscated`; absent: `unsealed`. */
+  /** How its values are protected, `sealed` or `obfuscated`; absent: `unsealed`. */
   readonly sealing?: string;
-  /** Why the latest record that was read is none, where the store knows it; OK or absent: it does not. */
+  /** Why the value read last is no record, where the store knows; OK or absent: it does not. */
   readonly refused?: Status;
   /**
    * Reads the value of this name into `out`, as much of it as fits. Names are ASCII, at most 15 bytes long.

@@ -1,5 +1,5 @@
 /**
- * Another key for the device over the air (docs/cloud.md): a module of its own, so that an app that does not import it does
+ * Another key for the device over the air (docs/cloud.md): a separate module, so that an app that does not import it does
  * not carry it.
  */
 import type { Auth, KeyRotation } from "./auth.js";
@@ -31,11 +31,11 @@ const BUSY_MS = 1_000;
 export enum RotationStage {
   /** There is none, as far as the device knows. */
   NONE,
-  /** The cloud has one, which the device fetches. */
+  /** The cloud has one, and the device is fetching it. */
   WANTED,
-  /** It is in the store, and yet to be proved: both keys are good. */
+  /** It is in the store, and not proved yet: both keys are valid. */
   STAGED,
-  /** The cloud takes no other any more; the store has it in two places, and not yet in all. */
+  /** The cloud accepts only this one; the store has it in two places, and not yet in all. */
   PROVED,
 }
 
@@ -59,15 +59,15 @@ enum Debt {
 }
 
 /**
- * Has the cloud give the device other keys while it runs: `createAuth({ …, rotation: new Rotation() })`.
+ * Lets the cloud change the device's key while it runs: `createAuth({ …, rotation: new Rotation() })`.
  *
  * A token's answer hints at a next key; the device asks for it, keeps it in its store beside the present one, connects
- * with it, proves it, and forgets the one before. Both are good until then, so power may go at any moment. A connection
+ * with it, proves it, and forgets the one before. Both are valid until then, so power may fail at any moment. A connection
  * that refuses the next key brings the device back to the present one at once. Only the cloud's word, under the present
- * key's MAC, has it give the next one up.
+ * key's MAC, makes it drop the next one.
  */
 export class Rotation implements KeyRotation {
-  /** How often the device got another key in this life. */
+  /** How often the device's key has changed since boot. */
   rotations: number;
   private config: Config;
   private keeper: Keeper;

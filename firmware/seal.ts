@@ -1,5 +1,5 @@
 /**
- * Records sealed in flash, RECORD.md: a module of its own, so that an app that does not import it does not carry it.
+ * Records sealed in flash, RECORD.md: a separate module, so that an app that does not import it does not carry it.
  */
 export { obfuscated, type SealKey, Strength } from "./seal/key.js";
 export { secretbox } from "./seal/secretbox.js";

@@ -24,15 +24,15 @@ const isPassing = (status: Status, code: number): boolean =>
   (status === Status.CLOUD_ERROR && (code === 500 || code === 504));
 
 /**
- * The tokens of all hosts: who waits for one, which are kept, when they are fetched and refreshed. At most one
- * call per host is under way; what is wanted is read off the state at every turn, not remembered as a plan.
+ * The tokens of all hosts: who waits for one, which it keeps, when to fetch and refresh them. At most one
+ * call per host is pending; every turn derives what to do from the state, without a stored plan.
  */
 export class Tokens implements HostCalls {
   readonly hosts: Hosts;
   readonly waiters: Waiters;
-  /** A host lacks a place in the call table or for its token: it is looked at again when one is free. */
+  /** A host lacks a slot in the call table or for its token: look again when one is free. */
   isBlocked: boolean;
-  /** What must outlive a reboot could not be kept at the last turn. */
+  /** The store failed to keep what must survive a reboot, at the last turn. */
   isForgetful: boolean;
   private readonly config: Config;
   private readonly session: Session;
@@ -115,7 +115,7 @@ export class Tokens implements HostCalls {
     return Status.OK;
   }
 
-  /** Ends what has waited too long, and starts the calls that are wanted now. */
+  /** Ends what waits too long, and starts the calls that are due. */
   tend(nowMs: number): void {
     this.nowMs = nowMs;
     this.isBlocked = false;
@@ -171,7 +171,7 @@ export class Tokens implements HostCalls {
       this.waiters.remove(index);
       onToken(status, null);
     } else if (slot === null || !slot.isLive(nowMs)) {
-      // The token left between its coming and this moment: the caller goes on waiting.
+      // The token was evicted before this callback: the caller keeps waiting.
       waiter.isDone = false;
       this.turns.soon();
     } else {
@@ -186,7 +186,7 @@ export class Tokens implements HostCalls {
   ended(call: Call, host: Host): void {
     const status = call.status;
     const isFlight = host.flight === call;
-    // The answer may be the first since the last turn, and a wait counts from it.
+    // This answer may be the first event since the last turn: waits count from it.
     this.nowMs = this.turns.nowMs();
     if (isFlight) host.flight = null;
     if (call.isAbandoned) {
@@ -268,7 +268,7 @@ export class Tokens implements HostCalls {
     return chanceMs >= this.nowMs + this.config.limits.callDeadlineMs ? chanceMs : this.nowMs;
   }
 
-  /** What is to be asked of the cloud for this host; HELLO: nothing. */
+  /** Which call to make for this host; HELLO: none. */
   private methodWanted(host: Host): Method {
     const slot = host.slot;
     if (host.owesRevoke) return Method.REVOKE_TOKEN;
@@ -304,7 +304,7 @@ export class Tokens implements HostCalls {
     host.flight = call;
   }
 
-  /** The revoked call's answer is awaited only to be undone; one that never left is forgotten. */
+  /** A revoked call's answer will only be undone; a call that never left is dropped. */
   private abandon(call: Call): void {
     if (call.attempts === 0) call.release();
     else {
@@ -333,11 +333,11 @@ export class Tokens implements HostCalls {
     const lifetimeMs = isTold ? frame.expiresInS * 1000 : this.leases.assumedMs(frame);
     const isGuess = !isNew && !isTold;
     if (isGuess && host.generation === 0) {
-      // It was had before a reboot, and nobody says what is left of it.
+      // It is from before a reboot, and its remaining life is unknown.
       host.mustGenerate = true;
       return;
     }
-    // A token that was not refused until its refresh clears the one before it of suspicion.
+    // A token that served until its refresh clears its predecessor of suspicion.
     if (isNew && !host.mustGenerate && slot.isLive(this.nowMs)) host.rejection = Rejection.NONE;
     this.commit(slot);
     this.leases.begin(host, slot, call.sentAtMs, lifetimeMs);
@@ -349,7 +349,7 @@ export class Tokens implements HostCalls {
     this.waiters.finish(host, Wish.TOKEN, Status.OK);
   }
 
-  /** The staged token becomes the host's: the buffers change places, nothing is copied. */
+  /** The staged token becomes the host's: swaps the buffers, copies nothing. */
   private commit(slot: Slot): void {
     const frame = this.session.frame;
     const before = slot.bytes;
@@ -363,7 +363,7 @@ export class Tokens implements HostCalls {
     return host.owesRevoke || this.session.calls.hasAbandoned(host);
   }
 
-  /** @returns false when the store did not take what is to be kept of this host */
+  /** @returns false when the store failed to keep this host's state */
   private keep(host: Host): boolean {
     return this.tokenStore === null || this.tokenStore.keep(host, this.isOwing(host));
   }
@@ -373,7 +373,7 @@ export class Tokens implements HostCalls {
     const passing = status === this.session.status || isPassing(status, call.code);
     const slot = host.slot;
     host.status = status;
-    // Where no answer came because there was no connection, the session's backoff is wait enough.
+    // Where no answer came for want of a connection, the session's backoff is wait enough.
     if (call.code !== 0 || !passing || this.session.phase === Phase.READY) {
       const askedS = call.code !== 0 ? Math.max(0, this.session.frame.retryAfterS) : 0;
       const floorMs = Math.min(askedS * 1000, this.config.limits.retryAfterCapMs);
@@ -387,7 +387,7 @@ export class Tokens implements HostCalls {
     }
     if (slot !== null && slot.isLive(this.nowMs)) {
       this.counters.refreshFailures++;
-      // The cloud may have made the new token all the same, and then ends ours soon.
+      // The cloud may have issued the new token all the same, and then soon ends ours.
       if (call.code === 0 && call.attempts > 0) slot.lease.refreshAt(this.nowMs);
     }
     if (passing) return;

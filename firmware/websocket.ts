@@ -1,5 +1,5 @@
 /**
- * WebSocket (RFC 6455) as a transport, for networks that let nothing but the web through. It is a module of its own,
+ * WebSocket (RFC 6455) as a transport, for networks that let nothing but the web through. It is a separate module,
  * so that an app that does not import it does not carry it.
  */
 import { checkGroup, type Group, Kind } from "./options.js";

@@ -4,7 +4,7 @@ import type { Status } from "../status.js";
 import type { FieldWriter } from "../wire/field-writer.js";
 import type { FrameReader } from "../wire/frame/frame.js";
 
-/** What a proof gives to whom it is shown, from the weakest on. */
+/** What a proof reveals to its receiver, from the weakest on. */
 export enum Strength {
   /** Not a proof. */
   NONE = -1,
@@ -12,20 +12,20 @@ export enum Strength {
   BEARER,
   /** One answer, which binds neither method nor arguments. */
   DIGEST,
-  /** One password, good once, and nothing in the frames: whoever relays it speaks on. */
+  /** A one-time password, and nothing in the frames: a relay can send its own frames. */
   COUNTER,
-  /** Both ends are proved while connecting, and nothing in the frames: whoever relays that speaks on. */
+  /** Both ends proved while connecting, and nothing in the frames: a relay can send its own frames. */
   EXCHANGE,
-  /** Both ends are proved in every frame. */
+  /** Both ends proved in every frame. */
   MAC,
-  /** Both ends are proved before a byte of ours leaves. */
+  /** Both ends proved before our first byte leaves. */
   LINK,
 }
 
 /** Whom a proof proves. */
 export interface Prover {
   readonly deviceId: Uint8Array;
-  /** Another one only while no connection is open. */
+  /** It changes only while no connection is open. */
   readonly psk: Uint8Array;
   /** Of the digest. */
   readonly user: Uint8Array;
@@ -77,7 +77,7 @@ export interface Login {
   wipe(): void;
 }
 
-/** A challenge and response before the connection is accepted (MQTT 5, 4.12). */
+/** A challenge and response before the broker accepts the connection (MQTT 5, 4.12). */
 export interface Exchange {
   /** The Authentication Method. */
   readonly method: Uint8Array;

@@ -48,7 +48,7 @@ export const isWhole = (bytes: Uint8Array, length: number): boolean => {
 export const isSealed = (bytes: Uint8Array, length: number): boolean =>
   length >= RECORD_BYTES_MIN && bytes[0] === 0x6d && bytes[1] === 0x6b && bytes[VERSION_AT] > SEALED_VERSION;
 
-/** Whether a record may hold a secret: every kind but those that are known to hold none. */
+/** Whether a record may hold a secret: every kind but those known to hold none. */
 export const isSecret = (record: Uint8Array): boolean => {
   const kind = record[KIND_AT];
   return (

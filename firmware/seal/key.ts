@@ -2,11 +2,11 @@ import { HmacKey, hmacBegin, hmacEnd } from "../crypto/hmac.js";
 import { DIGEST_BYTES, Sha256 } from "../crypto/sha256.js";
 import { bytesOf, type Text } from "../wire/bytes.js";
 
-/** What a key withholds from who reads the flash. The numbers are in flash: they stay. */
+/** How well a key protects from a reader of the flash. Flash holds the numbers: they never change. */
 export enum Strength {
-  /** It is made of what anybody can find out who has the flash and the firmware. */
+  /** Anybody with the flash and the firmware can derive it. */
   OBFUSCATED = 1,
-  /** The chip alone has it: neither flash nor firmware gives it away. */
+  /** Only the chip has it: neither flash nor firmware reveals it. */
   SEALED = 2,
 }
 
@@ -23,8 +23,8 @@ const SECRET_BYTES_MIN = 16;
 const MAC_ADDRESS_BYTES = 6;
 
 /**
- * A key of a secret that is in the firmware, and of the device's MAC address. Both can be found out: what is sealed with
- * it is `obfuscated`, and is not readable in a copy of the flash alone.
+ * A key from a secret in the firmware and the device's MAC address. Both can be found out: a record sealed with
+ * it is `obfuscated`, and cannot be read from a copy of the flash alone.
  * @construction
  * @param buildSecret at least 16 random bytes, the same in all devices of a build; a string stands for its UTF-8
  * @param macAddress 6 bytes

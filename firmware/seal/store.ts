@@ -14,16 +14,16 @@ const ABSENT = -1;
 const UNREADABLE = -2;
 const SLOTS = "ab";
 
-/** What a {@link SealedStore} takes. */
+/** The options of {@link SealedStore}. */
 export interface SealOptions {
   readonly key: SealKey;
-  /** Whose randomness makes the nonces. */
+  /** The source of nonces. */
   readonly entropy: Entropy;
   /** Secretbox when absent. */
   readonly suite?: Suite;
   /**
-   * What becomes of a secret that lies there as it is: `seal` when absent, which seals it in both of its slots; `refuse`
-   * takes it for none, once all devices of a fleet are sealed.
+   * What to do with an unsealed secret: `seal`, the default, seals it in both of its slots; `refuse`
+   * ignores it, for when all devices of a fleet are sealed.
    */
   readonly onPlain?: "seal" | "refuse";
 }
@@ -64,14 +64,14 @@ const generationOf = (found: Found): number =>
   found.record === null ? 0 : readUint32(found.record, GENERATION_AT);
 
 /**
- * A store whose records are sealed, those that may hold a secret: credential and tokens, and whatever kind comes later.
- * What it reads and writes above is as without it, so that the client knows nothing of it. What lies there unsealed from
- * before is sealed at the first reading of its name: a slot at a time, the other one whole meanwhile.
+ * A store that seals the records that may hold a secret: credential and tokens, and every later kind.
+ * To the client it is a store like any other. It seals an earlier, unsealed record
+ * when its name is first read: one slot at a time, while the other stays whole.
  *
  * It allocates at each reading and writing of such a record: at boot, when a client ends, and when a credential is written.
  */
 export class SealedStore implements Store {
-  /** Why the latest record that was read is not to be had; OK: nothing is known against it. */
+  /** Why the record read last did not open; OK: it did, or none was read. */
   refused: Status;
   private readonly store: Store;
   private readonly envelope: Envelope;
@@ -93,7 +93,7 @@ export class SealedStore implements Store {
     this.plain = [];
   }
 
-  /** How what is kept is protected; `unsealed` while a secret lies there as it is. */
+  /** How the records are protected; `unsealed` while any secret is unsealed. */
   get sealing(): string {
     for (let i = 0; i < this.plain.length; i++) if (this.plain[i].length > 0) return "unsealed";
     return this.envelope.strength === Strength.SEALED ? "sealed" : "obfuscated";

@@ -7,8 +7,8 @@ export interface Suite {
   readonly number: number;
   /** What is added to a payload, bytes. */
   readonly tagBytes: number;
-  /** @returns new bytes, the payload's length and {@link tagBytes} */
+  /** @returns new bytes, as long as the payload and {@link tagBytes} */
   seal(key: Uint8Array, nonce: Uint8Array, plain: Uint8Array): Uint8Array;
-  /** @returns the payload, new bytes; null: these bytes were not made with this key and nonce */
+  /** @returns the payload, new bytes; null: another key or nonce made these bytes, or they are damaged */
   open(key: Uint8Array, nonce: Uint8Array, sealed: Uint8Array): Uint8Array | null;
 }
