@@ -81,3 +81,18 @@ export const BUNDLERS: Readonly<Record<string, Bundler>> = {
     return readFile(join(at, `${entry}.mjs`), "utf8");
   },
 };
+
+/** One module that does what several do, one after the other. @param modules whose imports are all by name */
+export function asOneModule(modules: readonly string[]): string {
+  const names = new Map<string, Set<string>>();
+  const bodies = modules.map((text) =>
+    text.replace(/^import \{([^}]*)\} from "([^"]+)";$/gm, (_, list: string, from: string) => {
+      const known = names.get(from) ?? new Set();
+      for (const name of list.split(",")) if (name.trim() !== "") known.add(name.trim());
+      names.set(from, known);
+      return "";
+    }),
+  );
+  const imports = [...names].map(([from, known]) => `import { ${[...known].join(", ")} } from "${from}";`);
+  return [...imports, ...bodies.map((body) => `{\n${body}\n}`)].join("\n");
+}

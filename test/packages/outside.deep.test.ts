@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { build, transform } from "esbuild";
 import { blocksOf, type CodeBlock, DOCUMENTS } from "../docs/code-blocks.js";
 import { ROOT } from "../docs/repository.js";
-import { BUNDLER_PACKAGES, BUNDLERS } from "./bundlers.js";
+import { asOneModule, BUNDLER_PACKAGES, BUNDLERS } from "./bundlers.js";
 import { collectModules } from "./manifests.js";
 
 const PACKAGES = ["motekey", "motekey-host-sim", "motekey-service", "motekey-tools"];
@@ -57,7 +57,11 @@ const blocks = DOCUMENTS.flatMap(blocksOf).filter(
 const programs = blocks.filter(
   ({ text, file }) => /startCloud|startIdentity|startService|world\(/.test(text) && !file.includes("samples"),
 );
-const ofTheFirmware = programs.filter(({ text }) => /from "motekey["/]/.test(text));
+/** Those with the firmware's own client or stores, over the simulator's ports, and no package of somebody else's. */
+const ofTheFirmware = blocks.filter(
+  ({ text }) =>
+    /from "motekey["/]/.test(text) && /\bnodePorts\b/.test(text) && !/from "(?!motekey|node:)/.test(text),
+);
 /** Apps' code for Moddable: what its page takes as given stands above it. */
 const onModdable = DOCUMENTS.flatMap(blocksOf).filter(
   ({ language, text }) => language === "js" && text.includes("moddablePorts"),
@@ -314,11 +318,11 @@ describe("the packages, outside", () => {
       });
 
       it(`work with each entry point of the firmware: ${name}`, async () => {
-        for (const [index, { text }] of ofTheFirmware.entries()) {
-          const entry = `app-${index}.js`;
-          await writeFile(join(folder, entry), (await transform(text, { loader: "ts" })).code);
-          await runModule(await bundle(folder, entry), `app-${index}-${name}.mjs`);
-        }
+        const entry = "each-entry-point.js";
+        const modules = ofTheFirmware.map(({ text }) => transform(text, { loader: "ts" }));
+        const codes = (await Promise.all(modules)).map(({ code }) => code);
+        await writeFile(join(folder, entry), asOneModule(codes));
+        await runModule(await bundle(folder, entry), `each-${name}.mjs`);
       });
     }
 
