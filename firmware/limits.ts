@@ -38,6 +38,11 @@ export interface Limits {
   /** First and longest wait of the backoff, ms (full jitter between 0 and the bound). */
   backoffBaseMs: number;
   backoffCapMs: number;
+  /**
+   * The first connection after a boot, and the first after a loss, is tried at a moment drawn from so many ms: a fleet
+   * that starts, or loses its broker, at one moment does not come at one. 0: at once.
+   */
+  spreadMs: number;
   /** A connection that was ready this long resets the backoff, ms. */
   stableMs: number;
   /** Longest `retry_after` that the device honours, ms. */
@@ -63,6 +68,7 @@ export const DEFAULT_LIMITS: Limits = {
   pingTimeoutMs: 10_000,
   backoffBaseMs: 1_000,
   backoffCapMs: 300_000,
+  spreadMs: 0,
   stableMs: 60_000,
   retryAfterCapMs: 3_600_000,
   tokenMaxAgeMs: 3_600_000,

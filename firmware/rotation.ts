@@ -360,7 +360,7 @@ export class Rotation implements KeyRotation {
   }
 
   private waitLonger(): void {
-    this.notBeforeMs = this.nowMs + this.backoff.nextMs(this.auth.session.random(), RETRY_FLOOR_MS);
+    this.notBeforeMs = this.nowMs + this.backoff.nextMs(this.auth.session.random(), RETRY_FLOOR_MS, 0, 0);
     this.wakeMs = this.notBeforeMs;
   }
 

@@ -128,7 +128,7 @@ export class Session {
   start(nowMs: number): void {
     this.nowMs = nowMs;
     if (this.phase === Phase.RESTING || this.phase === Phase.LEAVING) {
-      this.phaseEndsAtMs = nowMs;
+      this.phaseEndsAtMs = nowMs + this.attempts.startMs();
       this.failures.lost(Status.OK, false, 0);
     }
     this.change(Change.START);

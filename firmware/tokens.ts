@@ -377,7 +377,9 @@ export class Tokens implements HostCalls {
     if (call.code !== 0 || !passing || this.session.phase === Phase.READY) {
       const askedS = call.code !== 0 ? Math.max(0, this.session.frame.retryAfterS) : 0;
       const floorMs = Math.min(askedS * 1000, this.config.limits.retryAfterCapMs);
-      host.notBeforeMs = this.nowMs + host.backoff.nextMs(this.session.random(), floorMs);
+      // A cloud that is silent is so to all, and names no time: each of a call's three messages has its spread.
+      const spanMs = status === Status.TIMEOUT ? this.config.limits.spreadMs : 0;
+      host.notBeforeMs = this.nowMs + host.backoff.nextMs(this.session.random(), floorMs, spanMs, 3 * spanMs);
     }
     if (call.method === Method.REVOKE_TOKEN) {
       if (passing) return;

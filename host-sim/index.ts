@@ -22,6 +22,7 @@ export { TRANSPORTS, type TransportName } from "./transports.js";
 export {
   type Core as SimulatedCore,
   type Failure as WorldFailure,
+  herdOf,
   type Kept,
   keptText,
   LEVELS,
@@ -35,6 +36,7 @@ export {
   type Scenario as WorldScenario,
   shrink,
   type Tally as WorldTally,
+  type Violation,
   type WorldApp,
   type WorldDevice,
   WorldError,

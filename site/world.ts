@@ -41,6 +41,8 @@ export interface Picture {
 }
 
 const DAY_MS = 86_400_000;
+/** As `motekey sim` has it where nothing is said. */
+const SPREAD_MS = 300_000;
 /** Shorter spans than this are seen by nobody: a pixel is about two minutes. */
 const SEEN_MS = 60_000;
 
@@ -73,7 +75,8 @@ export function drawRun(run: Run): Picture {
   const rows: Row[] = [];
   let violations = 0;
   for (let device = 0; device < run.devices; device++) {
-    const plan = drawPlan({ seed: run.seed, forMs: run.days * DAY_MS, rates: LEVELS.ordinary }, device);
+    const draw = { seed: run.seed, forMs: run.days * DAY_MS, rates: LEVELS.ordinary, spreadMs: SPREAD_MS };
+    const plan = drawPlan(draw, device);
     const result = runCell(plan, { lines: true });
     tally.add(result.tally);
     hashes.push(result.hash);

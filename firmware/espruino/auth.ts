@@ -6,6 +6,7 @@ import type { LeanAuth, LeanExplanation, LeanHost, LeanOptions, OnAnswer, OnToke
 import { ask, drain, serveAny } from "./asking.js";
 import { nextPacket } from "./calls.js";
 import { now, wake } from "./clock.js";
+import { backoff } from "./ending.js";
 import { keepHost } from "./kept.js";
 import { keyOf, random, stir, unit } from "./keys.js";
 import { hostNamed, isHostName, openPages, putTokens } from "./ledger.js";
@@ -31,6 +32,7 @@ export class Auth implements LeanAuth {
   constructor(options: LeanOptions) {
     const who = identityOf(options);
     const cloud = options.cloud;
+    const limits = options.limits ?? {};
     const proof = who.proof.split("+");
     const counter = options.credential?.counter;
     const isMac = proof.indexOf("mac") >= 0;
@@ -85,13 +87,13 @@ export class Auth implements LeanAuth {
       apps: [],
       outbox: "",
       isMac,
-      bounds: options.limits ?? {},
+      bounds: limits,
       given: options,
       us: who.deviceId,
       caller: who.deviceId,
       secret: who.psk,
       connectBy: proof[0],
-      callMs: options.limits?.callDeadlineMs ?? DEFAULT_LIMITS.callDeadlineMs,
+      callMs: limits.callDeadlineMs ?? DEFAULT_LIMITS.callDeadlineMs,
       turn,
       serve,
       isKeyed: proof.indexOf("key") >= 0,
@@ -99,14 +101,14 @@ export class Auth implements LeanAuth {
         isMac &&
         proof.indexOf("key") < 0 &&
         options.messages === undefined &&
-        (options.limits?.calls ?? 1) >= 1 &&
-        (options.limits?.waiters ?? 1) >= 1,
+        (limits.calls ?? 1) >= 1 &&
+        (limits.waiters ?? 1) >= 1,
       requestTopic: text((cloud.requestTopic ?? "cloud/from/{id}/rpc").split("{id}").join(who.deviceId)),
       answerTopic: text(`${who.deviceId}/rpc`),
       cloud: cloud.address ?? "//api.mongoose-iot.com",
-      attemptMs: options.limits?.callAttemptMs ?? DEFAULT_LIMITS.callAttemptMs,
-      sendMost: options.limits?.sendBytes ?? DEFAULT_LIMITS.sendBytes,
-      tokenMost: options.limits?.tokenBytes ?? DEFAULT_LIMITS.tokenBytes,
+      attemptMs: limits.callAttemptMs ?? DEFAULT_LIMITS.callAttemptMs,
+      sendMost: limits.sendBytes ?? DEFAULT_LIMITS.sendBytes,
+      tokenMost: limits.tokenBytes ?? DEFAULT_LIMITS.tokenBytes,
       strangerAt: -1000,
       dice: who.psk === "" ? random(16) : who.psk,
       lastId: unit(random(6)) * 281474976710656,
@@ -134,6 +136,8 @@ export class Auth implements LeanAuth {
       my.pages.push(slotsOf(`motekey-h${i}`, RecordKind.VACANT, RecordKind.TOKEN));
     openPages();
     this.resume();
+    // A device that slept wakes at a moment of its own; one that knows of no sleep may boot with all others.
+    if (limits.spreadMs && options.sleptMs === undefined) my.phaseEnds += backoff(my, unit(random(6)), 1);
   }
 
   get state(): State {

@@ -64,13 +64,19 @@ export function noteFailure(failure: Failure, status: Status, call: Call | null)
   else writeDown(failure, status, code);
 }
 
-/** The wait before the next attempt, full jitter; a bound at the cap stays there. */
-export function backoff(tries: Tries, share: number): number {
+/**
+ * The wait before the next attempt, full jitter; a bound at the cap stays there. What may have befallen a whole fleet
+ * at one moment is spread: the first draw scatters it, and no later wait brings it together again.
+ * @param times how often one attempt is published, at the most; 0: it is not spread
+ */
+export function backoff(tries: Tries, share: number, times: number): number {
+  const spread = times > 0 ? (my.bounds.spreadMs ?? DEFAULT_LIMITS.spreadMs) : 0;
   const cap = my.bounds.backoffCapMs ?? DEFAULT_LIMITS.backoffCapMs;
   const base = my.bounds.backoffBaseMs ?? DEFAULT_LIMITS.backoffBaseMs;
   const bound = Math.min(cap, base * Math.pow(2, tries.failures));
+  const isFirst = tries.failures === 0;
   if (bound < cap) tries.failures++;
-  return share * bound;
+  return isFirst ? share * Math.max(bound, spread) : times * spread + share * bound;
 }
 
 /** A call is over: its host takes the token, or waits before the next one. */
@@ -149,7 +155,11 @@ export function endCall(call: Call, status: Status, frame: Frame | null): void {
     const asked =
       frame !== null && frame.error !== undefined ? Math.max(0, secondsOf(frame.error.retry_after)) : 0;
     const most = my.bounds.retryAfterCapMs ?? DEFAULT_LIMITS.retryAfterCapMs;
-    host.notBefore = my.nowMs + Math.min(asked * 1000, most) + backoff(host, unit(random(6)));
+    // A cloud that is silent is so to all, and says nothing of when to ask again.
+    host.notBefore =
+      my.nowMs +
+      Math.min(asked * 1000, most) +
+      backoff(host, unit(random(6)), outcome === Status.TIMEOUT ? 3 : 0);
   }
   if (call.method === Method.REVOKE) {
     if (!isPassing) {

@@ -30,9 +30,9 @@ export function loseLink(status: Status, isPolite: boolean): boolean {
     let isSoon = false;
     let isHopeless = false;
     if (my.isAsking) {
-      isSoon = my.isFound;
       // A hint that led nowhere is not followed again: the connection may still be of use.
       my.wasAsked = my.isFound || my.lastLoss === Status.MAC_MISSING;
+      isSoon = my.wasAsked;
       my.isAsking = false;
     } else {
       const isUnproved =
@@ -53,11 +53,10 @@ export function loseLink(status: Status, isPolite: boolean): boolean {
       isHopeless = my.refusals === places;
       if (isHopeless) my.refusals = 0;
     }
-    const base = my.bounds.backoffBaseMs ?? DEFAULT_LIMITS.backoffBaseMs;
-    if (isSoon) my.phaseEnds = share * base * 0.25;
+    if (isSoon) my.phaseEnds = share * (my.bounds.backoffBaseMs ?? DEFAULT_LIMITS.backoffBaseMs) * 0.25;
     else if (isHopeless)
       my.phaseEnds = (my.bounds.backoffCapMs ?? DEFAULT_LIMITS.backoffCapMs) * (0.5 + 0.5 * share);
-    else my.phaseEnds = backoff(my, share);
+    else my.phaseEnds = backoff(my, share, 1);
     my.phaseEnds += my.nowMs;
     why =
       my.phase === Phase.CONNECTING && my.lastLoss === Status.CONNECTION_LOST ? Status.HUNG_UP : my.lastLoss;

@@ -44,7 +44,7 @@ export const identityOf = (options: LeanOptions): Identity => {
   check(
     "limits.",
     options.limits,
-    "tokenBytes,hosts,hostBytes,waiters,calls,sendBytes,frameBytes,connectTimeoutMs,callAttemptMs,callDeadlineMs,keepAliveS,pingTimeoutMs,backoffBaseMs,backoffCapMs,stableMs,retryAfterCapMs,tokenMaxAgeMs",
+    "tokenBytes,hosts,hostBytes,waiters,calls,sendBytes,frameBytes,connectTimeoutMs,callAttemptMs,callDeadlineMs,keepAliveS,pingTimeoutMs,backoffBaseMs,backoffCapMs,spreadMs,stableMs,retryAfterCapMs,tokenMaxAgeMs",
   );
   for (const name in options.limits)
     if (!(((options.limits as Given)[name] as number) >= 0)) refuse(`limits.${name} must be a number`);

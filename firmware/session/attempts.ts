@@ -1,5 +1,6 @@
 import type { Config } from "../config.js";
 import type { Counters } from "../counters.js";
+import { randomUnit } from "../crypto/random.js";
 import { isCounterProved, RECOVERY_NONCE_BYTES, writeRecoveryPassword } from "../proof/recover.js";
 import { type Call, CallPhase } from "../rpc/calls.js";
 import type { RpcParts } from "../rpc/parts.js";
@@ -47,6 +48,9 @@ export class Attempts {
   private isFound: boolean;
   /** The connection to come follows a question, which is not asked twice in a row. */
   private wasAsked: boolean;
+  private readonly spreadMs: number;
+  /** No connection was tried yet, and all devices may have booted at this moment. */
+  private isBooting: boolean;
 
   constructor(features: Features, parts: RpcParts) {
     const config = parts.config;
@@ -66,6 +70,9 @@ export class Attempts {
     this.status = Status.OK;
     this.isFound = false;
     this.wasAsked = false;
+    this.spreadMs = config.limits.spreadMs;
+    // A device that slept wakes at a moment of its own.
+    this.isBooting = this.spreadMs > 0 && config.sleptMs < 0;
     if (recoverer === null) return;
     const others = Object.create(parts);
     others.config = recoverer;
@@ -76,6 +83,15 @@ export class Attempts {
     this.asking = transport.channel(others);
     this.requests = new Requests(others, this.asking);
     this.nonce = new Uint8Array(RECOVERY_NONCE_BYTES);
+  }
+
+  /** The wait before a connection that is wanted now, ms: of the first one after a boot, where boots are spread. */
+  startMs(): number {
+    const parts = this.parts;
+    const isBooting = this.isBooting;
+    this.isBooting = false;
+    if (!isBooting) return 0;
+    return this.backoff.nextMs(randomUnit(parts.entropy, parts.scratch.key.digest), 0, this.spreadMs, 0);
   }
 
   /**
@@ -142,9 +158,9 @@ export class Attempts {
     let isSoon = false;
     let isHopeless = false;
     if (this.next !== this.own) {
-      isSoon = this.isFound || isAgain;
       // A hint that led nowhere counts no more: the connection may still be useful.
       this.wasAsked = this.isFound || this.status === Status.MAC_MISSING;
+      isSoon = this.wasAsked || isAgain;
       if (!isAgain) this.next = this.own;
     } else {
       const isUnproved =
@@ -163,7 +179,9 @@ export class Attempts {
     if (isStable && !isRefusal) addresses.served();
     else if (!isAgain && !isSoon && status !== Status.STORE_FAILED) isHopeless = addresses.failed(isRefusal);
     if (isSoon) return random * limits.backoffBaseMs * SOON;
-    return isHopeless ? this.backoff.cappedMs(random) : this.backoff.nextMs(random, 0);
+    return isHopeless
+      ? this.backoff.cappedMs(random)
+      : this.backoff.nextMs(random, 0, this.spreadMs, this.spreadMs);
   }
 
   /** Wipes what the connections' proofs left in memory. */

@@ -30,7 +30,7 @@ const plain = (text: Text): string => Buffer.from(text as string).toString("lati
 
 /** Those that this core has. */
 const LIMITS =
-  "tokenBytes hosts hostBytes waiters calls sendBytes connectTimeoutMs callAttemptMs callDeadlineMs keepAliveS pingTimeoutMs backoffBaseMs backoffCapMs stableMs retryAfterCapMs tokenMaxAgeMs".split(
+  "tokenBytes hosts hostBytes waiters calls sendBytes connectTimeoutMs callAttemptMs callDeadlineMs keepAliveS pingTimeoutMs backoffBaseMs backoffCapMs spreadMs stableMs retryAfterCapMs tokenMaxAgeMs".split(
     " ",
   );
 

@@ -21,6 +21,8 @@ const CALL_MS = 24_000;
 const LIST_MS = 46_000;
 /** After this long without a fault a call for a token succeeds: two longest backoffs, a retry_after, a dead line. */
 export const BOUND_MS = 900_000;
+/** And so many times the spread: one that was drawn, and one that each later wait is longer by. */
+export const SPREADS = 2;
 
 /** What the app asks for each host, in percent. */
 const WISHES = [
@@ -45,6 +47,7 @@ export class App implements Actor {
   private readonly open = new Set<Call>();
   private readonly revokedAtMs = new Map<string, number>();
   private readonly generations = new Map<string, number>();
+  private readonly refusedAtMs = new Map<string, number>();
   private client: AuthClient | null = null;
   private life = 0;
   private isTicking = false;
@@ -54,6 +57,7 @@ export class App implements Actor {
   constructor(
     readonly hosts: readonly string[],
     private readonly periodMs: number,
+    private readonly boundMs: number,
     private readonly queue: Queue,
     private readonly random: Random,
     private readonly cloud: Cloud,
@@ -134,6 +138,11 @@ export class App implements Actor {
     return (this.revokedAtMs.get(host) ?? -1) > sinceMs;
   }
 
+  /** A call for the host's token came to nothing since then: the next one may be asked though its answer is on the way. */
+  isRefusedLately(host: string, sinceMs: number): boolean {
+    return (this.refusedAtMs.get(host) ?? -1) >= sinceMs;
+  }
+
   private draw(): string {
     let left = this.random.unit() * 100;
     for (const { what, percent } of WISHES) {
@@ -197,7 +206,10 @@ export class App implements Actor {
     call.isTold = true;
     this.open.delete(call);
     this.tally.told(call.what, status, this.queue.nowMs - call.askedAtMs);
-    if (status !== Status.OK) this.refused(call.what, status);
+    if (status !== Status.OK) {
+      this.refusedAtMs.set(call.host, this.queue.nowMs);
+      this.refused(call.what, status);
+    }
     if (token !== null) this.take(call, token);
     else if (call.what === "get") this.checkRefusal(call, status);
   }
@@ -225,7 +237,7 @@ export class App implements Actor {
   private checkRefusal(call: Call, status: Status): void {
     const isOurs = status === Status.REVOKED || status === Status.REJECTED || status === Status.CLOSED;
     const wellSinceMs = Math.max(this.troubleUntilMs, this.device().garbledAtMs);
-    const isLong = call.askedAtMs >= wellSinceMs + BOUND_MS;
+    const isLong = call.askedAtMs >= wellSinceMs + this.boundMs;
     if (!isOurs && isLong)
       this.wrong("service", `getToken came to ${Status[status]} though nothing has been wrong for a while`);
   }

@@ -7,7 +7,7 @@ import {
   writeCredential,
 } from "../../firmware/index.js";
 import { explain } from "../explain.js";
-import { App } from "./app.js";
+import { App, BOUND_MS, SPREADS } from "./app.js";
 import { Broker } from "./broker.js";
 import { Verdict, type Violation } from "./checks.js";
 import { Cloud } from "./cloud.js";
@@ -36,6 +36,8 @@ export interface Plan {
   readonly periodMs: number;
   readonly clockRate: number;
   readonly bootAtMs: number;
+  /** The device's `limits.spreadMs`; absent: 0. */
+  readonly spreadMs?: number | undefined;
   readonly faults: readonly Fault[];
 }
 
@@ -106,7 +108,10 @@ export class Cell {
     const id = `device_${plan.device}`;
     const psk = keyOf(random(Purpose.KEY));
     this.cloud = new Cloud(queue, random(Purpose.CLOUD), conditions, id, psk, plan.proof, {
-      accepted: () => tally.accepted(queue.nowMs),
+      accepted: () => {
+        // Behind the end all faults end at once, and all ask at once: that is the check's doing.
+        if (queue.nowMs <= plan.forMs) tally.accepted(queue.nowMs);
+      },
       issued: () => {
         tally.issued++;
       },
@@ -115,13 +120,17 @@ export class Cell {
         if (!this.device.isDecayed && this.device.flash.failures === 0)
           verdict.wrong("counter", `counter ${counter} was used before`);
       },
-      doubled: (host) => verdict.wrong("pace", `two requests for the token of ${host} were sent at once`),
+      doubled: (host, sinceMs) => {
+        if (!this.app.isRefusedLately(host, sinceMs))
+          verdict.wrong("pace", `two requests for the token of ${host} were sent at once`);
+      },
     });
     this.cloud.lifetimeS = plan.lifetimeS;
     this.broker = new Broker(queue, random(Purpose.BROKER), conditions, PROFILES[plan.profile], this.cloud);
     this.app = new App(
       Array.from({ length: plan.hosts }, (_, i) => `app${i}.example.com`),
       plan.periodMs,
+      BOUND_MS + SPREADS * (plan.spreadMs ?? 0),
       queue,
       random(Purpose.APP),
       this.cloud,
@@ -138,7 +147,7 @@ export class Cell {
       },
       proof: plan.proof,
       allowInsecure: true,
-      limits: watch.limits ?? {},
+      limits: watch.limits ?? (plan.spreadMs === undefined ? {} : { spreadMs: plan.spreadMs }),
     };
     const { proof, core, clockRate } = plan;
     this.device = new Device(
@@ -188,7 +197,7 @@ export function runCell(plan: Plan, watch: Watch = {}): CellResult {
   device.bootAfter(plan.bootAtMs);
   effects.start();
   queue.run(plan.forMs);
-  queue.run(effects.heal() + HEALED_MS);
+  queue.run(effects.heal() + HEALED_MS + SPREADS * (plan.spreadMs ?? 0));
   cell.checkEnd();
   return cell.result;
 }

@@ -33,8 +33,8 @@ type Members = Record<string, unknown>;
 export interface CloudEvents {
   /** The device repeated a counter. */
   stale(counter: number): void;
-  /** Two requests for the host's token are pending at once. */
-  doubled(host: string): void;
+  /** Two requests for the host's token are pending at once, the first since then. */
+  doubled(host: string, sinceMs: number): void;
   accepted(method: string): void;
   issued(issue: Issue): void;
 }
@@ -60,8 +60,6 @@ export class Cloud implements Actor {
   lifetimeS = 3_600;
   /** Pads tokens to this length, bytes. */
   tokenBytes = 120;
-  /** The server's window for spreading a fleet's first attempts, s; 0: it names none. */
-  windowS = 0;
   private readonly current = new Map<string, Issue>();
   private readonly replies = new Map<number, Members>();
   private readonly pending = new Map<number, () => void>();
@@ -206,7 +204,7 @@ export class Cloud implements Actor {
     if (method !== "/v1/Auth.GenerateToken" && method !== "/v1/Auth.GetToken") return;
     const before = this.asked.get(host);
     if (before !== undefined && before.id !== id && Math.abs(sentAtMs - before.sentAtMs) < AT_ONCE_MS)
-      this.events.doubled(host);
+      this.events.doubled(host, before.sentAtMs);
     if (before === undefined || before.id !== id) this.asked.set(host, { id, sentAtMs });
   }
 

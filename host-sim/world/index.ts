@@ -13,6 +13,7 @@ export {
   type Rates,
 } from "./faults.js";
 export { type Failure, type FleetResult, hashOf, runFleet } from "./fleet.js";
+export { type Herd, herdOf } from "./herd.js";
 export { type Kept, keptText, readKept } from "./kept.js";
 export { MEDIA, type MediumName } from "./media.js";
 export type { WorldApp, WorldDevice, WorldMessage, WorldTokenCheck } from "./own/device.js";

@@ -29,6 +29,8 @@ export function readKept(text: string): Kept {
   if (kept.version !== VERSION) throw new Error(`version is not ${VERSION}`);
   for (const name of ["seed", "device", "forMs", "hosts", "lifetimeS", "periodMs", "clockRate", "bootAtMs"])
     if (!isNumber(plan[name])) throw new Error(`plan.${name} is no number from 0 on`);
+  if (plan.spreadMs !== undefined && !isNumber(plan.spreadMs))
+    throw new Error("plan.spreadMs is no number from 0 on");
   oneOf("plan.core", plan.core, ["byte", "espruino"]);
   oneOf("plan.proof", plan.proof, PROOFS);
   oneOf("plan.profile", plan.profile, PROFILE_NAMES);

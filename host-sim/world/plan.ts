@@ -15,6 +15,8 @@ export interface Draw {
   readonly profile?: ProfileName | undefined;
   /** What happens to all devices at one moment, beside each device's own faults. */
   readonly events?: readonly Fault[] | undefined;
+  /** `limits.spreadMs` of all devices; absent: 0. */
+  readonly spreadMs?: number | undefined;
 }
 
 const PURPOSE = 0;
@@ -46,6 +48,7 @@ export function drawPlan(draw: Draw, device: number): Plan {
     periodMs: random.pick(PERIODS_MS),
     clockRate: 1 + random.pick(DRIFTS_PPM) / 1_000_000,
     bootAtMs: random.between(1, 60_000),
+    ...(draw.spreadMs === undefined ? {} : { spreadMs: draw.spreadMs }),
     faults: withEvents(drawFaults(random, forMs, rates), draw),
   };
 }

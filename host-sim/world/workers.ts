@@ -2,6 +2,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { type Failure, type FleetResult, hashOf, runFleet } from "./fleet.js";
+import { type Herd, herdOf } from "./herd.js";
 import type { Draw } from "./plan.js";
 import { Tally } from "./tally.js";
 
@@ -13,6 +14,7 @@ const ROLE = "motekey-world";
 /** A fleet's outcome. */
 export interface WorldResult {
   readonly failures: readonly Failure[];
+  readonly herd: Herd;
   /** The hash of everything that happened to all devices: the same for the same seed, with any number of workers, on any machine. */
   readonly hash: string;
   readonly tally: Tally;
@@ -57,7 +59,7 @@ export async function runWorld(
     Array.from({ length: Math.min(workers, batches.length) }, () => work(draw, batches, take, signal)),
   );
   failures.sort((one, other) => one.plan.device - other.plan.device);
-  return { failures, hash: hashOf(hashes), tally };
+  return { failures, herd: herdOf(tally, devices, draw.spreadMs ?? 0), hash: hashOf(hashes), tally };
 }
 
 /** One worker, until no batch is left. */

@@ -45,6 +45,8 @@ describe("the backoff", () => {
     const step = fc.record({
       random: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
       floorMs: fc.oneof(fc.constant(0), fc.nat(3_600_000)),
+      spreadMs: fc.oneof(fc.constant(0), fc.nat(600_000)),
+      restMs: fc.oneof(fc.constant(0), fc.nat(600_000)),
       resets: fc.boolean(),
     });
     fc.assert(
@@ -52,14 +54,17 @@ describe("the backoff", () => {
         const capMs = base + more;
         const backoff = new Backoff(base, capMs);
         let attempts = 0;
-        for (const { random, floorMs, resets } of steps) {
+        for (const { random, floorMs, spreadMs, restMs, resets } of steps) {
           if (resets) {
             backoff.reset();
             attempts = 0;
           }
+          const isFirst = attempts === 0 || base === capMs;
           const boundMs = Math.min(capMs, base * 2 ** attempts++);
-          const waitMs = backoff.nextMs(random, floorMs);
-          assert.ok(waitMs >= floorMs && waitMs <= floorMs + boundMs, `${waitMs} beyond ${boundMs}`);
+          const waitMs = backoff.nextMs(random, floorMs, spreadMs, restMs);
+          const leastMs = floorMs + (isFirst ? 0 : restMs);
+          const mostMs = floorMs + (isFirst ? Math.max(boundMs, spreadMs) : restMs + boundMs);
+          assert.ok(waitMs >= leastMs && waitMs <= mostMs, `${waitMs} is not in ${leastMs} to ${mostMs}`);
           const cappedMs = backoff.cappedMs(random);
           assert.ok(cappedMs >= capMs / 2 && cappedMs <= capMs);
         }

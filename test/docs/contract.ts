@@ -166,6 +166,7 @@ export const COMMANDS: Held = {
   "motekey sim --faults <level>": SIM,
   "motekey sim --broker <name>": ["sim", "--core and --broker are those of all devices"],
   "motekey sim --core <name>": ["sim", "--core and --broker are those of all devices"],
+  "motekey sim --spread <seconds>": ["sim", "--spread spreads all devices, and says where they come at once"],
   "motekey sim --workers <number>": ["sim", "the same seed has the same hash with one worker and with two; another seed has another"],
   "motekey sim --keep <folder>": ["sim", "--keep with a folder that is not there is told before anything runs"],
   "motekey sim --scenario <file>": ["sim", "--scenario has all go through what a file says, and says what of a file is wrong"],

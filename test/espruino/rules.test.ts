@@ -18,6 +18,7 @@ const FILES = [
   "calls",
   "results",
   "loss",
+  "spread",
 ].map((name) => fileURLToPath(new URL(`../auth/${name}.test.ts`, import.meta.url)));
 
 /** What it does not share, and why. All else holds. */

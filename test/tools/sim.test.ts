@@ -46,12 +46,30 @@ describe("motekey sim", () => {
     assert.equal(hashes.size, 3);
   });
 
+  it("--spread spreads all devices, and says where they come at once", async () => {
+    const path = join(world.folder, "hall.json");
+    const events = [{ kind: "crash", at_s: 900, for_s: 30 }];
+    writeFileSync(path, JSON.stringify({ about: "A hall whose power goes.", events }));
+    const line = `sim --devices 40 --days 0.02 --core byte --scenario ${path}`;
+    const spread = await json(line);
+    assert.deepEqual([spread.spread_s, spread.busiest_second_bound, spread.violations], [300, 20, []]);
+    assert.ok(spread.busiest_second <= 20);
+    const { exit, stdout } = await world.line(`${line} --spread 3600 --json`);
+    assert.deepEqual([exit, JSON.parse(stdout).busiest_second_bound], [0, 20]);
+    const atOnce = await json(`${line} --spread 0`);
+    assert.deepEqual([atOnce.spread_s, atOnce.busiest_second_bound], [0, null]);
+    assert.ok(atOnce.busiest_second >= 40);
+    const told = await world.line(`${line} --spread 1`);
+    assert.match(told.stdout, /Busiest {2}\d+ requests within a second, of 140 at the most/);
+  });
+
   for (const [words, why] of [
     ["--devices 0", /--devices is a whole number from 1 to 1000000, not '0'/],
     ["--devices 2.5", /--devices is a whole number/],
     ["--days no", /--days is a number from 0\.01 to 3650, not 'no'/],
     ["--seed -1", /--seed/],
     ["--seed 4294967296", /--seed is a whole number from 0 to 4294967295/],
+    ["--spread 1.5", /--spread is a whole number from 0 to 86400, not '1\.5'/],
     ["--workers 0", /--workers is a whole number from 1 to 256/],
     ["--faults some", /--faults/],
     ["--broker other", /--broker/],
@@ -156,7 +174,7 @@ describe("motekey sim", () => {
     const { stdout: text } = await world.line(file(kept({ lifetimeS: 0, faults: [], proof: "password" })));
     assert.match(
       text,
-      /1 device failed:\n {2}service: getToken came to \w+ .* — device 4 \(\w+ core\), [\d.]+ s/,
+      /1 check failed:\n {2}service: getToken came to \w+ .* — device 4 \(\w+ core\), [\d.]+ s/,
     );
   });
 });

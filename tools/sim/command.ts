@@ -22,6 +22,8 @@ export const SIM_FIELDS = [
   "token_age",
   "flash_writes_per_device_year",
   "busiest_second",
+  "busiest_second_bound",
+  "spread_s",
   "seconds",
 ];
 
@@ -52,6 +54,11 @@ export function simCommand(act: Act): Command {
         "--core <name>",
         "the core that all devices run; without it one of four runs Espruino's",
       ).choices(["byte", "espruino"]),
+    )
+    .option(
+      "--spread <seconds>",
+      "limits.spreadMs of all devices: first attempts after a boot or a loss are spread over it; 0: they are not, and no bound is checked",
+      "300",
     )
     .option("--workers <number>", "processes that share the work; without it as many as there are processors")
     .option("--keep <folder>", "where the file of a failure goes", ".")

@@ -46,14 +46,14 @@ export function reportOf(answer: Answer, tally: WorldTally, flags: readonly stri
   ];
   const failed = violations.map(
     ({ check, what, device, core, at_s }) =>
-      `<tr><td>${safe(check)}</td><td>${safe(what.split("\n")[0] as string)}</td><td>${device} (${core})</td><td>${at_s.toFixed(1)} s</td></tr>`,
+      `<tr><td>${safe(check)}</td><td>${safe(what.split("\n")[0] as string)}</td><td>${device === null ? "all" : `${device} (${core})`}</td><td>${at_s.toFixed(1)} s</td></tr>`,
   );
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark"><title>motekey sim: ${safe(title)}</title><style>${STYLE}</style></head>
 <body><main>
 <h1>motekey sim</h1><p>${safe(title)}</p>
-<p class="${violations.length === 0 ? "good" : "bad"}">${violations.length === 0 ? "All checks held." : `${count(violations.length)} devices failed.`} Hash <code>${hash}</code></p>
+<p class="${violations.length === 0 ? "good" : "bad"}">${violations.length === 0 ? "All checks held." : `${count(violations.length)} checks failed.`} Hash <code>${hash}</code></p>
 <dl>${tiles.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("")}</dl>
 ${failed.length === 0 ? "" : `<h2>What failed</h2><table><tr><th>check</th><th>what</th><th>device</th><th>when</th></tr>${failed.join("")}</table>`}
 ${figure("Requests that the cloud accepted, each minute", lineOf(tally.requestsAt, seconds, "requests"))}

@@ -21,6 +21,7 @@ export interface SimFlags {
   readonly devices: string;
   readonly days: string;
   readonly seed: string;
+  readonly spread: string;
   readonly faults: Level;
   readonly broker?: ProfileName;
   readonly core?: SimulatedCore;
@@ -34,6 +35,7 @@ export interface SimFlags {
 const DAY_MS = 86_400_000;
 const DEVICES_MAX = 1_000_000;
 const DAYS_MAX = 3_650;
+const SPREAD_MAX_S = 86_400;
 /** How long a failure is made smaller, ms. */
 const SHRINK_MS = 60_000;
 
@@ -48,6 +50,7 @@ export async function sim(context: Context, flags: SimFlags): Promise<number> {
   const devices = numberOf("--devices", flags.devices, 1, DEVICES_MAX, true);
   const days = numberOf("--days", flags.days, 0.01, DAYS_MAX, false);
   const seed = numberOf("--seed", flags.seed, 0, 4_294_967_295, true);
+  const spreadS = numberOf("--spread", flags.spread, 0, SPREAD_MAX_S, true);
   const workers =
     flags.workers === undefined ? availableParallelism() : numberOf("--workers", flags.workers, 1, 256, true);
   const folder = resolve(system.directory, flags.keep);
@@ -70,6 +73,7 @@ export async function sim(context: Context, flags: SimFlags): Promise<number> {
     core: flags.core,
     profile: flags.broker ?? scenario?.broker,
     events: scenario?.events,
+    spreadMs: 1_000 * spreadS,
   };
   const progress = new Progress(output, system.now, "devices", devices, 0);
   const startedAtMs = system.now();
@@ -82,9 +86,10 @@ export async function sim(context: Context, flags: SimFlags): Promise<number> {
   ).finally(() => progress.end());
   const seconds = (system.now() - startedAtMs) / 1_000;
   const kept = await keep(context, folder, result.failures);
-  const answer = answerOf({ seed, devices, days, faults, seconds, kept }, result);
+  const answer = answerOf({ seed, devices, days, faults, spreadS, seconds, kept }, result);
   const choices = [
     flags.scenario === undefined ? `--faults ${flags.faults}` : `--scenario ${flags.scenario}`,
+    `--spread ${spreadS}`,
     ...(flags.core === undefined ? [] : [`--core ${flags.core}`]),
     ...(flags.broker === undefined ? [] : [`--broker ${flags.broker}`]),
   ];
@@ -93,7 +98,7 @@ export async function sim(context: Context, flags: SimFlags): Promise<number> {
       throw unwritable(flags.report as string, "--report", error);
     });
   output.answer(answer, textOf(answer, output.colours));
-  return result.failures.length === 0 ? Exit.DONE : Exit.FAILED;
+  return answer.violations.length === 0 ? Exit.DONE : Exit.FAILED;
 }
 
 /** Makes the first failure smaller and writes it down. Resolves to the file, null where nothing failed. */
@@ -148,7 +153,7 @@ async function replay({ system, output }: Context, name: string): Promise<number
   const text = await readFile(path, "utf8").catch((error: Error) => {
     throw new Failure("failed", `Cannot read ${printable(name)}: ${systemReason(error)}.`, "Check --replay.");
   });
-  const { readKept, runCell } = await import("../../host-sim/index.js");
+  const { herdOf, readKept, runCell } = await import("../../host-sim/index.js");
   let kept: Kept;
   try {
     kept = readKept(text);
@@ -162,8 +167,17 @@ async function replay({ system, output }: Context, name: string): Promise<number
   const seconds = (system.now() - startedAtMs) / 1_000;
   const failures = violation === undefined ? [] : [{ violation, plan }];
   const days = plan.forMs / DAY_MS;
-  const told = { seed: plan.seed, devices: 1, days, faults: "kept", seconds, kept: violation ? path : null };
-  const answer = answerOf(told, { failures, hash, tally });
+  const spreadS = (plan.spreadMs ?? 0) / 1_000;
+  const told = {
+    seed: plan.seed,
+    devices: 1,
+    days,
+    faults: "kept",
+    spreadS,
+    seconds,
+    kept: violation ? path : null,
+  };
+  const answer = answerOf(told, { failures, herd: herdOf(tally, 1, 0), hash, tally });
   output.answer(answer, textOf(answer, output.colours));
   return violation === undefined ? Exit.DONE : Exit.FAILED;
 }

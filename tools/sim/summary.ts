@@ -1,5 +1,5 @@
 import type { Colors } from "picocolors/types.js";
-import type { WorldResult } from "../../host-sim/index.js";
+import type { SimulatedCore, Violation, WorldResult } from "../../host-sim/index.js";
 import { printable } from "../cli/failure.js";
 import { duration } from "../cli/progress.js";
 
@@ -9,6 +9,7 @@ export interface Told {
   readonly devices: number;
   readonly days: number;
   readonly faults: string;
+  readonly spreadS: number;
   readonly seconds: number;
   /** The file of the first failure. */
   readonly kept: string | null;
@@ -22,8 +23,9 @@ const SHOWN = 5;
 /** The answer for programs. */
 export type Answer = ReturnType<typeof answerOf>;
 
-export function answerOf(told: Told, { failures, hash, tally }: WorldResult) {
-  const { seed, devices, days, faults, seconds } = told;
+export function answerOf(told: Told, { failures, herd, hash, tally }: WorldResult) {
+  const { seed, devices, days, faults, spreadS, seconds } = told;
+  const ofFleet = herd.violation === undefined ? [] : [violationOf(herd.violation, null, null, null)];
   const ends = Object.entries(tally.ends).sort(([one], [other]) => (one < other ? -1 : 1));
   return {
     seed,
@@ -31,14 +33,12 @@ export function answerOf(told: Told, { failures, hash, tally }: WorldResult) {
     days,
     faults,
     hash,
-    violations: failures.map(({ violation, plan }, index) => ({
-      check: violation.check,
-      what: violation.what,
-      device: plan.device,
-      core: plan.core,
-      at_s: violation.atMs / 1_000,
-      file: index === 0 ? told.kept : null,
-    })),
+    violations: [
+      ...failures.map(({ violation, plan }, index) =>
+        violationOf(violation, plan.device, plan.core, index === 0 ? told.kept : null),
+      ),
+      ...ofFleet,
+    ],
     device_days: Math.round((100 * tally.deviceMs) / DAY_MS) / 100,
     fault_count: tally.faults,
     boots: tally.boots,
@@ -49,16 +49,28 @@ export function answerOf(told: Told, { failures, hash, tally }: WorldResult) {
     calls_by_end: Object.fromEntries(ends),
     token_age: tally.ages,
     flash_writes_per_device_year: Math.round((tally.writes * YEAR_MS) / Math.max(1, tally.deviceMs)),
-    busiest_second: Math.max(0, ...tally.requestsAt.values()),
+    busiest_second: herd.requests,
+    busiest_second_bound: herd.bound,
+    spread_s: spreadS,
     seconds,
   };
 }
+
+/** @param device null: it is of the fleet */
+const violationOf = (
+  { check, what, atMs }: Violation,
+  device: number | null,
+  core: SimulatedCore | null,
+  file: string | null,
+) => ({ check, what, device, core, at_s: atMs / 1_000, file });
 
 /** The same for people: what was run, whether all held, what the app met. */
 export function textOf(answer: Answer, colours: Colors): string {
   const { violations, devices, days, seed, faults } = answer;
   const count = (number: number): string => number.toLocaleString("en-US");
   const asked = endsOf(answer, "get");
+  const bound = answer.busiest_second_bound;
+  const busiest = `${many(answer.busiest_second, "request")} within a second${bound === null ? "" : `, of ${count(bound)} at the most`}`;
   const rows: [string, string][] = [
     [
       "Ran",
@@ -69,6 +81,7 @@ export function textOf(answer: Answer, colours: Colors): string {
       `${many(answer.boots, "boot")}, ${many(answer.connects, "connection")} tried, ${many(answer.requests, "request")} to the cloud, ${many(answer.tokens, "token")} made`,
     ],
     ["Tokens", asked],
+    ["Busiest", busiest],
     ["Flash", `${count(answer.flash_writes_per_device_year)} writes per device and year`],
     ["Hash", answer.hash],
     [
@@ -79,7 +92,7 @@ export function textOf(answer: Answer, colours: Colors): string {
   const table = rows.map(([name, value]) => `${name.padEnd(8)}${value}`).join("\n");
   if (violations.length === 0) return `${table}\n${colours.green("All checks held.")}`;
   const shown = violations.slice(0, SHOWN).map(({ check, what, device, core, at_s }) => {
-    const where = `device ${device} (${core} core), ${at_s.toFixed(1)} s`;
+    const where = `${device === null ? "all devices" : `device ${device} (${core} core)`}, ${at_s.toFixed(1)} s`;
     return `  ${check}: ${printable(what.split("\n")[0] as string, 200)} — ${where}`;
   });
   const more = violations.length > SHOWN ? [`  … and ${violations.length - SHOWN} more`] : [];
@@ -88,7 +101,7 @@ export function textOf(answer: Answer, colours: Colors): string {
     first?.file == null
       ? []
       : [`Again, with the fewest faults: motekey sim --replay ${printable(first.file)}`];
-  const head = colours.red(`${many(violations.length, "device")} failed:`);
+  const head = colours.red(`${many(violations.length, "check")} failed:`);
   return [table, head, ...shown, ...more, ...kept].join("\n");
 }
 
