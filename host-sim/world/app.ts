@@ -21,8 +21,8 @@ const CALL_MS = 24_000;
 const LIST_MS = 46_000;
 /** After this long without a fault a call for a token succeeds: two longest backoffs, a retry_after, a dead line. */
 export const BOUND_MS = 900_000;
-/** And so many times the spread: one that was drawn, and one that each later wait is longer by. */
-export const SPREADS = 2;
+/** And so many times the spread: a connection's, and a call's three. */
+export const SPREADS = 4;
 
 /** What the app asks for each host, in percent. */
 const WISHES = [

@@ -22,7 +22,7 @@ describe("a fleet of the simulated world", () => {
     assert.deepEqual([second, requests, bound], [7, 31, 30]);
     const what = "31 requests within a second, more than 30";
     assert.deepEqual(violation, { check: "herd", what, atMs: 7_000 });
-    assert.equal(herdOf(tally, 1_001, 290_000).violation, undefined);
+    assert.equal(herdOf(tally, 1_100, 300_000).violation, undefined);
     const { bound: none, violation: nothing } = herdOf(tally, 10, 0);
     assert.deepEqual([none, nothing], [null, undefined]);
   });
