@@ -127,7 +127,8 @@ async function embeddedRows(folder: string, { seconds, rounds }: Pace): Promise<
           ours: (await load.use()).peakRssBytes / MB,
           peer: peakRssBytes / MB,
           unit: "MB",
-          against: "PGlite as it comes, until its database is made: the most that each process ever had",
+          against:
+            "PGlite as it comes, until its database is made: the most that each process ever had; ours has another process make it",
         }),
       ];
     } finally {
