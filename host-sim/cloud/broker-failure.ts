@@ -1,3 +1,5 @@
+import { tlsFailure } from "./tls-failure.js";
+
 /** What keeps the cloud from a broker, by the system's code, and what to do next. */
 const BY_CODE: Readonly<Record<string, string>> = {
   ECONNREFUSED: "nothing listens on that port; check the port, and that the broker runs",
@@ -6,10 +8,9 @@ const BY_CODE: Readonly<Record<string, string>> = {
   EHOSTUNREACH: "there is no route to it; check the address and the network",
   ENETUNREACH: "there is no route to it; check the address and the network",
   ETIMEDOUT: "it does not answer; check the address, and whether a firewall stands between",
-  ECONNRESET: "it closes the connection before CONNACK; check that the port speaks MQTT, with TLS or without",
+  ECONNRESET:
+    "it closes the connection before it lets anybody in; check the port and its protocol, with TLS or without",
   EMFILE: "this process has no file descriptor left; raise its limit (ulimit -n)",
-  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate names another host; check the address",
-  ERR_SSL_WRONG_VERSION_NUMBER: "it speaks no TLS on that port; check the port, or use mqtt:",
 };
 
 /** The same by the return code of its CONNACK (MQTT 3.1.1, 3.2.2.3). */
@@ -27,7 +28,6 @@ const NO_CONNACK = /^connack timeout/;
 const NO_PINGRESP = /^keepalive timeout/i;
 const SILENT: readonly unknown[] = ["ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"];
 const CLOSED: readonly unknown[] = [undefined, "ECONNRESET", "EPIPE"];
-const CERTIFICATE_CODES = /CERT|ISSUER|SIGNATURE|CRL|^ERR_(?:SSL|TLS)/;
 
 /** Half a sentence about what ended a connection that the broker had accepted. It holds nothing that was sent. */
 export function brokerLoss(failure: unknown): string {
@@ -48,7 +48,5 @@ export function brokerFailure(failure: unknown): string {
   if (known !== undefined) return known;
   if (NO_CONNACK.test(String(message))) return BY_CODE.ETIMEDOUT as string;
   if (typeof code !== "string") return BY_CODE.ECONNRESET as string;
-  return CERTIFICATE_CODES.test(code)
-    ? `the TLS handshake fails (${code}); check brokerTls: its ca, its certificate or its psk`
-    : `the connection fails (${code}); check the address and the network`;
+  return tlsFailure(code) ?? `the connection fails (${code}); check the address and the network`;
 }

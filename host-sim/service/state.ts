@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Mint } from "../cloud/mint.js";
+import { tlsFailure } from "../cloud/tls-failure.js";
 import { TOKEN_LIFETIME_SECONDS } from "../cloud/tokens.js";
 import type { ServiceOptions } from "./service-options.js";
 import { StoredAccounts } from "./store/accounts.js";
@@ -79,7 +80,7 @@ export class State {
       return state;
     } catch (failure) {
       await engine.close().catch(() => {});
-      throw failure;
+      throw withReason(failure as Error);
     }
   }
 
@@ -104,6 +105,14 @@ export class State {
     this.keyring.close();
     await this.database.close();
   }
+}
+
+/** The system's words for a failed handshake name no setting. */
+function withReason(failure: Error): Error {
+  const reason = tlsFailure((failure as NodeJS.ErrnoException).code);
+  if (reason === null) return failure;
+  const settings = "sslrootcert, sslcert and sslkey in database.url";
+  return new Error(`Cannot connect to the database: ${reason} (${settings})`, { cause: failure });
 }
 
 /** The database engine that the options name, and its sealer. */

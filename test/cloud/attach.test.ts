@@ -186,7 +186,7 @@ describe("the cloud attached to a broker that does not let it", () => {
     assert.match(unknown.message, /its name (is not known|cannot be looked up); check the name, and DNS/);
     const other = await startCloud();
     const plain = await refusal({ broker: other.mqttUrl.replace("mqtt://", `mqtts://cloud:${SECRET}@`) });
-    assert.match(plain.message, /closes the connection before CONNACK|TLS/);
+    assert.match(plain.message, /closes the connection before it lets anybody in|TLS/);
     await other.addDevice({ id: "cloud_2", psk: "right" });
     const wrong = await refusal({ broker: other.mqttUrl.replace("//", `//cloud_2:${SECRET}@`) });
     assert.match(wrong.message, /it refuses user and password; check both$/);

@@ -70,6 +70,28 @@ export async function startUsersNats(
   };
 }
 
+/** Starts NATS that speaks TLS alone, and lets in who shows a certificate of the CA for the name `cloud`. */
+export async function startTlsNats(
+  program: string,
+  server: KeyPair,
+  caFile: string,
+): Promise<{ nativeUrl: string; close(): Promise<void> }> {
+  const folder = scratchFolder("nats");
+  const port = await freePort();
+  const text = [
+    `listen: "127.0.0.1:${port}"`,
+    `tls { cert_file: "${folder}/server.crt", key_file: "${folder}/server.key", ca_file: "${caFile}", verify_and_map: true }`,
+    'authorization { users: [{ user: "CN=cloud" }] }',
+  ].join("\n");
+  await writeFiles(folder, { "nats.conf": text, "server.crt": server.cert, "server.key": server.key });
+  const broker = await ServerProcess.start(program, ["-c", join(folder, "nats.conf")], {
+    folder,
+    port,
+    ready: /Server is ready/,
+  });
+  return { nativeUrl: `tls://127.0.0.1:${port}`, close: () => broker.close() };
+}
+
 /** The sample's line of device_123, of another device. */
 function deviceLine(text: string, id: string): string {
   const line = text.split("\n").find((one) => one.includes('"device_123"')) ?? "";

@@ -2,12 +2,19 @@
 import { execFileSync } from "node:child_process";
 import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { KeyPair } from "../../host-sim/cloud/index.js";
 import { findProgram, freePort, ServerProcess, scratchFolder } from "./process.js";
 
 /** Where Debian's package puts PostgreSQL's programs. */
 export const PROGRAMS = "/usr/lib/postgresql/15/bin";
 /** Debian's package makes it: PostgreSQL does not run as root. */
 export const USER = "postgres";
+
+/** What it shows, and who issues its clients' certificates. */
+export interface PostgresTls {
+  server: KeyPair;
+  ca: string;
+}
 
 /** A running server, and what it is made of. */
 export class Postgres {
@@ -19,13 +26,17 @@ export class Postgres {
   ) {}
 
   /** Starts one, or skips the suite with what to install. */
-  static async start(context: Mocha.Context, settings: readonly string[] = []): Promise<Postgres> {
+  static async start(
+    context: Mocha.Context,
+    settings: readonly string[] = [],
+    tls?: PostgresTls,
+  ): Promise<Postgres> {
     for (const name of ["initdb", "postgres"]) findProgram(context, `${PROGRAMS}/${name}`, "postgresql");
-    return Postgres.launch(settings);
+    return Postgres.launch(settings, tls);
   }
 
   /** Starts one on a machine that has it. */
-  static async launch(settings: readonly string[] = []): Promise<Postgres> {
+  static async launch(settings: readonly string[] = [], tls?: PostgresTls): Promise<Postgres> {
     const [initdb, program] = [`${PROGRAMS}/initdb`, `${PROGRAMS}/postgres`];
     const folder = scratchFolder("postgres");
     const data = join(folder, "data");
@@ -43,6 +54,17 @@ export class Postgres {
       "shared_buffers = 32MB",
       "max_connections = 60",
     ];
+    if (tls !== undefined) {
+      for (const [name, text] of [
+        ["server.crt", tls.server.cert],
+        ["server.key", tls.server.key],
+        ["ca.crt", tls.ca],
+      ] as const) {
+        writeFileSync(join(data, name), text, { mode: 0o600 });
+        if (owner !== null) chownSync(join(data, name), owner.uid, owner.gid);
+      }
+      common.push("ssl = on", "ssl_ca_file = 'ca.crt'");
+    }
     writeFileSync(join(data, "postgresql.auto.conf"), `${[...common, ...settings].join("\n")}\n`);
     const server = await ServerProcess.start(program, ["-D", data], {
       ...options,

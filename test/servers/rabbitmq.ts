@@ -94,6 +94,8 @@ export async function startHookedRabbitmq(
 export interface ServiceRabbitmq extends HookedBroker {
   /** `amqp://cloud@…`: the password is the service's. */
   amqpUrl: string;
+  /** The same over TLS. */
+  amqpsUrl: string;
   /** `http://…`, where the user `evict` with that password closes connections. */
   managementUrl: string;
 }
@@ -105,8 +107,8 @@ export async function startServiceRabbitmq(
   password: string,
 ): Promise<ServiceRabbitmq> {
   const [port, webPort, plainPort] = [await freePort(), await freePort(), await freePort()];
-  const [amqpPort, managementPort] = [await freePort(), await freePort()];
-  const others = [plainPort, amqpPort, managementPort];
+  const [amqpPort, amqpsPort, managementPort] = [await freePort(), await freePort(), await freePort()];
+  const others = [plainPort, amqpPort, amqpsPort, managementPort];
   const broker = await launch(program, { port, webPort, others }, (folder) => ({
     "rabbitmq.conf": sample("rabbitmq/service.conf", [
       [SAMPLE_FOLDER, folder],
@@ -114,6 +116,7 @@ export async function startServiceRabbitmq(
       ["mqtt.listeners.tcp.default = 1883", `mqtt.listeners.tcp.default = 127.0.0.1:${plainPort}`],
       ["web_mqtt.ssl.port = 8443", `web_mqtt.ssl.port = ${webPort}\nweb_mqtt.ssl.ip = 127.0.0.1`],
       ["listeners.tcp.local = 127.0.0.1:5672", `listeners.tcp.local = 127.0.0.1:${amqpPort}`],
+      ["# listeners.ssl.default = 5671", `listeners.ssl.default = 127.0.0.1:${amqpsPort}`],
       ["management.tcp.port = 15672", `management.tcp.port = ${managementPort}`],
       ["change-this-secret@127.0.0.1:8180", `${secret}@127.0.0.1:${httpPort}`],
     ]),
@@ -130,6 +133,7 @@ export async function startServiceRabbitmq(
     ...broker,
     plainUrl: `mqtt://127.0.0.1:${plainPort}`,
     amqpUrl: `amqp://cloud@127.0.0.1:${amqpPort}`,
+    amqpsUrl: `amqps://cloud@127.0.0.1:${amqpsPort}`,
     managementUrl: `http://127.0.0.1:${managementPort}`,
   };
 }

@@ -35,12 +35,12 @@ export class NatsLine implements BrokerLine {
       name: "motekey-service",
       ...(user !== "" && { user }),
       ...(password !== undefined && { pass: password }),
-      tls: address.isSecure ? tlsOf(parts) : null,
+      tls: address.isSecure ? tlsOf(address, parts) : null,
       timeout: CONNECT_LIMIT_MS,
       reconnectTimeWait: RECONNECT_MS,
       maxReconnectAttempts: -1,
     }).catch((failure: Error) => {
-      throw new Error(`Cannot connect to the broker ${address.url}: ${reasonOf(failure)}`, {
+      throw new Error(`Cannot connect to the broker ${address.url}: ${reasonOf(failure, address)}`, {
         cause: failure,
       });
     });
@@ -120,8 +120,10 @@ function subjectOf(topic: string): string {
   return topic.replaceAll("/", ".").replaceAll("+", "*");
 }
 
-function tlsOf({ tls: { ca, cert, key } }: BrokerLineParts): object {
+/** The client names no host to TLS where it is an address: its certificate would have to be that of `localhost`. */
+function tlsOf({ host }: BrokerAddress, { tls: { ca, cert, key } }: BrokerLineParts): object {
   return {
+    host,
     ...(ca !== undefined && { ca: String(ca) }),
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),
@@ -129,11 +131,15 @@ function tlsOf({ tls: { ca, cert, key } }: BrokerLineParts): object {
 }
 
 /** The client's errors have their own codes; the system's error is their cause. */
-function reasonOf(failure: Error): string {
+function reasonOf(failure: Error, { isSecure }: BrokerAddress): string {
   const { code, chainedError } = failure as Error & { code?: string; chainedError?: Error };
   if (code === "AUTHORIZATION_VIOLATION" || code === "AUTHENTICATION_EXPIRED")
     return "it refuses user and password, or the certificate; check them";
   if (code === "CONNECTION_REFUSED") return brokerFailure({ code: "ECONNREFUSED" });
-  if (code === "TIMEOUT" || code === "CONNECTION_TIMEOUT") return brokerFailure({ code: "ETIMEDOUT" });
+  if (code === "TIMEOUT" || code === "CONNECTION_TIMEOUT") {
+    const reason = brokerFailure({ code: "ETIMEDOUT" });
+    // NATS writes that into its log alone, and the client hears nothing.
+    return isSecure ? `${reason}, or whether it refuses the certificate that it is shown` : reason;
+  }
   return brokerFailure(chainedError ?? failure);
 }
