@@ -1,4 +1,5 @@
 import { AuthService, type AuthServiceParts, ownersPolicy } from "./auth-service.js";
+import { type CallWatch, UNWATCHED } from "./call-watch.js";
 import { type Limits, UNLIMITED } from "./limits.js";
 import type { Peers } from "./peers.js";
 import { Proofs } from "./proofs.js";
@@ -27,6 +28,7 @@ export interface CoreParts extends Omit<AuthServiceParts, "policy"> {
   looks?: number | undefined;
   /** Default: nobody is held to anything. */
   limits?: Limits | undefined;
+  watch?: CallWatch | undefined;
 }
 
 /** The Auth service with its proofs, once for both. */
@@ -67,6 +69,7 @@ export function makeCore(parts: CoreParts): Core {
     now,
     looks: parts.looks,
     limits: parts.limits ?? UNLIMITED,
+    watch: parts.watch ?? UNWATCHED,
   });
   return { apiHost, proofs, recoveries, rpc };
 }

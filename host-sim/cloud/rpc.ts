@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { Accounts } from "./accounts.js";
 import type { AuthService } from "./auth-service.js";
+import type { CallEnd, CallWatch } from "./call-watch.js";
 import { MESSAGE_BYTES_MAX, type Receiver, type Sender } from "./channel.js";
 import { Delivery, type Refusal, type Request } from "./delivery.js";
 import type { Encoding } from "./encoding.js";
@@ -41,6 +42,8 @@ const GUESSED: readonly string[] = ["mac-wrong", "key-wrong", "unknown"];
 /** What opens a session must not open it again after a restart. */
 const NOT_KEPT = { code: 503, message: "The cloud cannot keep this session's counter; try again later" };
 
+const UNANSWERED: CallEnd = { code: null, isRepeated: false };
+
 /** What `Rpc` works with. */
 export interface RpcParts {
   accounts: Accounts;
@@ -56,6 +59,7 @@ export interface RpcParts {
   /** How often a frame is looked at whose session is not known yet. Default 1. */
   looks?: number | undefined;
   limits: Limits;
+  watch: CallWatch;
 }
 
 type Admission = { request: Request; proof: FrameProof } | { dropped: string } | Refusal;
@@ -284,13 +288,18 @@ export class Rpc implements Receiver {
     // Peers must not make our counts grow by inventing methods.
     const method = this.parts.service.serves(request.method) ? request.method : "(unknown)";
     this.parts.events.emit({ event: "request", id: caller.id, requestId: id, method, proof });
+    const ended = this.parts.watch({ method, proof });
     const { interference } = this.parts;
     const late = interference.latency();
     // Never at once, so that whoever hands a message in is not answered before that has ended.
     return Promise.resolve(
       this.works.run(caller.id, async () => {
         await late;
-        await interference.during(this.perform(request));
+        let end: CallEnd = UNANSWERED;
+        const performing = this.perform(request).then((how) => {
+          end = how;
+        });
+        await interference.during(performing).finally(() => ended(end));
       }),
     );
   }
@@ -300,22 +309,22 @@ export class Rpc implements Receiver {
     this.parts.events.emit({ event: "failed", id, reason: `${name}: ${message}` });
   }
 
-  private async perform(request: Request): Promise<void> {
-    if (this.closed) return;
+  private async perform(request: Request): Promise<CallEnd> {
+    if (this.closed) return UNANSWERED;
     const { caller, id, method } = request;
     if ((await request.session?.isKept()) === false) {
       await this.delivery.deliver(request, errorReply("", NOT_KEPT));
-      return;
+      return { code: NOT_KEPT.code, isRepeated: false };
     }
     if (request.deadlineMs < this.parts.now()) {
       this.delivery.drop(caller.id, "deadline");
-      return;
+      return UNANSWERED;
     }
     const answer = await this.replyTo(request);
-    if (this.closed) return;
+    if (this.closed) return UNANSWERED;
     if (answer === "replayed") {
       this.delivery.drop(caller.id, "mac-replayed");
-      return;
+      return UNANSWERED;
     }
     const { reply, isRepeated } = answer;
     const { code } = reply;
@@ -328,6 +337,7 @@ export class Rpc implements Receiver {
       repeated: isRepeated,
     });
     if (request.frame.nr !== true) await this.delivery.deliver(request, reply);
+    return { code, isRepeated };
   }
 
   private async replyTo(request: Request): Promise<{ reply: StoredReply; isRepeated: boolean } | "replayed"> {

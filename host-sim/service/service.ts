@@ -33,6 +33,7 @@ import { Metrics } from "./metrics.js";
 import { OpenId } from "./openid/openid.js";
 import { SERVICE_OPTIONS, type ServiceOptions, type ServiceTls } from "./service-options.js";
 import { State } from "./state.js";
+import { callSpans } from "./traces.js";
 
 const DEFAULT_PORTS = { mqtt: 1883, http: 8180 };
 const DRAIN_LIMIT_MS = 5_000;
@@ -238,6 +239,7 @@ async function startWith(
     checkToken: (token, host) => tokens.check(token, host),
     requireFrameProof: options.requireFrameProof,
     limits,
+    watch: callSpans,
     ...(options.broker !== undefined && { looks: LOOKS }),
   });
   const host = options.host ?? DEFAULT_HOST;

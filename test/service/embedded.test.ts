@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { trace } from "@opentelemetry/api";
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
 import { simulateDevice } from "../../host-sim/index.js";
 import { type Service, startService } from "../../host-sim/service/index.js";
 import { TRANSPORTS } from "../../host-sim/transports.js";
 import { FREE, newFolder } from "./places.js";
+import { KeptSpans } from "./spans.js";
 
 const HOST = "app.example.com";
 
@@ -154,6 +156,43 @@ describe("the service on its embedded database", function () {
     assert.match(text, /motekey_replies_total\{method="\/v1\/Auth.GenerateToken",code="0"\} [1-9]/);
     for (const secret of [known.psk, token]) assert.ok(!text.includes(secret));
     device.close();
+  });
+
+  it("traces each call to who has registered a provider: method, proof, outcome and time, no secret, no parent", async () => {
+    const known = await service.addDevice({ id: "device_traced" });
+    const device = simulateDevice({ cloud: service, ...known });
+    const kept = new KeptSpans();
+    trace.setGlobalTracerProvider(kept);
+    try {
+      const { token } = await device.host(HOST).getToken();
+      await fetch(`${service.httpUrl}/rpc`, {
+        method: "POST",
+        headers: {
+          authorization: basic(known.id, known.psk),
+          traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01`,
+        },
+        body: JSON.stringify({ id: 1, method: "/v1/No.Such", args: {} }),
+      });
+      const found = kept.spans.map(({ name, attributes }) => [
+        name,
+        attributes["motekey.proof"],
+        attributes["motekey.outcome"],
+        attributes["motekey.code"],
+      ]);
+      assert.deepEqual(found.at(-1), ["(unknown)", "link", "refused", 404]);
+      assert.ok(
+        found.some((one) => one.join() === "/v1/Auth.GenerateToken,mac,done,0"),
+        JSON.stringify(found),
+      );
+      assert.ok(
+        kept.spans.every(({ tracer, parent, ms }) => tracer === "motekey-service" && !parent && ms > 0),
+      );
+      const all = JSON.stringify(kept.spans);
+      for (const secret of [token, known.psk, known.id]) assert.ok(!all.includes(secret));
+    } finally {
+      trace.disable();
+      device.close();
+    }
   });
 
   it("another process is told who has the folder", async () => {
