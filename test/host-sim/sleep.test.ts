@@ -6,7 +6,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Cloud, type DeviceOptions, simulateDevice, startCloud } from "../../host-sim/index.js";
+import { type DeviceOptions, simulateDevice, startCloud } from "../../host-sim/index.js";
+import { type CloudUnderTest, startUnderTest } from "../cloud/under-test.js";
 import { compiled } from "../compiled.js";
 import { findMosquitto, startMosquitto } from "../servers/mosquitto.js";
 
@@ -18,13 +19,13 @@ type Closing = (() => unknown)[];
 
 /** A broker and a cloud, and how a device proves itself there. */
 interface Place {
-  readonly cloud: Cloud;
+  readonly cloud: CloudUnderTest;
   readonly options: Pick<DeviceOptions, "proof" | "allowInsecure" | "cloud">;
 }
 
 const PLACES: Record<string, (test: Mocha.Context, closing: Closing) => Promise<Place>> = {
   "the cloud's own broker": async (_test, closing) => {
-    const cloud = await startCloud();
+    const cloud = await startUnderTest();
     closing.push(() => cloud.close());
     return { cloud, options: { cloud: cloud.mqttUrl } };
   },
@@ -40,7 +41,7 @@ const PLACES: Record<string, (test: Mocha.Context, closing: Closing) => Promise<
 
 for (const [name, start] of Object.entries(PLACES)) {
   describe(`a device with a directory as flash, on ${name},`, () => {
-    let cloud: Cloud;
+    let cloud: CloudUnderTest;
     let options: DeviceOptions;
     let closing: Closing;
 
@@ -89,7 +90,7 @@ for (const [name, start] of Object.entries(PLACES)) {
       );
       assert.deepEqual(asked(), { "/v1/Auth.GenerateToken": 1, "/v1/Auth.GetToken": 1 });
       assert.equal(cloud.stats.connects, connects, "it was answered before a connection was made");
-      assert.equal(cloud.checkToken(token, HOST).active, true);
+      assert.equal((await cloud.checkToken(token, HOST)).active, true);
     });
 
     it("whose process is killed asks GetToken too, whatever is said of the time", async () => {
@@ -118,10 +119,10 @@ for (const [name, start] of Object.entries(PLACES)) {
       const revoked = first.host(HOST).revokeToken();
       first.close();
       await assert.rejects(revoked, { status: "CLOSED" });
-      assert.equal(cloud.checkToken(token, HOST).active, true, "the cloud does not know yet");
+      assert.equal((await cloud.checkToken(token, HOST)).active, true, "the cloud does not know yet");
       const next = await boot({ sleptMs: 0 }).host(HOST).getToken();
       assert.notEqual(next.token, token);
-      assert.equal(cloud.checkToken(token, HOST).active, false);
+      assert.equal((await cloud.checkToken(token, HOST)).active, false);
       assert.deepEqual(asked(), { "/v1/Auth.GenerateToken": 2, "/v1/Auth.RevokeToken": 1 });
     });
   });

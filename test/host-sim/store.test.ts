@@ -17,14 +17,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type Cloud,
-  FileStore,
-  nodePorts,
-  type SimulatedDevice,
-  simulateDevice,
-  startCloud,
-} from "../../host-sim/index.js";
+import { FileStore, nodePorts, type SimulatedDevice, simulateDevice } from "../../host-sim/index.js";
+import { type CloudUnderTest, startUnderTest } from "../cloud/under-test.js";
 import { compiled } from "../compiled.js";
 import { SteadyClock } from "./steady-clock.js";
 
@@ -148,13 +142,13 @@ describe("a directory as flash", () => {
 });
 
 describe("a simulated device with a directory", () => {
-  let cloud: Cloud;
+  let cloud: CloudUnderTest;
   let device: SimulatedDevice;
   let directory: string;
 
   beforeEach(async () => {
     directory = mkdtempSync(join(tmpdir(), "motekey-store-"));
-    cloud = await startCloud();
+    cloud = await startUnderTest();
     await cloud.addDevice({ id: ID, psk: PSK });
   });
 
@@ -172,7 +166,7 @@ describe("a simulated device with a directory", () => {
     for (let count = 0; count < 3; count++) {
       boot();
       const { token } = await device.host("app.example.com").getToken();
-      assert.equal(cloud.checkToken(token, "app.example.com").active, true);
+      assert.equal((await cloud.checkToken(token, "app.example.com")).active, true);
       device.close();
     }
     assert.deepEqual(cloud.stats.connectsRefused, {});
