@@ -20,7 +20,9 @@ export { TlsLink, type TlsOptions, type TlsPsk, type TlsReport } from "./node/tl
 export { type VirtualTime, virtualTime } from "./time.js";
 export { TRANSPORTS, type TransportName } from "./transports.js";
 export {
+  type Comeback,
   type Core as SimulatedCore,
+  comebacks,
   type Failure as WorldFailure,
   herdOf,
   type Kept,

@@ -20,7 +20,7 @@ interface Call {
 const CALL_MS = 24_000;
 const LIST_MS = 46_000;
 /** After this long without a fault a call for a token succeeds: two longest backoffs, a retry_after, a dead line. */
-export const BOUND_MS = 900_000;
+const BOUND_MS = 900_000;
 /** And so many times the spread: a connection's, and a call's three. */
 export const SPREADS = 4;
 
@@ -57,7 +57,7 @@ export class App implements Actor {
   constructor(
     readonly hosts: readonly string[],
     private readonly periodMs: number,
-    private readonly boundMs: number,
+    private readonly spreadMs: number,
     private readonly queue: Queue,
     private readonly random: Random,
     private readonly cloud: Cloud,
@@ -237,7 +237,9 @@ export class App implements Actor {
   private checkRefusal(call: Call, status: Status): void {
     const isOurs = status === Status.REVOKED || status === Status.REJECTED || status === Status.CLOSED;
     const wellSinceMs = Math.max(this.troubleUntilMs, this.device().garbledAtMs);
-    const isLong = call.askedAtMs >= wellSinceMs + this.boundMs;
+    // Power may go long after the fault that armed its cut, and a boot waits for its turn.
+    const isUp = call.askedAtMs >= this.device().bootedAtMs + this.spreadMs;
+    const isLong = isUp && call.askedAtMs >= wellSinceMs + BOUND_MS + SPREADS * this.spreadMs;
     if (!isOurs && isLong)
       this.wrong("service", `getToken came to ${Status[status]} though nothing has been wrong for a while`);
   }

@@ -7,7 +7,7 @@ import {
   writeCredential,
 } from "../../firmware/index.js";
 import { explain } from "../explain.js";
-import { App, BOUND_MS, SPREADS } from "./app.js";
+import { App, SPREADS } from "./app.js";
 import { Broker } from "./broker.js";
 import { Verdict, type Violation } from "./checks.js";
 import { Cloud } from "./cloud.js";
@@ -63,6 +63,8 @@ export interface Watch {
 const RECORDS: Records = { readCredential, writeCredential };
 /** After its faults a cell has this long to recover, ms: the bound, and a call's time. */
 export const HEALED_MS = 1_000_000;
+/** A revocation may be on its way for so long, ms. */
+const LATELY_MS = 60_000;
 /** The most pending events of a cell. */
 const PENDING_MAX = 1_000;
 
@@ -130,7 +132,7 @@ export class Cell {
     this.app = new App(
       Array.from({ length: plan.hosts }, (_, i) => `app${i}.example.com`),
       plan.periodMs,
-      BOUND_MS + SPREADS * (plan.spreadMs ?? 0),
+      plan.spreadMs ?? 0,
       queue,
       random(Purpose.APP),
       this.cloud,
@@ -210,7 +212,7 @@ function checkRest(device: Device, app: App, cloud: Cloud, queue: Queue, verdict
   else if (client.state !== State.READY)
     verdict.wrong("service", `the client is ${State[client.state]}: ${explain(client).name}`);
   for (const host of app.revoked)
-    if (cloud.has(host) && !device.isDecayed)
+    if (cloud.has(host) && !device.isDecayed && !app.isRevokedLately(host, queue.nowMs - LATELY_MS))
       verdict.wrong("token", `the cloud still has a token of ${host}, which was revoked`);
   if (queue.pending > PENDING_MAX) verdict.wrong("ends", `${queue.pending} events are pending`);
   for (const host of app.hosts) app.want("get", host);

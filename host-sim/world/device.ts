@@ -109,6 +109,7 @@ export class Device implements Actor, Ends, Link {
   /** Incoming bits were wrong: a frame without a proof may say anything. */
   isGarbled = false;
   boots = 0;
+  bootedAtMs = 0;
   opens = 0;
   private connection: Connection | null = null;
   private readonly later: Later;
@@ -155,6 +156,7 @@ export class Device implements Actor, Ends, Link {
   boot(sleptMs: number | undefined): void {
     const { spec, flash, queue } = this;
     this.boots++;
+    this.bootedAtMs = this.queue.nowMs;
     this.opened = [];
     this.trace.note(Mark.BOOT, this.boots, sleptMs ?? -1);
     this.enter(() => {

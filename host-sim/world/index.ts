@@ -1,6 +1,7 @@
 /** The simulated world: devices that run the firmware's own sources over years of faults, in virtual time. */
 export { type CellResult, type Plan, runCell, type Watch } from "./cell.js";
 export { CHECKS, type Check, type Violation } from "./checks.js";
+export { type Comeback, comebacks } from "./comeback.js";
 export type { Core, MakeClient } from "./device.js";
 export {
   FAULT_KINDS,

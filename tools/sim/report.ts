@@ -1,4 +1,5 @@
-import type { WorldTally } from "../../host-sim/index.js";
+import type { Comeback, WorldTally } from "../../host-sim/index.js";
+import { HERD_STYLE, herdFigure } from "./herd-figure.js";
 import type { Answer } from "./summary.js";
 
 const MINUTE_S = 60;
@@ -30,9 +31,15 @@ function ceiling(number: number): number {
 
 /**
  * One file for a browser, with nothing from elsewhere: what was run, whether all held, and plots of what happened.
+ * @param ways how devices of the seed come back when their network was away
  * @param flags with which it is run again, beside devices, days and seed
  */
-export function reportOf(answer: Answer, tally: WorldTally, flags: readonly string[]): string {
+export function reportOf(
+  answer: Answer,
+  tally: WorldTally,
+  ways: readonly Comeback[],
+  flags: readonly string[],
+): string {
   const { seed, devices, days, faults, hash, violations } = answer;
   const title = `${count(devices)} devices for ${days} days, seed ${seed}, faults: ${faults}`;
   const seconds = days * 86_400;
@@ -58,6 +65,7 @@ export function reportOf(answer: Answer, tally: WorldTally, flags: readonly stri
 ${failed.length === 0 ? "" : `<h2>What failed</h2><table><tr><th>check</th><th>what</th><th>device</th><th>when</th></tr>${failed.join("")}</table>`}
 ${figure("Requests that the cloud accepted, each minute", lineOf(tally.requestsAt, seconds, "requests"))}
 ${figure("Connections that were tried, each minute", lineOf(tally.opensAt, seconds, "connections"))}
+${figure(`${count(ways[0]?.devices ?? 0)} of these devices, without other faults, lose their network for ${ways[0]?.awayS ?? 0} s at one moment`, herdFigure(ways))}<p class="note">The firmware each time, and the same seed: with its waits, and with others in their place.</p>
 ${figure("Age of tokens when they were handed out, in percent of their life", columnsOf(answer.token_age))}
 ${figure("Calls of the app that came to nothing, by reason", barsOf(answer.calls_by_end))}
 <p class="foot">Again: <code>motekey sim --devices ${devices} --days ${days} --seed ${seed} ${safe(flags.join(" "))}</code></p>
@@ -151,8 +159,7 @@ function barsOf(ends: Readonly<Record<string, number>>): string {
   return svg(shown.length * BAR, "calls by reason", bars.join("")) + rest;
 }
 
-const STYLE = `
-:root{color-scheme:light dark;--page:#fcfcfb;--ink:#1f1f1e;--muted:#6b6a67;--grid:#e4e3df;--mark:#2a78d6;--good:#0f7b3a;--bad:#b3261e}
+const STYLE = `${HERD_STYLE}:root{color-scheme:light dark;--page:#fcfcfb;--ink:#1f1f1e;--muted:#6b6a67;--grid:#e4e3df;--mark:#2a78d6;--good:#0f7b3a;--bad:#b3261e}
 @media (prefers-color-scheme:dark){:root{--page:#1a1a19;--ink:#eeedea;--muted:#a3a29d;--grid:#363633;--mark:#5c9ee8;--good:#5cc98a;--bad:#ff8a80}}
 body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 main{max-width:720px;margin:0 auto;padding:32px 20px 64px}

@@ -36,6 +36,8 @@ const DAY_MS = 86_400_000;
 const DEVICES_MAX = 1_000_000;
 const DAYS_MAX = 3_650;
 const SPREAD_MAX_S = 86_400;
+/** Devices that the report has come back by each way to wait. */
+const HERD_MAX = 300;
 /** How long a failure is made smaller, ms. */
 const SHRINK_MS = 60_000;
 
@@ -63,7 +65,7 @@ export async function sim(context: Context, flags: SimFlags): Promise<number> {
       throw unwritable(dirname(flags.report as string), "--report", error);
     });
   // Loaded here: the simulator's packages take longer than all other commands.
-  const { LEVELS, runWorld } = await import("../../host-sim/index.js");
+  const { comebacks, LEVELS, runWorld } = await import("../../host-sim/index.js");
   const scenario = flags.scenario === undefined ? undefined : await scenarioOf(context, flags.scenario);
   const faults = flags.scenario === undefined ? flags.faults : basename(flags.scenario, ".json");
   const draw = {
@@ -94,7 +96,10 @@ export async function sim(context: Context, flags: SimFlags): Promise<number> {
     ...(flags.broker === undefined ? [] : [`--broker ${flags.broker}`]),
   ];
   if (report !== undefined)
-    await writeFile(report, reportOf(answer, result.tally, choices)).catch((error: Error) => {
+    await writeFile(
+      report,
+      reportOf(answer, result.tally, comebacks(seed, Math.min(devices, HERD_MAX)), choices),
+    ).catch((error: Error) => {
       throw unwritable(flags.report as string, "--report", error);
     });
   output.answer(answer, textOf(answer, output.colours));
