@@ -71,19 +71,19 @@ export class OpenId {
       throw new RpcError(401, `The token of ${issuer} is not good: ${failure.message}`);
     }
     for (const [name, value] of Object.entries(claims))
-      if (!textsIn(claimIn(payload, name)).includes(value))
+      if (!textsIn(payload, name).includes(value))
         throw new RpcError(401, `The token of ${issuer} is not good: its claim "${name}" is another one`);
     // Whoever shows it would have to prove that they have the key (RFC 9449, RFC 8705).
     if (payload.cnf !== undefined)
       throw new RpcError(401, `The token of ${issuer} is bound to a key; get one that is not`);
-    const held = textsIn(claimIn(payload, rolesClaim));
+    const held = textsIn(payload, rolesClaim);
     const has = (role: keyof typeof roles): boolean =>
       roles[role]?.some((name) => held.includes(name)) === true;
     const role = MEMBER_ROLES.find(has) ?? null;
     const isBackend = has("backend");
     if (role === null && !isBackend)
       throw new RpcError(403, `The token of ${issuer} gives no role here: see its claim "${rolesClaim}"`);
-    const scopes = new Set(textsIn(payload.scope ?? payload.scp));
+    const scopes = new Set(textsIn(payload, payload.scope === undefined ? "scp" : "scope"));
     if (writeScope === "") scopes.add(DEVICES_SCOPE);
     return { name: this.nameOf(payload), role, scopes, isBackend };
   }
@@ -96,7 +96,7 @@ export class OpenId {
 
   private nameOf(payload: JWTPayload): string {
     const { nameClaim = "sub" } = this.options;
-    const [name = payload.sub ?? ""] = textsIn(claimIn(payload, nameClaim));
+    const [name = payload.sub ?? ""] = textsIn(payload, nameClaim);
     return name.slice(0, NAME_CHARACTERS_MAX);
   }
 }
@@ -129,8 +129,9 @@ function claimIn(payload: JWTPayload, name: string): unknown {
   return value;
 }
 
-/** A claim's texts: of an array, or of one text as OAuth writes scopes. */
-function textsIn(value: unknown): string[] {
-  if (typeof value === "string") return value.split(" ");
+/** A claim's texts: one, or an array's. A scope's stand in one text, a space between (RFC 9068 section 2.2.3); others may hold spaces. */
+function textsIn(payload: JWTPayload, name: string): string[] {
+  const value = claimIn(payload, name);
+  if (typeof value === "string") return name === "scope" || name === "scp" ? value.split(" ") : [value];
   return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
 }
