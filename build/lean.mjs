@@ -51,7 +51,7 @@ async function levels() {
     const verdict = judge(proof, LinkSecurity.UNVERIFIED_TLS, false, false, {});
     if (verdict !== judge(proof, LinkSecurity.PLAIN, false, false, {}))
       throw new Error(
-        `the policy tells ${proof} over TLS from ${proof} without: the core has one text for both`,
+        `the policy distinguishes ${proof} over TLS from ${proof} without: the core has one text for both`,
       );
     return `,${proof}:${PROOFS.filter(passes).length},${/digest/.test(proof) ? Status.PROOF_UNFIT : verdict}`;
   };

@@ -92,7 +92,7 @@ export const sentenceOf = (status: Status): string => {
     case Status.HOST_TOO_LONG:
       return "A host in the list is longer than limits.hostBytes; raise it to see all of them.";
     case Status.FRAME_ORDER:
-      return "The cloud put a long result before the id that tells whose it is; have the id sent first, or raise limits.tokenBytes.";
+      return "The cloud put a long result before the id that says whose it is; have the id sent first, or raise limits.tokenBytes.";
     case Status.FOREIGN_ANSWER:
       return "Answers name another src than cloud.address, and were dropped; set cloud.address to what the cloud or the device calls itself, or somebody else answers.";
     case Status.MAC_MISSING:

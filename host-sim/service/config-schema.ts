@@ -145,7 +145,7 @@ export const CONFIG_SCHEMA = {
       properties: {
         addressPerSecond: whole("connections and HTTP requests from one address in a second", 0, 1_000_000),
         devicePerSecond: whole("requests of one device or user in a second", 0, 1_000_000),
-        wrongKeyMs: whole("how late a wrong key is told at most", 0, 5_000),
+        wrongKeyMs: whole("how late a wrong key is answered at most", 0, 5_000),
       },
     },
     requireFrameProof: { type: "boolean", description: "every frame needs a proof of its own" },

@@ -98,6 +98,8 @@ export const SAMPLES: readonly Sample[] = [
   sample("declared-package", 1, 'import sinon from "sinon/pkg";', "host-sim/cloud/rpc.ts"),
   sample("file-length", 401, "use();\n".repeat(401)),
   sample("plain-words", 1, "The app is told once.", "docs/guide.md"),
+  sample("plain-words", 1, "What tells `one` from two.", "docs/cli/auth.md"),
+  sample("plain-comments", 1, "/** Told once how it ended. */", "tools/auth/ask.ts"),
   sample("plain-comments", 1, "/** Its end is reckoned from here. */", "host-sim/cloud/time.ts"),
   sample("no-machine-path", 1, "Look at /home/somebody/notes.", "README.md"),
   sample("no-machine-path", 2, "cd\ncat /tmp/notes.md", ".ci/run"),
@@ -133,7 +135,7 @@ export function tableOf(length: number): Uint8Array[] {
 }
 
 /** What the app hears. */
-export interface Told<T> {
+export interface Heard<T> {
   readonly remainingMs: number;
   readonly Date: string;
   of: T | undefined;
@@ -141,7 +143,7 @@ export interface Told<T> {
 }
 
 /** A session: \`Map\` and /regular/ in prose are no code. */
-export class Session implements Told<number> {
+export class Session implements Heard<number> {
   private readonly bytes: Uint8Array;
   private readonly done: (status: Status) => void;
   private sum = 0;
@@ -149,7 +151,7 @@ export class Session implements Told<number> {
 
   constructor(length: number) {
     this.bytes = new Uint8Array(length);
-    this.done = (status) => this.told(status);
+    this.done = (status) => this.ended(status);
     this.remainingMs = 0;
     const later = { JSON: 1 };
     for (let i = 0; i < length; i++) this.bytes[i] = i & 255;
@@ -159,7 +161,7 @@ export class Session implements Told<number> {
     return this.sum > 0;
   }
 
-  told(status: Status): void {
+  ended(status: Status): void {
     if (status > 99) throw new Error(\`status \${status.toString(10)} is none of ours: \` + "ask its sender");
     const ids = status | 0;
     this.remainingMs = Math.floor(this.remainingMs / 2) + Math.pow(2, 3);

@@ -153,7 +153,7 @@ describe("doctor --record", () => {
       [
         "an unknown status",
         (told) => JSON.stringify({ ...told, status: 9999 }),
-        /tells status 9999 by the name/,
+        /gives status 9999 the name/,
       ],
       [
         "a status of another name",

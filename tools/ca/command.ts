@@ -123,7 +123,7 @@ function revokeCommand(act: Act): Command {
   return withHelp(command, {
     examples: [["motekey ca revoke device_123", "All that are good of a device"]],
     notes: [
-      "A list is good for 30 days; 'motekey ca crl' makes the next one. Brokers read it when they are told to.",
+      "A list is good for 30 days; 'motekey ca crl' makes the next one. Brokers read it when you reload them.",
     ],
   });
 }

@@ -20,8 +20,8 @@ export function doctorCommand(act: Act): Command {
     .option("--device <id>", "connect as this device does, with its firmware")
     .option("--psk-file <file>", "the device's key")
     .option("--counter <number>", "the counter to prove the device by, without TLS", counter)
-    .option("--status <status>", "what a device's explain() told: a number or a name")
-    .option("--record <file>", "all that a device's explain() told, as JSON; - for standard input");
+    .option("--status <status>", "the status of a device's explain(): a number or a name")
+    .option("--record <file>", "all of a device's explain(), as JSON; - for standard input");
   act<DoctorFlags>(command, async () => (await import("./run.js")).doctor);
   withFields(command, DOCTOR_FIELDS);
   return withHelp(command, {
@@ -34,7 +34,7 @@ export function doctorCommand(act: Act): Command {
         "motekey doctor --cloud mqtts://cloud.example.com --ca ca.pem --device plug-1 --psk-file plug-1.key",
         "Would it let this device in?",
       ],
-      ["motekey doctor --status 23", "What does this mean that a device told?"],
+      ["motekey doctor --status 23", "What does this status of a device mean?"],
       ["motekey doctor --record explained.json", "The same with its evidence, JSON.stringify(explain(auth))"],
     ],
     notes: [

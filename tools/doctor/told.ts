@@ -92,7 +92,7 @@ function recordIn(file: string, text: string): Told {
   const { status, name } = result.output;
   if (Status[status] === name) return result.output;
   throw usage(
-    `${FLAG}: ${file} tells status ${status} by the name '${name.slice(0, 40)}', which is unknown here.`,
+    `${FLAG}: ${file} gives status ${status} the name '${name.slice(0, 40)}', which is unknown here.`,
     "Use the motekey that the firmware was built with.",
   );
 }

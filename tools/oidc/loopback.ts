@@ -84,7 +84,7 @@ export class Loopback {
     } else {
       const isError = url?.searchParams.has("error") === true;
       const text = isError
-        ? "The terminal tells why."
+        ? "The terminal says why."
         : "You can close this page and go back to the terminal.";
       answer(response, 200, page(isError ? "Not logged in" : "Back to the terminal", text, !isError));
     }

@@ -130,7 +130,7 @@ function personOf(provider: Provider, content: unknown, hasTeams: boolean): Pers
   if (result.success) return { ...result.output, hasTeams };
   throw new Failure(
     "issuer_invalid",
-    `What ${provider.issuer} tells of the account has no id.`,
+    `What ${provider.issuer} says about the account has no id.`,
     "Check --issuer.",
   );
 }

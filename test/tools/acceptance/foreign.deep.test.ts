@@ -28,7 +28,7 @@ interface Lacks {
   readonly email?: string;
 }
 
-const ORGANIZATIONS = "it tells of no organizations, teams or roles";
+const ORGANIZATIONS = "it names no organizations, teams or roles";
 const PROVIDERS: [name: string, start: (context: Mocha.Context) => Promise<Foreign>, lacks: Lacks][] = [
   ["oidc-provider with resources", startResourceProvider, { password: "it has no password grant" }],
   [
@@ -238,7 +238,7 @@ for (const [name, start, lacks] of PROVIDERS) {
           ({ type }: { type: string }) => type === "platform",
         );
         const said = await place.line(`motekey auth switch --account ${person.account} --org Acme`);
-        assert.match(said.stderr, /No organization 'Acme' is known\. .* tells of no organizations/);
+        assert.match(said.stderr, /No organization 'Acme' is known\. .* names no organizations/);
         good(await place.line(`motekey auth switch --account ${person.account}`));
       });
 

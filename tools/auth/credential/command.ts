@@ -17,7 +17,7 @@ export function credentialCommand(act: Act): Command {
   command.addCommand(gitCommand(act));
   command.addCommand(kubectlCommand(act));
   return withHelp(command, {
-    examples: [["motekey auth credential git --help", "How git is told of it"]],
+    examples: [["motekey auth credential git --help", "How to set git up"]],
   });
 }
 

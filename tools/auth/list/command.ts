@@ -30,7 +30,7 @@ export function listCommand(act: Act): Command {
       ["motekey auth list --json=account,expires_at", "For a program"],
     ],
     notes: [
-      "An account is one person or service at one provider, by one client. Where two of a team have the same name, each is listed with what tells it from the other: ann@example.com/id.example.com, or ann@example.com/CLIENT. So it is named in other commands.",
+      "An account is one person or service at one provider, by one client. Where two of a team have the same name, each is listed with what distinguishes it from the other: ann@example.com/id.example.com, or ann@example.com/CLIENT. So it is named in other commands.",
       "The state of an account: valid (by the clock), refreshable (the token is over, and the next command gets a new one), expired or ended (the provider takes it no more): log in again.",
     ],
   });

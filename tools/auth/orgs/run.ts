@@ -12,7 +12,7 @@ export async function orgs(context: Context): Promise<void> {
   if (person?.hasTeams !== true) {
     throw new Failure(
       "not_supported",
-      `${provider.issuer} tells of no organizations.`,
+      `${provider.issuer} names no organizations.`,
       "Run 'motekey auth whoami'.",
     );
   }

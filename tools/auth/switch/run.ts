@@ -111,7 +111,7 @@ async function chooseFrom(
   throw new Failure(
     "organization_unknown",
     `No organization '${wanted}' is known.`,
-    known === "" ? `${issuer} tells of no organizations.` : `Choose from ${known}.`,
+    known === "" ? `${issuer} names no organizations.` : `Choose from ${known}.`,
   );
 }
 

@@ -31,6 +31,6 @@ export function whoamiCommand(act: Act): Command {
       ["motekey auth whoami", "Who am I?"],
       ["motekey auth me --json=id,role", "For a program"],
     ],
-    notes: ["What the provider does not tell is shown as '-', and is null in JSON."],
+    notes: ["What the provider does not say is '-', and null in JSON."],
   });
 }

@@ -15,7 +15,7 @@ export async function whoami(context: Context): Promise<void> {
   if (person === null) {
     throw new Failure(
       "not_supported",
-      `${provider.issuer} tells nothing of the account.`,
+      `${provider.issuer} says nothing about the account.`,
       "Run 'motekey auth status'.",
     );
   }

@@ -24,7 +24,7 @@ export function startCommand(act: Act): Command {
   withFields(command, START_FIELDS);
   return withHelp(command, {
     examples: [
-      ["motekey cloud start", "Start it, and tell how to log in"],
+      ["motekey cloud start", "Start it, and print how to log in"],
       ["motekey cloud start --team acme", "With a team of this name to begin with"],
       [
         "motekey cloud start --mqtt-port 0 --http-port 0 --identity-port 0 --json",

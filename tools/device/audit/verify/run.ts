@@ -39,7 +39,7 @@ export async function verifyLog(
   );
   if (isIntact && tornBytes > 0)
     output.note(
-      `Behind the last line are ${tornBytes} bytes of a write that was cut; nobody was told of it.`,
+      `Behind the last line are ${tornBytes} bytes of a write that was cut; no answer rested on it.`,
     );
   return isIntact ? Exit.DONE : Exit.FAILED;
 }
