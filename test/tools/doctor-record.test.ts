@@ -158,7 +158,7 @@ describe("doctor --record", () => {
       [
         "a status of another name",
         (told) => JSON.stringify({ ...told, name: "OK" }),
-        /status 23 by the name 'OK'/,
+        /status 23 the name 'OK'/,
       ],
       ["a huge file", (told) => JSON.stringify(told).padEnd(2 ** 20 + 1), /is longer than 1048576 bytes\./],
     ];
