@@ -82,7 +82,7 @@ export class Auth implements CallOwner {
     this.rotation = features.rotation;
     this.turns = turns;
     this.counters = new Counters();
-    this.session = new Session(config, features, entropy, this, this.counters, scratch);
+    this.session = new Session({ config, entropy, scratch, counters: this.counters }, features, this);
     if (features.messages !== null) features.messages.bind(turns);
     const leases = new Leases(config, features.tokenFormat, scratch);
     this.tokens = new Tokens(config, this.session, this.counters, leases, turns);
@@ -178,7 +178,7 @@ export class Auth implements CallOwner {
   deliverAnswer(nowMs: number): boolean {
     const app = this.session.app;
     const wasTold =
-      (this.session.hostsCall !== null && this.deliverHost(this.session.hostsCall)) ||
+      this.session.listing.deliver() ||
       this.tokens.deliver(nowMs) ||
       this.deliverDone() ||
       (app !== null && app.deliver());
@@ -255,18 +255,6 @@ export class Auth implements CallOwner {
 
   private refusal(): Status {
     return this.isClosed ? Status.CLOSED : Status.BUSY;
-  }
-
-  private deliverHost(call: Call): boolean {
-    const session = this.session;
-    const frame = session.frame;
-    const from = session.hostsFrom + 1;
-    const to = from + frame.staging[from - 1];
-    session.hostsFrom = to;
-    if (to >= frame.hostsTo) session.toldHosts();
-    call.hostsTold++;
-    if (call.onHost !== null) call.onHost(frame.staging, from, to);
-    return true;
   }
 
   private deliverDone(): boolean {

@@ -2,7 +2,7 @@ import { Auth, type AuthFeatures } from "./auth.js";
 import type { Config } from "./config.js";
 import type { Scratch } from "./crypto/scratch.js";
 import type { LinkEvents, Ports, Turns, Waker } from "./ports.js";
-import { Want } from "./session/phases.js";
+import { After, Want } from "./session/phases.js";
 import { Status } from "./status.js";
 import { Monotonic } from "./time/monotonic.js";
 
@@ -117,16 +117,16 @@ export class Driver implements LinkEvents, Waker, Turns {
     try {
       do {
         at = session.received(bytes, at, to, this.nowMs());
-        if (session.isStirred || session.isPaused || !session.outbox.isEmpty()) this.run();
-        if (this.isBlocked && session.isPaused && session.isCramped()) {
+        if (session.after !== After.NOTHING || !session.outbox.isEmpty()) this.run();
+        if (this.isBlocked && session.after === After.PAUSED && session.isCramped()) {
           session.congested(this.nowMs());
           this.run();
         }
-      } while (session.isPaused);
+      } while (session.after === After.PAUSED);
       isTold = true;
     } finally {
       // A callback threw: the bytes behind its piece must not be lost.
-      if (!isTold && session.isPaused) this.received(bytes, at, to);
+      if (!isTold && session.after === After.PAUSED) this.received(bytes, at, to);
     }
   }
 
@@ -167,9 +167,7 @@ export class Driver implements LinkEvents, Waker, Turns {
         const offered = outbox.to - outbox.from;
         const taken = this.isBlocked ? 0 : link.write(outbox.bytes, outbox.from, outbox.to);
         this.isBlocked = taken < offered;
-        session.wrote(taken, nowMs);
-        // With room and a turn to come, no other turn is needed.
-        if (outbox.isEmpty() && !outbox.isShort && !session.isBehind && !session.isEnding()) return;
+        if (!session.wrote(taken, nowMs)) return;
       } else return;
     }
   }

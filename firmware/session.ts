@@ -4,15 +4,16 @@ import { randomId, randomUnit } from "./crypto/random.js";
 import type { Scratch } from "./crypto/scratch.js";
 import type { Entropy } from "./ports.js";
 import type { Protection } from "./proof/proof.js";
-import { type Call, CallTable } from "./rpc/calls.js";
+import { CallTable } from "./rpc/calls.js";
 import { Inbox } from "./rpc/inbox.js";
+import { Listing } from "./rpc/listing.js";
 import { Requests } from "./rpc/requests.js";
 import { type CallOwner, Responses } from "./rpc/responses.js";
 import { Retransmitter } from "./rpc/retransmitter.js";
 import { Attempts } from "./session/attempts.js";
 import { Failures } from "./session/failure.js";
 import type { Features } from "./session/features.js";
-import { Change, nextPhase, Phase, Want } from "./session/phases.js";
+import { After, Change, nextPhase, Phase, Want } from "./session/phases.js";
 import { Status } from "./status.js";
 import { KeepAlive } from "./time/keep-alive.js";
 import type { AppTraffic } from "./transport/app.js";
@@ -20,6 +21,15 @@ import { type Channel, ChannelEvent } from "./transport/channel.js";
 import { Outbox } from "./transport/outbox.js";
 import type { FrameReader } from "./wire/frame/frame.js";
 import { Method } from "./wire/frame/methods.js";
+
+/** What a session is made of. */
+export interface SessionParts {
+  readonly config: Config;
+  readonly entropy: Entropy;
+  /** For what is computed within one turn. */
+  readonly scratch: Scratch;
+  readonly counters: Counters;
+}
 
 /**
  * One device's connection to the cloud: connects, keeps it alive, publishes calls, matches their answers, and
@@ -33,17 +43,11 @@ export class Session {
   readonly failures: Failures;
   /** When `poll` has something to do if nothing happens before. */
   wakeAtMs: number;
-  /** `received` stopped early, to hand the app a host or to write: call it again, even with no bytes left. */
-  isPaused: boolean;
-  /** A call waits for its turn to be published, or a message of the app may. */
-  isBehind: boolean;
-  /** What was received needs a turn. */
-  isStirred: boolean;
+  /** What follows the latest {@link received}. */
+  after: After;
   /** The next attempt begins only after the app has heard of the loss, even where it is due sooner. */
   isLossUntold: boolean;
-  /** The list whose hosts lie in the staging area from `hostsFrom` on; null when there is none. */
-  hostsCall: Call | null;
-  hostsFrom: number;
+  readonly listing: Listing;
   readonly calls: CallTable;
   readonly outbox: Outbox;
   /** Of the present connection, or of the last one. */
@@ -58,30 +62,27 @@ export class Session {
   private readonly entropy: Entropy;
   private readonly scratch: Scratch;
   private readonly protection: Protection;
-  private readonly requests: Requests;
   private readonly attempts: Attempts;
   readonly keepAlive: KeepAlive;
   private readonly retransmitter: Retransmitter;
+  /** A call waits for its turn to be published, or a message of the app may. */
+  private isBehind: boolean;
   private nowMs: number;
   /** The end of WAITING, or of OPENING and CONNECTING together. */
   private phaseEndsAtMs: number;
   private readyAtMs: number;
 
-  /** @param scratch for values computed within one turn; incoming MACs have their own hash */
-  constructor(
-    config: Config,
-    features: Features,
-    entropy: Entropy,
-    owner: CallOwner,
-    counters: Counters,
-    scratch: Scratch,
-  ) {
+  constructor(own: SessionParts, features: Features, owner: CallOwner) {
+    const config = own.config;
+    const entropy = own.entropy;
+    const scratch = own.scratch;
+    const counters = own.counters;
     this.config = config;
     this.app = features.messages;
     this.counters = counters;
     this.entropy = entropy;
     this.scratch = scratch;
-    const protection = config.proof.frame.protection({ config, entropy, scratch });
+    const protection = config.proof.frame.protection(own);
     this.protection = protection;
     this.outbox = new Outbox(config.limits.sendBytes);
     this.failures = new Failures(config.addresses);
@@ -106,18 +107,16 @@ export class Session {
     };
     this.attempts = new Attempts(features, parts);
     this.channel = this.attempts.own;
-    this.requests = new Requests(parts, this.channel);
-    this.responses = new Responses(parts, this.requests, owner);
+    const requests = new Requests(parts, this.channel);
+    this.responses = new Responses(parts, requests, owner);
     this.keepAlive = new KeepAlive(config.limits.pingTimeoutMs);
-    this.retransmitter = new Retransmitter(parts, this.responses, this.requests, this.keepAlive);
+    this.retransmitter = new Retransmitter(parts, this.responses, requests, this.keepAlive);
+    this.listing = new Listing(parts);
     this.phase = Phase.RESTING;
     this.status = Status.OK;
     this.wakeAtMs = Infinity;
-    this.isPaused = false;
+    this.after = After.NOTHING;
     this.isBehind = false;
-    this.isStirred = false;
-    this.hostsCall = null;
-    this.hostsFrom = 0;
     this.nowMs = 0;
     this.phaseEndsAtMs = 0;
     this.readyAtMs = 0;
@@ -190,30 +189,37 @@ export class Session {
     if (!this.config.isMgRpc) this.calls.take(Method.HELLO, nowMs + this.config.limits.callDeadlineMs);
   }
 
-  /** The link took `count` bytes of the outbox. At the end of a connection the rest is dropped. */
-  wrote(count: number, nowMs: number): void {
+  /**
+   * The link took `count` bytes of the outbox. At the end of a connection the rest is dropped.
+   * @returns whether {@link poll} may want something else
+   */
+  wrote(count: number, nowMs: number): boolean {
+    const outbox = this.outbox;
     this.nowMs = nowMs;
     if (count > 0) this.keepAlive.sent(nowMs);
-    if (this.isEnding()) this.outbox.clear();
-    else this.outbox.wrote(count);
+    if (this.isEnding()) {
+      outbox.clear();
+      return true;
+    }
+    outbox.wrote(count);
+    return this.isBehind || outbox.isShort || !outbox.isEmpty();
   }
 
-  /** Bytes from the peer. Returns where it stopped: at `to`, or before it when `isPaused`. */
+  /** Bytes from the peer. Returns where it stopped: at `to`, or before it where {@link after} is PAUSED. */
   received(bytes: Uint8Array, from: number, to: number, nowMs: number): number {
     this.nowMs = nowMs;
     this.keepAlive.heardAtMs = nowMs;
-    this.isPaused = false;
-    this.isStirred = this.isBehind;
+    this.after = this.isBehind ? After.TURN : After.NOTHING;
     let at = from;
     while (this.phase === Phase.CONNECTING || this.phase === Phase.READY) {
-      if (this.hostsCall !== null || this.isCramped() || (this.app !== null && this.app.hasPiece)) {
-        this.isPaused = true;
+      if (this.listing.isPending() || this.isCramped() || (this.app !== null && this.app.hasPiece)) {
+        this.after = After.PAUSED;
         return at;
       }
       const event = this.channel.read(bytes, at, to);
       at = this.channel.at;
-      if (event !== ChannelEvent.MORE) this.isStirred = true;
-      else return to;
+      if (event === ChannelEvent.MORE) return to;
+      this.after = After.TURN;
       this.handle(event);
     }
     return to;
@@ -229,12 +235,6 @@ export class Session {
   /** What lies in the outbox is the farewell. */
   isEnding(): boolean {
     return this.phase === Phase.FAILING || this.phase === Phase.LEAVING;
-  }
-
-  /** All hosts in the staging area are delivered. */
-  toldHosts(): void {
-    this.hostsCall = null;
-    this.frame.hostsTo = 0;
   }
 
   /** The next moment at which something can be sent: now, or at the end of the backoff. */
@@ -284,7 +284,7 @@ export class Session {
       this.channel.fail();
     } else if (event === ChannelEvent.READY) this.handleReady();
     else if (event === ChannelEvent.PONG) this.keepAlive.answered();
-    else if (event === ChannelEvent.HOST) this.handleHost();
+    else if (event === ChannelEvent.HOST) this.listing.hostCame(this.nowMs);
     else if (event === ChannelEvent.MESSAGE) this.handleMessage();
   }
 
@@ -303,21 +303,6 @@ export class Session {
     if (this.app !== null) this.app.ready();
   }
 
-  /** A host of a list is delivered at once when its call is known already; else it stays staged until the frame ends. */
-  private handleHost(): void {
-    const frame = this.frame;
-    if (frame.id === 0) return;
-    const call = this.calls.sentWithId(frame.id);
-    if (call === null || call.method !== Method.LIST_TOKEN) {
-      frame.hostsTo = 0;
-      return;
-    }
-    // A long list is in time while it keeps coming, and it cannot be asked for again after its first host.
-    call.attemptAtMs = Infinity;
-    call.deadlineMs = this.nowMs + this.config.limits.callDeadlineMs;
-    this.tellHosts(call);
-  }
-
   private handleMessage(): void {
     const ending = this.attempts.take();
     if (ending !== Status.OK) {
@@ -326,12 +311,7 @@ export class Session {
       return;
     }
     const call = this.responses.take(this.inbox, this.nowMs);
-    if (call !== null && call.method === Method.LIST_TOKEN && this.frame.hostsTo > 0) this.tellHosts(call);
-  }
-
-  private tellHosts(call: Call): void {
-    this.hostsCall = call;
-    this.hostsFrom = 0;
+    if (call !== null) this.listing.frameEnded(call);
   }
 
   private tendConnection(): void {
@@ -376,8 +356,8 @@ export class Session {
 
   private forget(): void {
     this.outbox.clear();
-    this.hostsCall = null;
-    this.isPaused = false;
+    this.listing.forget();
+    this.after = After.TURN;
     this.isBehind = false;
     if (this.app !== null) this.app.lost();
     this.retransmitter.recall();

@@ -7,6 +7,7 @@ import { ALLOCATION_RULES } from "./tidy/allocation.js";
 import { circle, grandchildren, importGraph, unreached } from "./tidy/graph.js";
 import { IMPORT_RULES } from "./tidy/imports.js";
 import { LANGUAGE_RULES } from "./tidy/language.js";
+import { idleExceptions, isLimited, LIMIT_RULES } from "./tidy/limits.js";
 import { NAME_RULES } from "./tidy/names.js";
 import { isCode, ROOT, readSource, trackedPaths, unpinnedPackages } from "./tidy/repository.js";
 import { findings, type Rule, type SourceText, sourceText } from "./tidy/rule.js";
@@ -19,6 +20,7 @@ const RULES: readonly Rule[] = [
   ...NAME_RULES,
   ...LANGUAGE_RULES,
   ...ALLOCATION_RULES,
+  ...LIMIT_RULES,
 ];
 
 /** The samples break the rules on purpose. */
@@ -174,6 +176,10 @@ describe("the house rules", () => {
       );
       assert.ok(locks.length > 0);
       assert.deepEqual(unpinned, []);
+    });
+
+    it("no exception from a limit is larger than what it stands for", () => {
+      assert.deepEqual(idleExceptions(code.filter(({ path }) => isLimited(path))), []);
     });
 
     it("imports make no circle", () => {

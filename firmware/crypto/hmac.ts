@@ -4,16 +4,9 @@ import { DIGEST_BYTES, type Sha256 } from "./sha256.js";
 const BLOCK_BYTES = 64;
 
 /** Feeds one block, the key padded with zeros and combined with `mask`, and keeps the midstate. */
-function absorbKey(
-  hash: Sha256,
-  key: Uint8Array,
-  from: number,
-  to: number,
-  mask: number,
-  midstate: Int32Array,
-): void {
+function absorbKey(hash: Sha256, key: Uint8Array, length: number, mask: number, midstate: Int32Array): void {
   hash.reset();
-  for (let i = from; i < from + BLOCK_BYTES; i++) hash.push(i < to ? key[i] ^ mask : mask);
+  for (let i = 0; i < BLOCK_BYTES; i++) hash.push(i < length ? key[i] ^ mask : mask);
   hash.store(midstate);
 }
 
@@ -33,18 +26,17 @@ export class HmacKey {
     this.digest = new Uint8Array(DIGEST_BYTES);
   }
 
-  /** Takes `key[from..to)`, of any length; it may lie in {@link digest}. Leaves no trace of it in `hash`. */
-  set(hash: Sha256, key: Uint8Array, from: number, to: number): void {
-    if (to - from > BLOCK_BYTES) {
+  /** Takes `key[0..length)`, of any length; it may lie in {@link digest}. Leaves no trace of it in `hash`. */
+  set(hash: Sha256, key: Uint8Array, length: number): void {
+    if (length > BLOCK_BYTES) {
       hash.reset();
-      hash.update(key, from, to);
+      hash.update(key, 0, length);
       hash.digest(this.digest, 0);
       key = this.digest;
-      from = 0;
-      to = DIGEST_BYTES;
+      length = DIGEST_BYTES;
     }
-    absorbKey(hash, key, from, to, 0x36, this.inner);
-    absorbKey(hash, key, from, to, 0x5c, this.outer);
+    absorbKey(hash, key, length, 0x36, this.inner);
+    absorbKey(hash, key, length, 0x5c, this.outer);
     hash.wipe();
     this.digest.fill(0);
   }

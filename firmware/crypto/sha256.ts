@@ -108,11 +108,11 @@ export class Sha256 {
   private pad(): void {
     const schedule = this.schedule;
     const messageBytes = this.fedBytes;
-    this.push(0x80);
-    while ((this.fedBytes & 3) !== 0) this.push(0);
-    let word = (this.fedBytes >> 2) & 15;
-    if (word === 15) {
-      schedule[15] = 0;
+    let word = (messageBytes >> 2) & 15;
+    schedule[word] = ((schedule[word] << 8) | 0x80) << (24 - 8 * (messageBytes & 3));
+    word++;
+    if (word > 14) {
+      if (word === 15) schedule[15] = 0;
       this.compress();
       word = 0;
     }

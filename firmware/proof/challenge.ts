@@ -6,7 +6,12 @@ import { IN_CHALLENGE, Member, memberOf } from "../wire/frame/fields.js";
 import type { FrameReader } from "../wire/frame/frame.js";
 import type { JsonReader } from "../wire/json/json.js";
 import { ValueEvent } from "../wire/value.js";
-import { DIGEST_RESPONSE_BYTES, writeDigestResponse } from "./digest.js";
+import {
+  DIGEST_RESPONSE_BYTES,
+  type DigestChallenge,
+  type DigestUse,
+  writeDigestResponse,
+} from "./digest.js";
 import { Unprotected } from "./none.js";
 import { type FrameProof, type ProofParts, type ProofUse, Strength } from "./proof.js";
 
@@ -31,7 +36,7 @@ const isPlain = (bytes: Uint8Array, length: number): boolean => {
 };
 
 /** A digest challenge (mg-rpc): what a 401's message asks to be answered. */
-class Challenge {
+class Challenge implements DigestChallenge {
   /** Whether there is a nonce to answer. */
   isHeld: boolean;
   readonly realm: Uint8Array;
@@ -149,7 +154,7 @@ class Challenge {
  * (3.4, `nc`). One that is a number may be too, or be of Mongoose OS and what is built on it, which take each use for
  * the first: that shows when a second one is refused.
  */
-class DigestProtection extends Unprotected {
+class DigestProtection extends Unprotected implements DigestUse {
   private readonly parts: ProofParts;
   private readonly challenge: Challenge;
   /** This number distinguishes it from earlier nonces and ways of counting. */
@@ -157,8 +162,8 @@ class DigestProtection extends Unprotected {
   /** Frames that left with an answer to this nonce. */
   private uses: number;
   private isCounting: boolean;
-  private nc: number;
-  private cnonce: number;
+  nc: number;
+  cnonce: number;
   private readonly response: Uint8Array;
 
   constructor(parts: ProofParts) {
@@ -177,24 +182,10 @@ class DigestProtection extends Unprotected {
   override open(): number {
     const challenge = this.challenge;
     if (!challenge.isHeld) return 0;
-    const prover = this.parts.config;
     const response = this.response;
     this.nc = this.isCounting || challenge.isNonceText ? this.uses + 1 : 1;
     this.cnonce = randomId(this.parts.entropy, response);
-    writeDigestResponse(
-      response,
-      0,
-      this.parts.scratch.hash,
-      prover.user,
-      challenge.realm,
-      challenge.realmLength,
-      prover.psk,
-      prover.psk.length,
-      challenge.nonce,
-      challenge.nonceLength,
-      this.nc,
-      this.cnonce,
-    );
+    writeDigestResponse(response, this.parts.scratch.hash, this.parts.config, challenge, this);
     return 1;
   }
 

@@ -12,29 +12,28 @@ const DOT = 0x2e;
 /** The longest password: a counter of 16 digits, the dot, 43 characters. */
 export const COUNTER_PASSWORD_BYTES_MAX = 60;
 
-/** Derives Kc, the key of the connect proof `counter`, from the pre-shared key `psk[from..to)` into `key`. */
-export function counterKey(hash: Sha256, key: HmacKey, psk: Uint8Array, from: number, to: number): void {
-  deriveKey(hash, key, psk, from, to, INFO);
+/** Derives Kc, the key of the connect proof `counter`, from the pre-shared key `psk` into `key`. */
+export function counterKey(hash: Sha256, key: HmacKey, psk: Uint8Array): void {
+  deriveKey(hash, key, psk, INFO);
 }
 
 /**
- * Writes the MQTT password `<counter>.<base64url(HMAC-SHA-256(Kc, clientId ":" counter))>` to `out` at `at`;
+ * Writes the MQTT password `<counter>.<base64url(HMAC-SHA-256(Kc, clientId ":" counter))>` to `out` from 0 on;
  * returns where it ends. The cloud takes each counter once and only upwards (after HOTP, RFC 4226): the
  * caller has reserved it, 0…2^53−1, before.
  */
 export function writeCounterPassword(
   out: Uint8Array,
-  at: number,
   hash: Sha256,
   key: HmacKey,
   clientId: Uint8Array,
   counter: number,
 ): number {
-  const counterEnd = writeDecimal(out, at, counter);
+  const counterEnd = writeDecimal(out, 0, counter);
   hmacBegin(hash, key);
   hash.update(clientId, 0, clientId.length);
   hash.push(COLON);
-  hash.update(out, at, counterEnd);
+  hash.update(out, 0, counterEnd);
   hmacEnd(hash, key, key.digest, 0);
   out[counterEnd] = DOT;
   return writeBase64url(out, counterEnd + 1, key.digest, 0, DIGEST_BYTES);
@@ -60,8 +59,8 @@ class CounterLogin implements Login {
     const hash = this.parts.scratch.hash;
     const key = this.parts.scratch.key;
     const counter = prover.counterBlock.next();
-    counterKey(hash, key, prover.psk, 0, prover.psk.length);
-    this.passwordLength = writeCounterPassword(this.password, 0, hash, key, prover.deviceId, counter);
+    counterKey(hash, key, prover.psk);
+    this.passwordLength = writeCounterPassword(this.password, hash, key, prover.deviceId, counter);
     key.wipe();
   }
 

@@ -10,47 +10,59 @@ const QOP_AND_HA2 = bytesOf(":auth:6370ec69915103833b5222b368555393393f098bfbfbb
 /** Hex characters of a response. */
 export const DIGEST_RESPONSE_BYTES = 64;
 
+/** Whom a response proves. */
+export interface DigestUser {
+  readonly user: Uint8Array;
+  readonly psk: Uint8Array;
+}
+
+/** What is answered, as text: the first bytes of each. */
+export interface DigestChallenge {
+  readonly realm: Uint8Array;
+  readonly realmLength: number;
+  readonly nonce: Uint8Array;
+  readonly nonceLength: number;
+}
+
+/** Which use of the nonce it is, from 1 on, and the device's own nonce, 0…2^53−1. */
+export interface DigestUse {
+  readonly nc: number;
+  readonly cnonce: number;
+}
+
 /**
  * Writes the 64 hex characters of mg-rpc's digest response, `H(HA1:nonce:nc:cnonce:auth:HA2)` with
- * `HA1 = H(username:realm:psk)`, to `out[at..at+64)`; returns where it ends. H is hex SHA-256. `nonce` is the
- * challenge's as text, `nc` counts the uses of that nonce from 1, `cnonce` is an integer in 0…2^53−1. HA1 is
- * worth as much as the key: it exists only where the response is written over it.
+ * `HA1 = H(user:realm:psk)`, to `out` from 0 on. H is hex SHA-256. HA1 is worth as much as the key: it exists only
+ * where the response is written over it.
  */
 export function writeDigestResponse(
   out: Uint8Array,
-  at: number,
   hash: Sha256,
-  username: Uint8Array,
-  realm: Uint8Array,
-  realmLength: number,
-  psk: Uint8Array,
-  pskLength: number,
-  nonce: Uint8Array,
-  nonceLength: number,
-  nc: number,
-  cnonce: number,
-): number {
-  const end = at + DIGEST_RESPONSE_BYTES;
+  of: DigestUser,
+  challenge: DigestChallenge,
+  use: DigestUse,
+): void {
+  const end = DIGEST_RESPONSE_BYTES;
   const rawAt = end - DIGEST_BYTES;
   hash.reset();
-  hash.update(username, 0, username.length);
+  hash.update(of.user, 0, of.user.length);
   hash.push(COLON);
-  hash.update(realm, 0, realmLength);
+  hash.update(challenge.realm, 0, challenge.realmLength);
   hash.push(COLON);
-  hash.update(psk, 0, pskLength);
+  hash.update(of.psk, 0, of.psk.length);
   hash.digest(out, rawAt);
-  writeHex(out, at, out, rawAt, end);
+  writeHex(out, 0, out, rawAt, end);
 
-  hash.update(out, at, end);
+  hash.update(out, 0, end);
   hash.push(COLON);
-  hash.update(nonce, 0, nonceLength);
+  hash.update(challenge.nonce, 0, challenge.nonceLength);
   hash.push(COLON);
   // HA1 is hashed, so its bytes can hold the two numbers.
-  hash.update(out, at, writeDecimal(out, at, nc));
+  hash.update(out, 0, writeDecimal(out, 0, use.nc));
   hash.push(COLON);
-  hash.update(out, at, writeDecimal(out, at, cnonce));
+  hash.update(out, 0, writeDecimal(out, 0, use.cnonce));
   hash.update(QOP_AND_HA2, 0, QOP_AND_HA2.length);
   hash.digest(out, rawAt);
   hash.wipe();
-  return writeHex(out, at, out, rawAt, end);
+  writeHex(out, 0, out, rawAt, end);
 }

@@ -1,9 +1,17 @@
 import { sameSecret } from "../crypto/compare.js";
 import { deriveKey } from "../crypto/hkdf.js";
-import { type HmacKey, hmacBegin, hmacEnd } from "../crypto/hmac.js";
-import { DIGEST_BYTES, type Sha256 } from "../crypto/sha256.js";
+import { hmacBegin, hmacEnd } from "../crypto/hmac.js";
+import type { Scratch } from "../crypto/scratch.js";
+import { DIGEST_BYTES } from "../crypto/sha256.js";
 import { bytesOf } from "../wire/bytes.js";
-import { type ConnectProof, type Exchange, type Login, type ProofParts, Strength } from "./proof.js";
+import {
+  type ConnectProof,
+  type Exchange,
+  type Login,
+  type ProofParts,
+  type Proved,
+  Strength,
+} from "./proof.js";
 
 const INFO = bytesOf("motekey auth5 v1");
 const FROM_CLOUD = 0x63;
@@ -17,24 +25,24 @@ export const EXCHANGE_NONCE_BYTES = 16;
 export const EXCHANGE_CHALLENGE_BYTES = EXCHANGE_NONCE_BYTES + DIGEST_BYTES;
 
 /**
- * Writes HMAC-SHA-256(Ke, side ‖ nonce of the device ‖ nonce of the cloud ‖ client id) into `key.digest`, with
- * Ke = HKDF-SHA-256(psk, salt empty, info `motekey auth5 v1`, 32 bytes). The side is `c` or `d`.
+ * Writes HMAC-SHA-256(Ke, side ‖ nonce of the device ‖ nonce of the cloud ‖ client id) into the scratch key's digest,
+ * with Ke = HKDF-SHA-256(psk, salt empty, info `motekey auth5 v1`, 32 bytes). The side is `c` or `d`.
  */
 const prove = (
-  hash: Sha256,
-  key: HmacKey,
-  psk: Uint8Array,
+  scratch: Scratch,
+  of: Proved,
   side: number,
   nonce: Uint8Array,
   challenge: Uint8Array,
-  clientId: Uint8Array,
 ): void => {
-  deriveKey(hash, key, psk, 0, psk.length, INFO);
+  const hash = scratch.hash;
+  const key = scratch.key;
+  deriveKey(hash, key, of.psk, INFO);
   hmacBegin(hash, key);
   hash.push(side);
   hash.update(nonce, 0, EXCHANGE_NONCE_BYTES);
   hash.update(challenge, 0, EXCHANGE_NONCE_BYTES);
-  hash.update(clientId, 0, clientId.length);
+  hash.update(of.deviceId, 0, of.deviceId.length);
   hmacEnd(hash, key, key.digest, 0);
 };
 
@@ -45,17 +53,16 @@ const prove = (
  */
 export const answerExchange = (
   out: Uint8Array,
-  hash: Sha256,
-  key: HmacKey,
-  psk: Uint8Array,
+  scratch: Scratch,
+  of: Proved,
   nonce: Uint8Array,
   challenge: Uint8Array,
-  clientId: Uint8Array,
 ): boolean => {
-  prove(hash, key, psk, FROM_CLOUD, nonce, challenge, clientId);
+  const key = scratch.key;
+  prove(scratch, of, FROM_CLOUD, nonce, challenge);
   const isProved = sameSecret(key.digest, 0, challenge, EXCHANGE_NONCE_BYTES, DIGEST_BYTES);
   if (isProved) {
-    prove(hash, key, psk, FROM_DEVICE, nonce, challenge, clientId);
+    prove(scratch, of, FROM_DEVICE, nonce, challenge);
     out.set(key.digest, 0);
   }
   key.wipe();
@@ -84,19 +91,10 @@ class HmacExchange implements Exchange {
   }
 
   take(bytes: Uint8Array, length: number): boolean {
-    const prover = this.parts.config;
-    const scratch = this.parts.scratch;
+    const parts = this.parts;
     this.isProved =
       length === EXCHANGE_CHALLENGE_BYTES &&
-      answerExchange(
-        this.answer,
-        scratch.hash,
-        scratch.key,
-        prover.psk,
-        this.opening,
-        bytes,
-        prover.deviceId,
-      );
+      answerExchange(this.answer, parts.scratch, parts.config, this.opening, bytes);
     return this.isProved;
   }
 }

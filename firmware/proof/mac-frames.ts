@@ -125,7 +125,7 @@ export class MacProtection implements Protection {
     const nonce = this.nonce;
     this.entropy.fill(nonce, 0, MAC_NONCE_BYTES);
     writeBase64url(this.nonceText, 0, nonce, 0, MAC_NONCE_BYTES);
-    this.session.begin(this.scratch.hash, psk, psk.length, counter, nonce);
+    this.session.begin(this.scratch.hash, psk, counter, nonce);
     this.counter = counter;
     this.isCounterFresh = false;
     this.needsSession = false;

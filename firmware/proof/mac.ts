@@ -69,18 +69,18 @@ export class MacSession {
 
   /**
    * Starts a session: S = HMAC-SHA-256(Km, `s` ‖ u64be(counter) ‖ nonce), with Km derived from
-   * `psk[0..pskLength)` by HKDF. `counter` (0…2^53−1) has never been used before; `nonce` is 16 fresh bytes.
+   * `psk` by HKDF. `counter` (0…2^53−1) has never been used before; `nonce` is 16 fresh bytes.
    * A half-received frame belongs to the previous session, and fails.
    */
-  begin(hash: Sha256, psk: Uint8Array, pskLength: number, counter: number, nonce: Uint8Array): void {
+  begin(hash: Sha256, psk: Uint8Array, counter: number, nonce: Uint8Array): void {
     const key = this.key;
-    deriveKey(hash, key, psk, 0, pskLength, INFO);
+    deriveKey(hash, key, psk, INFO);
     hmacBegin(hash, key);
     hash.push(SESSION);
     pushUint64(hash, counter);
     hash.update(nonce, 0, MAC_NONCE_BYTES);
     hmacEnd(hash, key, key.digest, 0);
-    key.set(hash, key.digest, 0, DIGEST_BYTES);
+    key.set(hash, key.digest, DIGEST_BYTES);
     this.seal.begin(hash, key);
     this.sendSequence = 0;
     this.receiveSequence = 0;

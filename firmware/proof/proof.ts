@@ -23,10 +23,14 @@ export enum Strength {
 }
 
 /** Whom a proof proves. */
-export interface Prover {
+export interface Proved {
   readonly deviceId: Uint8Array;
   /** It changes only while no connection is open. */
   readonly psk: Uint8Array;
+}
+
+/** What else proofs take of a device. */
+export interface Prover extends Proved {
   /** Of the digest. */
   readonly user: Uint8Array;
   /** Counters that were never used, over reboots too. */

@@ -6,6 +6,7 @@ import type { Scratch } from "../crypto/scratch.js";
 import { DIGEST_BYTES } from "../crypto/sha256.js";
 import { pushUint64 } from "../crypto/uint64.js";
 import { bytesOf } from "../wire/bytes.js";
+import type { Proved } from "./proof.js";
 
 const INFO = bytesOf("motekey recover v1");
 const QUESTION = 0x71;
@@ -19,22 +20,16 @@ const MAC_CHARACTERS = 43;
 /** The password, always of this length: 22 characters of the nonce, the dot, the MAC. */
 export const RECOVERY_PASSWORD_BYTES = 66;
 
-/** Whose recovery it is: the device's id, without `-recover`, and its pre-shared key. */
-export interface Recovered {
-  readonly deviceId: Uint8Array;
-  readonly psk: Uint8Array;
-}
-
 /**
  * Writes HMAC-SHA-256(Kr, q ‖ u8(length of id) ‖ id ‖ nonce) to the scratch key's digest, or, with a counter,
  * HMAC-SHA-256(Kr, a ‖ u8(length of id) ‖ id ‖ nonce ‖ u64be(counter)), with
  * Kr = HKDF-SHA-256(psk, salt empty, info `motekey recover v1`, 32 bytes).
  */
-const prove = (scratch: Scratch, of: Recovered, nonce: Uint8Array, counter: number): void => {
+const prove = (scratch: Scratch, of: Proved, nonce: Uint8Array, counter: number): void => {
   const hash = scratch.hash;
   const key = scratch.key;
   const id = of.deviceId;
-  deriveKey(hash, key, of.psk, 0, of.psk.length, INFO);
+  deriveKey(hash, key, of.psk, INFO);
   hmacBegin(hash, key);
   hash.push(counter < 0 ? QUESTION : ANSWER);
   hash.push(id.length);
@@ -51,7 +46,7 @@ const prove = (scratch: Scratch, of: Recovered, nonce: Uint8Array, counter: numb
 export const writeRecoveryPassword = (
   out: Uint8Array,
   scratch: Scratch,
-  of: Recovered,
+  of: Proved,
   nonce: Uint8Array,
 ): void => {
   const dotAt = writeBase64url(out, 0, nonce, 0, RECOVERY_NONCE_BYTES);
@@ -69,7 +64,7 @@ export const isCounterProved = (
   mac: Uint8Array,
   length: number,
   scratch: Scratch,
-  of: Recovered,
+  of: Proved,
   nonce: Uint8Array,
   counter: number,
 ): boolean => {

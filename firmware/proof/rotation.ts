@@ -23,7 +23,7 @@ export enum ProofOf {
 
 /** Begins HMAC(K, kind ‖ u8(length of id) ‖ id …), K of this key for rotation. */
 const begin = (hash: Sha256, key: HmacKey, psk: Uint8Array, kind: number, id: Uint8Array): void => {
-  deriveKey(hash, key, psk, 0, psk.length, INFO);
+  deriveKey(hash, key, psk, INFO);
   hmacBegin(hash, key);
   hash.push(kind);
   hash.push(id.length);
@@ -76,7 +76,7 @@ export const openNextKey = (
   hash.update(cloudX, 0, X25519_BYTES);
   hash.update(agreed, 0, X25519_BYTES);
   hmacEnd(hash, key, key.digest, 0);
-  key.set(hash, key.digest, 0, DIGEST_BYTES);
+  key.set(hash, key.digest, DIGEST_BYTES);
   hmacBegin(hash, key);
   hash.push(MAC);
   hash.update(sealed, 0, length);

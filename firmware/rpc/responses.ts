@@ -57,8 +57,6 @@ export class Responses {
   private readonly frame: FrameReader;
   private readonly requests: Requests;
   private readonly protection: Protection;
-  /** The cloud proves its frames. */
-  private readonly isMutual: boolean;
   private readonly counters: Counters;
   private readonly owner: CallOwner;
   private strangerAtMs: number;
@@ -69,7 +67,6 @@ export class Responses {
     this.frame = parts.inbox.frame;
     this.requests = requests;
     this.protection = parts.protection;
-    this.isMutual = parts.config.proof.frame.isMutual === true;
     this.counters = parts.counters;
     this.owner = owner;
     this.cloudTimeS = -1;
@@ -157,7 +154,7 @@ export class Responses {
         this.cloudTimeS = frame.timeS;
         this.cloudTimeAtMs = call.sentAtMs;
         this.takesCbor = frame.isOffered;
-        if (frame.sealed.isOffered && this.isMutual) this.areSealed = true;
+        if (frame.sealed.isOffered && this.isMutual()) this.areSealed = true;
         break;
       case Method.LIST_TOKEN:
         if (frame.result !== Result.LIST) status = Status.BAD_RESULT;
@@ -196,6 +193,11 @@ export class Responses {
       : Status.TOKEN_UNSEALED;
   }
 
+  /** The cloud proves its frames. */
+  private isMutual(): boolean {
+    return this.config.proof.frame.isMutual === true;
+  }
+
   private hasTextId(): boolean {
     const names = this.frame.names;
     return names.idLength <= names.id.length && isPortableId(names.id, 0, names.idLength);
@@ -221,7 +223,7 @@ export class Responses {
       isPortableId(frame.addressing, 0, frame.srcLength) &&
       (frame.id > 0 || this.hasTextId()) &&
       !frame.noReply &&
-      !this.isMutual &&
+      !this.isMutual() &&
       nowMs - this.strangerAtMs >= STRANGER_MS;
     if (
       isAnswerable &&

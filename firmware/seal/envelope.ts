@@ -102,15 +102,15 @@ export class Envelope {
     this.keyId = new Uint8Array(KEY_ID_BYTES);
     this.random = new Uint8Array(RANDOM_BYTES);
     // HKDF's first step (RFC 5869), without a salt.
-    this.root.set(this.hash, out, 0, DIGEST_BYTES);
+    this.root.set(this.hash, out, DIGEST_BYTES);
     hmacBegin(this.hash, this.root);
     this.hash.update(key.secret, 0, DIGEST_BYTES);
     hmacEnd(this.hash, this.root, out, 0);
-    this.root.set(this.hash, out, 0, DIGEST_BYTES);
+    this.root.set(this.hash, out, DIGEST_BYTES);
     this.derive(KEY_PURPOSE, NOTHING, 0, NOTHING, out);
     copyBytes(this.keyId, 0, out, 0, KEY_ID_BYTES);
     this.derive(NONCE_PURPOSE, NOTHING, 0, NOTHING, out);
-    this.nonceKey.set(this.hash, out, 0, DIGEST_BYTES);
+    this.nonceKey.set(this.hash, out, DIGEST_BYTES);
     out.fill(0);
   }
 

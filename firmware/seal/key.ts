@@ -38,7 +38,7 @@ export const obfuscated = (buildSecret: Text, macAddress: Uint8Array): SealKey =
   const hash = new Sha256();
   const key = new HmacKey();
   const out = new Uint8Array(DIGEST_BYTES);
-  key.set(hash, secret, 0, secret.length);
+  key.set(hash, secret, secret.length);
   hmacBegin(hash, key);
   hash.update(SEAL_PURPOSE, 0, SEAL_PURPOSE.length);
   hash.update(macAddress, 0, MAC_ADDRESS_BYTES);

@@ -1,5 +1,3 @@
-import type { Config } from "../config.js";
-import type { Counters } from "../counters.js";
 import { randomUnit } from "../crypto/random.js";
 import { isCounterProved, RECOVERY_NONCE_BYTES, writeRecoveryPassword } from "../proof/recover.js";
 import { type Call, CallPhase } from "../rpc/calls.js";
@@ -33,9 +31,7 @@ export class Attempts {
   /** The channel of the next connection, or of the present one. */
   next: Channel;
   readonly own: Channel;
-  private readonly config: Config;
   private readonly parts: RpcParts;
-  private readonly counters: Counters;
   private readonly backoff: Backoff;
   private readonly keys: KeyChange | null;
   /** The channel that asks for the counter; the device's own channel where no counter proves it, so none can be behind. */
@@ -48,7 +44,6 @@ export class Attempts {
   private isFound: boolean;
   /** The connection to come follows a question, which is not asked twice in a row. */
   private wasAsked: boolean;
-  private readonly spreadMs: number;
   /** No connection was tried yet, and all devices may have booted at this moment. */
   private isBooting: boolean;
 
@@ -56,9 +51,7 @@ export class Attempts {
     const config = parts.config;
     const transport = features.transport;
     const recoverer = config.recoverer;
-    this.config = config;
     this.parts = parts;
-    this.counters = parts.counters;
     this.own = transport.channel(parts);
     this.next = this.own;
     this.backoff = new Backoff(config.limits.backoffBaseMs, config.limits.backoffCapMs);
@@ -70,9 +63,8 @@ export class Attempts {
     this.status = Status.OK;
     this.isFound = false;
     this.wasAsked = false;
-    this.spreadMs = config.limits.spreadMs;
     // A device that slept wakes at a moment of its own.
-    this.isBooting = this.spreadMs > 0 && config.sleptMs < 0;
+    this.isBooting = config.limits.spreadMs > 0 && config.sleptMs < 0;
     if (recoverer === null) return;
     const others = Object.create(parts);
     others.config = recoverer;
@@ -91,7 +83,12 @@ export class Attempts {
     const isBooting = this.isBooting;
     this.isBooting = false;
     if (!isBooting) return 0;
-    return this.backoff.nextMs(randomUnit(parts.entropy, parts.scratch.key.digest), 0, this.spreadMs, 0);
+    return this.backoff.nextMs(
+      randomUnit(parts.entropy, parts.scratch.key.digest),
+      0,
+      this.parts.config.limits.spreadMs,
+      0,
+    );
   }
 
   /**
@@ -100,13 +97,13 @@ export class Attempts {
    */
   open(): boolean {
     const parts = this.parts;
-    const recoverer = this.config.recoverer;
+    const recoverer = this.parts.config.recoverer;
     const isOwn = recoverer === null || this.next === this.own;
     parts.inbox.protection = isOwn || this.requests === null ? parts.protection : this.requests.protection;
     parts.inbox.frame.isCounter = !isOwn;
     if (!isOwn) {
       parts.entropy.fill(this.nonce, 0, RECOVERY_NONCE_BYTES);
-      writeRecoveryPassword(recoverer.psk, parts.scratch, this.config, this.nonce);
+      writeRecoveryPassword(recoverer.psk, parts.scratch, this.parts.config, this.nonce);
     }
     this.next.open();
     return isOwn;
@@ -151,8 +148,8 @@ export class Attempts {
    * @returns the wait before the next one, ms
    */
   waitMs(status: Status, wasOpen: boolean, isStable: boolean, random: number): number {
-    const limits = this.config.limits;
-    const addresses = this.config.addresses;
+    const limits = this.parts.config.limits;
+    const addresses = this.parts.config.addresses;
     const isRefusal = needsPerson(status);
     const isAgain = wasOpen && this.next.lost(status);
     let isSoon = false;
@@ -181,7 +178,7 @@ export class Attempts {
     if (isSoon) return random * limits.backoffBaseMs * SOON;
     return isHopeless
       ? this.backoff.cappedMs(random)
-      : this.backoff.nextMs(random, 0, this.spreadMs, this.spreadMs);
+      : this.backoff.nextMs(random, 0, this.parts.config.limits.spreadMs, this.parts.config.limits.spreadMs);
   }
 
   /** Wipes what the connections' proofs left in memory. */
@@ -192,7 +189,7 @@ export class Attempts {
 
   /** Whether this is the cloud's answer, or refuses us. Others are counted, and dropped. */
   private isEnd(frame: FrameReader): boolean {
-    const config = this.config;
+    const config = this.parts.config;
     const block = config.counterBlock;
     const counter = frame.timeS;
     const isCounter = counter >= 0 && counter < COUNTER_END && counter % 1 === 0;
@@ -209,12 +206,12 @@ export class Attempts {
             this.nonce,
             counter,
           )));
-    if (!isRight) this.counters.macRefused++;
+    if (!isRight) this.parts.counters.macRefused++;
     else if (!frame.hasError && counter >= block.latest) {
       block.latest = counter;
       this.isFound = true;
       this.status = Status.COUNTER_BEHIND;
-      this.counters.recoveries++;
+      this.parts.counters.recoveries++;
     }
     return isRight;
   }

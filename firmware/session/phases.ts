@@ -14,6 +14,15 @@ export enum Want {
   CLOSE,
 }
 
+/** What follows bytes that came. */
+export enum After {
+  /** Nothing: they were part of something. */
+  NOTHING,
+  TURN,
+  /** A turn, and then the rest of them: the app is called first, or what they say may need room that there is not. */
+  PAUSED,
+}
+
 /** Where a connection's life stands. */
 export enum Phase {
   /** The app wants no connection. */

@@ -57,7 +57,7 @@ export class CwtReader implements TokenReader {
   constructor(key: Uint8Array | null, tokenBytes: number, scratch: Scratch) {
     this.scratch = scratch;
     this.key = key === null ? null : new HmacKey();
-    if (this.key !== null && key !== null) this.key.set(scratch.hash, key, 0, key.length);
+    if (this.key !== null && key !== null) this.key.set(scratch.hash, key, key.length);
     this.cbor = new CborReader(DEPTH_MAX, KEY_BYTES_MAX);
     this.writer = new CborWriter();
     this.heads = new Uint8Array(HEADS_BYTES_MAX);

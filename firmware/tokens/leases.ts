@@ -21,7 +21,7 @@ export class Leases {
     this.config = config;
     this.scratch = scratch;
     this.jitterKey = new HmacKey();
-    this.jitterKey.set(scratch.hash, config.jitterSecret, 0, config.jitterSecret.length);
+    this.jitterKey.set(scratch.hash, config.jitterSecret, config.jitterSecret.length);
   }
 
   /** Looks at the staged token. OK, or why it is not to be used. */

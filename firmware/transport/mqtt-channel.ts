@@ -1,13 +1,14 @@
 import type { Config } from "../config.js";
 import type { Login } from "../proof/proof.js";
 import { Status } from "../status.js";
-import { bytesOf } from "../wire/bytes.js";
+import { bytesOf, NO_BYTES } from "../wire/bytes.js";
 import {
   ACK_BYTES,
   type ConnectFields,
   connectLength,
   PacketType,
   PINGREQ_BYTES,
+  type PublishFields,
   publishHeaderLength,
   subscribeLength,
   unsubscribeLength,
@@ -33,6 +34,26 @@ const CONNACK_STATUS = Status.VERSION_REFUSED - 1;
 const SUBACK_FAILURE = 0x80;
 const SLASH_RPC = bytesOf("/rpc");
 
+/** @construction */
+const connectFields = (config: Config, login: Login): ConnectFields => ({
+  clientId: config.deviceId,
+  userName: login.userName,
+  password: login.password,
+  passwordLength: login.passwordLength,
+  keepAliveSeconds: config.limits.keepAliveS,
+  cleanSession: config.cleanSession,
+});
+
+/** @construction */
+const publishFields = (): PublishFields => ({
+  topic: NO_BYTES,
+  topicLength: 0,
+  packetIdentifier: 0,
+  qos: 0,
+  dup: false,
+  payloadLength: 0,
+});
+
 /** Frames over MQTT 3.1.1: requests are published, answers come on the device's own topic. */
 export class MqttChannel implements Channel, MqttWriter {
   at: number;
@@ -50,6 +71,8 @@ export class MqttChannel implements Channel, MqttWriter {
   protected readonly fields: ConnectFields;
   protected mqtt: MqttReader;
   readonly topics: OwnTopics;
+  /** Of the PUBLISH that is composed. */
+  protected readonly publish: PublishFields;
   private readonly app: AppLane;
   protected stage: Stage;
   /** SUBSCRIBE leaves with CONNECT. */
@@ -67,14 +90,8 @@ export class MqttChannel implements Channel, MqttWriter {
     this.outbox = parts.outbox;
     this.inbox = parts.inbox;
     this.login = config.proof.connect.login(parts);
-    this.fields = {
-      clientId: config.deviceId,
-      userName: this.login.userName,
-      password: this.login.password,
-      passwordLength: this.login.passwordLength,
-      keepAliveSeconds: config.limits.keepAliveS,
-      cleanSession: config.cleanSession,
-    };
+    this.fields = connectFields(config, this.login);
+    this.publish = publishFields();
     this.topics = new OwnTopics(config, parts.encoding);
     this.app = new AppLane(parts.app);
     this.mqtt = new MqttReader(Math.max(this.topics.bytes(), this.app.topicBytes()));
@@ -138,14 +155,10 @@ export class MqttChannel implements Channel, MqttWriter {
 
   openFrame(request: Delivery, payloadLength: number): number {
     const topic = this.requestTopic();
-    return this.writeHeader(
-      topic,
-      topic.length,
-      request.packetIdentifier,
-      1,
-      request.isRedelivery,
-      payloadLength,
-    );
+    this.describe(topic, topic.length, 1, payloadLength);
+    this.publish.packetIdentifier = request.packetIdentifier;
+    this.publish.dup = request.isRedelivery;
+    return this.writeHeader(true);
   }
 
   /** At QoS 0, to `<id>/rpc` or what it is for encoded frames: the array has room for that behind the id. */
@@ -156,7 +169,8 @@ export class MqttChannel implements Channel, MqttWriter {
     if (!this.outbox.takes(replyLength) || this.app.isStreaming()) return -1;
     stranger.set(SLASH_RPC, length);
     if (isEncoded) stranger.set(this.topics.suffix, rpcLength);
-    return this.writeHeader(stranger, topicLength, 0, 0, false, payloadLength);
+    this.describe(stranger, topicLength, 0, payloadLength);
+    return this.writeHeader(false);
   }
 
   closeFrame(_from: number, to: number): void {
@@ -352,7 +366,9 @@ export class MqttChannel implements Channel, MqttWriter {
   }
 
   writeMessage(topic: Uint8Array, packetIdentifier: number, qos: number, payloadLength: number): void {
-    this.outbox.to = this.writeHeader(topic, topic.length, packetIdentifier, qos, false, payloadLength);
+    this.describe(topic, topic.length, qos, payloadLength);
+    this.publish.packetIdentifier = packetIdentifier;
+    this.outbox.to = this.writeHeader(false);
   }
 
   /** Of a PUBLISH at this QoS, up to its payload. */
@@ -360,27 +376,20 @@ export class MqttChannel implements Channel, MqttWriter {
     return publishHeaderLength(topicLength, qos, payloadLength);
   }
 
-  /** Composes a PUBLISH up to its payload, and returns where that begins. */
-  protected writeHeader(
-    topic: Uint8Array,
-    topicLength: number,
-    packetIdentifier: number,
-    qos: number,
-    dup: boolean,
-    payloadLength: number,
-  ): number {
-    const outbox = this.outbox;
-    return writePublishHeader(
-      outbox.bytes,
-      outbox.to,
-      topic,
-      topicLength,
-      packetIdentifier,
-      qos,
-      dup,
-      false,
-      payloadLength,
-    );
+  /** Composes {@link publish} up to its payload, and returns where that begins. @param _isRequest it wants an answer */
+  protected writeHeader(_isRequest: boolean): number {
+    return writePublishHeader(this.outbox.bytes, this.outbox.to, this.publish);
+  }
+
+  /** Of the PUBLISH to come, which is no repetition. */
+  private describe(topic: Uint8Array, topicLength: number, qos: number, payloadLength: number): void {
+    const publish = this.publish;
+    publish.topic = topic;
+    publish.topicLength = topicLength;
+    publish.packetIdentifier = 0;
+    publish.qos = qos;
+    publish.dup = false;
+    publish.payloadLength = payloadLength;
   }
 
   private requestTopic(): Uint8Array {

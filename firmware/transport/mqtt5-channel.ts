@@ -5,6 +5,7 @@ import {
   type Connect5Fields,
   connect5Length,
   publish5HeaderLength,
+  type ResponseFields,
   subscribe5Length,
   unsubscribe5Length,
   writeAuth,
@@ -53,10 +54,8 @@ export class Mqtt5Channel extends MqttChannel {
   private oldAddress: number;
   /** Its broker closed a connection silently, perhaps for another reason. */
   private isGuess: boolean;
-  /** `<id>/rpc`, the Response Topic of our requests. */
-  private readonly responseTopic: Uint8Array;
-  /** The request's id, 64 bits, in the Correlation Data. */
-  private readonly correlation: Uint8Array;
+  /** Of our requests: `<id>/rpc`, and the request's id, 64 bits. */
+  private readonly response: ResponseFields;
   /** The reason code of our DISCONNECT, which ends the connection; 0: none. */
   private fault: Fault | 0;
 
@@ -84,10 +83,10 @@ export class Mqtt5Channel extends MqttChannel {
     this.isFive = true;
     this.oldAddress = -1;
     this.isGuess = false;
-    this.responseTopic = new Uint8Array(config.deviceId.length + RPC.length);
-    this.responseTopic.set(config.deviceId, 0);
-    this.responseTopic.set(RPC, config.deviceId.length);
-    this.correlation = new Uint8Array(CORRELATION_BYTES);
+    const responseTopic = new Uint8Array(config.deviceId.length + RPC.length);
+    responseTopic.set(config.deviceId, 0);
+    responseTopic.set(RPC, config.deviceId.length);
+    this.response = { responseTopic, correlation: new Uint8Array(CORRELATION_BYTES) };
     this.fault = 0;
   }
 
@@ -236,59 +235,21 @@ export class Mqtt5Channel extends MqttChannel {
     return header + payloadLength > this.terms.packetBytesMax ? Infinity : header;
   }
 
-  override writeMessage(
-    topic: Uint8Array,
-    packetIdentifier: number,
-    qos: number,
-    payloadLength: number,
-  ): void {
-    const outbox = this.outbox;
-    if (!this.isFive) super.writeMessage(topic, packetIdentifier, qos, payloadLength);
-    else outbox.to = this.writePublish(topic, topic.length, packetIdentifier, qos, false, 0, payloadLength);
-  }
-
   protected override headerLength(topicLength: number, qos: number, payloadLength: number): number {
     if (!this.isFive) return super.headerLength(topicLength, qos, payloadLength);
-    const response = qos === 0 ? 0 : this.responseTopic.length;
+    const response = qos === 0 ? 0 : this.response.responseTopic.length;
     return publish5HeaderLength(topicLength, qos, response, CORRELATION_BYTES, payloadLength);
   }
 
-  /** Only requests, which leave at QoS 1, have a Response Topic: they want an answer. */
-  protected override writeHeader(
-    topic: Uint8Array,
-    topicLength: number,
-    packetIdentifier: number,
-    qos: number,
-    dup: boolean,
-    payloadLength: number,
-  ): number {
-    if (!this.isFive) return super.writeHeader(topic, topicLength, packetIdentifier, qos, dup, payloadLength);
-    const response = qos === 0 ? 0 : this.responseTopic.length;
-    return this.writePublish(topic, topicLength, packetIdentifier, qos, dup, response, payloadLength);
-  }
-
-  private writePublish(
-    topic: Uint8Array,
-    topicLength: number,
-    packetIdentifier: number,
-    qos: number,
-    dup: boolean,
-    responseTopicLength: number,
-    payloadLength: number,
-  ): number {
-    this.countInFlight(qos);
+  /** Only requests have a Response Topic. */
+  protected override writeHeader(isRequest: boolean): number {
+    if (!this.isFive) return super.writeHeader(isRequest);
+    this.countInFlight(this.publish.qos);
     return writePublish5Header(
       this.outbox.bytes,
       this.outbox.to,
-      topic,
-      topicLength,
-      packetIdentifier,
-      qos,
-      dup,
-      this.responseTopic,
-      responseTopicLength,
-      this.correlation,
-      payloadLength,
+      this.publish,
+      isRequest ? this.response : null,
     );
   }
 
@@ -337,7 +298,7 @@ export class Mqtt5Channel extends MqttChannel {
   private writeCorrelation(id: number): void {
     let rest = id;
     for (let i = CORRELATION_BYTES - 1; i >= 0; i--) {
-      this.correlation[i] = rest % 256;
+      this.response.correlation[i] = rest % 256;
       rest = Math.floor(rest / 256);
     }
   }

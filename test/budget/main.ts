@@ -3,6 +3,7 @@
  * grew. `--json` prints an array of `{name, value, unit, kept, aim, reached}`; `--update` keeps the new figures.
  */
 import { xsMissing } from "../engines/install.mjs";
+import { callFigures } from "./calls.js";
 import { chipFigures } from "./chip.js";
 import { espruinoFigures } from "./espruino.js";
 import { complaint, type Figure, isReached, type Kept, readKept, writeKept } from "./figures.js";
@@ -19,6 +20,7 @@ const PARTS: [title: string, measure: () => Promise<Figure[]>][] = [
   ["A token that comes sealed", sealFigures],
   ["Records sealed at rest, on XS", sealedStoreFigures],
   ["From an open connection to a token", flightFigures],
+  ["Calls of functions, per token request", callFigures],
   ["Memory and code", sizeFigures],
   ["On XS of 32 bit, as on a chip", chipFigures],
   ["On Espruino", espruinoFigures],

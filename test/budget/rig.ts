@@ -247,15 +247,15 @@ export class FarEnd implements Link {
       at++;
     }
     readBase64url(nonce, 0, bytes, at + 12, at + 34); // behind `,"e":1,"n":"`
-    hkdf32(hash, key, psk, 0, psk.length, INFO, key.digest, 0);
-    key.set(hash, key.digest, 0, 32);
+    hkdf32(hash, key, psk, INFO, key.digest);
+    key.set(hash, key.digest, 32);
     hmacBegin(hash, key);
     hash.push(0x73);
     hash.pushU32(Math.floor(counter / 4294967296));
     hash.pushU32(counter % 4294967296);
     hash.update(nonce, 0, 16);
     hmacEnd(hash, key, key.digest, 0);
-    key.set(hash, key.digest, 0, 32);
+    key.set(hash, key.digest, 32);
     if (this.isSealing) this.seal();
   }
 

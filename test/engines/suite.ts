@@ -95,7 +95,7 @@ function sha256AtEveryLength(): string {
 function hmac(keyLength: number): string {
   const key = new HmacKey();
   const bytes = noise(330);
-  key.set(hash, bytes, 0, keyLength);
+  key.set(hash, bytes, keyLength);
   hmacBegin(hash, key);
   hash.update(bytes, 0, bytes.length);
   hmacEnd(hash, key, out, 0);
@@ -103,7 +103,7 @@ function hmac(keyLength: number): string {
 }
 
 function hkdf(): string {
-  hkdf32(hash, new HmacKey(), psk, 0, psk.length, bytesOf("motekey mac v1"), out, 0);
+  hkdf32(hash, new HmacKey(), psk, bytesOf("motekey mac v1"), out);
   return hex(out, 0, 32);
 }
 
@@ -120,10 +120,10 @@ function base64url(): string {
 
 function counterPassword(): string {
   const key = new HmacKey();
-  counterKey(hash, key, psk, 0, psk.length);
+  counterKey(hash, key, psk);
   let text = "";
   for (let power = 0; power <= 52; power += 13) {
-    const end = writeCounterPassword(out, 0, hash, key, device, powerOfTwo(power));
+    const end = writeCounterPassword(out, hash, key, device, powerOfTwo(power));
     text += `${hex(out, 0, end)} `;
   }
   return text;
@@ -142,7 +142,7 @@ function recovery(): string {
 function macSession(): string {
   const session = new MacSession();
   const receiving = new Sha256();
-  session.begin(hash, psk, psk.length, 4294967301, noise(16));
+  session.begin(hash, psk, 4294967301, noise(16));
   out.set(noise(300), 0);
   const end = session.sign(hash, out, 0, 300);
   const second = session.sign(hash, out, 0, 300);
@@ -156,26 +156,14 @@ function macSession(): string {
 function digestResponse(): string {
   const realm = bytesOf("example.org");
   const nonce = bytesOf("1753000000");
-  const end = writeDigestResponse(
-    out,
-    0,
-    hash,
-    device,
-    realm,
-    realm.length,
-    psk,
-    psk.length,
-    nonce,
-    nonce.length,
-    1,
-    1234567890123,
-  );
-  return hex(out, 0, end);
+  const challenge = { realm, realmLength: realm.length, nonce, nonceLength: nonce.length };
+  writeDigestResponse(out, hash, { user: device, psk }, challenge, { nc: 1, cnonce: 1234567890123 });
+  return hex(out, 0, 64);
 }
 
 function spread(): string {
   const key = new HmacKey();
-  key.set(hash, psk, 0, psk.length);
+  key.set(hash, psk, psk.length);
   let text = "";
   for (let generation = 0; generation < 5; generation++) {
     text += `${unitInterval(hash, key, device, device.length, generation) * powerOfTwo(48)} `;
@@ -233,7 +221,14 @@ function mqttPackets(): string {
   const topic = bytesOf("device_123/rpc");
   let at = writeConnect(out, 0, fields);
   at = writeSubscribe(out, at, 1, topic, 1);
-  at = writePublishHeader(out, at, topic, topic.length, 2, 1, true, false, 300);
+  at = writePublishHeader(out, at, {
+    topic,
+    topicLength: topic.length,
+    packetIdentifier: 2,
+    qos: 1,
+    dup: true,
+    payloadLength: 300,
+  });
   at = writeAck(out, at, PacketType.PUBACK, 65535);
   at = writeAck(out, at, PacketType.PUBREL, 258);
   at = writeUnsubscribe(out, at, 3, topic);

@@ -14,9 +14,9 @@ const hash = new Sha256();
 
 function passwordOf(psk: Uint8Array, clientId: Uint8Array, counter: number): string {
   const key = new HmacKey();
-  const out = new Uint8Array(2 + COUNTER_PASSWORD_BYTES_MAX);
-  counterKey(hash, key, psk, 0, psk.length);
-  return latin1(out, 2, writeCounterPassword(out, 2, hash, key, clientId, counter));
+  const out = new Uint8Array(COUNTER_PASSWORD_BYTES_MAX);
+  counterKey(hash, key, psk);
+  return latin1(out, 0, writeCounterPassword(out, hash, key, clientId, counter));
 }
 
 describe("proof/counter", () => {
@@ -44,7 +44,7 @@ describe("proof/counter", () => {
   });
 
   it("leaves nothing of the pre-shared key in the hash when the key is derived", () => {
-    counterKey(hash, new HmacKey(), utf8("secret"), 0, 6);
+    counterKey(hash, new HmacKey(), utf8("secret"));
     assert.deepEqual(typedArraysOf(hash), typedArraysOf(new Sha256()));
   });
 });
@@ -62,7 +62,7 @@ describe("crypto/jitter", () => {
           const message = Buffer.alloc(host.length + 4);
           message.set(host);
           message.writeUInt32BE(generation, host.length);
-          key.set(hash, secret, 0, secret.length);
+          key.set(hash, secret, secret.length);
           const value = unitInterval(hash, key, host, host.length, generation);
           assert.equal(value, hmac(secret, message).readUIntBE(0, 6) / 2 ** 48);
           assert.ok(value >= 0 && value < 1);
@@ -72,7 +72,7 @@ describe("crypto/jitter", () => {
   });
 
   it("spreads the generations of one host over the whole interval", () => {
-    key.set(hash, utf8("device secret"), 0, 13);
+    key.set(hash, utf8("device secret"), 13);
     const tenths = new Array<number>(10).fill(0);
     for (let i = 0; i < 1000; i++) tenths[Math.floor(unitInterval(hash, key, utf8("app"), 3, i) * 10)]++;
     assert.ok(

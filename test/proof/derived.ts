@@ -28,7 +28,7 @@ class DerivedLogin implements Login {
   renew(): void {
     const { deviceId, psk } = this.parts.config;
     const { hash, key } = this.parts.scratch;
-    key.set(hash, psk, 0, psk.length);
+    key.set(hash, psk, psk.length);
     hmacBegin(hash, key);
     hash.update(deviceId, 0, deviceId.length);
     hmacEnd(hash, key, key.digest, 0);

@@ -15,28 +15,20 @@ interface Challenge {
   cnonce: number;
 }
 
-/** Writes the response between guard bytes, from buffers longer than what they hold. */
+/** Writes the response before a guard byte, from buffers longer than what they hold. */
 function responseOf({ username, realm, psk, nonce, nc, cnonce }: Challenge): string {
   const room = (text: string) => utf8(`${text}rest of an older text`);
   const length = (text: string) => utf8(text).length;
-  const out = new Uint8Array(DIGEST_RESPONSE_BYTES + 2).fill(0xee);
-  const end = writeDigestResponse(
-    out,
-    1,
-    hash,
-    utf8(username),
-    room(realm),
-    length(realm),
-    room(psk),
-    length(psk),
-    room(nonce),
-    length(nonce),
-    nc,
-    cnonce,
-  );
-  assert.equal(end, 1 + DIGEST_RESPONSE_BYTES);
-  assert.deepEqual([out[0], out[end]], [0xee, 0xee]);
-  return latin1(out, 1, end);
+  const out = new Uint8Array(DIGEST_RESPONSE_BYTES + 1).fill(0xee);
+  const challenge = {
+    realm: room(realm),
+    realmLength: length(realm),
+    nonce: room(nonce),
+    nonceLength: length(nonce),
+  };
+  writeDigestResponse(out, hash, { user: utf8(username), psk: utf8(psk) }, challenge, { nc, cnonce });
+  assert.equal(out[DIGEST_RESPONSE_BYTES], 0xee);
+  return latin1(out, 0, DIGEST_RESPONSE_BYTES);
 }
 
 describe("proof/digest", () => {

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { createHmac, hkdfSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
-import { HmacKey } from "../../firmware/crypto/hmac.js";
-import { Sha256 } from "../../firmware/crypto/sha256.js";
+import { Scratch } from "../../firmware/crypto/scratch.js";
 import { answerExchange, EXCHANGE_CHALLENGE_BYTES } from "../../firmware/proof/exchange.js";
 
 const PSK = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
@@ -18,7 +17,7 @@ function mac(psk: Uint8Array, side: "c" | "d", nonces: Uint8Array, clientId: Uin
 /** What the device answers; null: it does not take the challenge for the cloud's. */
 function answer(psk: Uint8Array, nonce: Uint8Array, challenge: Uint8Array, id: Uint8Array): Buffer | null {
   const out = Buffer.alloc(32);
-  const isProved = answerExchange(out, new Sha256(), new HmacKey(), psk, nonce, challenge, id);
+  const isProved = answerExchange(out, new Scratch(), { psk, deviceId: id }, nonce, challenge);
   if (!isProved) assert.ok(out.every((byte) => byte === 0));
   return isProved ? out : null;
 }

@@ -14,7 +14,7 @@ const hash = new Sha256();
 
 function begun(counter = COUNTER, psk = PSK): MacSession {
   const session = new MacSession();
-  session.begin(hash, psk, psk.length, counter, NONCE);
+  session.begin(hash, psk, counter, NONCE);
   return session;
 }
 
@@ -248,7 +248,7 @@ describe("proof/mac, sessions", () => {
     sign(session, REPLY);
     session.receiveBegin(own);
     own.update(REPLY, 0, REPLY.length);
-    session.begin(hash, PSK, PSK.length, COUNTER + 1, NONCE);
+    session.begin(hash, PSK, COUNTER + 1, NONCE);
     session.receiveTrailer(own, rest, 0, rest.length);
     assert.equal(session.receiveEnd(own), Status.MAC_WRONG);
     const key = sessionKey(COUNTER + 1);

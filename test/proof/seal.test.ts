@@ -14,7 +14,7 @@ const hash = new Sha256();
 
 function begun(counter = COUNTER, psk = PSK): MacSession {
   const session = new MacSession();
-  session.begin(hash, psk, psk.length, counter, NONCE);
+  session.begin(hash, psk, counter, NONCE);
   return session;
 }
 

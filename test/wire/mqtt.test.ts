@@ -49,6 +49,8 @@ const name = fc
 const bytes = fc.uint8Array({ maxLength: 200, size: "max" });
 const ackType = fc.constantFrom(PacketType.PUBACK, PacketType.PUBREC, PacketType.PUBREL, PacketType.PUBCOMP);
 
+const AT_QOS_0 = { packetIdentifier: 0, qos: 0, dup: false };
+
 describe("MQTT writers", () => {
   it("write a CONNECT that mqtt-packet reads back", () => {
     const keepAlive = fc.integer({ min: 0, max: 65535 });
@@ -98,24 +100,30 @@ describe("MQTT writers", () => {
   });
 
   it("write the head of a PUBLISH that mqtt-packet reads back", () => {
-    const flags = fc.record({ again: fc.boolean(), retain: fc.boolean() });
     fc.assert(
       fc.property(
         name,
         qos,
-        flags,
+        fc.boolean(),
         packetIdentifier,
         bytes,
-        (text, qos, { again, retain }, messageId, payload) => {
+        (text, qos, again, messageId, payload) => {
           const topic = Buffer.from(text);
           const dup = again && qos > 0;
           const head = written(publishHeaderLength(topic.length, qos, payload.length), (out) =>
-            writePublishHeader(out, 0, topic, topic.length, messageId, qos, dup, retain, payload.length),
+            writePublishHeader(out, 0, {
+              topic,
+              topicLength: topic.length,
+              packetIdentifier: messageId,
+              qos,
+              dup,
+              payloadLength: payload.length,
+            }),
           );
           const packet = parsed(Buffer.concat([head, payload]));
           assert.ok(packet.cmd === "publish");
           assert.equal(packet.topic, text);
-          assert.deepEqual([packet.qos, packet.dup, packet.retain], [qos, dup, retain]);
+          assert.deepEqual([packet.qos, packet.dup, packet.retain], [qos, dup, false]);
           assert.equal(packet.messageId, qos > 0 ? messageId : undefined);
           assert.deepEqual(packet.payload, Buffer.from(payload));
         },
@@ -136,7 +144,7 @@ describe("MQTT writers", () => {
     it(`write the remaining length ${length} as ${hex}`, () => {
       const payloadLength = length - 3;
       const head = written(publishHeaderLength(1, 0, payloadLength), (out) =>
-        writePublishHeader(out, 0, Buffer.from("t"), 1, 0, 0, false, false, payloadLength),
+        writePublishHeader(out, 0, { ...AT_QOS_0, topic: Buffer.from("t"), topicLength: 1, payloadLength }),
       );
       assert.equal(head.toString("hex"), `30${hex}000174`);
     });
@@ -203,7 +211,14 @@ const said: Record<string, (out: Uint8Array) => number> = {
       cleanSession: true,
     });
     at = writeSubscribe(out, at, 1, Buffer.from("device_1/rpc/#"), 1);
-    at = writePublishHeader(out, at, Buffer.from("cloud/from/device_1/rpc"), 23, 2, 1, false, false, 14);
+    at = writePublishHeader(out, at, {
+      topic: Buffer.from("cloud/from/device_1/rpc"),
+      topicLength: 23,
+      packetIdentifier: 2,
+      qos: 1,
+      dup: false,
+      payloadLength: 14,
+    });
     out.set(Buffer.from('{"v":2,"id":1}'), at);
     return writeAck(out, at + 14, PacketType.PUBACK, 7);
   },

@@ -141,30 +141,33 @@ export function publishHeaderLength(topicLength: number, qos: number, payloadLen
   return packetLength(2 + topicLength + (qos > 0 ? 2 : 0) + payloadLength) - payloadLength;
 }
 
-/**
- * PUBLISH up to its payload (3.3): `payloadLength` bytes must follow, and all of it may be at most
- * {@link REMAINING_LENGTH_MAX}. The topic is the first `topicLength` bytes of `topic`. `packetIdentifier`
- * (1–65,535) is not sent at QoS 0, where `dup` must be false.
- */
-export function writePublishHeader(
-  out: Uint8Array,
-  at: number,
-  topic: Uint8Array,
-  topicLength: number,
-  packetIdentifier: number,
-  qos: number,
-  dup: boolean,
-  retain: boolean,
-  payloadLength: number,
-): number {
-  const first = (PacketType.PUBLISH << 4) | (dup ? 8 : 0) | (qos << 1) | (retain ? 1 : 0);
-  at = writeFixedHeader(out, at, first, 2 + topicLength + (qos > 0 ? 2 : 0) + payloadLength);
+/** A PUBLISH up to its payload, never retained. */
+export interface PublishFields {
+  /** Its first `topicLength` bytes are the topic. */
+  topic: Uint8Array;
+  topicLength: number;
+  /** 1–65,535; not sent at QoS 0. */
+  packetIdentifier: number;
+  qos: number;
+  /** false at QoS 0. */
+  dup: boolean;
+  /** So many bytes must follow, and all of it may be at most {@link REMAINING_LENGTH_MAX}. */
+  payloadLength: number;
+}
+
+/** PUBLISH up to its payload (3.3). */
+export function writePublishHeader(out: Uint8Array, at: number, fields: PublishFields): number {
+  const qos = fields.qos;
+  const topic = fields.topic;
+  const topicLength = fields.topicLength;
+  const first = (PacketType.PUBLISH << 4) | (fields.dup ? 8 : 0) | (qos << 1);
+  at = writeFixedHeader(out, at, first, 2 + topicLength + (qos > 0 ? 2 : 0) + fields.payloadLength);
   at = writeU16(out, at, topicLength);
   if (topicLength === topic.length) {
     out.set(topic, at);
     at += topicLength;
   } else at = copyBytes(out, at, topic, 0, topicLength);
-  return qos > 0 ? writeU16(out, at, packetIdentifier) : at;
+  return qos > 0 ? writeU16(out, at, fields.packetIdentifier) : at;
 }
 
 /** Length in bytes of what {@link writeSubscribe} writes. */

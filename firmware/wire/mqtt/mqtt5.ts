@@ -8,6 +8,7 @@ import {
   type ConnectFields,
   lengthBytes,
   PacketType,
+  type PublishFields,
   packetLength,
   writeFixedHeader,
   writeLength,
@@ -157,36 +158,37 @@ export const publish5HeaderLength = (
   return packetLength(publishRemainingLength(topicLength, qos, properties) + payloadLength) - payloadLength;
 };
 
-/**
- * PUBLISH up to its payload (3.3), never retained. The topic is the first `topicLength` bytes of `topic`, and the
- * Response Topic the first `responseTopicLength` of its array; 0 leaves it and the Correlation Data out.
- */
+/** Where a PUBLISH is to be answered, and how its sender knows the answer. */
+export interface ResponseFields {
+  readonly responseTopic: Uint8Array;
+  readonly correlation: Uint8Array;
+}
+
+/** PUBLISH up to its payload (3.3). @param response null: it wants no answer */
 export const writePublish5Header = (
   out: Uint8Array,
   at: number,
-  topic: Uint8Array,
-  topicLength: number,
-  packetIdentifier: number,
-  qos: number,
-  dup: boolean,
-  responseTopic: Uint8Array,
-  responseTopicLength: number,
-  correlation: Uint8Array,
-  payloadLength: number,
+  fields: PublishFields,
+  response: ResponseFields | null,
 ): number => {
-  const properties = publishPropertiesLength(responseTopicLength, correlation.length);
-  const first = (PacketType.PUBLISH << 4) | (dup ? 8 : 0) | (qos << 1);
-  at = writeFixedHeader(out, at, first, publishRemainingLength(topicLength, qos, properties) + payloadLength);
+  const qos = fields.qos;
+  const topicLength = fields.topicLength;
+  const properties =
+    response === null
+      ? 0
+      : publishPropertiesLength(response.responseTopic.length, response.correlation.length);
+  const remaining = publishRemainingLength(topicLength, qos, properties) + fields.payloadLength;
+  const first = (PacketType.PUBLISH << 4) | (fields.dup ? 8 : 0) | (qos << 1);
+  at = writeFixedHeader(out, at, first, remaining);
   at = writeU16(out, at, topicLength);
-  at = copyBytes(out, at, topic, 0, topicLength);
-  if (qos > 0) at = writeU16(out, at, packetIdentifier);
+  at = copyBytes(out, at, fields.topic, 0, topicLength);
+  if (qos > 0) at = writeU16(out, at, fields.packetIdentifier);
   at = writeLength(out, at, properties);
-  if (properties === 0) return at;
+  if (response === null) return at;
   out[at] = Property.RESPONSE_TOPIC;
-  at = writeU16(out, at + 1, responseTopicLength);
-  at = copyBytes(out, at, responseTopic, 0, responseTopicLength);
+  at = writeText(out, at + 1, response.responseTopic);
   out[at] = Property.CORRELATION_DATA;
-  return writeText(out, at + 1, correlation);
+  return writeText(out, at + 1, response.correlation);
 };
 
 /** DISCONNECT that says what was wrong with what came (3.14): four bytes. */
