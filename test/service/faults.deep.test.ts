@@ -13,7 +13,7 @@ import { findNats, startOpenNats } from "../servers/nats.js";
 import { PROGRAMS } from "../servers/postgres.js";
 import { PostgresNode } from "../servers/postgres-node.js";
 import { findProgram, scratchFolder } from "../servers/process.js";
-import { violations } from "./faults/checker.js";
+import { callsAway, violations } from "./faults/checker.js";
 import { History } from "./faults/history.js";
 import { type Credential, Load } from "./faults/load.js";
 import { Replicas } from "./faults/replicas.js";
@@ -143,6 +143,12 @@ describe("three replicas on a primary with a synchronous standby, and what fails
     const seen = history.entries.slice(before);
     const failed = seen.filter(({ ended }) => ended.kind === "failed").length;
     console.log(`      ${seen.length} calls, ${failed} failed; back after ${Math.round(backMs)} ms`);
+    const tookMs = callsAway(history)
+      .filter((entry) => seen.includes(entry) && entry.ended.kind === "failed")
+      .map(({ startedMs, endedMs }) => Math.round(endedMs - startedMs))
+      .sort((a, b) => a - b);
+    if (tookMs.length > 0)
+      console.log(`      503 after ${tookMs[tookMs.length >> 1]} ms, the last after ${tookMs.at(-1)} ms`);
     assert.deepEqual(violations(history), []);
   }
 
@@ -174,21 +180,21 @@ describe("three replicas on a primary with a synchronous standby, and what fails
   it("the primary stands still for 10 s", () =>
     through(async () => {
       primary.pause();
-      await wait(PAUSE_MS);
+      await history.away(replicas.urls(), () => wait(PAUSE_MS));
       primary.resume();
     }));
 
   it("the standby stands still for 10 s: nothing is told that it does not have", () =>
     through(async () => {
       standby.pause();
-      await wait(PAUSE_MS);
+      await history.away(replicas.urls(), () => wait(PAUSE_MS));
       standby.resume();
     }));
 
   it("the network between a replica and its database is cut for 10 s", () =>
     through(async () => {
       replicas.ways[2]?.cut();
-      await wait(PAUSE_MS);
+      await history.away(replicas.urls().slice(2), () => wait(PAUSE_MS));
       replicas.ways[2]?.mend();
     }));
 
@@ -219,7 +225,7 @@ describe("three replicas on a primary with a synchronous standby, and what fails
   it("both databases are killed, and started again", () =>
     through(async () => {
       await Promise.all([primary.kill(), standby.kill()]);
-      await wait(1_000);
+      await history.away(replicas.urls(), () => wait(3_000));
       await primary.start();
       await standby.start();
     }));

@@ -3,9 +3,13 @@ import type { Entry, History } from "./history.js";
 /** A client's own timer may be late by so much on a machine that is busy. */
 const LATE_MS = 2_000;
 
+/** What the service promises where its database is away, and what a busy machine may add: below the clients' own timers. */
+const ANSWER_MS = 500;
+const BUSY_MS = 1_000;
+
 /** Judges all that clients saw. Resolves with a sentence for each thing that must not be; none: all held. */
 export function violations(history: History): string[] {
-  return [...counters(history), ...tokens(history), ...deadlines(history)];
+  return [...counters(history), ...tokens(history), ...deadlines(history), ...silences(history)];
 }
 
 /** No counter is accepted twice, not even across an epoch. */
@@ -80,4 +84,29 @@ function deadlines({ entries }: History): string[] {
       ? []
       : [`a ${asked.kind} ended ${Math.round(endedMs - deadlineMs)} ms late`],
   );
+}
+
+/** Calls that came to a running replica, and ended with it, while its database was away. */
+export function callsAway({ entries, aways }: History): Entry[] {
+  return entries.filter(({ at, startedMs }) =>
+    aways.some(
+      (away) =>
+        at !== null &&
+        away.at.includes(at) &&
+        startedMs >= away.fromMs &&
+        startedMs + ANSWER_MS + BUSY_MS <= away.toMs,
+    ),
+  );
+}
+
+/** None of them waits for its own timer: what cannot be done is answered 503 with a time to come back, soon. */
+function silences(history: History): string[] {
+  return callsAway(history).flatMap(({ asked, ended, startedMs, endedMs }) => {
+    const tookMs = Math.round(endedMs - startedMs);
+    if (tookMs > ANSWER_MS + BUSY_MS)
+      return [`a ${asked.kind} waited ${tookMs} ms for a database that was away`];
+    if (ended.kind === "failed" && !/^status 503, retry after \d+$/.test(ended.why))
+      return [`a ${asked.kind} was answered "${ended.why}" while the database was away`];
+    return [];
+  });
 }

@@ -25,6 +25,15 @@ export interface Entry {
   deadlineMs: number;
   endedMs: number;
   ended: Ended;
+  /** The replica that was asked over HTTP; null: none, or the broker chose. */
+  at: string | null;
+}
+
+/** A time in which these replicas run, and cannot reach a database that writes. */
+export interface Away {
+  at: readonly string[];
+  fromMs: number;
+  toMs: number;
 }
 
 /** A time from which nothing is good that was given before: a restored database. */
@@ -35,9 +44,15 @@ export interface Epoch {
 export class History {
   readonly entries: Entry[] = [];
   readonly epochs: Epoch[] = [];
+  readonly aways: Away[] = [];
 
   /** Records one call from its start to its end; what it throws is how it failed. */
-  async record(asked: Asked, limitMs: number, work: () => Promise<Ended>): Promise<Ended> {
+  async record(
+    asked: Asked,
+    limitMs: number,
+    work: () => Promise<Ended>,
+    at: string | null = null,
+  ): Promise<Ended> {
     const startedMs = performance.now();
     let ended: Ended;
     try {
@@ -46,8 +61,15 @@ export class History {
       ended = { kind: "failed", why: (failure as Error).message };
     }
     const endedMs = performance.now();
-    this.entries.push({ asked, startedMs, deadlineMs: startedMs + limitMs, endedMs, ended });
+    this.entries.push({ asked, startedMs, deadlineMs: startedMs + limitMs, endedMs, ended, at });
     return ended;
+  }
+
+  /** While this work is done, these replicas have no database that writes. */
+  async away(at: readonly string[], work: () => Promise<unknown>): Promise<void> {
+    const fromMs = performance.now();
+    await work();
+    this.aways.push({ at, fromMs, toMs: performance.now() });
   }
 
   /** Everything from before is to be good no more. */

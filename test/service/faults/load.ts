@@ -78,7 +78,7 @@ export class Load {
       const headers = { authorization: basic(this.backend) };
       const body = new URLSearchParams({ token });
       const response = await fetch(`${httpUrl}/oauth2/introspect`, { method: "POST", headers, body, signal });
-      if (response.status !== 200) throw new Error(`status ${response.status}`);
+      if (response.status !== 200) throw new Error(reasonOf(response));
       return { kind: "check", isActive: ((await response.json()) as { active: boolean }).active };
     });
   }
@@ -154,7 +154,7 @@ export class Load {
       error?: { code?: number } | string;
     };
     if (response.status !== 200 || reply.error !== undefined)
-      throw new Error(`status ${response.status}, ${JSON.stringify(reply.error)}`);
+      throw new Error(response.status === 200 ? JSON.stringify(reply.error) : reasonOf(response));
     return reply.result ?? {};
   }
 
@@ -189,21 +189,30 @@ export class Load {
     work: (place: NonNullable<Place>, signal: AbortSignal) => Promise<Ended>,
     place = this.anyPlace(),
   ): Promise<Ended> {
-    return this.history.record(asked, ATTEMPT_MS, async () => {
-      if (place === null) throw new Error("no replica");
-      const abort = new AbortController();
-      const timer = setTimeout(() => abort.abort(), ATTEMPT_MS);
-      try {
-        return await work(place, abort.signal);
-      } finally {
-        clearTimeout(timer);
-      }
-    });
+    return this.history.record(
+      asked,
+      ATTEMPT_MS,
+      async () => {
+        if (place === null) throw new Error("no replica");
+        const abort = new AbortController();
+        const timer = setTimeout(() => abort.abort(), ATTEMPT_MS);
+        try {
+          return await work(place, abort.signal);
+        } finally {
+          clearTimeout(timer);
+        }
+      },
+      asked.kind === "counter" ? null : (place?.httpUrl ?? null),
+    );
   }
 
   private anyPlace(): Place {
     return this.places[randomInt(this.places.length)] ?? null;
   }
+}
+
+function reasonOf({ status, headers }: Response): string {
+  return `status ${status}, retry after ${headers.get("retry-after")}`;
 }
 
 function basic({ id, psk }: Credential): string {

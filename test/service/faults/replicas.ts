@@ -52,6 +52,11 @@ export class Replicas {
     await over;
   }
 
+  /** Where those are that run. */
+  urls(): string[] {
+    return this.places.flatMap((place) => place?.httpUrl ?? []);
+  }
+
   signal(at: number, name: "SIGSTOP" | "SIGCONT"): void {
     this.children[at]?.kill(name);
   }
