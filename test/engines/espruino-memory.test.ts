@@ -20,7 +20,7 @@ describe("memory on Espruino", () => {
   it(`${ROUNDS} round trips keep no variable, and a token is told within a board's`, async () => {
     const { variableBytes, code, client, peak, retained } = await measureLean(program, cloud, ROUNDS);
     console.log(`      variables of ${variableBytes} B: code ${code}, client ${client}, in use ${peak}`);
-    assert.equal(retained, 0, "variables kept");
+    assert.ok(retained <= 0, `${retained} variables kept`);
     if (variableBytes < 16) assert.ok(peak <= IN_USE_MAX, `in use: ${peak} variables`);
   });
 });
