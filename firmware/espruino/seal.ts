@@ -15,7 +15,9 @@ export const unseal = (sealed: string): string => {
   const words = new Uint32Array(E.toArrayBuffer(bytes.substr(12) + "\0\0\0".substr(0, -length & 3)));
   const count = words.length;
   for (let i = 0; i < count; i += 8) {
-    const stream = new Uint32Array(crypto.SHA256([my.sealKey, salt, u32(i / 8)]));
+    // Its call within the other ones would stand on the stack above them.
+    const block = u32(i / 8);
+    const stream = new Uint32Array(crypto.SHA256([my.sealKey, salt, block]));
     const most = Math.min(8, count - i);
     for (let j = 0; j < most; j++) words[i + j] ^= stream[j];
   }
