@@ -13,12 +13,13 @@ import type { Group, Row } from "./row.js";
 import { service } from "./service.js";
 import { startUp } from "./start-up.js";
 import { heading, lines } from "./table.js";
+import { world } from "./world.js";
 
 const HELP = `npm run bench -- [options]
   --json         an array of {name, ours, peer, unit, ratio, goal, reached, against, tried}
   --only <name>  only the groups whose name contains this: encode, decode, first token, round trip,
                  connects, cloud connects, memory, nvs, batch, flash,
-                 start-up, service; may be repeated
+                 start-up, service, world; may be repeated
   --quick        short rounds: whether it runs, not how fast
   --help`;
 
@@ -35,6 +36,7 @@ const GROUPS: readonly Group[] = [
   flash,
   startUp,
   service,
+  world,
 ];
 
 const { values } = parseArgs({
