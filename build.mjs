@@ -22,6 +22,7 @@ for (const folder of ["dist", "firmware/dist", "host-sim/dist", "host-sim/servic
   rmSync(folder, { recursive: true, force: true });
 
 compile("firmware");
+compile("firmware/trace");
 writeFileSync("firmware/dist/status.js", await enumModule("firmware/status.ts"));
 writeFileSync("firmware/dist/motekey.min.js", await bundleMinified());
 writeFileSync("firmware/dist/motekey-all.min.js", await bundleMinified({ isWhole: true }));

@@ -22,6 +22,7 @@ const PARTS = {
   cbor: "cbor.ts",
   messages: "messages.ts",
   explain: "explain.ts",
+  trace: "trace.ts",
   rotation: "rotation.ts",
   seal: "seal.ts",
   efuse: "adapters/moddable/efuse.ts",

@@ -38,7 +38,7 @@ export class Tokens implements HostCalls {
   private readonly session: Session;
   private readonly counters: Counters;
   private readonly turns: Turns;
-  private readonly leases: Leases;
+  /** @internal */ readonly leases: Leases;
   private readonly slots: Slots;
   private readonly view: TokenView;
   /** null where there is no store. */

@@ -13,7 +13,8 @@ import type { Slot } from "./slot.js";
 export class Leases {
   private readonly config: Config;
   private readonly scratch: Scratch;
-  private readonly jitterKey: HmacKey;
+  /** @internal */
+  readonly jitterKey: HmacKey;
   private readonly tokens: TokenReader | null;
 
   constructor(config: Config, format: TokenFormat | null, scratch: Scratch) {

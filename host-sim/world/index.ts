@@ -22,6 +22,7 @@ export { WorldError } from "./own/failure.js";
 export { type WorldOptions, type WorldSummary, world } from "./own/world.js";
 export { type Draw, drawPlan } from "./plan.js";
 export { PROFILE_NAMES, PROFILES, type Profile, type ProfileName } from "./profiles.js";
+export { type Difference, isTrace, type Replayed, recordCell, replayTrace } from "./replay.js";
 export { readScenario, type Scenario } from "./scenario.js";
 export { type Shrunk, shrink } from "./shrink.js";
 export { Tally } from "./tally.js";

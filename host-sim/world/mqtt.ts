@@ -97,14 +97,20 @@ export const suback = (identifier: number, codes: readonly number[]): Uint8Array
 export const unsuback = (identifier: number): Uint8Array =>
   new Uint8Array([0xb0, 2, identifier >> 8, identifier & 0xff]);
 
-/** A PUBLISH at QoS 1. */
-export function publish(topic: string, payload: Uint8Array, identifier: number): Uint8Array {
+/** A PUBLISH at QoS 1; without a number at QoS 0. */
+export function publish(
+  topic: string,
+  payload: Uint8Array,
+  identifier: number,
+  isNumbered = true,
+): Uint8Array {
   const topicBytes = Buffer.byteLength(topic);
-  const length = 4 + topicBytes + payload.length;
+  const behind = 2 + topicBytes + (isNumbered ? 2 : 0);
+  const length = behind + payload.length;
   let head = 1;
   for (let rest = length; rest > 0; rest = Math.floor(rest / 128)) head++;
   const packet = Buffer.allocUnsafe(head + length);
-  packet[0] = 0x32;
+  packet[0] = isNumbered ? 0x32 : 0x30;
   let rest = length;
   for (let at = 1; at < head; at++) {
     packet[at] = (rest % 128) | (at + 1 < head ? 0x80 : 0);
@@ -112,8 +118,8 @@ export function publish(topic: string, payload: Uint8Array, identifier: number):
   }
   packet.writeUInt16BE(topicBytes, head);
   packet.write(topic, head + 2, "utf8");
-  packet.writeUInt16BE(identifier, head + 2 + topicBytes);
-  packet.set(payload, head + 4 + topicBytes);
+  if (isNumbered) packet.writeUInt16BE(identifier, head + 2 + topicBytes);
+  packet.set(payload, head + behind);
   return packet;
 }
 

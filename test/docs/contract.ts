@@ -171,6 +171,7 @@ export const COMMANDS: Held = {
   "motekey sim --keep <folder>": ["sim", "--keep with a folder that is not there is told before anything runs"],
   "motekey sim --scenario <file>": ["sim", "--scenario has all go through what a file says, and says what of a file is wrong"],
   "motekey sim --report <file>": ["sim", "--report writes one file with the run and its plots, and nothing from elsewhere"],
+  "motekey sim --record <file>": ["sim", "--record writes a device's trace, which --replay has the firmware live through again"],
   "motekey sim --replay <file>": ["sim", "--replay runs what a file keeps, and says what of a file is wrong"],
   "motekey environment": ["program", "'motekey help environment' has every variable that the sources read; values are never shown"],
   "motekey completion": ["completion", "offers commands, aliases included"],

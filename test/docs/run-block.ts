@@ -11,6 +11,7 @@ export const MODULES = {
   "motekey/messages": "firmware/messages.ts",
   "motekey/rotation": "firmware/rotation.ts",
   "motekey/seal": "firmware/seal.ts",
+  "motekey/trace": "firmware/trace.ts",
   "motekey/mqtt5": "firmware/mqtt5.ts",
   "motekey/websocket": "firmware/websocket.ts",
   "motekey-host-sim": "host-sim/index.ts",

@@ -31,6 +31,7 @@ const PARTS: Readonly<Record<string, string[]>> = {
   "key-value": ["firmware/adapters/moddable/key-value-store.ts"],
   cbor: ["firmware/cbor.ts"],
   explain: ["firmware/explain.ts"],
+  trace: ["firmware/trace.ts"],
   messages: ["firmware/messages.ts"],
   mqtt5: ["firmware/mqtt5.ts"],
   websocket: ["firmware/websocket.ts"],

@@ -9,9 +9,8 @@ import { lineOf, type Rule, type SourceText, walk } from "./rule.js";
  * folder `name/`. Each may import those below it; those on one line never import each other.
  */
 const LAYERS: readonly (readonly string[])[] = [
-  ["promises"],
   ["espruino"],
-  ["explain"],
+  ["explain", "trace"],
   ["sentences"],
   ["index", "cbor", "mqtt5", "websocket", "messages", "rotation", "seal"],
   ["driver"],

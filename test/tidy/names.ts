@@ -1,6 +1,6 @@
 /** What the firmware may call, and what it says about itself. */
 import ts from "typescript";
-import { isEngines, isFirmware } from "./repository.js";
+import { isCore, isFirmware } from "./repository.js";
 import { isReference, isShadowed, lineOf, nodeRule, type Rule } from "./rule.js";
 
 const GLOBALS = new Set(
@@ -49,7 +49,7 @@ export const NAME_RULES: readonly Rule[] = [
   nodeRule(
     "no-forbidden-global",
     "absent on an engine, or a hidden clock, dice or console: ask a port",
-    (path) => isFirmware(path) && !isEngines(path),
+    isCore,
     isForbidden,
   ),
   documented,

@@ -42,10 +42,10 @@ export function isFirmware(path: string): boolean {
 
 /**
  * True for the firmware that all three engines run. Not so the adapters, each of which belongs to one engine,
- * nor the promise wrapper, which Espruino does not load.
+ * nor the recorder of traces, which a developer adds and Espruino does not load.
  */
 export function isCore(path: string): boolean {
-  return isFirmware(path) && !isEngines(path) && path !== "firmware/promises.ts";
+  return isFirmware(path) && !isEngines(path) && !/^firmware\/trace(\/|\.ts$)/.test(path);
 }
 
 interface PackageJson {

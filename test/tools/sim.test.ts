@@ -135,6 +135,33 @@ describe("motekey sim", () => {
     assert.equal((await world.line(`sim --scenario ${path} --faults many`)).exit, 2);
   });
 
+  it("--record writes a device's trace, which --replay has the firmware live through again", async () => {
+    const path = join(world.folder, "trace.ndjson");
+    const recorded = await json(`sim --record ${path} --days 0.2 --faults few --seed 5`);
+    assert.deepEqual([recorded.devices, recorded.violations, recorded.trace], [1, [], null]);
+    const answer = await json(`sim --replay ${path}`);
+    hasItsFields("sim", answer);
+    const lines = readFileSync(path, "utf8").trim().split("\n");
+    assert.deepEqual(
+      [answer.trace.lines, answer.boots, answer.trace.difference],
+      [lines.length, recorded.boots, null],
+    );
+    assert.ok(answer.trace.states.includes("READY"));
+    const { stdout } = good(await world.line(`sim --replay ${path}`));
+    assert.match(stdout, /^Replayed [\d,]+ lines, \d+ boots?; states: .*READY.*\nThe firmware did all that/);
+    const at = lines.findIndex((line) => line.includes("READY"));
+    lines[at] = (lines[at] as string).replace("READY", "WAITING");
+    writeFileSync(path, lines.join("\n"));
+    const { exit, stdout: other } = await world.line(`sim --replay ${path}`);
+    assert.equal(exit, 1);
+    assert.match(other, new RegExp(`Line ${at + 1} of the trace: .*WAITING.*\\nThe firmware did: .*READY`));
+    writeFileSync(path, '{"t":1,"wake":true}\n');
+    const { exit: wrong, stderr } = await world.line(`sim --replay ${path}`);
+    assert.equal(wrong, 2);
+    assert.match(stderr, /is no trace that replays: no line has a boot/);
+    assert.equal((await world.line("sim --record nowhere/trace --days 0.01")).exit, 1);
+  });
+
   const plan: Plan = drawPlan({ seed: 9, forMs: 7_200_000, rates: LEVELS.ordinary }, 4);
   const file = (text: string): string => {
     writeFileSync(join(world.folder, "kept.json"), text);

@@ -1,31 +1,8 @@
 import { Command, Option } from "commander";
 import { type Act, withFields } from "../cli/act.js";
 import { withHelp } from "../cli/help.js";
+import { SIM_FIELDS } from "./fields.js";
 import type { SimFlags } from "./run.js";
-
-/** The fields of its answer. */
-export const SIM_FIELDS = [
-  "seed",
-  "devices",
-  "days",
-  "faults",
-  "hash",
-  "violations",
-  "device_days",
-  "fault_count",
-  "boots",
-  "connects",
-  "requests",
-  "tokens",
-  "calls",
-  "calls_by_end",
-  "token_age",
-  "flash_writes_per_device_year",
-  "busiest_second",
-  "busiest_second_bound",
-  "spread_s",
-  "seconds",
-];
 
 /** `motekey sim` */
 export function simCommand(act: Act): Command {
@@ -64,7 +41,13 @@ export function simCommand(act: Act): Command {
     .option("--keep <folder>", "where the file of a failure goes", ".")
     .option("--scenario <file>", "a place or a day that all go through, in place of --faults")
     .option("--report <file>", "write what happened as one HTML file, with plots")
-    .option("--replay <file>", "run the device of such a file, and no other");
+    .addOption(
+      new Option(
+        "--record <file>",
+        "run the first device alone, with the byte core, and write its trace, without secrets",
+      ).conflicts(["report", "replay"]),
+    )
+    .option("--replay <file>", "run the device of such a file, or of a trace, and no other");
   act<SimFlags>(command, async () => (await import("./run.js")).sim);
   withFields(command, SIM_FIELDS);
   return withHelp(command, {
@@ -77,6 +60,7 @@ export function simCommand(act: Act): Command {
         "A week of a fleet, to be looked at in a browser",
       ],
       ["motekey sim --replay motekey-sim-1-17.json", "What failed once, again"],
+      ["motekey sim --replay trace.ndjson", "What a device recorded with motekey/trace, again"],
     ],
     notes: [
       "The same seed has the same hash, with any number of workers, on any machine with the same version of motekey.",

@@ -30,6 +30,7 @@ export interface SimFlags {
   readonly scenario?: string;
   readonly report?: string;
   readonly replay?: string;
+  readonly record?: string;
 }
 
 const DAY_MS = 86_400_000;
@@ -49,7 +50,7 @@ export async function sim(context: Context, flags: SimFlags): Promise<number> {
   }
   const { system, output } = context;
   const report = flags.report === undefined ? undefined : resolve(system.directory, flags.report);
-  const devices = numberOf("--devices", flags.devices, 1, DEVICES_MAX, true);
+  const devices = flags.record === undefined ? numberOf("--devices", flags.devices, 1, DEVICES_MAX, true) : 1;
   const days = numberOf("--days", flags.days, 0.01, DAYS_MAX, false);
   const seed = numberOf("--seed", flags.seed, 0, 4_294_967_295, true);
   const spreadS = numberOf("--spread", flags.spread, 0, SPREAD_MAX_S, true);
@@ -65,7 +66,7 @@ export async function sim(context: Context, flags: SimFlags): Promise<number> {
       throw unwritable(dirname(flags.report as string), "--report", error);
     });
   // Loaded here: the simulator's packages take longer than all other commands.
-  const { comebacks, LEVELS, runWorld } = await import("../../host-sim/index.js");
+  const { comebacks, drawPlan, LEVELS, runWorld } = await import("../../host-sim/index.js");
   const scenario = flags.scenario === undefined ? undefined : await scenarioOf(context, flags.scenario);
   const faults = flags.scenario === undefined ? flags.faults : basename(flags.scenario, ".json");
   const draw = {
@@ -79,13 +80,16 @@ export async function sim(context: Context, flags: SimFlags): Promise<number> {
   };
   const progress = new Progress(output, system.now, "devices", devices, 0);
   const startedAtMs = system.now();
-  const result = await runWorld(
-    draw,
-    devices,
-    workers,
-    (done) => progress.tell(done),
-    system.interrupted,
-  ).finally(() => progress.end());
+  const result =
+    flags.record === undefined
+      ? await runWorld(draw, devices, workers, (done) => progress.tell(done), system.interrupted).finally(
+          () => progress.end(),
+        )
+      : await (await import("./trace.js")).record(
+          context,
+          drawPlan({ ...draw, core: "byte" }, 0),
+          flags.record,
+        );
   const seconds = (system.now() - startedAtMs) / 1_000;
   const kept = await keep(context, folder, result.failures);
   const answer = answerOf({ seed, devices, days, faults, spreadS, seconds, kept }, result);
@@ -153,12 +157,14 @@ async function scenarioOf({ system }: Context, name: string): Promise<WorldScena
   }
 }
 
-async function replay({ system, output }: Context, name: string): Promise<number> {
+async function replay(context: Context, name: string): Promise<number> {
+  const { system, output } = context;
   const path = resolve(system.directory, name);
   const text = await readFile(path, "utf8").catch((error: Error) => {
     throw new Failure("failed", `Cannot read ${printable(name)}: ${systemReason(error)}.`, "Check --replay.");
   });
-  const { herdOf, readKept, runCell } = await import("../../host-sim/index.js");
+  const { herdOf, isTrace, readKept, runCell } = await import("../../host-sim/index.js");
+  if (isTrace(text)) return (await import("./trace.js")).replayOf(context, name, text);
   let kept: Kept;
   try {
     kept = readKept(text);

@@ -52,6 +52,7 @@ export function answerOf(told: Told, { failures, herd, hash, tally }: WorldResul
     busiest_second: herd.requests,
     busiest_second_bound: herd.bound,
     spread_s: spreadS,
+    trace: null,
     seconds,
   };
 }

@@ -6,6 +6,8 @@
  *
  *     mcconfig -d -m -p esp32 ssid=… password=… id=device_123 psk=… cloud=mqtt.example.com app=app.example.com:80
  *
+ * `trace=1` has it say all that happens, without secrets, for `motekey sim --replay`.
+ *
  * The SDK joins the Wi-Fi and sets the clock before this module runs (`setup/network`, `ssid` and `sntp`). With the
  * certificate of an authority in `ca.der` (DER, under "data" in the manifest) both connections are TLS, port 8883 and
  * the app's.
@@ -25,6 +27,7 @@ import {
 import { explain, sentenceOf } from "motekey/explain";
 import { PreferenceStore } from "motekey/preference";
 import { ModdableTlsLink } from "motekey/tls";
+import { Trace } from "motekey/trace";
 import Preference from "preference";
 import Timer from "timer";
 import { Post } from "./post.js";
@@ -56,7 +59,10 @@ if (typeof config.psk === "string") {
 const [appHost = "", appPort] = setting("app").split(":");
 const address = { host: appHost, port: Number(appPort) };
 const cloud = { host: setting("cloud"), port: Number(config.port ?? (IS_TLS ? 8883 : 1883)) };
-const auth = createAuth({ cloud }, moddablePorts({ link: newLink(), store }));
+const ports = moddablePorts({ link: newLink(), store });
+const isTraced = config.trace !== undefined;
+const recorder = new Trace({ entries: 1, onLine: (line) => trace(`${line}\n`) });
+const auth = isTraced ? recorder.createAuth({ cloud }, ports) : createAuth({ cloud }, ports);
 const app = auth.host(appHost);
 const link = newLink();
 
