@@ -141,7 +141,7 @@ export class Trace implements Tracer {
   private spread(client: AuthClient, ports: Ports): void {
     const bytes = new Uint8Array(SPREAD_BYTES);
     ports.entropy.fill(bytes, 0, SPREAD_BYTES);
-    client.driver.auth.tokens.leases.jitterKey.set(new Sha256(), bytes, 0, SPREAD_BYTES);
+    client.driver.auth.tokens.leases.jitterKey.set(new Sha256(), bytes, SPREAD_BYTES);
     const id = String.fromCharCode(...client.config.deviceId);
     this.add(`"made":${JSON.stringify(id)},"spread":"${hexOf(bytes, 0, SPREAD_BYTES)}"`);
   }
