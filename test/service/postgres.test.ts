@@ -6,8 +6,10 @@ import { fileURLToPath } from "node:url";
 import { WebSocket } from "ws";
 import { Events } from "../../host-sim/cloud/events.js";
 import { MacSession } from "../../host-sim/cloud/mac-session.js";
+import { entityOf } from "../../host-sim/cloud/new-entity.js";
 import { Replayed } from "../../host-sim/cloud/peers.js";
 import { Recoveries } from "../../host-sim/cloud/recoveries.js";
+import type { Entity } from "../../host-sim/cloud/types.js";
 import { simulateDevice } from "../../host-sim/index.js";
 import { type Service, type ServiceOptions, startService } from "../../host-sim/service/index.js";
 import { State } from "../../host-sim/service/state.js";
@@ -103,6 +105,46 @@ describe("the service on PostgreSQL", function () {
     moved.close();
     await one.disable(known.id);
     assert.equal((await call(other, known, 1))?.status, 401);
+  });
+
+  it("of two operators who register one id at two replicas, one does; what both revoke or rotate is done once", async () => {
+    const states = await Promise.all([State.open(options, ""), State.open(options, "")]);
+    const at = new Date().toISOString();
+    try {
+      for (let turn = 0; turn < 10; turn++) {
+        const id = `device_registered_${turn}`;
+        const wanted = ["key-of-the-first", "key-of-the-second"].map((psk) => entityOf({ id, psk }));
+        const added = await Promise.all(
+          states.map(({ devices }, which) =>
+            devices.enroll([wanted[which] as Entity], { did: "created", by: `operator_${which}`, at }),
+          ),
+        );
+        assert.equal(added.filter((ids) => ids.has(id)).length, 1);
+        const winner = added.findIndex((ids) => ids.has(id));
+        const known = (await states[0].devices.known([id])).get(id);
+        assert.equal(known?.psk, wanted[winner]?.psk);
+        const stage = { did: "rotation-begun", by: "both", at } as const;
+        const revoke = { did: "revoked", by: "both", at } as const;
+        const staged = await Promise.all(
+          states.map(({ devices }) => devices.stage(id, "the-next-key", stage)),
+        );
+        const revoked = await Promise.all(states.map(({ devices }) => devices.revoke(id, revoke)));
+        assert.deepEqual(
+          [staged.sort(), revoked.sort()],
+          [
+            [false, true],
+            [false, true],
+          ],
+        );
+        const history = (await states[1].devices.known([id])).get(id)?.history ?? [];
+        assert.deepEqual(
+          history.map(({ did, by }) => `${did} by ${by}`),
+          [`created by operator_${winner}`, "rotation-begun by both", "revoked by both"],
+        );
+      }
+    } finally {
+      await Promise.all(states.map((state) => state.close()));
+    }
   });
 
   it("one counter lets one connection in, however many come at once and wherever", async () => {
