@@ -2,13 +2,17 @@ import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { trace } from "@opentelemetry/api";
+import { SpanKind, trace } from "@opentelemetry/api";
+import {
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+} from "@opentelemetry/sdk-trace-base";
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
 import { simulateDevice } from "../../host-sim/index.js";
 import { type Service, startService } from "../../host-sim/service/index.js";
 import { TRANSPORTS } from "../../host-sim/transports.js";
 import { FREE, newFolder } from "./places.js";
-import { KeptSpans } from "./spans.js";
 
 const HOST = "app.example.com";
 
@@ -161,8 +165,9 @@ describe("the service on its embedded database", function () {
   it("traces each call to who has registered a provider: method, proof, outcome and time, no secret, no parent", async () => {
     const known = await service.addDevice({ id: "device_traced" });
     const device = simulateDevice({ cloud: service, ...known });
-    const kept = new KeptSpans();
-    trace.setGlobalTracerProvider(kept);
+    const kept = new InMemorySpanExporter();
+    const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(kept)] });
+    trace.setGlobalTracerProvider(provider);
     try {
       const { token } = await device.host(HOST).getToken();
       await fetch(`${service.httpUrl}/rpc`, {
@@ -173,7 +178,9 @@ describe("the service on its embedded database", function () {
         },
         body: JSON.stringify({ id: 1, method: "/v1/No.Such", args: {} }),
       });
-      const found = kept.spans.map(({ name, attributes }) => [
+      await provider.forceFlush();
+      const spans = kept.getFinishedSpans();
+      const found = spans.map(({ name, attributes }) => [
         name,
         attributes["motekey.proof"],
         attributes["motekey.outcome"],
@@ -184,13 +191,19 @@ describe("the service on its embedded database", function () {
         found.some((one) => one.join() === "/v1/Auth.GenerateToken,mac,done,0"),
         JSON.stringify(found),
       );
-      assert.ok(
-        kept.spans.every(({ tracer, parent, ms }) => tracer === "motekey-service" && !parent && ms > 0),
+      for (const { instrumentationScope, kind, parentSpanContext, duration } of spans) {
+        assert.equal(instrumentationScope.name, "motekey-service");
+        assert.equal(kind, SpanKind.SERVER);
+        assert.equal(parentSpanContext, undefined);
+        assert.ok(duration[0] + duration[1] > 0);
+      }
+      const all = JSON.stringify(
+        spans.map(({ name, attributes, events, status, links }) => [name, attributes, events, status, links]),
       );
-      const all = JSON.stringify(kept.spans);
       for (const secret of [token, known.psk, known.id]) assert.ok(!all.includes(secret));
     } finally {
       trace.disable();
+      await provider.shutdown();
       device.close();
     }
   });
