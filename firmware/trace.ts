@@ -33,7 +33,7 @@ const SPREAD_BYTES = 16;
  * length are. Host names and the device's id are there.
  */
 export class Trace implements Tracer {
-  foreignId: number;
+  readonly ownIds: number[];
   private readonly ring: string[];
   private readonly entries: number;
   private readonly onLine: OnLine | null;
@@ -60,7 +60,7 @@ export class Trace implements Tracer {
     this.lastState = State.CLOSED;
     this.depth = 0;
     this.refusals = 0;
-    this.foreignId = -1;
+    this.ownIds = [];
   }
 
   /**
@@ -175,7 +175,7 @@ export class Trace implements Tracer {
         authorize(src, dst, command, (status, code) => end(status, () => onDone(status, code))),
       );
     client.call = (method, args, out, onResult) =>
-      this.call('"method"', (end) =>
+      this.call(`"method","method":${JSON.stringify(method)}`, (end) =>
         call(method, args, out, (status, length) => end(status, () => onResult(status, length))),
       );
     client.suspend = this.verb('"suspend"', client.suspend.bind(client));

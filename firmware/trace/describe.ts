@@ -1,10 +1,14 @@
+import { Method, nameOf } from "../wire/frame/methods.js";
 import { redactedFrame } from "./redact.js";
 
 /** What is known of the requests under way. */
 export interface Dialogue {
-  /** Of the latest call of a method of the app's own; −1: there was none. */
-  foreignId: number;
+  /** Ids of the latest requests of the device's own methods: of what answers others no result is shown. */
+  readonly ownIds: number[];
 }
+
+/** More requests than are under way at once. */
+const OWN_IDS_MAX = 256;
 
 /** CONNACK, SUBACK, PUBACK and PINGRESP are shorter. */
 const ANSWER_BYTES_MAX = 8;
@@ -50,10 +54,17 @@ const frameEnd = (bytes: Uint8Array, from: number, to: number): number => {
   return bytes[at] === LINE_FEED ? at : to;
 };
 
-/** A number behind a name in a frame; −1: there is none. */
-const numberIn = (frame: string, name: string): number => {
-  const at = frame.indexOf(`"${name}":`);
-  return at < 0 ? -1 : parseInt(frame.slice(at + name.length + 3), 10);
+/** The id of a frame of ours; −1: it is a text, as a stranger's may be. */
+const idIn = (frame: string): number => {
+  const at = frame.indexOf('"id":');
+  const id = parseInt(frame.slice(at + 5), 10);
+  return at >= 0 && id >= 0 ? id : -1;
+};
+
+/** Whether the firmware itself has this method, and not only the app. */
+const isOwnMethod = (name: string): boolean => {
+  for (let method = Method.HELLO; method < Method.OTHER; method++) if (nameOf(method) === name) return true;
+  return false;
 };
 
 const methodIn = (frame: string): string => {
@@ -86,8 +97,7 @@ export const describeInbound = (bytes: Uint8Array, from: number, to: number, dia
   const end = frameEnd(bytes, payload, to);
   const sequence = end === to ? -1 : parseInt(textOf(bytes, end + 1, to), 10);
   const text = textOf(bytes, payload, end);
-  const isForeign = dialogue.foreignId >= 0 && numberIn(text, "id") === dialogue.foreignId;
-  const frame = redactedFrame(text, isForeign);
+  const frame = redactedFrame(text, dialogue.ownIds);
   if (frame === null) return `${head},"bytes":${to - payload}`;
   return `${head},"frame":${frame},"sequence":${sequence}`;
 };
@@ -99,7 +109,8 @@ export const describeOutbound = (bytes: Uint8Array, from: number, to: number, di
   if (first >> 4 !== PUBLISH) return `"out":"${hexOf(bytes, from, to)}"`;
   const frame = textOf(bytes, payloadAt(bytes, bodyAt(bytes, from), first), to);
   const method = methodIn(frame);
-  const id = numberIn(frame, "id");
-  if (method.indexOf("/v1/") !== 0) dialogue.foreignId = id;
+  const id = idIn(frame);
+  if (isOwnMethod(method)) dialogue.ownIds.push(id);
+  if (dialogue.ownIds.length > OWN_IDS_MAX) dialogue.ownIds.shift();
   return `"out":"PUBLISH","method":${JSON.stringify(method)},"id":${id}`;
 };

@@ -29,9 +29,9 @@ const redactedValue = (name: string, value: unknown): unknown => {
 
 /**
  * A frame of JSON with a stand-in of the same length for each secret in it; null where the text is no object.
- * @param isForeign its result is the app's business, and left out
+ * @param ownIds of requests whose result may be shown; any other is the app's business, and left out
  */
-export const redactedFrame = (text: string, isForeign: boolean): string | null => {
+export const redactedFrame = (text: string, ownIds: readonly number[]): string | null => {
   let frame: unknown;
   try {
     frame = JSON.parse(text);
@@ -40,5 +40,6 @@ export const redactedFrame = (text: string, isForeign: boolean): string | null =
   }
   if (typeof frame !== "object" || frame === null) return null;
   const copy = redactedValue("", frame) as Record<string, unknown>;
-  return JSON.stringify(isForeign && copy.result !== undefined ? { ...copy, result: null } : copy);
+  const isForeign = copy.result !== undefined && !ownIds.includes(copy.id as number);
+  return JSON.stringify(isForeign ? { ...copy, result: null } : copy);
 };

@@ -77,6 +77,7 @@ interface Line {
   readonly call?: string;
   readonly host?: string;
   readonly generation?: number;
+  readonly method?: string;
   readonly nested?: boolean;
   readonly state?: string;
 }
@@ -302,7 +303,7 @@ class Replay {
     }
   }
 
-  private call({ call, host, generation }: Line): void {
+  private call({ call, host, generation, method }: Line): void {
     this.isEntering = true;
     const client = this.client as AuthClient;
     const onEnd = (): void => this.callNested();
@@ -315,7 +316,7 @@ class Replay {
     else if (call === "list") client.listTokens(() => undefined, onEnd);
     else if (call === "authenticate") client.authenticate("user", { psk: "stand-in" }, onEnd);
     else if (call === "authorize") client.authorizeCommand("user", "device", "/v1/Command", onEnd);
-    else if (call === "method") client.call("App.Method", Buffer.from("{}"), new Uint8Array(16), onEnd);
+    else if (call === "method") client.call(method as string, Buffer.from("{}"), new Uint8Array(16), onEnd);
     else if (call === "suspend") client.suspend();
     else if (call === "resume") client.resume();
     else if (call === "close") client.close();

@@ -41,6 +41,17 @@ describe("a new embedded database", function () {
     assert.equal(statSync(join(folder, "database", "PG_VERSION")).ino, before);
   });
 
+  it("is not made where other files are: a damaged one stays as it is", async () => {
+    const place = join(folder, "damaged", "database");
+    mkdirSync(join(place, "base"), { recursive: true });
+    writeFileSync(join(place, "base", "1"), "the registry\n");
+    await assert.rejects(makeDatabase(place, []), /PG_VERSION is missing\)\. Restore it, or move it away/);
+    assert.deepEqual(readdirSync(join(place, "base")), ["1"]);
+    mkdirSync(join(folder, "empty", "database"), { recursive: true });
+    await makeDatabase(join(folder, "empty", "database"), []);
+    assert.ok(existsSync(join(folder, "empty", "database", "PG_VERSION")));
+  });
+
   it("that cannot be made is an error which says why, and leaves nothing behind", async () => {
     const place = join(folder, "other", "database");
     mkdirSync(join(folder, "other"));

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import type { AuthOptions, Ports } from "../../firmware/index.js";
+import { type Dialogue, describeInbound, describeOutbound } from "../../firmware/trace/describe.js";
 import { Trace } from "../../firmware/trace.js";
 import { startCloud } from "../../host-sim/index.js";
 import { nodePorts } from "../../host-sim/node/ports.js";
@@ -14,6 +15,7 @@ import {
   replayTrace,
   runCell,
 } from "../../host-sim/world/index.js";
+import { publish } from "../../host-sim/world/mqtt.js";
 
 const SEED = Number(process.env.SEED ?? 1);
 /** No trace has the bits that a line turned, nor what a cut left of a record. */
@@ -100,6 +102,52 @@ describe("a trace", () => {
     assert.deepEqual(states, ["WAITING", "CONNECTING", "READY", "CLOSED"]);
   });
 
+  it("of calls of methods that the app names replays, and has nothing of their results", async () => {
+    await using cloud = await startCloud();
+    const lines: string[] = [];
+    const trace = new Trace({ entries: 1, onLine: (line) => void lines.push(line) });
+    const credentials = await cloud.addDevice({ id: "device_1" });
+    const { hostname, port } = new URL(cloud.mqttUrl);
+    const options: AuthOptions = {
+      deviceId: "device_1",
+      cloud: { host: hostname, port: Number(port) },
+      credential: { psk: credentials.psk, counter: 1 },
+      proof: "counter+mac",
+    };
+    const client = trace.createAuth(options, nodePorts());
+    const call = (method: string): Promise<unknown> =>
+      new Promise((resolve) => client.call(method, Buffer.from("{}"), new Uint8Array(64), resolve));
+    await call("Lock.Open");
+    await call("Lock.Pin");
+    client.close();
+    const text = lines.join("\n");
+    assert.match(text, /"out":"PUBLISH","method":"Lock\.Pin"/);
+    assert.deepEqual(replayTrace(text).difference, undefined);
+
+    const dialogue: Dialogue = { ownIds: [] };
+    const ask = (id: number, method: string): string =>
+      lineOf(describeOutbound, `{"v":2,"src":"d","id":${id},"method":"${method}","args":{}}`, dialogue);
+    ask(7, "Lock.Open");
+    ask(8, "Lock.Pin");
+    ask(9, "/v1/Lock.Pin");
+    ask(10, "/v1/Auth.GetToken");
+    for (const id of [7, 8, 9])
+      for (const frame of [
+        `{"v":2,"id":${id},"src":"c","result":{"id":10,"pin":4711}}`,
+        `{"v":2,"src":"c","result":{"pin":4711,"id":10},"id":${id}}`,
+        `{"v":2,"src":"c","result":4711,"id":"${id}"}`,
+      ])
+        assert.doesNotMatch(lineOf(describeInbound, frame, dialogue), /4711/);
+    const own = '{"v":2,"id":10,"src":"c","result":{"exp":4711}}';
+    assert.match(lineOf(describeInbound, own, dialogue), /4711/);
+  });
+
+  it("has a line of JSON for each answer to a stranger, whatever the id", () => {
+    const refusal = '{"v":2,"src":"d","dst":"s","id":"first","error":{"code":404}}';
+    const line = lineOf(describeOutbound, refusal, { ownIds: [] });
+    assert.equal(JSON.parse(`{${line}}`).id, -1);
+  });
+
   it("keeps so many lines, the latest", () => {
     const all: string[] = [];
     const trace = new Trace({ entries: 20, onLine: (line) => void all.push(line) });
@@ -138,6 +186,12 @@ describe("a trace", () => {
     );
   });
 });
+
+/** What a trace says of a PUBLISH with this frame. */
+function lineOf(describePacket: typeof describeInbound, frame: string, dialogue: Dialogue): string {
+  const packet = publish("d/rpc", Buffer.from(frame), 1, true);
+  return describePacket(packet, 0, packet.length, dialogue);
+}
 
 /** Ports that note each secret that crosses them: passwords, MACs, keys in frames and in flash, tokens. */
 function tapped(ports: Ports, secrets: Set<string>): Ports {

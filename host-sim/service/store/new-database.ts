@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 
@@ -26,6 +26,12 @@ const REASON_CHARACTERS_MAX = 300;
 export async function makeDatabase(folder: string, params: readonly string[]): Promise<void> {
   if (existsSync(join(folder, "PG_VERSION"))) return;
   const [parent, name] = [dirname(folder), basename(folder)];
+  // PGlite may have left an empty folder in its place. What is in another one is somebody's, perhaps a damaged database.
+  await rmdir(folder).catch((failure: NodeJS.ErrnoException) => {
+    if (failure.code === "ENOENT") return;
+    const what = `The database cannot be made in ${folder}: there is something, and no database (PG_VERSION is missing)`;
+    throw new Error(`${what}. Restore it, or move it away`, { cause: failure });
+  });
   // Of a start that was cut off; its process, if there still is one, finds nothing to finish.
   for (const other of await readdir(parent))
     if (other.startsWith(`${name}-new-`)) await rm(join(parent, other), { recursive: true, force: true });
@@ -40,8 +46,6 @@ export async function makeDatabase(folder: string, params: readonly string[]): P
     });
     const [status, signal] = (await once(child, "close")) as [number | null, string | null];
     if (status !== 0) throw new Error(`The database cannot be made in ${folder}: ${reason.trim() || signal}`);
-    // PGlite may have left an empty folder in its place.
-    await rm(folder, { recursive: true, force: true });
     await rename(place, folder);
   } catch (failure) {
     await rm(place, { recursive: true, force: true });
