@@ -127,7 +127,7 @@ export class Session {
   start(nowMs: number): void {
     this.nowMs = nowMs;
     if (this.phase === Phase.RESTING || this.phase === Phase.LEAVING) {
-      this.phaseEndsAtMs = nowMs + this.attempts.startMs();
+      this.phaseEndsAtMs = this.attempts.startAtMs(nowMs);
       this.failures.lost(Status.OK, false, 0);
     }
     this.change(Change.START);

@@ -66,7 +66,7 @@ export function noteFailure(failure: Failure, status: Status, call: Call | null)
 
 /**
  * The wait before the next attempt, full jitter; a bound at the cap stays there. What may have befallen a whole fleet
- * at one moment is spread: the first draw scatters it, and no later wait brings it together again.
+ * at one moment is spread: each wait is drawn from that, and each but the first is longer by it.
  * @param times how often one attempt is published, at the most; 0: it is not spread
  */
 export function backoff(tries: Tries, share: number, times: number): number {
@@ -75,8 +75,8 @@ export function backoff(tries: Tries, share: number, times: number): number {
   const base = my.bounds.backoffBaseMs ?? DEFAULT_LIMITS.backoffBaseMs;
   const bound = Math.min(cap, base * Math.pow(2, tries.failures));
   const isFirst = tries.failures === 0;
-  if (bound < cap) tries.failures++;
-  return isFirst ? share * Math.max(bound, spread) : times * spread + share * bound;
+  if (isFirst || (bound > 0 && bound < cap)) tries.failures++;
+  return (isFirst ? 0 : times * spread) + share * Math.max(bound, spread);
 }
 
 /** A call is over: its host takes the token, or waits before the next one. */

@@ -54,9 +54,11 @@ export function loseLink(status: Status, isPolite: boolean): boolean {
       if (isHopeless) my.refusals = 0;
     }
     if (isSoon) my.phaseEnds = share * (my.bounds.backoffBaseMs ?? DEFAULT_LIMITS.backoffBaseMs) * 0.25;
-    else if (isHopeless)
-      my.phaseEnds = (my.bounds.backoffCapMs ?? DEFAULT_LIMITS.backoffCapMs) * (0.5 + 0.5 * share);
-    else my.phaseEnds = backoff(my, share, 1);
+    else if (isHopeless) {
+      const half = 0.5 * (my.bounds.backoffCapMs ?? DEFAULT_LIMITS.backoffCapMs);
+      const spread = my.bounds.spreadMs ?? DEFAULT_LIMITS.spreadMs;
+      my.phaseEnds = half + spread + share * Math.max(half, spread);
+    } else my.phaseEnds = backoff(my, share, 1);
     my.phaseEnds += my.nowMs;
     why =
       my.phase === Phase.CONNECTING && my.lastLoss === Status.CONNECTION_LOST ? Status.HUNG_UP : my.lastLoss;

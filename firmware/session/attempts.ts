@@ -44,8 +44,8 @@ export class Attempts {
   private isFound: boolean;
   /** The connection to come follows a question, which is not asked twice in a row. */
   private wasAsked: boolean;
-  /** No connection was tried yet, and all devices may have booted at this moment. */
-  private isBooting: boolean;
+  /** No connection is tried before; −1: none was wanted yet, and all devices may have booted at this moment. */
+  private notBeforeMs: number;
 
   constructor(features: Features, parts: RpcParts) {
     const config = parts.config;
@@ -64,7 +64,7 @@ export class Attempts {
     this.isFound = false;
     this.wasAsked = false;
     // A device that slept wakes at a moment of its own.
-    this.isBooting = config.limits.spreadMs > 0 && config.sleptMs < 0;
+    this.notBeforeMs = config.limits.spreadMs > 0 && config.sleptMs < 0 ? -1 : 0;
     if (recoverer === null) return;
     const others = Object.create(parts);
     others.config = recoverer;
@@ -77,18 +77,15 @@ export class Attempts {
     this.nonce = new Uint8Array(RECOVERY_NONCE_BYTES);
   }
 
-  /** The wait before a connection that is wanted now, ms: of the first one after a boot, where boots are spread. */
-  startMs(): number {
+  /** When a connection is tried that is wanted now: where boots are spread no earlier than drawn, though the app rests meanwhile. */
+  startAtMs(nowMs: number): number {
     const parts = this.parts;
-    const isBooting = this.isBooting;
-    this.isBooting = false;
-    if (!isBooting) return 0;
-    return this.backoff.nextMs(
-      randomUnit(parts.entropy, parts.scratch.key.digest),
-      0,
-      this.parts.config.limits.spreadMs,
-      0,
-    );
+    const spreadMs = parts.config.limits.spreadMs;
+    if (this.notBeforeMs < 0) {
+      const random = randomUnit(parts.entropy, parts.scratch.key.digest);
+      this.notBeforeMs = nowMs + this.backoff.nextMs(random, 0, spreadMs, 0);
+    }
+    return Math.max(nowMs, this.notBeforeMs);
   }
 
   /**
@@ -175,10 +172,12 @@ export class Attempts {
     if (isStable) this.backoff.reset();
     if (isStable && !isRefusal) addresses.served();
     else if (!isAgain && !isSoon && status !== Status.STORE_FAILED) isHopeless = addresses.failed(isRefusal);
-    if (isSoon) return random * limits.backoffBaseMs * SOON;
+    const spreadMs = limits.spreadMs;
+    // A broker may refuse all that it served, at one moment.
+    if (isSoon) return random * Math.max(limits.backoffBaseMs * SOON, isStable && isRefusal ? spreadMs : 0);
     return isHopeless
-      ? this.backoff.cappedMs(random)
-      : this.backoff.nextMs(random, 0, this.parts.config.limits.spreadMs, this.parts.config.limits.spreadMs);
+      ? this.backoff.cappedMs(random, spreadMs)
+      : this.backoff.nextMs(random, 0, spreadMs, spreadMs);
   }
 
   /** Wipes what the connections' proofs left in memory. */

@@ -1,5 +1,6 @@
 /** A fleet that starts, loses its broker or waits for its cloud at one moment: `limits.spreadMs`. */
 import assert from "node:assert/strict";
+import { mqtt5 } from "../../firmware/mqtt5.js";
 import { VirtualTime } from "./time.js";
 import { muteWorld, World, type WorldOptions } from "./world.js";
 
@@ -40,6 +41,55 @@ describe("a fleet that spreads", () => {
     time.advance(SPREAD_MS + 1_000);
     assertSpread(fleet.map(({ peer }) => peer.openedAtMs[1] - atMs));
     for (const { client } of fleet) client.close();
+  });
+
+  it("loses a broker that it has only just found, and comes back over the whole window", () => {
+    const time = new VirtualTime();
+    const fleet = fleetOf(time, { limits: { ...limits, stableMs: 10 * SPREAD_MS } });
+    time.advance(SPREAD_MS + 1_000);
+    const atMs = time.nowMs;
+    for (const { peer } of fleet) peer.kick();
+    time.advance(2 * SPREAD_MS + 1_000);
+    assertSpread(fleet.map(({ peer }) => peer.openedAtMs[1] - atMs - SPREAD_MS));
+    for (const { client } of fleet) client.close();
+  });
+
+  it("boots, waits for its network, and connects over the whole window still", () => {
+    const time = new VirtualTime();
+    const fleet = fleetOf(time);
+    for (const { client } of fleet) client.suspend();
+    time.advance(1_000);
+    for (const { client } of fleet) client.resume();
+    time.advance(SPREAD_MS);
+    assertSpread(fleet.map(({ peer }) => peer.openedAtMs[0]));
+    for (const { client } of fleet) client.close();
+  });
+
+  it("is refused by the broker that served it, at one moment, and asks for its counters over the whole window", () => {
+    const time = new VirtualTime();
+    const fleet = fleetOf(time, { limits, transport: mqtt5 });
+    time.advance(SPREAD_MS + 120_000);
+    const atMs = time.nowMs;
+    for (const { peer } of fleet) peer.send({ cmd: "disconnect", reasonCode: 0x87 });
+    time.advance(SPREAD_MS + 1_000);
+    assertSpread(fleet.map(({ peer }) => peer.openedAtMs[1] - atMs));
+    for (const { client } of fleet) client.close();
+  });
+
+  it("tries no more often than each once in a window, whatever the backoff's bounds, and where the broker refuses it", () => {
+    const wide = 3_600_000;
+    for (const bounds of [{ backoffBaseMs: 1_000, backoffCapMs: 1_000 }, {}])
+      for (const returnCode of [0, 5]) {
+        const time = new VirtualTime();
+        const world = new World({ limits: { ...bounds, spreadMs: wide }, proof: "password", time });
+        world.peer.returnCode = returnCode;
+        world.peer.isReachable = returnCode !== 0;
+        time.advance(20 * wide);
+        const waits = world.peer.openedAtMs.slice(1).map((ms, i) => ms - world.peer.openedAtMs[i]);
+        assert.ok(waits.length >= 6 && Math.min(...waits) >= wide, `${returnCode}: ${waits}`);
+        assert.ok(Math.max(...waits) <= 2 * wide + 600_000, `${waits}`);
+        world.client.close();
+      }
   });
 
   it("tries no more often than each once in a window, however long the broker is away", () => {
