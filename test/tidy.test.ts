@@ -9,7 +9,7 @@ import { IMPORT_RULES } from "./tidy/imports.js";
 import { LANGUAGE_RULES } from "./tidy/language.js";
 import { idleExceptions, isLimited, LIMIT_RULES } from "./tidy/limits.js";
 import { NAME_RULES } from "./tidy/names.js";
-import { isCode, ROOT, readSource, trackedPaths, unpinnedPackages } from "./tidy/repository.js";
+import { isCode, ourPaths, ROOT, readSource, unpinnedPackages } from "./tidy/repository.js";
 import { findings, type Rule, type SourceText, sourceText } from "./tidy/rule.js";
 import { FINE, SAMPLES } from "./tidy/samples.js";
 import { TEXT_RULES } from "./tidy/text.js";
@@ -73,7 +73,7 @@ const ESPRUINO_LACKS = [
 ];
 
 describe("the house rules", () => {
-  const paths = trackedPaths().filter((path) => path !== SAMPLES_PATH);
+  const paths = ourPaths().filter((path) => path !== SAMPLES_PATH);
   const files = new Map<string, SourceText>(paths.map((path) => [path, readSource(path)]));
   const code = [...files.values()].filter((file) => isCode(file.path));
 
@@ -168,6 +168,14 @@ describe("the house rules", () => {
         assert.equal(found.length, 0, `\n${found.join("\n")}`);
       });
     }
+
+    it("the proof that others begin with keeps the rules of firmware/proof", async () => {
+      const text = readFileSync(`${ROOT}test/proof/derived.ts`, "utf8").replaceAll("../../firmware/", "../");
+      const moved = sourceText("firmware/proof/derived.ts", text);
+      const found = RULES.filter((rule) => rule.holdsIn(moved.path)).flatMap((rule) => findings(rule, moved));
+      assert.deepEqual(found, []);
+      assert.ok(await bundle('import "./test/proof/derived.js";', ESPRUINO_LACKS));
+    });
 
     it("every package of a lock file has its hash, and names no registry", () => {
       const locks = paths.filter((path) => /(^|\/)package-lock\.json$/.test(path));

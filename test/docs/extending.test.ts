@@ -21,9 +21,15 @@ const EXAMPLES: Readonly<Record<string, { readonly pattern: string; readonly pat
       "test/matrix",
       "test/budget/budget.json",
       "test/tidy/imports.ts",
+      "build",
+      "site/entries.json",
+      "tools",
     ],
   },
-  "An Auth method": { pattern: "[Aa]uthorizeCommand", paths: ["firmware/*.ts", "host-sim/*.ts"] },
+  "An Auth method": {
+    pattern: "[Aa]uthorizeCommand|\\bAUTHORIZE(_COMMAND)?\\b",
+    paths: ["firmware/*.ts", "host-sim/*.ts", "site/*.mjs"],
+  },
   "An engine": { pattern: "\\bmoddablePorts\\b", paths: ["firmware/*.ts", "test/engines/moddable"] },
   "A command": { pattern: "\\bshowCommand\\b", paths: ["tools/device"] },
 };

@@ -25,7 +25,7 @@ const EDITS: readonly [file: string, place: string, edited: string][] = [
     'import { derived } from "./derived.js";\nimport { digest } from "./challenge.js";',
   ],
   ["proof/proofs.ts", '"auth5+mac",\n', '"auth5+mac",\n  "derived",\n  "derived+mac",\n'],
-  ["proof/proofs.ts", "[counter, password, link, auth5]", "[counter, password, link, auth5, derived]"],
+  ["proof/proofs.ts", "[counter, password, link, auth5", "[derived, counter, password, link, auth5"],
 ];
 const ADDED = "proof/derived.ts";
 

@@ -1,6 +1,6 @@
 /**
  * A connect proof that motekey has not, as one would be added: the password is derived from the key, so that the broker
- * never has that. `added.test.ts` puts it in.
+ * never has that. `added.test.ts` puts it in, and `tidy.test.ts` holds it to the rules of `firmware/proof/`.
  */
 import { writeBase64url } from "../../firmware/crypto/base64.js";
 import { hmacBegin, hmacEnd } from "../../firmware/crypto/hmac.js";
@@ -26,8 +26,10 @@ class DerivedLogin implements Login {
 
   /** base64url(HMAC-SHA-256(psk, device id)). */
   renew(): void {
-    const { deviceId, psk } = this.parts.config;
-    const { hash, key } = this.parts.scratch;
+    const deviceId = this.parts.config.deviceId;
+    const psk = this.parts.config.psk;
+    const hash = this.parts.scratch.hash;
+    const key = this.parts.scratch.key;
     key.set(hash, psk, psk.length);
     hmacBegin(hash, key);
     hash.update(deviceId, 0, deviceId.length);
@@ -41,9 +43,11 @@ class DerivedLogin implements Login {
   }
 }
 
+/** base64url(HMAC-SHA-256(PSK, device id)) as password: whoever reads the link can log in with it. */
 export const derived: ConnectProof = {
   name: "derived",
   strength: Strength.BEARER,
   needsKey: true,
-  login: (parts) => new DerivedLogin(parts),
+  /** @construction */
+  login: (parts: ProofParts) => new DerivedLogin(parts),
 };

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { importGraph, unreached } from "../tidy/graph.js";
-import { isCode, readSource, trackedPaths } from "../tidy/repository.js";
+import { isCode, ourPaths, readSource } from "../tidy/repository.js";
 
 /** What makes the mock a mock: its knobs, its operators' provider with its admin, its open door, and its state in memory. */
 const MOCK =
   /^host-sim\/cloud\/(identity\/|faults|fault-interference|open-door|memory-peers|registry|(?:start-)?cloud\.ts|cloud-options|folder|tables|index\.ts)/;
 
 describe("the service's imports", () => {
-  const graph = importGraph(trackedPaths().filter(isCode).map(readSource));
+  const graph = importGraph(ourPaths().filter(isCode).map(readSource));
   const outside = new Set(unreached(graph, ["host-sim/service/index.ts"]));
   const reached = [...graph.keys()].filter((path) => !outside.has(path));
 

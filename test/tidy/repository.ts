@@ -6,9 +6,12 @@ import { type SourceText, sourceText } from "./rule.js";
 /** The repository's root, with a slash at its end. */
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** The paths of all files that git knows and that are there, sorted. */
-export function trackedPaths(): string[] {
-  const listed = execFileSync("git", ["ls-files", "-z"], { cwd: ROOT, encoding: "utf8" });
+/** The paths of all files that are there and that git has, or would take with `git add .`; sorted. */
+export function ourPaths(): string[] {
+  const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
+    cwd: ROOT,
+    encoding: "utf8",
+  });
   return listed
     .split("\0")
     .filter((path) => path !== "" && existsSync(ROOT + path))
