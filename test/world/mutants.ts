@@ -206,8 +206,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "waits without jitter",
     file: "time/backoff.ts",
-    from: "return floorMs + random * boundMs;",
-    to: "return floorMs + boundMs;",
+    from: "+ random * Math.max(boundMs, spreadMs);",
+    to: "+ Math.max(boundMs, spreadMs);",
     check: "herd",
     within: 2,
     attempt: inHerd,
@@ -280,7 +280,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "ignores the credential's floor",
     file: "policy.ts",
-    from: "  if (isBelow(strength, floor.proof === undefined ? Strength.BEARER : strengthOf(floor.proof)))",
+    from: "  if (isBelow(strength, floor.proof === undefined ? Strength.BEARER : rankOfProof(floor.proof)))",
     to: "  if (false)",
     check: "secret",
     within: 1,
