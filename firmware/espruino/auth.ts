@@ -178,6 +178,7 @@ export class Auth implements LeanAuth {
 
   suspend(): void {
     if (my.isClosed) return;
+    if (my.phase > Phase.WAITING) my.phaseEnds = 0;
     loseLink(Status.SUSPENDED, false);
     wake(my.nowMs);
   }
@@ -186,7 +187,8 @@ export class Auth implements LeanAuth {
     if (my.isClosed) return;
     my.heardOfMs = now();
     if (my.phase === Phase.RESTING) {
-      my.phaseEnds = my.nowMs;
+      // Before the first attempt it is the moment that a fleet's boot is spread to.
+      if (my.lastLoss !== Status.OK || !(my.phaseEnds > my.nowMs)) my.phaseEnds = my.nowMs;
       my.phase = Phase.WAITING;
       writeDown(my.lost, Status.OK, 0);
     }

@@ -84,6 +84,8 @@ const DIFFERENCES: Readonly<Record<string, string>> = {
     "a list is told whole, within a limit",
   "a result of ListToken that breaks off was provisional: the call ends, and is not made again":
     "a list is told whole, within a limit",
+  "a fleet that spreads is refused by the broker that served it, at one moment, and asks for its counters over the whole window":
+    "it speaks MQTT 3.1.1, where a broker refuses nobody it has let in",
   "a connection is given up when it is cut, which is told though the next attempt is due at once":
     "its random numbers are its own",
   "a connection is given up when it is ended for a mistake of the broker's, which is told though the next attempt is due at once":
