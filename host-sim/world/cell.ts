@@ -199,7 +199,10 @@ export function runCell(plan: Plan, watch: Watch = {}): CellResult {
   device.bootAfter(plan.bootAtMs);
   effects.start();
   queue.run(plan.forMs);
-  queue.run(effects.heal() + HEALED_MS + SPREADS * (plan.spreadMs ?? 0));
+  const restMs = HEALED_MS + SPREADS * (plan.spreadMs ?? 0);
+  queue.run(effects.heal() + restMs);
+  // Power may go long after the fault that armed its cut, and a boot waits for its turn.
+  queue.run(Math.max(queue.nowMs, device.bootedAtMs + restMs));
   cell.checkEnd();
   return cell.result;
 }

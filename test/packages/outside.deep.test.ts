@@ -319,7 +319,7 @@ describe("the packages, outside", () => {
 
       it(`work with each entry point of the firmware: ${name}`, async () => {
         const entry = "each-entry-point.js";
-        const modules = ofTheFirmware.map(({ text }) => transform(text, { loader: "ts" }));
+        const modules = ofTheFirmware.map(({ text }) => transform(text, { loader: "ts", target: "node20" }));
         const codes = (await Promise.all(modules)).map(({ code }) => code);
         await writeFile(join(folder, entry), asOneModule(codes));
         await runModule(await bundle(folder, entry), `each-${name}.mjs`);
