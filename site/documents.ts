@@ -11,6 +11,10 @@ export const documents = (): string[] =>
     .trim()
     .split("\n");
 
+/** The documents' pictures, beside them. */
+const pictures = (): string[] =>
+  execFileSync("git", ["ls-files", "docs/*.svg"], { cwd: ROOT, encoding: "utf8" }).trim().split("\n");
+
 /** A document's page: the root's README makes room for the front page, a folder's is its index. */
 export const pageOf = (document: string): string =>
   document === "README.md" ? "overview.md" : document.replace(/README\.md$/, "index.md");
@@ -27,9 +31,12 @@ function linkOf(document: string, link: string, pages: ReadonlySet<string>): str
   return `${to.startsWith(".") ? to : `./${to}`}${anchor === undefined ? "" : `#${anchor}`}`;
 }
 
+/** A link, whose name may be a picture, or a picture. */
+const LINK = /(!?)\[((?:!\[[^\]]*\]\([^)\s]*\)|[^\]])*)\]\(([^)\s]+)\)/g;
+
 /**
  * A document's text as the site's generator takes it: outside of code no HTML and no template, and links to what is
- * no page become plain names.
+ * no page become plain names. Pictures stay where they are.
  * @param pages all documents
  */
 export function pageText(document: string, text: string, pages: ReadonlySet<string>): string {
@@ -38,7 +45,8 @@ export function pageText(document: string, text: string, pages: ReadonlySet<stri
     const isFence = line.startsWith("```");
     if (isFence) inFence = !inFence;
     if (isFence || inFence || line.startsWith("<!--")) return line;
-    const linked = line.replace(/\[([^\]]*)\]\(([^)\s]+)\)/g, (_, name: string, link: string) => {
+    const linked = line.replace(LINK, (whole, image: string, name: string, link: string) => {
+      if (image !== "") return whole;
       const to = linkOf(document, link, pages);
       return to === undefined ? name : `[${name}](${to})`;
     });
@@ -76,5 +84,6 @@ export function stageDocuments(folder: string): void {
     const linked = document === "docs/api.md" ? withReference(text) : text;
     writeFileSync(file, settings + pageText(document, linked, pages));
   }
+  for (const picture of pictures()) cpSync(join(ROOT, picture), join(folder, picture));
   cpSync(join(import.meta.dirname, "public"), join(folder, "public"), { recursive: true });
 }

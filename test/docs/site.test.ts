@@ -19,6 +19,11 @@ describe("the site's pages", () => {
     assert.equal(page("[d](../test/docs/pages.ts), [e](#here)"), "d, [e](#here)");
   });
 
+  it("keep their pictures, those that are links too", () => {
+    assert.equal(page("![a fleet](herd.svg)"), "![a fleet](herd.svg)");
+    assert.equal(page("[![a](herd.svg)](simulation.md#b)"), "[![a](herd.svg)](./simulation.md#b)");
+  });
+
   it("hold no HTML and no template outside of code", () => {
     assert.equal(page("a <id> and {{ b }}, `<id>`"), "a &lt;id> and &#123;&#123; b }}, `<id>`");
     assert.equal(
