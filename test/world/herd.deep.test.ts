@@ -1,5 +1,7 @@
 /** Ten thousand devices in each scenario with an outage or a mass restart: the bound on requests per second holds. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { drawHerd, PICTURE } from "../../tools/sim/picture.js";
 import { come, OUTAGES } from "./herd.js";
 
 const DEVICES = 10_000;
@@ -16,4 +18,10 @@ describe("a fleet of ten thousand", () => {
       assert.equal(herd.bound, 120);
       assert.equal(herd.violation, undefined);
     }).timeout(1_200_000);
+});
+
+describe("docs/herd.svg", () => {
+  it("is as the firmware comes back now; 'npm run picture' makes it anew", () => {
+    assert.equal(drawHerd(), readFileSync(PICTURE, "utf8"));
+  }).timeout(600_000);
 });
