@@ -38,7 +38,8 @@ const TAKE: Readonly<Record<CounterPurpose, string>> = {
   mac: takeOf("mac_counter"),
 };
 
-interface Found extends Row {
+/** What a device is in the database. */
+export interface DeviceRow extends Row {
   id: string;
   role: Role;
   psk: Uint8Array;
@@ -48,6 +49,9 @@ interface Found extends Row {
   connect_counter: number;
   mac_counter: number;
   disabled: boolean;
+}
+
+interface Found extends DeviceRow {
   session_counter: number | null;
   session_nonce: Uint8Array | null;
   session_received: number | null;

@@ -1,7 +1,7 @@
 import type { DeviceBook } from "../../cloud/device-book.js";
 import { isPortableId } from "../../cloud/new-entity.js";
-import type { Deed, Entity, Role } from "../../cloud/types.js";
-import { endAll, pskOf } from "./accounts.js";
+import type { Deed, Entity } from "../../cloud/types.js";
+import { type DeviceRow, endAll, pskOf } from "./accounts.js";
 import type { Database, Queries, Row } from "./database.js";
 import type { Sealer } from "./sealer.js";
 
@@ -23,18 +23,6 @@ const ENROLL = `
   ON CONFLICT (id) DO NOTHING RETURNING id`;
 
 const NOTE = "INSERT INTO motekey.audit (did, device, operator) SELECT $1, unnest($2::text[]), $3";
-
-interface DeviceRow extends Row {
-  id: string;
-  role: Role;
-  psk: Uint8Array;
-  next_psk: Uint8Array | null;
-  owner: string | null;
-  cert_fingerprint: string | null;
-  connect_counter: number;
-  mac_counter: number;
-  disabled: boolean;
-}
 
 interface DeedRow extends Row {
   device: string;
