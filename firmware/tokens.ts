@@ -373,8 +373,9 @@ export class Tokens implements HostCalls {
     const passing = status === this.session.status || isPassing(status, call.code);
     const slot = host.slot;
     host.status = status;
-    // Where no answer came for want of a connection, the session's backoff is wait enough.
-    if (call.code !== 0 || !passing || this.session.phase === Phase.READY) {
+    const phase = this.session.phase;
+    // Where no answer came for want of a connection, the session's backoff is wait enough; CONNECT took the request along.
+    if (call.code !== 0 || !passing || phase === Phase.CONNECTING || phase === Phase.READY) {
       const askedS = call.code !== 0 ? Math.max(0, this.session.frame.retryAfterS) : 0;
       const floorMs = Math.min(askedS * 1000, this.config.limits.retryAfterCapMs);
       // A cloud that is silent is so to all, and names no time: each of a call's three messages has its spread.

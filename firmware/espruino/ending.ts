@@ -151,7 +151,7 @@ export function endCall(call: Call, status: Status, frame: Frame | null): void {
     (outcome === Status.CLOUD_ERROR && (code === 500 || code === 504));
   host.outcome = outcome;
   // Where no answer came because there was no connection, the session's backoff is wait enough.
-  if (code !== 0 || !isPassing || my.phase === Phase.READY) {
+  if (code !== 0 || !isPassing || my.phase >= Phase.CONNECTING) {
     const asked =
       frame !== null && frame.error !== undefined ? Math.max(0, secondsOf(frame.error.retry_after)) : 0;
     const most = my.bounds.retryAfterCapMs ?? DEFAULT_LIMITS.retryAfterCapMs;
