@@ -1,10 +1,10 @@
 /** Traces: what a device of a fleet recorded replays to the same states, and there is no secret in it. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import type { AuthOptions, Ports } from "../../firmware/index.js";
+import type { AuthClient, AuthOptions, Ports } from "../../firmware/index.js";
 import { type Dialogue, describeInbound, describeOutbound } from "../../firmware/trace/describe.js";
 import { Trace } from "../../firmware/trace.js";
-import { startCloud } from "../../host-sim/index.js";
+import { type Cloud, startCloud } from "../../host-sim/index.js";
 import { nodePorts } from "../../host-sim/node/ports.js";
 import {
   drawPlan,
@@ -24,6 +24,24 @@ const planOf = (device: number, rates: Rates = WHOLE) =>
   drawPlan({ seed: SEED, forMs: 21_600_000, rates, core: "byte" }, device);
 
 const schema = JSON.parse(readFileSync(new URL("../../docs/trace.schema.json", import.meta.url), "utf8"));
+
+/** A device at the mock cloud, over real sockets, and what is recorded of it. */
+async function traced(cloud: Cloud): Promise<{ client: AuthClient; psk: string; lines: string[] }> {
+  const lines: string[] = [];
+  const trace = new Trace({ entries: 1, onLine: (line) => void lines.push(line) });
+  const { id, psk } = await cloud.addDevice({ id: "device_1" });
+  const { hostname, port } = new URL(cloud.mqttUrl);
+  const client = trace.createAuth(
+    {
+      deviceId: id,
+      cloud: { host: hostname, port: Number(port) },
+      credential: { psk, counter: 1 },
+      proof: "counter+mac",
+    },
+    nodePorts(),
+  );
+  return { client, psk, lines };
+}
 
 /** Whether a line is as the schema says, of which it uses a few words. */
 function fits(line: Record<string, unknown>): void {
@@ -75,17 +93,7 @@ describe("a trace", () => {
 
   it("of a device at the mock cloud, with sealed tokens, replays too", async () => {
     await using cloud = await startCloud();
-    const lines: string[] = [];
-    const trace = new Trace({ entries: 1, onLine: (line) => void lines.push(line) });
-    const credentials = await cloud.addDevice({ id: "device_1" });
-    const { hostname, port } = new URL(cloud.mqttUrl);
-    const options: AuthOptions = {
-      deviceId: "device_1",
-      cloud: { host: hostname, port: Number(port) },
-      credential: { psk: credentials.psk, counter: Date.now() },
-      proof: "counter+mac",
-    };
-    const client = trace.createAuth(options, nodePorts());
+    const { client, psk, lines } = await traced(cloud);
     const app = client.host("app.example.com");
     const token = await new Promise<string>((resolve) =>
       app.getToken((_status, given) =>
@@ -95,7 +103,7 @@ describe("a trace", () => {
     client.close();
     assert.ok(token.length > 40);
     const text = lines.join("\n");
-    assert.ok(!text.includes(token) && !text.includes(credentials.psk));
+    assert.ok(!text.includes(token) && !text.includes(psk));
     assert.ok(!text.includes(token.split(".")[2] as string), "the signature");
     const { difference, states } = replayTrace(text);
     assert.deepEqual(difference, undefined);
@@ -104,17 +112,7 @@ describe("a trace", () => {
 
   it("of calls of methods that the app names replays, and has nothing of their results", async () => {
     await using cloud = await startCloud();
-    const lines: string[] = [];
-    const trace = new Trace({ entries: 1, onLine: (line) => void lines.push(line) });
-    const credentials = await cloud.addDevice({ id: "device_1" });
-    const { hostname, port } = new URL(cloud.mqttUrl);
-    const options: AuthOptions = {
-      deviceId: "device_1",
-      cloud: { host: hostname, port: Number(port) },
-      credential: { psk: credentials.psk, counter: 1 },
-      proof: "counter+mac",
-    };
-    const client = trace.createAuth(options, nodePorts());
+    const { client, lines } = await traced(cloud);
     const call = (method: string): Promise<unknown> =>
       new Promise((resolve) => client.call(method, Buffer.from("{}"), new Uint8Array(64), resolve));
     await call("Lock.Open");

@@ -1,10 +1,11 @@
 import type { Accounts } from "../../cloud/accounts.js";
 import { MacSession } from "../../cloud/mac-session.js";
 import { entityOf, isPortableId } from "../../cloud/new-entity.js";
-import type { CounterPurpose, Deed, Entity, NewEntity, Role } from "../../cloud/types.js";
+import type { CounterPurpose, Deed, Entity, NewEntity } from "../../cloud/types.js";
 import type { Batch } from "./batch.js";
 import { type DatabaseClock, NOW_MS } from "./clock.js";
-import type { Database, Queries, Row } from "./database.js";
+import type { Database, Queries } from "./database.js";
+import { type DeviceRow, openEntity, pskOf } from "./device-row.js";
 import type { Sealer } from "./sealer.js";
 
 /** Added to a restored database's counters: more than a service accepts between two backups. */
@@ -37,19 +38,6 @@ const TAKE: Readonly<Record<CounterPurpose, string>> = {
   connect: takeOf("connect_counter"),
   mac: takeOf("mac_counter"),
 };
-
-/** What a device is in the database. */
-export interface DeviceRow extends Row {
-  id: string;
-  role: Role;
-  psk: Uint8Array;
-  next_psk: Uint8Array | null;
-  owner: string | null;
-  cert_fingerprint: string | null;
-  connect_counter: number;
-  mac_counter: number;
-  disabled: boolean;
-}
 
 interface Found extends DeviceRow {
   session_counter: number | null;
@@ -85,20 +73,12 @@ export class StoredAccounts implements Accounts {
     if (!isPortableId(id)) return undefined;
     const found = await this.finds.put(id);
     if (found === undefined) return undefined;
-    const psk = this.sealer.open(pskOf(id), found.psk);
-    const { session_counter: counter, session_nonce: nonce, next_psk: sealedNextPsk } = found;
-    const nextPsk = sealedNextPsk === null ? undefined : this.sealer.open(pskOf(id), sealedNextPsk);
-    const sessionPsk = found.session_is_next === true ? nextPsk : psk;
+    const entity = openEntity(found, this.sealer);
+    const { session_counter: counter, session_nonce: nonce } = found;
+    const sessionPsk = found.session_is_next === true ? entity.nextPsk : entity.psk;
     return {
-      id,
-      role: found.role,
-      psk,
-      ...(nextPsk !== undefined && { nextPsk }),
-      sealedNextPsk,
-      ...(found.owner !== null && { owner: found.owner }),
-      ...(found.cert_fingerprint !== null && { certFingerprint: found.cert_fingerprint }),
-      counters: { connect: found.connect_counter, mac: found.mac_counter },
-      disabled: found.disabled,
+      ...entity,
+      sealedNextPsk: found.next_psk,
       macSession:
         counter === null || nonce === null || sessionPsk === undefined
           ? null
@@ -229,18 +209,8 @@ export class StoredAccounts implements Accounts {
         [after, RESEAL_AT_ONCE],
       );
       for (const row of rows) {
-        const { id, role, psk, next_psk: nextPsk, owner, cert_fingerprint: certFingerprint, disabled } = row;
-        after = id;
-        yield {
-          id,
-          role,
-          psk: this.sealer.open(pskOf(id), psk),
-          ...(nextPsk !== null && { nextPsk: this.sealer.open(pskOf(id), nextPsk) }),
-          ...(owner !== null && { owner }),
-          ...(certFingerprint !== null && { certFingerprint }),
-          counters: { connect: row.connect_counter, mac: row.mac_counter },
-          disabled,
-        };
+        after = row.id;
+        yield openEntity(row, this.sealer);
       }
       if (rows.length < RESEAL_AT_ONCE) return;
     }
@@ -284,11 +254,6 @@ export class StoredAccounts implements Accounts {
 
 function takeOf(column: string): string {
   return `UPDATE motekey.devices SET ${column} = $2 WHERE id = $1 AND ${column} < $2 AND NOT disabled RETURNING id`;
-}
-
-/** What a sealed PSK is bound to. */
-export function pskOf(id: string): string {
-  return `psk of ${id}`;
 }
 
 /** Ends the tokens, sessions and stored replies of somebody. */

@@ -1,8 +1,9 @@
 import type { DeviceBook } from "../../cloud/device-book.js";
 import { isPortableId } from "../../cloud/new-entity.js";
 import type { Deed, Entity } from "../../cloud/types.js";
-import { type DeviceRow, endAll, pskOf } from "./accounts.js";
+import { endAll } from "./accounts.js";
 import type { Database, Queries, Row } from "./database.js";
+import { type DeviceRow, openEntity, pskOf } from "./device-row.js";
 import type { Sealer } from "./sealer.js";
 
 /** Names in the audit: whoever looks for barred devices reads "disabled". */
@@ -106,20 +107,7 @@ export class StoredDevices implements DeviceBook {
     const deeds = new Map<string, Deed[]>(ids.map((id) => [id, []]));
     for (const { device, did, operator, at } of await this.database.query<DeedRow>(HISTORY, [ids]))
       deeds.get(device)?.push({ did: TOLD[did] ?? (did as Deed["did"]), by: operator, at });
-    return rows.map((row) => {
-      const { id, role, psk, next_psk: nextPsk, owner, cert_fingerprint: certFingerprint, disabled } = row;
-      return {
-        id,
-        role,
-        psk: this.sealer.open(pskOf(id), psk),
-        ...(nextPsk !== null && { nextPsk: this.sealer.open(pskOf(id), nextPsk) }),
-        ...(owner !== null && { owner }),
-        ...(certFingerprint !== null && { certFingerprint }),
-        counters: { connect: row.connect_counter, mac: row.mac_counter },
-        disabled,
-        history: deeds.get(id) ?? [],
-      };
-    });
+    return rows.map((row) => ({ ...openEntity(row, this.sealer), history: deeds.get(row.id) ?? [] }));
   }
 }
 
